@@ -1,0 +1,204 @@
+/* gradient_wire.h: documents of numbers (JSON) to batches and back, at the speed of the wire. Used by
+ * both ends: the daemon reads requests and writes replies, a client writes requests and reads
+ * replies. No sockets and no HTTP here: bytes come in pieces of any size, and go out as segments.
+ *
+ * Reading. A push decoder takes the document as it arrives. Arrays of numbers go straight into
+ * float32 memory, correctly rounded; everything else is collected in a small envelope, which
+ * jansson judges at the end (RFC 8259, strictly; duplicate names are errors). Memory grows with
+ * the tensors and the envelope, never with the text.
+ *
+ * Writing. An encoder cuts the document into segments, each printed independently (on any thread),
+ * numbers in the shortest decimal that reads back as the same float32.
+ *
+ * Tensors are spelled as nested arrays of numbers or as {"shape": […], "data": […]}. JSON has no
+ * NaN: non-finite numbers are the strings "NaN", "Infinity" and "-Infinity" inside arrays.
+ *
+ * Errors, ownership, threads: as gradient.h says, unless a function says otherwise. Allocation
+ * failures are GRAD_OUT_OF_MEMORY everywhere and leave nothing behind.
+ */
+#ifndef GRADIENT_WIRE_H
+#define GRADIENT_WIRE_H
+
+#include "gradient.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Numbers --------------------------------------------------------------------------------- */
+
+/* The longest number that is read, in bytes; a longer one is an error of its own. */
+#define GRAD_NUMBER_TEXT_MAX 1024
+
+/* The most bytes that grad_number_write writes. */
+#define GRAD_NUMBER_WRITE_MAX 16
+
+typedef enum grad_number_status {
+    GRAD_NUMBER_OK,
+    GRAD_NUMBER_MALFORMED,   /* not a JSON number */
+    GRAD_NUMBER_OUT_OF_RANGE /* rounds to infinity in float32 */
+} grad_number_status;
+
+/* Reads the JSON number that begins at text, up to but not including end, as the nearest float32
+ * (ties to even; subnormals and -0 are kept). On OK *value holds it and *stop points behind it; on
+ * an error *stop points at the offending byte (MALFORMED) or behind the number (OUT_OF_RANGE) and
+ * *value is untouched. The text must be whole: what follows the number, or end, ends it. */
+GRAD_API grad_number_status grad_number_read(const char *text, const char *end, float *value,
+                                             const char **stop);
+
+/* Writes the shortest decimal that reads back as value (finite), also for a reader that parses it
+ * as double and rounds; at most 9 significant digits. Integers have no fraction; -0 is "-0.0", so
+ * that readers with integers keep its sign. buffer has room for GRAD_NUMBER_WRITE_MAX bytes.
+ * Returns the end of the text; there is no terminating NUL. */
+GRAD_API char *grad_number_write(float value, char *buffer);
+
+/* ---- Text ------------------------------------------------------------------------------------ */
+
+/* A growing text with a maximum given at birth. The first failure (memory or maximum) sticks and
+ * turns later additions into nothing; ask grad_text_status once, at the end. */
+typedef struct grad_text {
+    char *data; /* NUL-terminated when length > 0 */
+    size_t length;
+    size_t capacity;
+    size_t max;
+    grad_status status;
+} grad_text;
+
+GRAD_API void grad_text_init(grad_text *text, size_t max);
+GRAD_API void grad_text_add(grad_text *text, const char *bytes, size_t length);
+GRAD_API void grad_text_printf(grad_text *text, const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 2, 3)))
+#endif
+    ;
+/* Adds a JSON string, quoted and escaped. Bytes that are not UTF-8 become U+FFFD. */
+GRAD_API void grad_text_string(grad_text *text, const char *utf8);
+/* Adds a JSON number, 17 significant digits at most; null where value is not finite. */
+GRAD_API void grad_text_number(grad_text *text, double value);
+GRAD_API grad_status grad_text_status(const grad_text *text, grad_error *error);
+GRAD_API void grad_text_free(grad_text *text);
+
+/* ---- Reading --------------------------------------------------------------------------------- */
+
+/* Caps of a document. 0 means the default. */
+typedef struct grad_wire_limits {
+    size_t max_numbers;  /* elements of all tensors together; default 2^26 */
+    size_t max_envelope; /* bytes of all that is not an array of numbers; default 262,144 */
+    size_t max_layers;   /* default 1,024 */
+    size_t max_depth;    /* nesting of arrays and objects; default 32 */
+} grad_wire_limits;
+
+typedef struct grad_decoder grad_decoder;
+
+/* A decoder for one document. expected_bytes, the document's length where it is known (else 0),
+ * sizes the first block; it is no cap. limits may be NULL. The caller owns *decoder. */
+GRAD_API grad_status grad_decoder_create(const grad_wire_limits *limits, size_t expected_bytes,
+                                         grad_decoder **decoder, grad_error *error);
+
+/* Takes the next piece of the document, of any length; it is not kept. After an error every later
+ * call returns the same error. */
+GRAD_API grad_status grad_decoder_push(grad_decoder *decoder, const char *bytes, size_t length,
+                                       grad_error *error);
+
+/* Bytes of memory that the decoder holds in use now. */
+GRAD_API size_t grad_decoder_memory(const grad_decoder *decoder);
+
+/* The document is whole: reads it as a request of POST /v1/gradients. *batch and all it points to
+ * belong to the decoder and live until it is destroyed (the tensors may be written by a run with
+ * overwrite_grad_output, which is set).
+ * Errors: GRAD_MALFORMED with the byte offset; GRAD_INVALID unknown_field, duplicate_field,
+ * missing_field, unexpected_type, unknown_name, unsupported_value, ragged_array, shape_mismatch …
+ * with pointer and byte offset; GRAD_TOO_LARGE. Whether shapes of different tensors agree is
+ * grad_batch_measure's question. */
+GRAD_API grad_status grad_decoder_finish_request(grad_decoder *decoder, grad_batch **batch,
+                                                 grad_error *error);
+
+/* A reply as it was read. A layer's absent tensors were not in the document. */
+typedef struct grad_reply {
+    const char *id; /* or NULL */
+    size_t layer_count;
+    grad_layer_result *layers;
+} grad_reply;
+
+/* The document is whole: reads it as a 200 answer of POST /v1/gradients. Ownership as above. */
+GRAD_API grad_status grad_decoder_finish_reply(grad_decoder *decoder, grad_reply **reply,
+                                               grad_error *error);
+
+/* The byte of the document where the value at that RFC 6901 pointer begins, or
+ * GRAD_OFFSET_UNKNOWN. For errors found after the reading (grad_batch_measure's); works once a
+ * finish function was called. */
+GRAD_API int64_t grad_decoder_locate(const grad_decoder *decoder, const char *pointer);
+
+GRAD_API void grad_decoder_destroy(grad_decoder *decoder);
+
+/* ---- Writing --------------------------------------------------------------------------------- */
+
+typedef struct grad_encoder grad_encoder;
+
+typedef struct grad_segment {
+    const char *text; /* not NUL-terminated */
+    size_t length;
+} grad_segment;
+
+/* An encoder of the request document of that batch. batch and its arrays must outlive the last
+ * grad_encoder_segment_run. The caller owns *encoder. Options at their defaults are not spelled. */
+GRAD_API grad_status grad_encode_request(const grad_batch *batch, grad_encoder **encoder,
+                                         grad_error *error);
+
+/* An encoder of the reply document: batch gives id and the non_finite policy, results the layers
+ * (batch->layer_count of them). Lifetimes as above. */
+GRAD_API grad_status grad_encode_reply(const grad_batch *batch, const grad_layer_result *results,
+                                       grad_encoder **encoder, grad_error *error);
+
+/* Upper bound of the memory that encoding a reply of that many numbers takes, for that batch. */
+GRAD_API size_t grad_reply_bound(const grad_batch *batch, size_t result_numbers);
+
+/* Segments of the document; at least 1. */
+GRAD_API size_t grad_encoder_segment_count(const grad_encoder *encoder);
+
+/* Prints one segment, once. Thread-safe for different segments. Errors: GRAD_OUT_OF_MEMORY;
+ * GRAD_INVALID non_finite where the batch rejects non-finite numbers. */
+GRAD_API grad_status grad_encoder_segment_run(grad_encoder *encoder, size_t segment,
+                                              grad_error *error);
+
+/* Every segment in order. */
+GRAD_API grad_status grad_encoder_run_all(grad_encoder *encoder, grad_error *error);
+
+/* The segments, all of which have been run. Owned by the encoder; the batch and the results are no
+ * longer needed. */
+GRAD_API const grad_segment *grad_encoder_segments(const grad_encoder *encoder);
+
+GRAD_API void grad_encoder_destroy(grad_encoder *encoder);
+
+/* ---- Small documents ------------------------------------------------------------------------- */
+
+#define GRAD_TITLE_SIZE 64
+#define GRAD_REQUEST_ID_SIZE 72
+
+/* An application/problem+json document (RFC 9457). */
+typedef struct grad_problem {
+    int http_status;
+    char title[GRAD_TITLE_SIZE];
+    grad_error error;
+    char request_id[GRAD_REQUEST_ID_SIZE];
+} grad_problem;
+
+/* Adds the document to text: type, title, status, detail, code, and where they are known pointer,
+ * offset, limit {name, value}, request_id. */
+GRAD_API void grad_problem_write(const grad_problem *problem, grad_text *text);
+
+/* Reads such a document; unknown members are skipped. Errors: GRAD_MALFORMED, GRAD_INVALID. */
+GRAD_API grad_status grad_problem_read(const char *text, size_t length, grad_problem *problem,
+                                       grad_error *error);
+
+/* Calls visit with the RFC 6901 pointer and the text of every scalar in a document, in order: for
+ * people's eyes ("/limits/max_layers", "1024"; strings unquoted). Errors: GRAD_MALFORMED. */
+GRAD_API grad_status grad_json_walk(const char *text, size_t length,
+                                    void (*visit)(void *context, const char *pointer,
+                                                  const char *value),
+                                    void *context, grad_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
