@@ -1,0 +1,110 @@
+/* libgradient-client: a C client of gradientd on libcurl. The caller keeps float arrays, and gets
+ * float arrays back; documents are encoded and decoded without a tree in between. What lives here
+ * is talk with the service; the arithmetic's types are gradient.h's.
+ *
+ *     gradient_client *client = NULL;
+ *     gradient_client_error error = GRADIENT_CLIENT_ERROR_INIT;
+ *     gradient_client_open("http://127.0.0.1:8080", NULL, &client, &error);
+ *     gradient_client_compute(client, &batch, &reply, &error);
+ *
+ * A gradient is a pure function of the request, so a POST is safe to repeat, and the client repeats
+ * it on connection faults, 429, 502, 503 and 504, after exponential backoff with jitter or what
+ * Retry-After says, within one total deadline.
+ */
+#ifndef GRADIENT_CLIENT_H
+#define GRADIENT_CLIENT_H
+
+#include "gradient.h"
+#include "gradient_wire.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What kind of failure it was, for programs; the command line's exit codes follow it. */
+typedef enum gradient_client_status {
+    GRADIENT_CLIENT_OK = 0,
+    GRADIENT_CLIENT_BAD_INPUT,   /* the batch or the service's 4xx: repeating won't help */
+    GRADIENT_CLIENT_UNREACHABLE, /* no connection, or it broke, to the last try */
+    GRADIENT_CLIENT_BUSY,        /* 429 or 503, to the last try */
+    GRADIENT_CLIENT_TIMEOUT,     /* the total deadline passed, or the service's own (504) */
+    GRADIENT_CLIENT_REFUSED,     /* 401, 403 */
+    GRADIENT_CLIENT_PROTOCOL,    /* the peer isn't gradientd, or its answer isn't right */
+    GRADIENT_CLIENT_INTERNAL     /* memory, or libcurl failing */
+} gradient_client_status;
+
+/* An error on the caller's stack. */
+typedef struct gradient_client_error {
+    gradient_client_status status;
+    char message[GRAD_DETAIL_SIZE]; /* for people */
+    grad_problem problem; /* the service's own words; http_status 0 where there are none */
+    unsigned attempts;    /* tries made */
+} gradient_client_error;
+
+#define GRADIENT_CLIENT_ERROR_INIT                                                                 \
+    {                                                                                              \
+        .status = GRADIENT_CLIENT_OK                                                               \
+    }
+
+/* Times in seconds. 0 means the default, given behind each. */
+typedef struct gradient_client_options {
+    double connect_timeout; /* 5 */
+    double attempt_timeout; /* one try; 60 */
+    double total_timeout;   /* all tries and the waits between them; 120 */
+    unsigned max_attempts;  /* 5 */
+    double backoff_base;    /* first wait, doubled each time, jittered; 0.1 */
+    double backoff_max;     /* 5 */
+} gradient_client_options;
+
+/* A client of one service. Thread-safe: any number of threads may call it at once; each call uses a
+ * kept-alive connection of its own from a small pool. */
+typedef struct gradient_client gradient_client;
+
+/* url: http://HOST:PORT, without a path. No connection is made yet. options may be NULL. The caller
+ * owns *client. */
+GRAD_API gradient_client_status gradient_client_open(const char *url,
+                                                     const gradient_client_options *options,
+                                                     gradient_client **client,
+                                                     gradient_client_error *error);
+
+/* The answer to one batch. Owned by the caller, freed by gradient_client_reply_free. */
+typedef struct gradient_client_reply {
+    const grad_reply *reply; /* id and the layers' tensors, owned by this object */
+    size_t bytes_sent;       /* of the bodies, of the try that succeeded */
+    size_t bytes_received;
+    unsigned attempts;
+    void *owner;
+} gradient_client_reply;
+
+/* POST /v1/gradients of batch. Reads the batch's arrays, never writes them (overwrite_grad_output
+ * is not looked at). */
+GRAD_API gradient_client_status gradient_client_compute(gradient_client *client,
+                                                        const grad_batch *batch,
+                                                        gradient_client_reply *reply,
+                                                        gradient_client_error *error);
+
+/* The same, decoded into arrays of the caller: results has batch->layer_count entries, and each
+ * tensor with data != NULL is filled; its shape must be the answer's (else PROTOCOL). */
+GRAD_API gradient_client_status gradient_client_compute_into(gradient_client *client,
+                                                             const grad_batch *batch,
+                                                             grad_layer_result *results,
+                                                             gradient_client_error *error);
+
+GRAD_API void gradient_client_reply_free(gradient_client_reply *reply);
+
+/* POST /v1/gradients of a document as it is; on success the answer's document is in *body. */
+GRAD_API gradient_client_status gradient_client_post(gradient_client *client, const char *document,
+                                                     size_t length, grad_text *body,
+                                                     gradient_client_error *error);
+
+/* GET path ("/v1/info", "/readyz"). */
+GRAD_API gradient_client_status gradient_client_get(gradient_client *client, const char *path,
+                                                    grad_text *body, gradient_client_error *error);
+
+/* Closes its connections. NULL is fine; no call may be in progress. */
+GRAD_API void gradient_client_close(gradient_client *client);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

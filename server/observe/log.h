@@ -1,0 +1,30 @@
+/* The log: one JSON object a line on standard error. Lines are whole (one write each) from any
+ * thread. What is worth a line is decided by the callers. */
+#ifndef GRADIENTD_LOG_H
+#define GRADIENTD_LOG_H
+
+#include "gradient_wire.h"
+
+typedef enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR } log_level;
+
+void log_set_level(log_level level);
+bool log_level_parse(const char *name, log_level *level);
+bool log_enabled(log_level level);
+
+/* A name and a value. */
+typedef struct log_field {
+    const char *name; /* NULL ends a list of fields */
+    const char *text; /* a string value, or NULL for a number */
+    double number;
+} log_field;
+
+/* One line: {"time": RFC 3339 with milliseconds, "level": …, "message": …, and the fields}. The
+ * list ends with LOG_END:
+ * log_write(LOG_INFO, "listening", (log_field[]){LOG_TEXT("address", a), LOG_END}); */
+void log_write(log_level level, const char *message, const log_field *fields);
+
+#define LOG_TEXT(n, t) ((log_field){.name = (n), .text = (t)})
+#define LOG_NUMBER(n, v) ((log_field){.name = (n), .number = (double)(v)})
+#define LOG_END ((log_field){.name = NULL})
+
+#endif

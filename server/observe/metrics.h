@@ -1,0 +1,67 @@
+/* The daemon's counters, and their text for Prometheus. Only numbers live here; who counts what and
+ * when is said where it happens. All functions are thread-safe and none blocks. */
+#ifndef GRADIENTD_METRICS_H
+#define GRADIENTD_METRICS_H
+
+#include "gradient_wire.h"
+
+typedef enum metrics_route {
+    ROUTE_GRADIENTS,
+    ROUTE_INFO,
+    ROUTE_HEALTH,
+    ROUTE_METRICS,
+    ROUTE_OTHER,
+    ROUTE_COUNT
+} metrics_route;
+
+typedef enum metrics_stage {
+    STAGE_RECEIVE, /* first byte of the headers to the last of the body */
+    STAGE_DECODE,  /* CPU inside the decoder */
+    STAGE_QUEUE,
+    STAGE_COMPUTE,
+    STAGE_ENCODE,
+    STAGE_TOTAL, /* headers to reply complete */
+    STAGE_COUNT
+} metrics_stage;
+
+typedef enum metrics_rejection {
+    REJECT_BODY_TOO_LARGE,
+    REJECT_RESULT_TOO_LARGE,
+    REJECT_MEMORY,     /* 503: the budget is leased out */
+    REJECT_QUEUE_FULL, /* 503 */
+    REJECT_QUEUE_TIMEOUT,
+    REJECT_CONNECTIONS, /* 503 at accept */
+    REJECT_DRAINING,    /* 503 */
+    REJECT_DEADLINE,    /* 504 */
+    REJECT_SLOW_HEADER,
+    REJECT_SLOW_BODY,
+    REJECT_SLOW_READER,
+    REJECT_BAD_FRAMING, /* 400 on the headers */
+    REJECT_COUNT
+} metrics_rejection;
+
+void metrics_count_request(metrics_route route, int http_status);
+void metrics_count_bytes(size_t received, size_t sent);
+void metrics_observe_stage(metrics_stage stage, double seconds);
+void metrics_count_rejection(metrics_rejection reason);
+const char *metrics_rejection_name(metrics_rejection reason);
+const char *metrics_route_name(metrics_route route);
+const char *metrics_stage_name(metrics_stage stage);
+
+/* What is read when it is asked for, not counted. */
+typedef struct metrics_gauges {
+    size_t connections;
+    size_t in_flight; /* requests between their headers and the end of their reply */
+    size_t queue_waiting;
+    size_t queue_depth;
+    size_t workers;
+    size_t workers_busy_jobs;
+    size_t memory_leased;
+    size_t memory_budget;
+    bool draining;
+} metrics_gauges;
+
+/* Adds the whole exposition, text format 0.0.4, each family with HELP and TYPE. */
+void metrics_write(const metrics_gauges *gauges, grad_text *text);
+
+#endif
