@@ -10,15 +10,16 @@
 
 typedef struct pool pool;
 
-/* What a job does. Called on worker threads; context is the job's. */
+/* What a job does. Called on worker threads without any lock of the pool; context is the job's. */
 typedef struct pool_job_kind {
     size_t stage_count;
     /* Called once, by one thread, when the stage begins (all earlier tiles are complete). Returns
      * the stage's tiles; 0 skips it. */
     size_t (*begin_stage)(void *context, size_t stage);
     void (*run_tile)(void *context, size_t stage, size_t tile);
-    /* Called once when the job is complete, or when its deadline passed before its first tile
-     * (expired), or when the pool is stopped. The pool does not touch the job afterwards. */
+    /* Called once: when the job is complete, or (expired) when its deadline passed before its first
+     * stage began. The pool does not touch the job afterwards, so it may be freed or queued
+     * again. */
     void (*done)(void *context, bool expired);
 } pool_job_kind;
 
@@ -33,19 +34,25 @@ typedef struct pool_job {
     size_t tile_count;
     size_t next_tile;
     size_t tiles_left;
-    bool started;
 } pool_job;
 
+/* A pool of that many threads (at least 1), which inherit the caller's signal mask. NULL: no memory
+ * or no threads. The caller owns it. */
 pool *pool_create(size_t workers, size_t queue_depth);
 
-/* Queues a job. False: queue_depth jobs are waiting already. Thread-safe. */
+/* Queues a job. False: queue_depth jobs are waiting already. Thread-safe.
+ *
+ * Deadlines are looked at here and whenever a worker looks for work, which is after every tile: a
+ * job that expires while all workers are busy is done (expired) when the first of them ends its
+ * tile. An idle worker leaves no job waiting. */
 bool pool_submit(pool *p, pool_job *job);
 
-/* Jobs that wait for their first tile, and those being run. Thread-safe. */
+/* Jobs that wait for their first stage, and those being run. Thread-safe. */
 size_t pool_waiting(pool *p);
 size_t pool_running(pool *p);
 
-/* Completes what was submitted, ends the threads and frees the pool. */
+/* Completes what was submitted (or lets it expire), ends the threads and frees the pool. Nothing
+ * may be submitted any more, not even by a job's done. NULL is fine. */
 void pool_destroy(pool *p);
 
 #endif
