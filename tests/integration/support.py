@@ -1,0 +1,269 @@
+"""The harness of the integration tests: starts the real daemon on free ports, talks to it over real
+sockets, stops it, and holds that it ended well (exit 0, no report of a sanitizer).
+Builds random requests. What a right answer is, oracle.py knows; what bytes are sent, rawhttp.py."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import threading
+import time
+import unittest
+
+from rawhttp import Broken, Connection, build_request  # noqa: F401 (re-exported)
+
+BUILD = os.environ.get("GRADIENTD_BUILD", "build")
+DAEMON = os.path.join(BUILD, "gradientd")
+SANITIZED = "address" in os.path.basename(BUILD) or "thread" in os.path.basename(BUILD)
+# The runner sets GRADIENTD_SLOW for the trees of the sanitizers; they are found by name as well.
+SLOW = os.environ.get("GRADIENTD_SLOW", "1" if SANITIZED else "0") not in ("", "0")
+
+REPORTS = re.compile(r"(Address|Leak|Thread|Memory)Sanitizer|runtime error:|Assertion .* failed")
+
+
+def scaled(plain, slow):
+    """A size of a test: what it is in the plain build, and under a sanitizer."""
+    return slow if SLOW else plain
+
+
+def patience(seconds):
+    """A time limit of a test: under a sanitizer everything takes longer."""
+    return seconds * 5 if SLOW else seconds
+
+
+class Daemon:
+    """A running gradientd. Use as a context manager: leaving it stops the daemon and checks it."""
+
+    def __init__(self, *flags, environment=None, arguments=None, expect_exit=0):
+        self.expect_exit = expect_exit
+        self.lines = []
+        self.arrived = threading.Condition()
+        self.stopped = False
+        variables = {k: v for k, v in os.environ.items() if not k.startswith("GRADIENTD_")}
+        variables.update(environment or {})
+        if arguments is None:
+            arguments = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", *flags]
+        self.process = subprocess.Popen([DAEMON, *arguments], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                        env=variables)
+        self.pid = self.process.pid
+        self.reader = threading.Thread(target=self._read_log, daemon=True)
+        self.reader.start()
+        try:
+            self.address = self._listening("service")
+            self.admin = self._listening("admin")
+        except AssertionError:
+            self.kill()
+            raise
+
+    def _read_log(self):
+        for raw in self.process.stderr:
+            with self.arrived:
+                self.lines.append(raw.decode("utf-8", "replace").rstrip("\n"))
+                self.arrived.notify_all()
+        with self.arrived:
+            self.lines.append("")
+            self.arrived.notify_all()
+
+    def _listening(self, role):
+        line = self.wait_log(patience(20), message="listening", role=role)
+        host, port = line["address"].rsplit(":", 1)
+        return host.strip("[]"), int(port)
+
+    def records(self, **wanted):
+        """The log lines so far, parsed, whose fields have these values."""
+        found = []
+        for line in list(self.lines):
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            if all(record.get(name) == value for name, value in wanted.items()):
+                found.append(record)
+        return found
+
+    def wait_log(self, seconds, **wanted):
+        """The first log line with these fields, waited for."""
+        deadline = time.monotonic() + seconds
+        with self.arrived:
+            while True:
+                found = self.records(**wanted)
+                if found:
+                    return found[0]
+                left = deadline - time.monotonic()
+                if left <= 0 or (self.process.poll() is not None and "" in self.lines):
+                    raise AssertionError("no log line %s in:\n%s" % (wanted, self.tail()))
+                self.arrived.wait(min(left, 1))
+
+    def tail(self, count=25):
+        return "\n".join(self.lines[-count:])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if kind is None:
+            self.stop()
+        else:
+            self.kill()
+            reports = [line for line in self.lines if REPORTS.search(line)]
+            if reports:
+                print("\n".join(self.lines))
+
+    def signal(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+
+    def stop(self):
+        """Ends the daemon with SIGTERM and checks how it ended."""
+        if self.stopped:
+            return
+        if self.process.poll() is None:
+            self.signal()
+        self.check_exit(patience(20))
+
+    def check_exit(self, seconds):
+        """Waits for an end already asked for; checks the exit status and the sanitizers."""
+        self.stopped = True
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError("still running after %g s:\n%s" % (seconds, self.tail())) from None
+        self.reader.join(5)
+        self.process.stderr.close()
+        reports = [line for line in self.lines if REPORTS.search(line)]
+        if reports:
+            raise AssertionError("sanitizer report:\n" + "\n".join(self.lines[-200:]))
+        if status != self.expect_exit:
+            raise AssertionError("exit status %d:\n%s" % (status, self.tail()))
+
+    def kill(self):
+        self.stopped = True
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.reader.join(5)
+        self.process.stderr.close()
+
+    def connect(self, admin=False, **options):
+        options.setdefault("timeout", patience(30))
+        return Connection(self.admin if admin else self.address, **options)
+
+    def get(self, path, admin=False, **options):
+        with self.connect(admin=admin) as connection:
+            return connection.request("GET", path, **options)
+
+    def post(self, document, path="/v1/gradients", **options):
+        """POSTs a document (bytes, or anything json.dumps takes) on a connection of its own."""
+        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        with self.connect() as connection:
+            return connection.request("POST", path, body, **options)
+
+    def metrics(self):
+        return Metrics(self.get("/metrics", admin=True).body.decode())
+
+    def wait_metric(self, wanted, seconds, name, **labels):
+        """Waits until that metric satisfies wanted(value); returns the value."""
+        deadline = time.monotonic() + seconds
+        while True:
+            value = self.metrics().value(name, **labels)
+            if wanted(value):
+                return value
+            if time.monotonic() > deadline:
+                raise AssertionError("%s%s is %g after %g s" % (name, labels, value, seconds))
+            time.sleep(0.02)
+
+    def peak_memory(self):
+        """Bytes of the highest resident set since the last reset_peak_memory()."""
+        with open("/proc/%d/status" % self.pid) as status:
+            return int(re.search(r"VmHWM:\s+(\d+) kB", status.read()).group(1)) * 1024
+
+    def reset_peak_memory(self):
+        with open("/proc/%d/clear_refs" % self.pid, "w") as control:
+            control.write("5")
+
+    def cpu_seconds(self):
+        """CPU time of the daemon so far, user and system."""
+        with open("/proc/%d/schedstat" % self.pid) as stat:
+            main = int(stat.read().split()[0])
+        total = 0
+        for task in os.listdir("/proc/%d/task" % self.pid):
+            with open("/proc/%d/task/%s/schedstat" % (self.pid, task)) as stat:
+                total += int(stat.read().split()[0])
+        return max(total, main) / 1e9
+
+
+class Metrics:
+    """A Prometheus exposition, read. Unknown samples count as 0."""
+
+    LINE = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$")
+    LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+
+    def __init__(self, text):
+        self.text = text
+        self.samples = {}
+        for line in text.splitlines():
+            if not line or line.startswith("#"):
+                continue
+            match = self.LINE.match(line)
+            if not match:
+                raise AssertionError("not a sample: %r" % line)
+            labels = frozenset(self.LABEL.findall(match.group(2) or ""))
+            self.samples[(match.group(1), labels)] = float(match.group(3))
+
+    def value(self, name, **labels):
+        """The sum of the samples of that name that carry these labels."""
+        wanted = set(labels.items())
+        return sum(v for (n, found), v in self.samples.items() if n == name and wanted <= found)
+
+    def names(self):
+        return {name for name, _ in self.samples}
+
+
+class Case(unittest.TestCase):
+    """A test case with what many of them need."""
+
+    maxDiff = 2000
+
+    def assert_problem(self, response, status, code=None, **members):
+        """That a response is a problem document of that status and code, whole and consistent."""
+        self.assertEqual(response.status, status, response)
+        self.assertEqual(response.headers.get("content-type"), "application/problem+json", response)
+        problem = response.json()
+        self.assertEqual(problem["status"], status)
+        self.assertTrue({"type", "title", "detail", "code"} <= set(problem), problem)
+        self.assertEqual(problem["request_id"], response.headers.get("x-request-id"), problem)
+        if code is not None:
+            self.assertEqual(problem["code"], code, problem)
+        for name, value in members.items():
+            self.assertEqual(problem.get(name), value, problem)
+        return problem
+
+
+def values(generator, *shape):
+    """A nested list of that shape of short decimals in [-2, 2]."""
+    if len(shape) == 1:
+        return [round(generator.uniform(-2, 2), 4) for _ in range(shape[0])]
+    return [values(generator, *shape[1:]) for _ in range(shape[0])]
+
+
+def make_layer(generator, B, K, N, activation="relu", weight=False, **members):
+    """A layer of a request with random states."""
+    layer = {"activation": activation, "input": values(generator, B, K),
+             "pre_activation": values(generator, B, N), "grad_output": values(generator, B, N)}
+    if weight:
+        layer["weight"] = values(generator, N, K)
+    layer.update(members)
+    return layer
+
+
+def make_request(B, K, N, seed=1, layers=1, **options):
+    """A request of one or several random layers; options are the request's own members."""
+    generator = random.Random(seed)
+    return {**options, "layers": [make_layer(generator, B, K, N) for _ in range(layers)]}
+
+
+def body_of(request):
+    return json.dumps(request, separators=(",", ":")).encode()
