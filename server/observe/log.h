@@ -7,6 +7,7 @@
 
 typedef enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR } log_level;
 
+/* The least level that is written; LOG_INFO until it is set. Thread-safe. */
 void log_set_level(log_level level);
 bool log_level_parse(const char *name, log_level *level);
 bool log_enabled(log_level level);
@@ -20,8 +21,12 @@ typedef struct log_field {
 
 /* One line: {"time": RFC 3339 with milliseconds, "level": …, "message": …, and the fields}. The
  * list ends with LOG_END:
- * log_write(LOG_INFO, "listening", (log_field[]){LOG_TEXT("address", a), LOG_END}); */
+ * log_write(LOG_INFO, "listening", (log_field[]){LOG_TEXT("address", a), LOG_END});
+ * A line above LOG_LINE_MAX bytes is written without its fields, with "truncated": true. */
 void log_write(log_level level, const char *message, const log_field *fields);
+
+/* What a pipe takes in one piece (PIPE_BUF on Linux). */
+#define LOG_LINE_MAX 4096
 
 #define LOG_TEXT(n, t) ((log_field){.name = (n), .text = (t)})
 #define LOG_NUMBER(n, v) ((log_field){.name = (n), .number = (double)(v)})

@@ -40,6 +40,7 @@ typedef enum metrics_rejection {
     REJECT_COUNT
 } metrics_rejection;
 
+/* http_status 0: the connection ended before an answer. */
 void metrics_count_request(metrics_route route, int http_status);
 void metrics_count_bytes(size_t received, size_t sent);
 void metrics_observe_stage(metrics_stage stage, double seconds);

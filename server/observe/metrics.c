@@ -1,0 +1,237 @@
+/* The daemon's counters and their text (Prometheus exposition format 0.0.4). Counters are relaxed
+ * atomics: each is right by itself, and a scrape is no snapshot of all of them. */
+#include "observe/metrics.h"
+
+#include "platform/process.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+
+#define LARGEST_STATUS 599
+#define LONGEST_DURATION 1e9 /* seconds; keeps the sum of nanoseconds within its 64 bits */
+
+/* Upper bounds of the histograms' buckets in seconds; one more bucket holds what is above. */
+static const double bounds[] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+                                0.1,    0.25,    0.5,    1,     2.5,    5,     10,   30};
+#define BOUND_COUNT (sizeof bounds / sizeof bounds[0])
+
+typedef struct histogram {
+    _Atomic uint64_t buckets[BOUND_COUNT + 1];
+    _Atomic uint64_t nanoseconds;
+} histogram;
+
+static _Atomic uint64_t requests[ROUTE_COUNT][LARGEST_STATUS + 1];
+static _Atomic uint64_t rejections[REJECT_COUNT];
+static _Atomic uint64_t received_bytes, sent_bytes;
+static histogram stages[STAGE_COUNT];
+
+static const char *const route_names[ROUTE_COUNT] = {
+    [ROUTE_GRADIENTS] = "/v1/gradients", [ROUTE_INFO] = "/v1/info", [ROUTE_HEALTH] = "health",
+    [ROUTE_METRICS] = "/metrics",        [ROUTE_OTHER] = "other",
+};
+
+static const char *const stage_names[STAGE_COUNT] = {
+    [STAGE_RECEIVE] = "receive", [STAGE_DECODE] = "decode", [STAGE_QUEUE] = "queue",
+    [STAGE_COMPUTE] = "compute", [STAGE_ENCODE] = "encode", [STAGE_TOTAL] = "total",
+};
+
+static const char *const rejection_names[REJECT_COUNT] = {
+    [REJECT_BODY_TOO_LARGE] = "body_too_large",
+    [REJECT_RESULT_TOO_LARGE] = "result_too_large",
+    [REJECT_MEMORY] = "memory",
+    [REJECT_QUEUE_FULL] = "queue_full",
+    [REJECT_QUEUE_TIMEOUT] = "queue_timeout",
+    [REJECT_CONNECTIONS] = "connections",
+    [REJECT_DRAINING] = "draining",
+    [REJECT_DEADLINE] = "deadline",
+    [REJECT_SLOW_HEADER] = "slow_header",
+    [REJECT_SLOW_BODY] = "slow_body",
+    [REJECT_SLOW_READER] = "slow_reader",
+    [REJECT_BAD_FRAMING] = "bad_framing",
+};
+
+static void add(_Atomic uint64_t *counter, uint64_t amount)
+{
+    atomic_fetch_add_explicit(counter, amount, memory_order_relaxed);
+}
+
+static uint64_t value_of(_Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void metrics_count_request(metrics_route route, int http_status)
+{
+    bool known = http_status >= 0 && http_status <= LARGEST_STATUS;
+    add(&requests[route][known ? http_status : 0], 1);
+}
+
+void metrics_count_bytes(size_t received, size_t sent)
+{
+    add(&received_bytes, received);
+    add(&sent_bytes, sent);
+}
+
+void metrics_observe_stage(metrics_stage stage, double seconds)
+{
+    double duration = seconds > 0 ? seconds : 0; /* 0 for a NaN too */
+    if (duration > LONGEST_DURATION) {
+        duration = LONGEST_DURATION;
+    }
+    size_t bucket = 0;
+    while (bucket < BOUND_COUNT && duration > bounds[bucket]) {
+        bucket++;
+    }
+    add(&stages[stage].buckets[bucket], 1);
+    add(&stages[stage].nanoseconds, (uint64_t)(duration * 1e9 + 0.5));
+}
+
+void metrics_count_rejection(metrics_rejection reason)
+{
+    add(&rejections[reason], 1);
+}
+
+const char *metrics_rejection_name(metrics_rejection reason)
+{
+    return rejection_names[reason];
+}
+
+const char *metrics_route_name(metrics_route route)
+{
+    return route_names[route];
+}
+
+const char *metrics_stage_name(metrics_stage stage)
+{
+    return stage_names[stage];
+}
+
+/* ---- The text -------------------------------------------------------------------------------- */
+
+static void begin_family(grad_text *text, const char *name, const char *type, const char *help)
+{
+    grad_text_printf(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void write_single(grad_text *text, const char *name, const char *type, const char *help,
+                         double value)
+{
+    begin_family(text, name, type, help);
+    grad_text_printf(text, "%s %.17g\n", name, value);
+}
+
+static void write_requests(grad_text *text)
+{
+    begin_family(text, "gradientd_requests_total", "counter",
+                 "Requests answered, by route and HTTP status; 0: the connection ended first.");
+    for (size_t route = 0; route < ROUTE_COUNT; route++) {
+        for (size_t status = 0; status <= LARGEST_STATUS; status++) {
+            uint64_t count = value_of(&requests[route][status]);
+            if (count > 0) {
+                grad_text_printf(
+                    text, "gradientd_requests_total{route=\"%s\",status=\"%zu\"} %" PRIu64 "\n",
+                    route_names[route], status, count);
+            }
+        }
+    }
+}
+
+static void write_stage(grad_text *text, const char *name, histogram *h)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < BOUND_COUNT; i++) {
+        count += value_of(&h->buckets[i]);
+        grad_text_printf(
+            text, "gradientd_stage_duration_seconds_bucket{stage=\"%s\",le=\"%g\"} %" PRIu64 "\n",
+            name, bounds[i], count);
+    }
+    count += value_of(&h->buckets[BOUND_COUNT]);
+    grad_text_printf(
+        text, "gradientd_stage_duration_seconds_bucket{stage=\"%s\",le=\"+Inf\"} %" PRIu64 "\n",
+        name, count);
+    grad_text_printf(text, "gradientd_stage_duration_seconds_sum{stage=\"%s\"} %.9f\n", name,
+                     (double)value_of(&h->nanoseconds) * 1e-9);
+    grad_text_printf(text, "gradientd_stage_duration_seconds_count{stage=\"%s\"} %" PRIu64 "\n",
+                     name, count);
+}
+
+static void write_stages(grad_text *text)
+{
+    begin_family(text, "gradientd_stage_duration_seconds", "histogram",
+                 "Time requests spent in each stage.");
+    for (size_t i = 0; i < STAGE_COUNT; i++) {
+        write_stage(text, stage_names[i], &stages[i]);
+    }
+}
+
+static void write_rejections(grad_text *text)
+{
+    begin_family(text, "gradientd_rejections_total", "counter",
+                 "Requests and connections refused or cut off, by reason.");
+    for (size_t i = 0; i < REJECT_COUNT; i++) {
+        grad_text_printf(text, "gradientd_rejections_total{reason=\"%s\"} %" PRIu64 "\n",
+                         rejection_names[i], value_of(&rejections[i]));
+    }
+}
+
+static void write_gauges(const metrics_gauges *g, grad_text *text)
+{
+    const struct {
+        const char *name;
+        const char *help;
+        size_t value;
+    } rows[] = {
+        {"gradientd_connections", "Open connections.", g->connections},
+        {"gradientd_in_flight", "Requests between their headers and the end of their reply.",
+         g->in_flight},
+        {"gradientd_queue_waiting", "Requests waiting for a worker.", g->queue_waiting},
+        {"gradientd_queue_depth", "Requests that may wait for a worker.", g->queue_depth},
+        {"gradientd_workers", "Threads that compute.", g->workers},
+        {"gradientd_jobs_running", "Requests being computed.", g->workers_busy_jobs},
+        {"gradientd_memory_leased_bytes", "Bytes leased to requests.", g->memory_leased},
+        {"gradientd_memory_budget_bytes", "Bytes that may be leased.", g->memory_budget},
+        {"gradientd_draining", "1 while the daemon is stopping.", g->draining},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        write_single(text, rows[i].name, "gauge", rows[i].help, (double)rows[i].value);
+    }
+}
+
+static void write_process(grad_text *text)
+{
+    process_figures p;
+    process_read(&p);
+    const struct {
+        const char *name;
+        const char *type;
+        const char *help;
+        double value;
+    } rows[] = {
+        {"process_start_time_seconds", "gauge", "Start of the process since 1970.", p.start_time},
+        {"process_resident_memory_bytes", "gauge", "Resident memory.", p.resident_memory},
+        {"process_cpu_seconds_total", "counter", "CPU time, user and system.", p.cpu_seconds},
+        {"process_open_fds", "gauge", "Open file descriptors.", p.open_files},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].value >= 0) {
+            write_single(text, rows[i].name, rows[i].type, rows[i].help, rows[i].value);
+        }
+    }
+}
+
+void metrics_write(const metrics_gauges *gauges, grad_text *text)
+{
+    write_requests(text);
+    write_stages(text);
+    write_single(text, "gradientd_received_bytes_total", "counter", "Bytes of bodies received.",
+                 (double)value_of(&received_bytes));
+    write_single(text, "gradientd_sent_bytes_total", "counter", "Bytes of bodies sent.",
+                 (double)value_of(&sent_bytes));
+    write_rejections(text);
+    write_gauges(gauges, text);
+    begin_family(text, "gradientd_build_info", "gauge", "Always 1; the labels say what runs.");
+    grad_text_printf(text,
+                     "gradientd_build_info{version=\"%s\",revision=\"%s\",compiler=\"%s\"} 1\n",
+                     GRAD_VERSION, GRADIENTD_REVISION, "gcc " __VERSION__);
+    write_process(text);
+}
