@@ -1,0 +1,15 @@
+/* What can be asked of any tensor. Whether a tensor suits a computation is batch/check's matter. */
+#include "core/size.h"
+#include "gradient.h"
+
+size_t grad_tensor_count(const grad_tensor *tensor)
+{
+    size_t count = 1;
+
+    if (tensor->data == NULL)
+        return 0;
+    for (size_t axis = 0; axis < tensor->rank; axis++)
+        if (!grad_size_mul(count, tensor->shape[axis], &count))
+            return SIZE_MAX; /* no memory holds it: larger than any cap */
+    return count;
+}
