@@ -1,9 +1,9 @@
 # The targets that install, package and demonstrate. Included by the Makefile.
 
-.PHONY: install demo image test-image packages packages-test
+.PHONY: install uninstall demo image test-image test-fresh
+.PHONY: packages packages-test packages-bench packages-image
 
-## install     libraries, headers, pkg-config files, daemon and client below PREFIX
-install:
-	@false
-packages packages-test:
-	@true
+packages:
+	@deploy/packages.sh build
+packages-test packages-bench packages-image: packages-%:
+	@deploy/packages.sh $*

@@ -1,24 +1,30 @@
 # The targets that test, measure and lint. Included by the Makefile.
 
-.PHONY: test suite lint bench
+.PHONY: test suite-build lint
+
+# A recursive make on all processors, unless the caller chose a number of jobs.
+MAKE_ALL = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # The variants of the ordinary run: plain, then both sanitizer trees.
 VARIANTS := plain address,undefined thread
 
 ## test        everything: unit and integration tests, plain and under the sanitizers, and lint
 ifeq ($(SANITIZE),)
-test: packages-test lint
+test: packages-test
 	@for v in $(VARIANTS); do \
-		$(MAKE) --no-print-directory suite-build SANITIZE=$$(echo $$v | sed 's/plain//') || exit 1; done
-	$(PYTHON) tests/run.py build build/address-undefined build/thread
+		$(MAKE_ALL) suite-build SANITIZE=$$(echo $$v | sed 's/plain//') || exit 1; done
+	$(PYTHON) tests/run.py --lint build build/address-undefined build/thread
 else
-test: suite-build
+test: packages-test
+	@$(MAKE_ALL) suite-build
 	$(PYTHON) tests/run.py $(BUILD)
 endif
 
-.PHONY: suite-build
 suite-build: all unit-tests
 
 ## lint        the law of dependencies, sizes, format, cppcheck, exported symbols
-lint:
+lint: packages-test
+	@$(MAKE_ALL) lib client
 	$(PYTHON) tests/lint/lint.py
+
+-include tests/bench/*/*.mk
