@@ -1,0 +1,400 @@
+/* HTTP by libcurl: a small pool of easy handles, each with its kept-alive connection. The one file
+ * that includes <curl/curl.h>. What lives here is how bytes travel; whether to try again, and what
+ * an answer means, is call.c's business.
+ *
+ * Proxies are libcurl's default: http_proxy and no_proxy of the environment count. */
+#include "transport.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define MAX_IDLE_CONNECTIONS 16
+#define TRANSFER_BUFFER_SIZE 131072L
+
+/* One handle and what its callbacks need during an exchange. */
+typedef struct connection {
+    struct connection *next;
+    CURL *easy;
+    char error[CURL_ERROR_SIZE];
+    const client_request *request;
+    size_t segment; /* the position in the body that is being sent */
+    size_t offset;
+} connection;
+
+struct client_transport {
+    char *url; /* without a path or a slash at the end */
+    long connect_timeout_ms;
+    struct curl_slist *headers;
+    pthread_mutex_t lock; /* guards the two below */
+    connection *idle;
+    size_t idle_count;
+};
+
+static pthread_once_t libcurl_once = PTHREAD_ONCE_INIT;
+static CURLcode libcurl_state;
+
+static void start_libcurl(void)
+{
+    libcurl_state = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static size_t send_body(char *buffer, size_t size, size_t count, void *context)
+{
+    connection *c = context;
+    size_t room = size * count;
+    size_t done = 0;
+
+    while (done < room && c->segment < c->request->segment_count) {
+        const grad_segment *segment = &c->request->segments[c->segment];
+        size_t piece = segment->length - c->offset;
+        if (piece > room - done) {
+            piece = room - done;
+        }
+        if (piece > 0) {
+            memcpy(buffer + done, segment->text + c->offset, piece);
+        }
+        done += piece;
+        c->offset += piece;
+        if (c->offset == segment->length) {
+            c->segment++;
+            c->offset = 0;
+        }
+    }
+    return done;
+}
+
+/* libcurl begins again where a kept-alive connection turns out to be dead; always at 0. */
+static int rewind_body(void *context, curl_off_t offset, int origin)
+{
+    connection *c = context;
+
+    if (offset != 0 || origin != SEEK_SET) {
+        return CURL_SEEKFUNC_CANTSEEK;
+    }
+    c->segment = 0;
+    c->offset = 0;
+    return CURL_SEEKFUNC_OK;
+}
+
+static size_t receive_body(char *bytes, size_t size, size_t count, void *context)
+{
+    connection *c = context;
+    long http_status = 0;
+
+    curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &http_status);
+    if (!c->request->receive(c->request->context, (int)http_status, bytes, size * count)) {
+        return size * count == 0 ? 1 : 0;
+    }
+    return size * count;
+}
+
+/* What is the same for every exchange. */
+static bool set_constants(const client_transport *transport, connection *c)
+{
+    CURL *easy = c->easy;
+    bool ok = true;
+
+    ok &= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
+    ok &= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
+    ok &= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1) == CURLE_OK;
+    ok &= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK;
+    ok &= curl_easy_setopt(easy, CURLOPT_USERAGENT, "gradient/" GRAD_VERSION) == CURLE_OK;
+    ok &= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, c->error) == CURLE_OK;
+    ok &= curl_easy_setopt(easy, CURLOPT_MAXCONNECTS, 1L) == CURLE_OK;
+    ok &= curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, TRANSFER_BUFFER_SIZE) == CURLE_OK;
+    ok &= curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, TRANSFER_BUFFER_SIZE) == CURLE_OK;
+    ok &= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, transport->connect_timeout_ms) ==
+          CURLE_OK;
+    ok &= curl_easy_setopt(easy, CURLOPT_READFUNCTION, send_body) == CURLE_OK;
+    ok &= curl_easy_setopt(easy, CURLOPT_READDATA, c) == CURLE_OK;
+    ok &= curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, rewind_body) == CURLE_OK;
+    ok &= curl_easy_setopt(easy, CURLOPT_SEEKDATA, c) == CURLE_OK;
+    ok &= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive_body) == CURLE_OK;
+    ok &= curl_easy_setopt(easy, CURLOPT_WRITEDATA, c) == CURLE_OK;
+    return ok;
+}
+
+static void connection_destroy(connection *c)
+{
+    if (c != NULL) {
+        curl_easy_cleanup(c->easy);
+        free(c);
+    }
+}
+
+static connection *connection_create(const client_transport *transport)
+{
+    connection *c = calloc(1, sizeof *c);
+
+    if (c == NULL) {
+        return NULL;
+    }
+    c->easy = curl_easy_init();
+    if (c->easy == NULL || !set_constants(transport, c)) {
+        connection_destroy(c);
+        return NULL;
+    }
+    return c;
+}
+
+/* The connection used last comes first: it is the likeliest to be alive. */
+static connection *acquire(client_transport *transport)
+{
+    connection *c;
+
+    pthread_mutex_lock(&transport->lock);
+    c = transport->idle;
+    if (c != NULL) {
+        transport->idle = c->next;
+        transport->idle_count--;
+    }
+    pthread_mutex_unlock(&transport->lock);
+    return c != NULL ? c : connection_create(transport);
+}
+
+static void release(client_transport *transport, connection *c)
+{
+    bool keep;
+
+    pthread_mutex_lock(&transport->lock);
+    keep = transport->idle_count < MAX_IDLE_CONNECTIONS;
+    if (keep) {
+        c->next = transport->idle;
+        transport->idle = c;
+        transport->idle_count++;
+    }
+    pthread_mutex_unlock(&transport->lock);
+    if (!keep) {
+        connection_destroy(c);
+    }
+}
+
+static curl_off_t body_length(const client_request *request)
+{
+    size_t length = 0;
+
+    for (size_t s = 0; s < request->segment_count; s++) {
+        length += request->segments[s].length;
+    }
+    return (curl_off_t)length;
+}
+
+static bool set_request(const client_transport *transport, connection *c,
+                        const client_request *request, double timeout)
+{
+    double timeout_ms = timeout * 1000 < 1 ? 1 : timeout * 1000;
+    char *url = NULL;
+    bool ok;
+
+    if (asprintf(&url, "%s%s", transport->url, request->path) < 0) {
+        return false;
+    }
+    ok = curl_easy_setopt(c->easy, CURLOPT_URL, url) == CURLE_OK;
+    free(url);
+    ok = ok && curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms) == CURLE_OK;
+    if (request->segments == NULL) {
+        ok = ok && curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, NULL) == CURLE_OK;
+        return ok && curl_easy_setopt(c->easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
+    }
+    ok = ok && curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, transport->headers) == CURLE_OK;
+    ok = ok && curl_easy_setopt(c->easy, CURLOPT_POST, 1L) == CURLE_OK;
+    return ok &&
+           curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, body_length(request)) == CURLE_OK;
+}
+
+/* A timeout before the first byte of the request went out is a peer that can't be reached. */
+static client_fault timeout_fault(CURL *easy)
+{
+    long request_size = 0;
+
+    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_size);
+    return request_size > 0 ? CLIENT_FAULT_TIMEOUT : CLIENT_FAULT_CONNECTION;
+}
+
+static client_fault fault_of(CURL *easy, CURLcode code)
+{
+    switch (code) {
+    case CURLE_OK:
+        return CLIENT_FAULT_NONE;
+    case CURLE_WRITE_ERROR:
+        return CLIENT_FAULT_STOPPED;
+    case CURLE_OPERATION_TIMEDOUT:
+        return timeout_fault(easy);
+    case CURLE_UNSUPPORTED_PROTOCOL: /* an answer without a status line (HTTP/0.9) */
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_FILESIZE_EXCEEDED: /* a Content-Length beyond numbers */
+    case CURLE_BAD_CONTENT_ENCODING:
+        return CLIENT_FAULT_GARBAGE;
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return CLIENT_FAULT_CONNECTION;
+    default:
+        return CLIENT_FAULT_INTERNAL;
+    }
+}
+
+static void read_response(connection *c, CURLcode code, client_response *response)
+{
+    const char *type = NULL;
+    curl_off_t retry_after = 0;
+    long http_status = 0;
+
+    curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &http_status);
+    curl_easy_getinfo(c->easy, CURLINFO_RETRY_AFTER, &retry_after);
+    curl_easy_getinfo(c->easy, CURLINFO_CONTENT_TYPE, &type);
+    response->fault = fault_of(c->easy, code);
+    response->http_status = (int)http_status;
+    response->retry_after = retry_after > 0 ? (double)retry_after : 0;
+    snprintf(response->content_type, sizeof response->content_type, "%s", type ? type : "");
+    snprintf(response->message, sizeof response->message, "%s",
+             c->error[0] != '\0' ? c->error : curl_easy_strerror(code));
+}
+
+void client_transport_exchange(client_transport *transport, const client_request *request,
+                               double timeout, client_response *response)
+{
+    connection *c = acquire(transport);
+
+    memset(response, 0, sizeof *response);
+    if (c == NULL || !set_request(transport, c, request, timeout)) {
+        connection_destroy(c);
+        response->fault = CLIENT_FAULT_INTERNAL;
+        snprintf(response->message, sizeof response->message, "libcurl can't make a request");
+        return;
+    }
+    c->request = request;
+    c->segment = 0;
+    c->offset = 0;
+    c->error[0] = '\0';
+    read_response(c, curl_easy_perform(c->easy), response);
+    c->request = NULL;
+    release(transport, c);
+}
+
+/* What is wrong with the address, or NULL. */
+static const char *url_fault(CURLU *parts, const char *url)
+{
+    static const struct {
+        CURLUPart part;
+        const char *fault;
+    } unwanted[] = {{CURLUPART_USER, "it holds a user name"},
+                    {CURLUPART_QUERY, "it holds a query"},
+                    {CURLUPART_FRAGMENT, "it holds a fragment"}};
+    char *text = NULL;
+    bool root;
+
+    if (curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK) {
+        return "it is no address";
+    }
+    for (size_t i = 0; i < sizeof unwanted / sizeof *unwanted; i++) {
+        if (curl_url_get(parts, unwanted[i].part, &text, 0) == CURLUE_OK) {
+            curl_free(text);
+            return unwanted[i].fault;
+        }
+    }
+    if (curl_url_get(parts, CURLUPART_PATH, &text, 0) == CURLUE_OK) {
+        root = strcmp(text, "/") == 0;
+        curl_free(text);
+        if (!root) {
+            return "it holds a path";
+        }
+    }
+    return NULL;
+}
+
+static grad_status fail(grad_error *error, grad_status status, const char *code, const char *url,
+                        const char *fault)
+{
+    error->status = status;
+    snprintf(error->code, sizeof error->code, "%s", code);
+    snprintf(error->detail, sizeof error->detail,
+             "the service's URL is http://HOST:PORT; \"%s\": %s", url, fault);
+    return status;
+}
+
+static grad_status check_url(const char *url, grad_error *error)
+{
+    CURLU *parts = curl_url();
+    const char *fault;
+
+    if (parts == NULL) {
+        return fail(error, GRAD_OUT_OF_MEMORY, "out_of_memory", url, "no memory to read it");
+    }
+    fault = url_fault(parts, url);
+    if (fault == NULL && strncasecmp(url, "http://", 7) != 0 &&
+        strncasecmp(url, "https://", 8) != 0) {
+        fault = "it is another protocol's";
+    }
+    curl_url_cleanup(parts);
+    return fault == NULL ? GRAD_OK : fail(error, GRAD_INVALID, "bad_url", url, fault);
+}
+
+static client_transport *create(const char *url, double connect_timeout)
+{
+    client_transport *transport = calloc(1, sizeof *transport);
+
+    if (transport == NULL) {
+        return NULL;
+    }
+    pthread_mutex_init(&transport->lock, NULL);
+    transport->connect_timeout_ms = (long)(connect_timeout * 1000 < 1 ? 1 : connect_timeout * 1000);
+    transport->url = strdup(url);
+    transport->headers = curl_slist_append(NULL, "Content-Type: application/json");
+    if (transport->url == NULL || transport->headers == NULL) {
+        client_transport_destroy(transport);
+        return NULL;
+    }
+    transport->url[strcspn(transport->url + strlen("https://"), "/") + strlen("https://")] = '\0';
+    return transport;
+}
+
+grad_status client_transport_create(const char *url, double connect_timeout,
+                                    client_transport **transport, grad_error *error)
+{
+    grad_status status;
+
+    pthread_once(&libcurl_once, start_libcurl);
+    if (libcurl_state != CURLE_OK) {
+        return fail(error, GRAD_OUT_OF_MEMORY, "out_of_memory", url, "libcurl doesn't start");
+    }
+    status = check_url(url, error);
+    if (status != GRAD_OK) {
+        return status;
+    }
+    *transport = create(url, connect_timeout);
+    return *transport != NULL
+               ? GRAD_OK
+               : fail(error, GRAD_OUT_OF_MEMORY, "out_of_memory", url, "no memory to keep it");
+}
+
+const char *client_transport_url(const client_transport *transport)
+{
+    return transport->url;
+}
+
+void client_transport_destroy(client_transport *transport)
+{
+    if (transport == NULL) {
+        return;
+    }
+    while (transport->idle != NULL) {
+        connection *c = transport->idle;
+        transport->idle = c->next;
+        connection_destroy(c);
+    }
+    curl_slist_free_all(transport->headers);
+    pthread_mutex_destroy(&transport->lock);
+    free(transport->url);
+    free(transport);
+}

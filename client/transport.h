@@ -1,0 +1,55 @@
+/* One HTTP exchange with one service: a body of segments out, the answer's bytes handed on as they
+ * arrive. What lives here is what the rest of the client may know of the network; transport.c
+ * alone knows libcurl. Nothing here repeats a request or reads a document. */
+#ifndef CLIENT_TRANSPORT_H
+#define CLIENT_TRANSPORT_H
+
+#include "gradient_wire.h"
+
+#define CLIENT_TRANSPORT_MESSAGE_SIZE 256
+#define CLIENT_TRANSPORT_TYPE_SIZE 64
+
+/* How an exchange ended, the answer's own verdict aside. */
+typedef enum client_fault {
+    CLIENT_FAULT_NONE,       /* a whole answer came */
+    CLIENT_FAULT_CONNECTION, /* no connection, or it broke */
+    CLIENT_FAULT_TIMEOUT,    /* connected, but no whole answer in time */
+    CLIENT_FAULT_GARBAGE,    /* the peer doesn't speak HTTP */
+    CLIENT_FAULT_STOPPED,    /* receive returned false */
+    CLIENT_FAULT_INTERNAL    /* memory, or libcurl failing */
+} client_fault;
+
+typedef struct client_request {
+    const char *path;
+    const grad_segment *segments; /* the body of a POST; NULL: a GET */
+    size_t segment_count;
+    /* Takes the next piece of the answer's body; false ends the exchange. */
+    bool (*receive)(void *context, int http_status, const char *bytes, size_t length);
+    void *context;
+} client_request;
+
+typedef struct client_response {
+    client_fault fault;
+    int http_status;    /* 0: none came */
+    double retry_after; /* seconds that the service asked for; 0: it didn't */
+    char content_type[CLIENT_TRANSPORT_TYPE_SIZE];
+    char message[CLIENT_TRANSPORT_MESSAGE_SIZE]; /* for people, where there is a fault */
+} client_response;
+
+typedef struct client_transport client_transport;
+
+/* url: http://HOST:PORT or https://HOST:PORT. Makes no connection. Errors: GRAD_INVALID bad_url,
+ * GRAD_OUT_OF_MEMORY. */
+grad_status client_transport_create(const char *url, double connect_timeout,
+                                    client_transport **transport, grad_error *error);
+
+/* The address as it was read, for messages. */
+const char *client_transport_url(const client_transport *transport);
+
+/* One try, within timeout seconds. Thread-safe. */
+void client_transport_exchange(client_transport *transport, const client_request *request,
+                               double timeout, client_response *response);
+
+void client_transport_destroy(client_transport *transport);
+
+#endif
