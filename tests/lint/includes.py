@@ -1,0 +1,66 @@
+"""The law of dependencies: which room of the house may include what. Arrows only downwards:
+core -> libc, kernels -> core, batch -> kernels and core, wire -> core and the public headers,
+client and server -> the public headers and their own. Tests may include anything."""
+import re
+
+import files
+
+PUBLIC = ("gradient.h", "gradient_wire.h")
+
+# room: what a file there may include in quotes, by prefix or by name
+ROOMS = {
+    "lib/core/": ("core/", "gradient.h"),
+    "lib/kernels/": ("kernels/", "core/", "gradient.h"),
+    "lib/batch/": ("batch/", "kernels/", "core/", "gradient.h"),
+    "lib/wire/": ("wire/", "core/") + PUBLIC,
+    "lib/gradient": PUBLIC,
+    "client/": PUBLIC + ("gradient_client.h",),
+    "server/": PUBLIC,
+}
+
+# a header of a library below us: the only place that may include it
+OWNERS = {
+    "cblas.h": "lib/kernels/gemm.c",
+    "jansson.h": "lib/wire/",
+    "curl/curl.h": "client/transport.c",
+    "microhttpd.h": "server/",
+}
+
+# what lib/ may include of the system: memory, text and threads, no files and no sockets
+LIBRARY_SYSTEM = frozenset(
+    "assert.h ctype.h errno.h fenv.h float.h inttypes.h iso646.h limits.h locale.h math.h "
+    "stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h "
+    "endian.h immintrin.h pthread.h".split())
+
+
+def _quoted(room, header):
+    """Whether a room may include "header": by the table, or as a header of its own."""
+    if header.startswith(ROOMS[room]) or header in ROOMS[room]:
+        return True
+    return room in ("client/", "server/") and (files.ROOT / room / header).exists()
+
+
+def _bracketed(name, header):
+    owner = OWNERS.get(header)
+    if owner:
+        return name.startswith(owner)
+    return not name.startswith("lib/") or header in LIBRARY_SYSTEM
+
+
+def law():
+    """Every include of lib/, client/ and server/ against the two tables."""
+    for name in files.c_files("lib", "client", "server"):
+        room = next((room for room in ROOMS if name.startswith(room)), None)
+        if room is None:
+            yield f"{name}: no room of the house; the rooms are {', '.join(ROOMS)}"
+            continue
+        source = files.without_comments(files.text(name), keep_strings=True)
+        for number, line in enumerate(source.splitlines(), 1):
+            found = re.match(r'\s*#\s*include\s*(["<])([^">]+)[">]', line)
+            if found is None:
+                continue
+            header = found.group(2)
+            allowed = (_quoted(room, header) if found.group(1) == '"'
+                       else _bracketed(name, header))
+            if not allowed:
+                yield f"{name}:{number}: {room} may not include {header}"
