@@ -1,0 +1,92 @@
+#!/usr/bin/python3
+"""What `make bench` runs: the codec, the kernels, the service. Prints for people, or with
+BENCH_FORMAT=json one JSON document. BENCH_SECONDS is the time of one measurement (10; the codec's and
+kernels' are shorter by their nature). BENCH_ONLY=service runs one part.
+
+    tests/bench/bench.py BUILD
+"""
+
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "service"))
+import service  # noqa: E402
+
+SECONDS = max(1, int(os.environ.get("BENCH_SECONDS", "10")))
+
+
+def program(build, name, *arguments):
+    """The JSON document that a benchmark in C or C++ prints."""
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "BENCH_FORMAT": "json"}
+    output = subprocess.run([os.path.join(build, "bench", name), *arguments], check=True,
+                            stdout=subprocess.PIPE, text=True, env=environment).stdout
+    return json.loads(output)
+
+
+def codec(build):
+    return program(build, "codec")
+
+
+def kernels(build):
+    return program(build, "kernels", str(min(1, SECONDS / 10)))
+
+
+def machine():
+    model = "unknown"
+    with open("/proc/cpuinfo") as info:
+        for line in info:
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    return {"cpu": model, "cpus": len(os.sched_getaffinity(0)), "kernel": platform.release()}
+
+
+def describe_kernels(results):
+    for name, times in results["activations"].items():
+        yield "%-12s forward %7.2f ns a number   backward %7.2f ns" % (
+            name, times["forward_ns"], times["backward_ns"])
+    for p in results["products"]:
+        yield "B=%d K=%d N=%d: sgemm %.1f us, whole batch %.1f us, ratio %.2f" % (
+            p["B"], p["K"], p["N"], p["sgemm_us"], p["batch_us"], p["batch_over_sgemm"])
+
+
+def describe_any(results, indent=""):
+    """Names and values, for a part that has no words of its own here."""
+    for name, value in results.items():
+        if isinstance(value, dict):
+            yield "%s%s" % (indent, name)
+            yield from describe_any(value, indent + "  ")
+        else:
+            yield "%s%-32s %s" % (indent, name, value)
+
+
+PARTS = {
+    "codec": (codec, describe_any),
+    "kernels": (kernels, describe_kernels),
+    "service": (lambda build: service.measure(build, SECONDS), service.describe),
+}
+
+
+def main():
+    build = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build")
+    only = os.environ.get("BENCH_ONLY")
+    as_json = os.environ.get("BENCH_FORMAT") == "json"
+    results = {"machine": machine(), "seconds": SECONDS}
+    for name, (measure, describe) in PARTS.items():
+        if only and name != only:
+            continue
+        results[name] = measure(build)
+        if not as_json:
+            print("== %s" % name)
+            print("\n".join(describe(results[name])), flush=True)
+    if as_json:
+        print(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()

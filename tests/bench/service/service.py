@@ -1,0 +1,124 @@
+#!/usr/bin/python3
+"""The service end to end: requests a second against the two peers, the memory and the CPU time that
+a request costs. Every server's answer is held right before it is timed. Used by ../bench.py."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "integration"))
+
+from cases import all_cases
+from servers import missing, start
+
+
+def throughput(build, cases, names, seconds):
+    """{case: {server: measured}}; servers run one after the other, each alone."""
+    results = {case.name: {} for case in cases}
+    for name in names:
+        reason = missing(name)
+        if reason:
+            print("service: %s left out: %s" % (name, reason), file=sys.stderr)
+            continue
+        with start(name, build) as server:
+            for case in cases:
+                # Two processes or threads may each have to warm up.
+                for _ in range(4):
+                    case.validate(server.post(case.body))
+                with tempfile.NamedTemporaryFile() as file:
+                    file.write(case.body)
+                    file.flush()
+                    results[case.name][name] = server.load(file.name, case.connections, seconds)
+    return results
+
+
+def add_ratios(cases, results):
+    """To each case: the daemon's requests a second over each peer's, and the goal."""
+    for case in cases:
+        measured = results[case.name]
+        for peer in ("naive", "fastapi"):
+            if peer in measured and "gradientd" in measured:
+                mine = measured["gradientd"]["requests_per_second"]
+                ratio = mine / measured[peer]["requests_per_second"]
+                measured["over_" + peer] = {"ratio": ratio, "goal": case.goals.get(peer)}
+
+
+def resident(pid):
+    with open("/proc/%d/statm" % pid) as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def memory(case):
+    """Peak memory that one request adds to a daemon that has served a small one before, over four
+    bytes a number in and out plus the reply's text."""
+    from support import Daemon
+    with Daemon() as daemon:
+        small = b'{"layers":[{"activation":"relu","input":[1],"pre_activation":[1],' \
+                b'"grad_output":[1]}]}'
+        daemon.post(small)
+        before = resident(daemon.pid)
+        daemon.reset_peak_memory()
+        reply = daemon.post(case.body)
+        added = daemon.peak_memory() - before
+    needed = 4 * case.numbers_in_and_out() + len(reply.body)
+    return {"added_bytes": added, "needed_bytes": needed, "ratio": added / needed, "goal": 1.25}
+
+
+def processor_time(build, case, seconds):
+    """CPU time of the daemon for one request, over the library's decode + compute + encode of the
+    same body in one process."""
+    from support import Daemon
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(case.body)
+        file.flush()
+        output = subprocess.run([os.path.join(build, "bench", "stages"), file.name, str(seconds)],
+                                check=True, capture_output=True, text=True,
+                                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"}).stdout
+    stages = json.loads(output)
+    alone = stages["decode_s"] + stages["compute_s"] + stages["encode_s"]
+    count = max(5, min(2000, int(seconds / alone)))
+    with Daemon() as daemon, daemon.connect() as connection:
+        for _ in range(3):
+            connection.request("POST", "/v1/gradients", case.body)
+        before = daemon.cpu_seconds()
+        for _ in range(count):
+            connection.request("POST", "/v1/gradients", case.body)
+        taken = (daemon.cpu_seconds() - before) / count
+    return {**stages, "daemon_s": taken, "ratio": taken / alone, "goal": 1.15}
+
+
+def measure(build, seconds):
+    os.environ["GRADIENTD_BUILD"] = build
+    cases = all_cases()
+    results = throughput(build, cases, ("gradientd", "naive", "fastapi"), seconds)
+    add_ratios(cases, results)
+    return {"throughput": results,
+            "memory": {case.name: memory(case) for case in cases[:2]},
+            "cpu": {case.name: processor_time(build, case, min(2, seconds)) for case in cases}}
+
+
+def describe(results):
+    """The results as lines for people."""
+    for name, measured in results["throughput"].items():
+        yield name
+        for server in ("gradientd", "naive", "fastapi"):
+            if server in measured:
+                m = measured[server]
+                yield "  %-10s %9.1f requests/s   p50 %8.2f ms   p99 %8.2f ms" % (
+                    server, m["requests_per_second"], m["p50_ms"], m["p99_ms"])
+        for peer in ("naive", "fastapi"):
+            over = measured.get("over_" + peer)
+            if over:
+                goal = "   to reach: %g" % over["goal"] if over["goal"] else ""
+                yield "  %.1f times %s%s" % (over["ratio"], peer, goal)
+    for name, m in results["memory"].items():
+        yield "%s: a request adds %.2f MB, %.2f times its numbers and reply   to reach: %g" % (
+            name, m["added_bytes"] / 1e6, m["ratio"], m["goal"])
+    for name, m in results["cpu"].items():
+        yield ("%s: CPU %.3f ms a request; decode %.3f + compute %.3f + encode %.3f alone; "
+               "ratio %.2f   to reach: %g" % (
+                   name, m["daemon_s"] * 1e3, m["decode_s"] * 1e3, m["compute_s"] * 1e3,
+                   m["encode_s"] * 1e3, m["ratio"], m["goal"]))
