@@ -59,8 +59,15 @@ bool config_load(int argc, char **argv, char **environment, config *values,
                  size_t message_size);
 void config_free(config *values, config_sources *sources);
 
+/* Replaces the zeros that mean "chosen at start" by what this machine and its control groups give
+ * (event_loops, workers, memory_budget). */
+void config_resolve(config *values);
+
 void config_print_help(FILE *out);
 void config_print_markdown(FILE *out);
+
+/* Every option as a line `key = value   # source`, which a file may hold, with what config_resolve
+ * would choose. */
 void config_print_effective(const config *values, const config_sources *sources, FILE *out);
 
 #endif

@@ -1,34 +1,51 @@
-/* Small files of the kernel. Their sizes are not known before they are read (stat says 0), so they
- * are read into a block that grows, up to a cap. */
+/* Small files of the kernel and of ours. The kernel's sizes are not known before they are read
+ * (stat says 0), so all are read into a block that grows, up to a cap. */
 #include "platform/files.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define FIRST_BLOCK ((size_t)4096)
 #define LARGEST_FILE ((size_t)1 << 20)
+
+/* Ends the text with a NUL, or frees it where it has one inside. */
+static char *finish(char *text, size_t length)
+{
+    if (memchr(text, '\0', length)) {
+        free(text);
+        errno = EINVAL;
+        return NULL;
+    }
+    text[length] = '\0';
+    return text;
+}
 
 static char *read_all(FILE *file)
 {
     char *text = NULL;
     size_t length = 0;
+    int problem = EFBIG;
     for (size_t capacity = FIRST_BLOCK; capacity <= LARGEST_FILE; capacity *= 2) {
         char *larger = realloc(text, capacity);
         if (!larger) {
+            problem = ENOMEM;
             break;
         }
         text = larger;
         length += fread(text + length, 1, capacity - 1 - length, file);
+        if (ferror(file)) {
+            problem = errno;
+            break;
+        }
         if (length < capacity - 1) {
-            if (ferror(file)) {
-                break;
-            }
-            text[length] = '\0';
-            return text;
+            return finish(text, length);
         }
     }
     free(text);
+    errno = problem;
     return NULL;
 }
 
@@ -39,7 +56,9 @@ char *files_read(const char *path)
         return NULL;
     }
     char *text = read_all(file);
+    int problem = errno;
     fclose(file);
+    errno = problem;
     return text;
 }
 

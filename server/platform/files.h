@@ -1,12 +1,9 @@
-/* Small files of the kernel, whole. What stands in them is read elsewhere. */
+/* Small files, whole, the kernel's mostly. What stands in them is read elsewhere. */
 #ifndef GRADIENTD_FILES_H
 #define GRADIENTD_FILES_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
-/* The file's text, NUL-terminated, which the caller frees; NULL where it cannot be read, is larger
- * than 1 MiB or there is no memory. */
+/* The file's text, NUL-terminated, which the caller frees. NULL, and errno set, where it cannot be
+ * read, has 1 MiB or more, holds a NUL or there is no memory. */
 char *files_read(const char *path);
 
 /* The same for the three parts of a path joined: root, folder, name ("", "/a", "/b"). */

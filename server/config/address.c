@@ -1,0 +1,75 @@
+/* HOST:PORT taken apart. Hosts are IPv4 addresses, IPv6 addresses in brackets (RFC 3986, with RFC
+ * 6874's zone) or names (RFC 1123). */
+#include "config/address.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool port_is_valid(const char *port)
+{
+    size_t length = strspn(port, "0123456789");
+    return length > 0 && length < sizeof((address *)0)->port && port[length] == '\0' &&
+           strtol(port, NULL, 10) <= 65535;
+}
+
+static bool ipv6_is_valid(const char *host)
+{
+    char bare[INET6_ADDRSTRLEN];
+    struct in6_addr parsed;
+    size_t length = strcspn(host, "%");
+    if (length >= sizeof bare || (host[length] == '%' && host[length + 1] == '\0')) {
+        return false;
+    }
+    memcpy(bare, host, length);
+    bare[length] = '\0';
+    return inet_pton(AF_INET6, bare, &parsed) == 1;
+}
+
+/* Labels of letters, digits and hyphens with dots between. A last label of digits only would be
+ * taken for an address by the resolver, so it must be one. */
+static bool name_is_valid(const char *host)
+{
+    struct in_addr parsed;
+    const char *label = host;
+    for (;;) {
+        size_t length = strcspn(label, ".");
+        if (length == 0 || label[0] == '-' || label[length - 1] == '-') {
+            return false;
+        }
+        for (size_t i = 0; i < length; i++) {
+            if (!isalnum((unsigned char)label[i]) && label[i] != '-' && label[i] != '_') {
+                return false;
+            }
+        }
+        if (label[length] == '\0') {
+            bool numeric = strspn(label, "0123456789") == length;
+            return !numeric || inet_pton(AF_INET, host, &parsed) == 1;
+        }
+        label += length + 1;
+    }
+}
+
+bool address_split(const char *text, address *parts)
+{
+    address found;
+    const char *colon = strrchr(text, ':');
+    bool bracketed = text[0] == '[';
+    if (!colon || !port_is_valid(colon + 1) || (bracketed && colon[-1] != ']')) {
+        return false;
+    }
+    const char *host = text + bracketed;
+    size_t length = (size_t)(colon - host) - bracketed;
+    if (length >= sizeof found.host) {
+        return false;
+    }
+    memcpy(found.host, host, length);
+    found.host[length] = '\0';
+    strcpy(found.port, colon + 1);
+    if (!(bracketed ? ipv6_is_valid(found.host) : name_is_valid(found.host))) {
+        return false;
+    }
+    *parts = found;
+    return true;
+}

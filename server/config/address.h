@@ -1,0 +1,17 @@
+/* HOST:PORT, as options spell the address of a listener. Text only: nothing is looked up. */
+#ifndef GRADIENTD_ADDRESS_H
+#define GRADIENTD_ADDRESS_H
+
+#include <stdbool.h>
+
+/* The two halves as getaddrinfo takes them; an IPv6 host without its brackets. */
+typedef struct address {
+    char host[256];
+    char port[6];
+} address;
+
+/* Reads 127.0.0.1:8080, [::1]:8080, [fe80::1%eth0]:8080 or localhost:8080. False, and *parts
+ * untouched, where the text is none of these. */
+bool address_split(const char *text, address *parts);
+
+#endif

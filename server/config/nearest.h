@@ -1,0 +1,20 @@
+/* The nearest of some names, for "did you mean". */
+#ifndef GRADIENTD_NEAREST_H
+#define GRADIENTD_NEAREST_H
+
+#include <stddef.h>
+
+/* Insertions, deletions, replacements and swaps of neighbours from one to the other, case ignored;
+ * names longer than 63 bytes are infinitely far (SIZE_MAX). */
+size_t nearest_distance(const char *a, const char *b);
+
+/* Of the candidates offered one by one, the first nearest. Start from {.wanted = …}. */
+typedef struct nearest_search {
+    const char *wanted;
+    const char *best; /* NULL: none is near: more than half of the name would have to change */
+    size_t distance;
+} nearest_search;
+
+void nearest_offer(nearest_search *search, const char *candidate);
+
+#endif

@@ -1,0 +1,94 @@
+/* The table of options. To add one: a row here, a field in config.h, and
+ * `gradientd --help-markdown` into docs/configuration.md. */
+#include "config/options.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define KI 1024.0
+#define MI (KI * KI)
+#define GI (KI * MI)
+#define TI (KI * GI)
+#define MS 0.001
+#define HOUR 3600.0
+#define AT(field) offsetof(config, field)
+
+/* name, kind, offset, default, least, most, choices, what 0 stands for, help */
+const option config_options[] = {
+    {"listen", OPTION_ADDRESS, AT(listen), "127.0.0.1:8080", 0, 0, "", NULL,
+     "address of the service; port 0 takes a free one"},
+    {"admin-listen", OPTION_ADDRESS, AT(admin_listen), "127.0.0.1:8081", 0, 0, "none", NULL,
+     "address of health checks and metrics, which never wait behind work"},
+    {"event-loops", OPTION_NUMBER, AT(event_loops), "0", 0, 256, "", "one a CPU, at most 4",
+     "threads that own sockets"},
+    {"workers", OPTION_NUMBER, AT(workers), "0", 0, 1024, "", "one a CPU, by affinity and quota",
+     "threads that compute"},
+    {"queue-depth", OPTION_NUMBER, AT(queue_depth), "256", 1, 65536, "", NULL,
+     "requests that may wait for a worker; one more is answered 503"},
+    {"max-connections", OPTION_NUMBER, AT(max_connections), "4096", 1, MI, "", NULL,
+     "open connections; one more is answered 503"},
+    {"max-body", OPTION_SIZE, AT(max_body), "256MiB", KI, 64 * GI, "", NULL,
+     "body of one request, decoded; a larger one is answered 413"},
+    {"memory-budget", OPTION_SIZE, AT(memory_budget), "0", 0, 16 * TI, "",
+     "half of the memory there is, by the machine and the cgroup",
+     "memory all requests together may hold"},
+    {"max-layers", OPTION_NUMBER, AT(max_layers), "1024", 1, MI, "", NULL, "layers of one request"},
+    {"max-numbers", OPTION_NUMBER, AT(max_numbers), "64Mi", 1, 16 * GI, "", NULL,
+     "numbers in the tensors of one request"},
+    {"max-result-numbers", OPTION_NUMBER, AT(max_result_numbers), "64Mi", 1, 16 * GI, "", NULL,
+     "numbers in the results of one request"},
+    {"max-envelope", OPTION_SIZE, AT(max_envelope), "256KiB", KI, 256 * MI, "", NULL,
+     "body of one request without its arrays of numbers"},
+    {"header-timeout", OPTION_TIME, AT(header_timeout), "10s", MS, HOUR, "", NULL,
+     "for the headers of a request to arrive"},
+    {"idle-timeout", OPTION_TIME, AT(idle_timeout), "60s", MS, 24 * HOUR, "", NULL,
+     "between two requests of a connection"},
+    {"body-timeout", OPTION_TIME, AT(body_timeout), "10s", MS, HOUR, "", NULL,
+     "for the next bytes of a body to arrive, and the slack of min-body-rate"},
+    {"min-body-rate", OPTION_RATE, AT(min_body_rate), "10k", 1, GI, "", NULL,
+     "over a whole body, once body-timeout has passed"},
+    {"reply-timeout", OPTION_TIME, AT(reply_timeout), "30s", MS, HOUR, "", NULL,
+     "for a client to take bytes of its reply, and the slack of min-reply-rate"},
+    {"min-reply-rate", OPTION_RATE, AT(min_reply_rate), "10k", 1, GI, "", NULL,
+     "over a whole reply, once reply-timeout has passed"},
+    {"request-timeout", OPTION_TIME, AT(request_timeout), "60s", MS, 24 * HOUR, "", NULL,
+     "from the last byte of a body to the first of its reply; later it is 504"},
+    {"queue-timeout", OPTION_TIME, AT(queue_timeout), "10s", MS, 24 * HOUR, "", NULL,
+     "for a request to reach a worker; later it is 503"},
+    {"drain-timeout", OPTION_TIME, AT(drain_timeout), "30s", 0, 24 * HOUR, "", NULL,
+     "from SIGTERM to the exit, at most"},
+    {"inline-cost", OPTION_TIME, AT(inline_cost), "0.5ms", 0, 1, "", NULL,
+     "work expected to take less is done by the event loop, without a worker"},
+    {"log-level", OPTION_CHOICE, AT(log_level), "info", 0, 0, "debug info warning error", NULL,
+     "least level of the lines on standard error"},
+    {"log-requests", OPTION_SWITCH, AT(log_requests), "on", 0, 0, "", NULL,
+     "one line a request, at level info"},
+};
+_Static_assert(sizeof config_options / sizeof config_options[0] == OPTION_TOTAL, "OPTION_TOTAL");
+
+const option_command config_commands[OPTION_COMMAND_COUNT] = {
+    {"config", NULL, "FILE", CONFIG_RUN, "file of `key = value` lines; also GRADIENTD_CONFIG"},
+    {"check-config", NULL, NULL, CONFIG_CHECK, "print the effective values and their sources"},
+    {"help", "-h", NULL, CONFIG_HELP, "print this help"},
+    {"help-markdown", NULL, NULL, CONFIG_MARKDOWN, "print the options as a table in Markdown"},
+    {"version", "-V", NULL, CONFIG_VERSION, "print the version"},
+};
+
+const option *option_find(const char *name)
+{
+    for (size_t i = 0; i < OPTION_TOTAL; i++) {
+        if (strcmp(config_options[i].name, name) == 0) {
+            return &config_options[i];
+        }
+    }
+    return NULL;
+}
+
+void option_variable(const char *name, char variable[OPTION_NAME_SIZE])
+{
+    snprintf(variable, OPTION_NAME_SIZE, OPTION_VARIABLE_PREFIX "%s", name);
+    for (char *c = variable; *c; c++) {
+        *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+    }
+}

@@ -1,0 +1,272 @@
+/* One option's value: text to value and back. Numbers are plain digits and a unit; nothing that
+ * strtod would take besides ("inf", "0x10", " 1", "1e3") is one. */
+#include "config/values.h"
+
+#include "config/address.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DIGITS "0123456789"
+
+typedef struct unit {
+    const char *name;
+    double factor;
+} unit;
+
+#define KIBI 1024.0
+#define MEBI (KIBI * KIBI)
+#define GIBI (KIBI * MEBI)
+#define TEBI (KIBI * GIBI)
+
+static const unit counts[] = {{"", 1},      {"k", 1e3},   {"M", 1e6},   {"G", 1e9},
+                              {"Ki", KIBI}, {"Mi", MEBI}, {"Gi", GIBI}, {"Ti", TEBI}};
+static const unit sizes[] = {{"", 1},       {"B", 1},      {"k", 1e3},    {"M", 1e6},
+                             {"G", 1e9},    {"kB", 1e3},   {"MB", 1e6},   {"GB", 1e9},
+                             {"Ki", KIBI},  {"Mi", MEBI},  {"Gi", GIBI},  {"Ti", TEBI},
+                             {"KiB", KIBI}, {"MiB", MEBI}, {"GiB", GIBI}, {"TiB", TEBI}};
+static const unit times[] = {{"", 1}, {"ms", 1e-3}, {"s", 1}, {"m", 60}};
+
+#define LENGTH_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+static bool unit_find(const unit *units, size_t count, const char *name, double *factor)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(units[i].name, name) == 0) {
+            *factor = units[i].factor;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Digits and a unit. Doubles are exact here: ranges end far below 2^53. */
+static bool parse_whole(const option *o, const char *text, size_t *number)
+{
+    size_t length = strspn(text, DIGITS);
+    bool bytes = o->kind != OPTION_NUMBER;
+    double factor;
+    if (length == 0 ||
+        !unit_find(bytes ? sizes : counts, bytes ? LENGTH_OF(sizes) : LENGTH_OF(counts),
+                   text + length, &factor)) {
+        return false;
+    }
+    double whole = strtod(text, NULL) * factor;
+    if (whole < o->least || whole > o->most || whole >= (double)SIZE_MAX) {
+        return false;
+    }
+    *number = (size_t)whole;
+    return true;
+}
+
+/* Digits, perhaps a point and digits, and a unit. */
+static bool parse_time(const option *o, const char *text, double *seconds)
+{
+    size_t length = strspn(text, DIGITS);
+    if (length > 0 && text[length] == '.') {
+        size_t fraction = strspn(text + length + 1, DIGITS);
+        length = fraction > 0 ? length + 1 + fraction : 0;
+    }
+    double factor;
+    if (length == 0 || !unit_find(times, LENGTH_OF(times), text + length, &factor)) {
+        return false;
+    }
+    double value = strtod(text, NULL) * factor;
+    if (value < o->least || value > o->most) {
+        return false;
+    }
+    *seconds = value;
+    return true;
+}
+
+static bool word_among(const char *words, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = words; *at; at += strspn(at, " ")) {
+        size_t next = strcspn(at, " ");
+        if (next == length && strncmp(at, word, length) == 0) {
+            return true;
+        }
+        at += next;
+    }
+    return false;
+}
+
+static bool parse_switch(const char *text, bool *on)
+{
+    *on = word_among("on true yes 1", text);
+    return *on || word_among("off false no 0", text);
+}
+
+static bool parse_address(const option *o, const char *text, const char **value)
+{
+    address parts;
+    bool none = text[0] == '\0' || strcmp(text, "none") == 0;
+    *value = none ? "" : text;
+    return none ? word_among(o->choices, "none") : address_split(text, &parts);
+}
+
+bool value_parse(const option *o, const char *text, option_value *value)
+{
+    option_value found = {.text = text};
+    bool good = false;
+    switch (o->kind) {
+    case OPTION_ADDRESS:
+        good = parse_address(o, text, &found.text);
+        break;
+    case OPTION_NUMBER:
+    case OPTION_SIZE:
+    case OPTION_RATE:
+        good = parse_whole(o, text, &found.number);
+        break;
+    case OPTION_TIME:
+        good = parse_time(o, text, &found.seconds);
+        break;
+    case OPTION_CHOICE:
+        good = word_among(o->choices, text);
+        break;
+    case OPTION_SWITCH:
+        good = parse_switch(text, &found.on);
+        break;
+    }
+    if (good) {
+        *value = found;
+    }
+    return good;
+}
+
+/* ---- Text ------------------------------------------------------------------------------------ */
+
+/* In the largest binary unit that divides the number. Counts below 2^20 are easier to read whole. */
+static void format_whole(option_kind kind, double number, char *text, size_t size)
+{
+    static const char *const prefixes[] = {"", "Ki", "Mi", "Gi", "Ti"};
+    bool bytes = kind != OPTION_NUMBER;
+    size_t prefix = 0;
+    while ((bytes || number >= MEBI || prefix > 0) && prefix + 1 < LENGTH_OF(prefixes) &&
+           number >= 1024 && fmod(number, 1024) == 0) {
+        number /= 1024;
+        prefix++;
+    }
+    snprintf(text, size, "%.0f%s%s", number, prefixes[prefix], bytes && prefix > 0 ? "B" : "");
+}
+
+/* Down to picoseconds, without an exponent. */
+static void format_time(double seconds, char *text, size_t size)
+{
+    bool small = seconds > 0 && seconds < 1;
+    int length = snprintf(text, size, "%.9f", small ? seconds * 1e3 : seconds);
+    while (text[length - 1] == '0') {
+        length--;
+    }
+    length -= text[length - 1] == '.';
+    snprintf(text + length, size - (size_t)length, "%s", small ? "ms" : "s");
+}
+
+static void format_number(const option *o, double number, char *text, size_t size)
+{
+    if (o->kind == OPTION_TIME) {
+        format_time(number, text, size);
+    } else {
+        format_whole(o->kind, number, text, size);
+    }
+}
+
+static bool is_numeric(const option *o)
+{
+    return o->kind == OPTION_NUMBER || o->kind == OPTION_SIZE || o->kind == OPTION_RATE ||
+           o->kind == OPTION_TIME;
+}
+
+void value_range(const option *o, char text[VALUE_RANGE_SIZE])
+{
+    if (is_numeric(o)) {
+        char least[24], most[24];
+        format_number(o, o->least, least, sizeof least);
+        format_number(o, o->most, most, sizeof most);
+        snprintf(text, VALUE_RANGE_SIZE, "%s to %s", least, most);
+    } else if (o->kind == OPTION_SWITCH) {
+        snprintf(text, VALUE_RANGE_SIZE, "on, off");
+    } else if (o->kind == OPTION_ADDRESS) {
+        snprintf(text, VALUE_RANGE_SIZE, "HOST:PORT%s", o->choices[0] ? ", none" : "");
+    } else {
+        size_t length = 0;
+        for (const char *c = o->choices; *c && length + 3 < VALUE_RANGE_SIZE; c++) {
+            if (*c == ' ') {
+                text[length++] = ',';
+            }
+            text[length++] = *c;
+        }
+        text[length] = '\0';
+    }
+}
+
+void value_expected(const option *o, char text[VALUE_EXPECTED_SIZE])
+{
+    static const struct {
+        const char *before, *after;
+    } around[] = {
+        [OPTION_ADDRESS] = {"", ", such as 127.0.0.1:8080 or [::1]:8080"},
+        [OPTION_NUMBER] = {"a number from ", ", such as 4096, 64k or 64Ki"},
+        [OPTION_SIZE] = {"a size from ", ", such as 4096, 64k or 16MiB"},
+        [OPTION_RATE] = {"bytes a second from ", ", such as 4096, 10k or 1MiB"},
+        [OPTION_TIME] = {"a time from ", ", such as 2.5, 500ms or 1m"},
+        [OPTION_CHOICE] = {"one of ", ""},
+        [OPTION_SWITCH] = {"one of ", ""},
+    };
+    char range[VALUE_RANGE_SIZE];
+    value_range(o, range);
+    snprintf(text, VALUE_EXPECTED_SIZE, "%s%s%s", around[o->kind].before, range,
+             around[o->kind].after);
+}
+
+/* ---- The config ------------------------------------------------------------------------------ */
+
+static void *field_of(const option *o, const config *values)
+{
+    return (char *)(uintptr_t)values + o->offset;
+}
+
+bool value_store(const option *o, const option_value *value, config *values)
+{
+    void *field = field_of(o, values);
+    if (o->kind == OPTION_TIME) {
+        *(double *)field = value->seconds;
+    } else if (o->kind == OPTION_SWITCH) {
+        *(bool *)field = value->on;
+    } else if (is_numeric(o)) {
+        *(size_t *)field = value->number;
+    } else {
+        char *copy = strdup(value->text);
+        if (!copy) {
+            return false;
+        }
+        free(*(char **)field);
+        *(char **)field = copy;
+    }
+    return true;
+}
+
+void value_format(const option *o, const config *values, FILE *out)
+{
+    const void *field = field_of(o, values);
+    char text[64];
+    if (o->kind == OPTION_SWITCH) {
+        fputs(*(const bool *)field ? "on" : "off", out);
+    } else if (is_numeric(o)) {
+        double number =
+            o->kind == OPTION_TIME ? *(const double *)field : (double)*(const size_t *)field;
+        format_number(o, number, text, sizeof text);
+        fputs(text, out);
+    } else {
+        const char *word = *(char *const *)field;
+        fputs(word[0] ? word : "none", out);
+    }
+}
+
+bool value_is_automatic(const option *o, const config *values)
+{
+    return o->automation && *(const size_t *)field_of(o, values) == 0;
+}
