@@ -1,0 +1,98 @@
+/* `gradient compute`: a document to the service as it is, the answer to standard output. What lives
+ * here is reading the input too, which `compute --local` shares; computing is local.c's. */
+#include "commands.h"
+#include "report.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_DOCUMENT_BYTES ((size_t)1 << 31)
+#define PIECE_BYTES 65536
+#define COMPUTE_ATTEMPTS 5
+#define COMPUTE_TIMEOUT 120
+
+static int read_pieces(const options *o, FILE *in,
+                       bool (*take)(void *context, const char *bytes, size_t length), void *context)
+{
+    char piece[PIECE_BYTES];
+    size_t length;
+
+    while ((length = fread(piece, 1, sizeof piece, in)) > 0) {
+        if (!take(context, piece, length)) {
+            return EXIT_OK;
+        }
+    }
+    if (ferror(in)) {
+        return report_failure(o, EXIT_BAD_INPUT, "%s can't be read: %s", o->file, strerror(errno));
+    }
+    return EXIT_OK;
+}
+
+int command_read_document(const options *o,
+                          bool (*take)(void *context, const char *bytes, size_t length),
+                          void *context)
+{
+    FILE *in = strcmp(o->file, "-") == 0 ? stdin : fopen(o->file, "rb");
+    int exit_code;
+
+    if (in == NULL) {
+        return report_failure(o, EXIT_BAD_INPUT, "%s can't be opened: %s", o->file,
+                              strerror(errno));
+    }
+    if (in == stdin && isatty(STDIN_FILENO) && !o->quiet) {
+        fprintf(stderr, "gradient: reading the document from standard input\n");
+    }
+    exit_code = read_pieces(o, in, take, context);
+    if (in != stdin) {
+        fclose(in);
+    }
+    return exit_code;
+}
+
+static bool keep(void *context, const char *bytes, size_t length)
+{
+    grad_text *document = context;
+
+    grad_text_add(document, bytes, length);
+    return grad_text_status(document, NULL) == GRAD_OK;
+}
+
+static int post(const options *o, const grad_text *document)
+{
+    gradient_client_error error = GRADIENT_CLIENT_ERROR_INIT;
+    gradient_client *client = NULL;
+    grad_text body;
+    int exit_code = command_open_client(o, COMPUTE_ATTEMPTS, COMPUTE_TIMEOUT, &client);
+
+    if (exit_code != EXIT_OK) {
+        return exit_code;
+    }
+    if (gradient_client_post(client, document->data, document->length, &body, &error) ==
+        GRADIENT_CLIENT_OK) {
+        fwrite(body.data, 1, body.length, stdout);
+        grad_text_free(&body);
+    } else {
+        exit_code = report_client_error(o, &error);
+    }
+    gradient_client_close(client);
+    return exit_code;
+}
+
+int command_compute(const options *o)
+{
+    grad_error error = GRAD_ERROR_INIT;
+    grad_text document;
+    int exit_code;
+
+    grad_text_init(&document, MAX_DOCUMENT_BYTES);
+    exit_code = command_read_document(o, keep, &document);
+    if (exit_code == EXIT_OK) {
+        exit_code = grad_text_status(&document, &error) == GRAD_OK
+                        ? post(o, &document)
+                        : report_library_error(o, &error);
+    }
+    grad_text_free(&document);
+    return exit_code;
+}

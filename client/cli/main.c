@@ -1,0 +1,46 @@
+/* The command line `gradient`. What lives here is the way in and out: the command is found, output
+ * that couldn't be written is an error, and the exit code says how it went. */
+#include "commands.h"
+#include "report.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static int run(const options *o)
+{
+    switch (o->command) {
+    case COMMAND_COMPUTE:
+        return o->local ? command_compute_local(o) : command_compute(o);
+    case COMMAND_HEALTH:
+        return command_health(o);
+    case COMMAND_INFO:
+        return command_info(o);
+    case COMMAND_VERSION:
+        printf("gradient %s\n", GRAD_VERSION);
+        return EXIT_OK;
+    default:
+        options_print_help(o->topic);
+        return EXIT_OK;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    char message[GRAD_DETAIL_SIZE];
+    options o;
+    int exit_code;
+
+    signal(SIGPIPE, SIG_IGN);
+    if (!options_read(argc, argv, &o, message, sizeof message)) {
+        return report_failure(&o, EXIT_USAGE, "%s (gradient --help)", message);
+    }
+    exit_code = run(&o);
+    errno = 0;
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        return report_failure(&o, EXIT_INTERNAL, "standard output can't be written%s%s",
+                              errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
+    }
+    return exit_code;
+}

@@ -1,0 +1,205 @@
+/* Reads the arguments. What lives here is which words there are and what they may hold. */
+#include "options.h"
+
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_URL "http://127.0.0.1:8080"
+#define MAX_RETRIES 1000
+#define MAX_TIMEOUT 1e6
+
+enum {
+    WORD_URL = 1,
+    WORD_TIMEOUT,
+    WORD_RETRIES,
+    WORD_LOCAL,
+    WORD_JSON,
+    WORD_QUIET,
+    WORD_HELP,
+    WORD_VERSION
+};
+
+static const struct option words[] = {{"url", required_argument, NULL, WORD_URL},
+                                      {"timeout", required_argument, NULL, WORD_TIMEOUT},
+                                      {"retries", required_argument, NULL, WORD_RETRIES},
+                                      {"local", no_argument, NULL, WORD_LOCAL},
+                                      {"json", no_argument, NULL, WORD_JSON},
+                                      {"quiet", no_argument, NULL, WORD_QUIET},
+                                      {"help", no_argument, NULL, WORD_HELP},
+                                      {"version", no_argument, NULL, WORD_VERSION},
+                                      {NULL, 0, NULL, 0}};
+
+/* How errors are to be spelled must be known before there is one. */
+static void read_manner(int argc, char **argv, options *o)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        o->json |= strcmp(argv[i], "--json") == 0;
+        o->quiet |= strcmp(argv[i], "--quiet") == 0 || strcmp(argv[i], "-q") == 0;
+    }
+}
+
+static bool read_timeout(const char *text, options *o, char *message, size_t size)
+{
+    char *end;
+    double value = strtod(text, &end);
+
+    if (end == text || *end != '\0' || !(value > 0 && value <= MAX_TIMEOUT)) {
+        snprintf(message, size, "--timeout is a number of seconds above 0, not \"%s\"", text);
+        return false;
+    }
+    o->timeout = value;
+    return true;
+}
+
+static bool read_retries(const char *text, options *o, char *message, size_t size)
+{
+    size_t digits = strspn(text, "0123456789");
+    unsigned long value = digits > 0 && digits < 6 ? strtoul(text, NULL, 10) : MAX_RETRIES + 1;
+
+    if (text[digits] != '\0' || value > MAX_RETRIES) {
+        snprintf(message, size, "--retries is a whole number from 0 to %d, not \"%s\"", MAX_RETRIES,
+                 text);
+        return false;
+    }
+    o->attempts = (unsigned)value + 1;
+    return true;
+}
+
+static bool read_word(int word, options *o, bool *help, char *message, size_t size)
+{
+    switch (word) {
+    case WORD_URL:
+        o->url = optarg;
+        return true;
+    case WORD_TIMEOUT:
+        return read_timeout(optarg, o, message, size);
+    case WORD_RETRIES:
+        return read_retries(optarg, o, message, size);
+    case WORD_LOCAL:
+        o->local = true;
+        return true;
+    case WORD_JSON:
+        o->json = true;
+        return true;
+    case WORD_QUIET:
+    case 'q':
+        o->quiet = true;
+        return true;
+    case WORD_HELP:
+    case 'h':
+        *help = true;
+        return true;
+    case WORD_VERSION:
+        o->command = COMMAND_VERSION;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static command find_command(const char *name)
+{
+    static const struct {
+        const char *name;
+        command command;
+    } commands[] = {{"compute", COMMAND_COMPUTE},
+                    {"health", COMMAND_HEALTH},
+                    {"info", COMMAND_INFO},
+                    {"help", COMMAND_HELP}};
+
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (strcmp(name, commands[i].name) == 0) {
+            return commands[i].command;
+        }
+    }
+    return COMMAND_NONE;
+}
+
+/* The words that are no options: the command and what it takes. */
+static bool read_operands(int count, char **operands, options *o, char *message, size_t size)
+{
+    int most = 1;
+
+    if (count == 0) {
+        snprintf(message, size, "a command is missing: compute, health, info or help");
+        return false;
+    }
+    o->command = find_command(operands[0]);
+    if (o->command == COMMAND_NONE) {
+        snprintf(message, size, "there is no command \"%s\"; there are compute, health, info, help",
+                 operands[0]);
+        return false;
+    }
+    if (o->command == COMMAND_COMPUTE) {
+        o->file = count > 1 ? operands[1] : NULL;
+        most = 2;
+    } else if (o->command == COMMAND_HELP) {
+        o->topic = count > 1 ? find_command(operands[1]) : COMMAND_NONE;
+        most = 2;
+    }
+    if (count > most) {
+        snprintf(message, size, "\"%s\" is one word too many", operands[most]);
+        return false;
+    }
+    return true;
+}
+
+/* What each word allows, but not together. */
+static bool check(const options *o, char *message, size_t size)
+{
+    if (o->command == COMMAND_COMPUTE && o->file == NULL) {
+        snprintf(message, size, "compute takes a file, or - for standard input");
+        return false;
+    }
+    if (o->local && o->command != COMMAND_COMPUTE) {
+        snprintf(message, size, "--local is an option of compute");
+        return false;
+    }
+    return true;
+}
+
+static bool read_words(int argc, char **argv, options *o, bool *help, char *message, size_t size)
+{
+    int word;
+
+    opterr = 0;
+    while ((word = getopt_long(argc, argv, ":hq", words, NULL)) != -1) {
+        if (word == ':') {
+            snprintf(message, size, "%s needs a value", argv[optind - 1]);
+            return false;
+        }
+        if (word == '?') {
+            snprintf(message, size, "there is no option %s, or it takes no value",
+                     argv[optind - 1]);
+            return false;
+        }
+        if (!read_word(word, o, help, message, size)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool options_read(int argc, char **argv, options *o, char *message, size_t size)
+{
+    const char *url = getenv("GRADIENT_URL");
+    bool help = false;
+
+    *o = (options){.url = url != NULL && url[0] != '\0' ? url : DEFAULT_URL, .arguments = argv};
+    read_manner(argc, argv, o);
+    if (!read_words(argc, argv, o, &help, message, size)) {
+        return false;
+    }
+    if (o->command == COMMAND_VERSION) {
+        return true;
+    }
+    if (help) {
+        o->topic = optind < argc ? find_command(argv[optind]) : COMMAND_NONE;
+        o->command = COMMAND_HELP;
+        return true;
+    }
+    return read_operands(argc - optind, argv + optind, o, message, size) && check(o, message, size);
+}

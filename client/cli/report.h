@@ -1,0 +1,31 @@
+/* How the command line speaks of failures, and the exit codes that go with them. */
+#ifndef GRADIENT_CLI_REPORT_H
+#define GRADIENT_CLI_REPORT_H
+
+#include "gradient_client.h"
+#include "options.h"
+
+/* From EXIT_BAD_INPUT on in the order of gradient_client_status. */
+enum {
+    EXIT_OK = 0,
+    EXIT_USAGE = 2,
+    EXIT_BAD_INPUT = 3,
+    EXIT_UNREACHABLE,
+    EXIT_BUSY,
+    EXIT_TIMED_OUT,
+    EXIT_REFUSED,
+    EXIT_PROTOCOL,
+    EXIT_INTERNAL
+};
+
+/* Says what went wrong on standard error, as the options want it. Each returns the exit code. */
+int report_failure(const options *o, int exit_code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+int report_client_error(const options *o, const gradient_client_error *error);
+/* An error of the library in-process, said as the service would say it. */
+int report_library_error(const options *o, const grad_error *error);
+
+/* Whether escape sequences belong into that stream (1 or 2): a terminal, and no NO_COLOR. */
+bool report_in_color(int descriptor);
+
+#endif
