@@ -20,7 +20,7 @@ Needs root to install: uses sudo when run by another user.
 TEXT
 }
 
-# a|b: either will do, the first is installed. a?: only where this Debian has it.
+# a|b: either will do, the first is installed. a?, a|b?: only where this Debian has a.
 # OpenBLAS must be the pthread flavour: the serial one gives wrong results when threads share it.
 BUILD="gcc libc6-dev make pkgconf libmicrohttpd-dev libjansson-dev
     libcurl4-gnutls-dev|libcurl4-openssl-dev libopenblas-pthread-dev"
@@ -28,7 +28,8 @@ TEST="$BUILD python3 curl libcmocka-dev cppcheck universal-ctags pmccabe shellch
     clang-format-14?"
 BENCH="$BUILD g++ python3 libcmocka-dev libsimdjson-dev wrk python3-torch python3-fastapi
     python3-ujson uvicorn"
-IMAGE="docker.io docker-cli? docker-compose debootstrap ca-certificates curl make python3"
+IMAGE="docker.io|docker-ce docker-cli|docker-ce-cli? docker-compose|docker-compose-plugin
+    debootstrap ca-certificates make python3"
 
 installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -42,6 +43,12 @@ satisfied() {
         fi
     done
     return 1
+}
+
+# a of a|b?
+first_of() {
+    first=${1%%|*}
+    echo "${first%\?}"
 }
 
 available() {
@@ -69,8 +76,8 @@ as_root() {
 installable_of() {
     for entry in "$@"; do
         case $entry in
-        *\?) if available "${entry%\?}"; then echo "${entry%\?}"; fi ;;
-        *) echo "${entry%%|*}" ;;
+        *\?) if available "$(first_of "$entry")"; then first_of "$entry"; fi ;;
+        *) first_of "$entry" ;;
         esac
     done
 }
@@ -79,7 +86,7 @@ installable_of() {
 wanted_of() {
     for entry in "$@"; do
         case $entry in
-        *\?) if available "${entry%\?}"; then echo "$entry"; fi ;;
+        *\?) if available "$(first_of "$entry")"; then echo "$entry"; fi ;;
         *) echo "$entry" ;;
         esac
     done

@@ -27,4 +27,6 @@ lint: packages-test
 	@$(MAKE_ALL) lib client
 	$(PYTHON) tests/lint/lint.py
 
+# The packages of the peers come first.
+bench: packages-bench
 -include tests/bench/*/*.mk

@@ -1,0 +1,43 @@
+# The image of the daemon: compiled in the first stage, tested there when RUN_TESTS is 1, and copied
+# to a second stage that holds the daemon and the libraries it needs. Docker 20.10 can build it.
+
+FROM debian:trixie-slim AS build
+WORKDIR /src
+COPY deploy/packages.sh deploy/
+ARG RUN_TESTS=0
+RUN purpose=build; [ "$RUN_TESTS" = 0 ] || purpose=test; deploy/packages.sh "$purpose" --yes
+COPY . .
+ARG REVISION=unknown
+RUN make -j"$(nproc)" server REVISION="$REVISION" \
+    && if [ "$RUN_TESTS" != 0 ]; then make test VARIANTS=plain REVISION="$REVISION"; fi \
+    && install -D -s build/gradientd /out/gradientd
+
+FROM debian:trixie-slim
+RUN apt-get update -qq \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
+        libmicrohttpd12t64 libjansson4 libopenblas0-pthread >/dev/null \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/*
+COPY --from=build /out/gradientd /usr/bin/gradientd
+
+ENV GRADIENTD_LISTEN=0.0.0.0:8080 \
+    GRADIENTD_ADMIN_LISTEN=0.0.0.0:8081 \
+    OPENBLAS_NUM_THREADS=1
+EXPOSE 8080 8081
+USER 65532:65532
+STOPSIGNAL SIGTERM
+# Reads the daemon's own configuration: healthy on whatever port it was told to listen.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
+    CMD ["gradientd", "healthcheck"]
+ENTRYPOINT ["gradientd"]
+
+ARG VERSION=unknown
+ARG REVISION=unknown
+ARG SOURCE=
+ARG CREATED=
+LABEL org.opencontainers.image.title="gradientd" \
+    org.opencontainers.image.description="Computes the backward pass of dense layers over HTTP" \
+    org.opencontainers.image.version="$VERSION" \
+    org.opencontainers.image.revision="$REVISION" \
+    org.opencontainers.image.source="$SOURCE" \
+    org.opencontainers.image.created="$CREATED" \
+    org.opencontainers.image.licenses="MIT"
