@@ -66,7 +66,7 @@ bool address_split(const char *text, address *parts)
     }
     memcpy(found.host, host, length);
     found.host[length] = '\0';
-    strcpy(found.port, colon + 1);
+    memcpy(found.port, colon + 1, strlen(colon + 1) + 1);
     if (!(bracketed ? ipv6_is_valid(found.host) : name_is_valid(found.host))) {
         return false;
     }

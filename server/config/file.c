@@ -80,8 +80,9 @@ bool loader_read_file(loader *l)
     }
     char *text = files_read(l->path);
     if (!text) {
+        char reason[128];
         return loader_fail(l, "cannot read the configuration file %s: %s", l->path,
-                           strerror(errno));
+                           strerror_r(errno, reason, sizeof reason));
     }
     size_t seen[OPTION_TOTAL] = {0};
     size_t number = 1;

@@ -209,10 +209,10 @@ void value_expected(const option *o, char text[VALUE_EXPECTED_SIZE])
         const char *before, *after;
     } around[] = {
         [OPTION_ADDRESS] = {"", ", such as 127.0.0.1:8080 or [::1]:8080"},
-        [OPTION_NUMBER] = {"a number from ", ", such as 4096, 64k or 64Ki"},
-        [OPTION_SIZE] = {"a size from ", ", such as 4096, 64k or 16MiB"},
-        [OPTION_RATE] = {"bytes a second from ", ", such as 4096, 10k or 1MiB"},
-        [OPTION_TIME] = {"a time from ", ", such as 2.5, 500ms or 1m"},
+        [OPTION_NUMBER] = {"a number from ", ", with k, M, G, Ki, Mi, Gi or no unit"},
+        [OPTION_SIZE] = {"a size from ", ", with k, M, G, KiB, MiB, GiB or no unit"},
+        [OPTION_RATE] = {"bytes a second from ", ", with k, M, G, KiB, MiB, GiB or no unit"},
+        [OPTION_TIME] = {"a time from ", ", with ms, s, m or no unit"},
         [OPTION_CHOICE] = {"one of ", ""},
         [OPTION_SWITCH] = {"one of ", ""},
     };
