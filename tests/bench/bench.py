@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """What `make bench` runs: the codec, the kernels, the service. Prints for people, or with
-BENCH_FORMAT=json one JSON document. BENCH_SECONDS is the time of one measurement (10; the codec's and
-kernels' are shorter by their nature). BENCH_ONLY=service runs one part.
+BENCH_FORMAT=json one JSON document. BENCH_SECONDS is the time of one measurement (10; those of the
+codec and the kernels are shorter by their nature). BENCH_ONLY=service runs one part.
 
     tests/bench/bench.py BUILD
 """

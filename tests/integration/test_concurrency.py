@@ -1,0 +1,259 @@
+"""Many at once: every answer right to the bit, overload refused within bounded memory, the admin
+listener never behind work, and a drain that loses nothing it accepted."""
+
+import random
+import signal
+import threading
+import time
+import unittest
+
+import oracle
+from support import (SANITIZED, Broken, Case, Daemon, DaemonCase, body_of, build_request,
+                     make_layer, make_request, patience, scaled)
+
+RUN_ALONE = True
+MiB = 1 << 20
+
+
+def together(count, work):
+    """Runs work(i) for i < count in as many threads; raises the first error."""
+    errors = []
+
+    def run(i):
+        try:
+            work(i)
+        except BaseException as error:  # noqa: B902 (handed on)
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def mixed_requests():
+    """Requests of very different sizes: inline ones, pooled ones, ones of several tiles."""
+    generator = random.Random(1)
+    shapes = [(1, 3, 2), (8, 64, 32), (2, 5, 300), (32, 100, 80), (1, 1, 1),
+              (64, scaled(300, 80), scaled(200, 60))]
+    return [{"id": str(i), "layers": [make_layer(generator, *shape, name, weight=i % 2 == 1)]}
+            for i, (shape, name) in enumerate(zip(shapes, oracle.ACTIVATIONS))]
+
+
+class Many(DaemonCase):
+    """200 connections, kept alive, of mixed sizes."""
+
+    def test_200_connections(self):
+        requests = mixed_requests()
+        bodies = [body_of(request) for request in requests]
+        right = [self.daemon.post(body).body for body in bodies]
+        small = self.daemon.post(bodies[0]).json()
+        self.assertIsNone(oracle.compare(requests[0], small))
+        rounds = scaled(8, 3)
+
+        def work(i):
+            generator = random.Random(i)
+            with self.daemon.connect(timeout=patience(60)) as connection:
+                for _ in range(rounds):
+                    which = generator.choices(range(len(bodies)), (8, 8, 4, 2, 8, 1))[0]
+                    chunks = generator.choice((None, None, 1000, 65536))
+                    response = connection.request("POST", "/v1/gradients", bodies[which],
+                                                  chunks=chunks)
+                    self.assertEqual(response.status, 200, response)
+                    self.assertTrue(response.body == right[which], "other bits under load")
+
+        together(200, work)
+        answered = self.daemon.metrics().value("gradientd_requests_total", route="/v1/gradients",
+                                               status="200")
+        self.assertEqual(answered, 200 * rounds + len(bodies) + 1)
+
+
+class Overload(Case):
+    """More than the daemon may hold."""
+
+    BUDGET = 32 * MiB
+
+    def test_memory_stays_under_the_budget(self):
+        body = body_of(make_request(64, 512, 256))
+        with Daemon("--memory-budget", str(self.BUDGET), "--workers", "1", "--queue-depth", "64",
+                    "--inline-cost", "0s") as daemon:
+            right = daemon.post(body)
+            self.assertEqual(right.status, 200)
+            daemon.reset_peak_memory()
+            statuses = []
+
+            def work(_):
+                with daemon.connect(timeout=patience(60)) as connection:
+                    for _ in range(scaled(3, 2)):
+                        response = connection.request("POST", "/v1/gradients", body)
+                        statuses.append(response.status)
+                        if response.status == 200:
+                            self.assertTrue(response.body == right.body, "other bits")
+                        else:
+                            self.assert_problem(response, 503)
+                            self.assertGreaterEqual(int(response.headers["retry-after"]), 1)
+                        if response.headers.get("connection", "").lower() == "close":
+                            return
+
+            connections = scaled(60, 30)
+            together(connections, work)
+            self.assertIn(200, statuses)
+            self.assertIn(503, statuses)
+            metrics = daemon.metrics()
+            refused = metrics.value("gradientd_rejections_total", reason="memory")
+            self.assertEqual(refused, statuses.count(503))
+            self.assertEqual(metrics.value("gradientd_memory_budget_bytes"), self.BUDGET)
+            if not SANITIZED:
+                # Besides the budget: the process itself with OpenBLAS and its threads' buffers, and
+                # the buffers of the connections.
+                allowed = self.BUDGET + 96 * MiB + connections * MiB // 4
+                self.assertLess(daemon.peak_memory(), allowed)
+
+    def test_a_request_larger_than_the_budget_is_413(self):
+        body = body_of(make_request(64, 600, 400))
+        with Daemon("--memory-budget", "1MiB") as daemon:
+            self.assert_problem(daemon.post(body), 413)
+            self.assertEqual(daemon.post(make_request(1, 2, 3)).status, 200)
+
+
+class Admin(DaemonCase):
+    """The admin listener while every worker and event loop has work."""
+
+    FLAGS = ("--workers", "1", "--inline-cost", "0s")
+
+    def test_admin_answers_under_load(self):
+        body = body_of(make_request(64, scaled(512, 200), scaled(512, 200)))
+        stop = threading.Event()
+
+        def load(_):
+            with self.daemon.connect(timeout=patience(60)) as connection:
+                while not stop.is_set():
+                    connection.request("POST", "/v1/gradients", body)
+
+        threads = [threading.Thread(target=load, args=(i,)) for i in range(8)]
+        for thread in threads:
+            thread.start()
+        slowest = 0
+        for path in ("/livez", "/readyz", "/metrics") * 7:
+            began = time.monotonic()
+            self.assertEqual(self.daemon.get(path, admin=True).status, 200)
+            slowest = max(slowest, time.monotonic() - began)
+            time.sleep(0.02)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        self.assertLess(slowest, patience(1))
+
+
+class Drain(Case):
+    """SIGTERM."""
+
+    def test_sigterm_under_load_loses_nothing(self):
+        body = body_of(make_request(32, 100, 100))
+        data = build_request("POST", "/v1/gradients", body)
+        outcomes = []
+        lock = threading.Lock()
+        with Daemon("--inline-cost", "0s", "--queue-depth", "1000") as daemon:
+            right = daemon.post(body).body
+
+            def client(_):
+                with daemon.connect(timeout=patience(30)) as connection:
+                    while True:
+                        sent = None
+                        try:
+                            connection.send(data)
+                            sent = time.monotonic()
+                            response = connection.read_response()
+                            outcome = response.status, response.body == right
+                        except (Broken, OSError):
+                            outcome = "broken", False
+                        with lock:
+                            outcomes.append((sent, *outcome))
+                        if outcome[0] != 200:
+                            return
+
+            threads = [threading.Thread(target=client, args=(i,)) for i in range(20)]
+            for thread in threads:
+                thread.start()
+            time.sleep(patience(0.4))
+            terminated = time.monotonic()
+            daemon.signal()
+            for thread in threads:
+                thread.join()
+            daemon.check_exit(patience(10))
+        before = [o for o in outcomes if o[0] is not None and o[0] < terminated]
+        self.assertGreater(len(before), 40)
+        self.assertEqual([o for o in before if o[1:] != (200, True)], [])
+        for _, status, same in outcomes:
+            self.assertIn(status, (200, 503, "broken"))
+            self.assertTrue(same or status != 200)
+
+    def hold(self, daemon):
+        """A request whose body is not complete, so that the daemon has to wait for it."""
+        body = body_of(make_request(2, 2, 2))
+        connection = daemon.connect()
+        data = build_request("POST", "/v1/gradients", body)
+        connection.send(data[:-1])
+        daemon.wait_metric(lambda v: v >= 1, patience(5), "gradientd_in_flight")
+        return connection, data[-1:]
+
+    def test_readiness_falls_and_the_request_finishes(self):
+        with Daemon() as daemon:
+            idle = daemon.connect()
+            self.assertEqual(idle.request("GET", "/readyz").status, 200)
+            self.assertEqual(daemon.get("/readyz", admin=True).status, 200)
+            held, rest = self.hold(daemon)
+            daemon.signal()
+            daemon.wait_metric(lambda v: v == 1, patience(5), "gradientd_draining")
+            response = daemon.get("/readyz", admin=True)
+            self.assertEqual(response.status, 503)
+            self.assertEqual(daemon.get("/livez", admin=True).status, 200)
+            with self.assertRaises((ConnectionError, Broken)):
+                daemon.post(make_request(1, 1, 1))
+                self.fail("a new connection was served while draining")
+            self.assertIsNone(daemon.process.poll())
+            held.send(rest)
+            response = held.read_response()
+            self.assertEqual(response.status, 200, response)
+            self.assertEqual(response.headers.get("connection", "").lower(), "close")
+            daemon.check_exit(patience(10))
+            idle.close()
+            held.close()
+
+    def test_drain_timeout(self):
+        with Daemon("--drain-timeout", "500ms", expect_exit=None) as daemon:
+            held, _ = self.hold(daemon)
+            began = time.monotonic()
+            daemon.signal()
+            daemon.check_exit(patience(10))
+            self.assertLess(time.monotonic() - began, patience(3))
+            held.close()
+
+    def test_second_signal_stops_at_once(self):
+        with Daemon("--drain-timeout", "60s", expect_exit=None) as daemon:
+            held, _ = self.hold(daemon)
+            daemon.signal()
+            daemon.wait_metric(lambda v: v == 1, patience(5), "gradientd_draining")
+            began = time.monotonic()
+            daemon.signal()
+            daemon.check_exit(patience(10))
+            self.assertLess(time.monotonic() - began, patience(1.5))
+            held.close()
+
+    def test_idle_stop_is_quick_and_sigint_is_the_same(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with Daemon() as daemon:
+                idle = daemon.connect()
+                self.assertEqual(idle.request("GET", "/livez").status, 200)
+                began = time.monotonic()
+                daemon.signal(number)
+                daemon.check_exit(patience(5))
+                self.assertLess(time.monotonic() - began, patience(1.5))
+                idle.close()
+
+
+if __name__ == "__main__":
+    unittest.main()

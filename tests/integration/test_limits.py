@@ -1,0 +1,174 @@
+"""Limits on both sides: what is exactly at one passes, what is one beyond is refused with the
+limit's name and value, and before the body is read where the headers suffice."""
+
+import json
+import random
+import socket
+import time
+import unittest
+
+from support import (Broken, Case, Daemon, DaemonCase, body_of, build_request, make_layer,
+                     make_request, patience)
+
+MAX_BODY = 20000
+
+
+def padded(size):
+    """A good request of exactly that many bytes."""
+    body = body_of(make_request(2, 3, 4))
+    return body + b" " * (size - len(body))
+
+
+class Limits(DaemonCase):
+    """Sizes of one request."""
+
+    FLAGS = ("--max-body", str(MAX_BODY), "--max-layers", "3", "--max-numbers", "400",
+             "--max-result-numbers", "300", "--max-envelope", "1KiB", "--inline-cost", "0s")
+
+    def assert_limit(self, response, name, value, status=413):
+        problem = self.assert_problem(response, status)
+        self.assertEqual(problem.get("limit"), {"name": name, "value": value}, problem)
+        return problem
+
+    def test_body(self):
+        for chunks in (None, 1000):
+            response = self.daemon.post(padded(MAX_BODY), chunks=chunks)
+            self.assertEqual(response.status, 200, response)
+            response = self.daemon.post(padded(MAX_BODY + 1), chunks=chunks)
+            self.assert_limit(response, "max_body", MAX_BODY)
+
+    def test_body_is_refused_before_it_is_sent(self):
+        with self.daemon.connect() as connection:
+            connection.send(build_request("POST", "/v1/gradients", b"", [
+                ("Content-Length", str(10 ** 15)), ("Expect", "100-continue")]))
+            self.assert_limit(connection.read_response(interim=True), "max_body", MAX_BODY)
+
+    def test_chunked_growth_is_refused(self):
+        """A body without a declared length is cut off soon after the limit."""
+        piece = b"4000\r\n" + b" " * 0x4000 + b"\r\n"
+        with self.daemon.connect() as connection:
+            connection.send(b"POST /v1/gradients HTTP/1.1\r\nHost: a\r\nContent-Type: application/"
+                            b"json\r\nTransfer-Encoding: chunked\r\n\r\n")
+            sent = 0
+            try:
+                while sent < 2 ** 30:
+                    connection.send(piece)
+                    sent += len(piece)
+            except (ConnectionError, socket.timeout):
+                pass
+            self.assertLess(sent, 2 ** 27)
+            try:
+                self.assert_limit(connection.read_response(), "max_body", MAX_BODY)
+            except Broken:
+                pass  # a reset may overtake the answer
+
+    def test_layers(self):
+        generator = random.Random(1)
+        layers = [make_layer(generator, 1, 2, 2) for _ in range(4)]
+        self.assertEqual(self.daemon.post({"layers": layers[:3]}).status, 200)
+        self.assert_limit(self.daemon.post({"layers": layers}), "max_layers", 3)
+
+    def test_numbers(self):
+        # B(K + 2N): 400 and 404 numbers; the outputs are N.
+        def request(K):
+            return {"outputs": ["bias_delta"],
+                    "layers": [make_layer(random.Random(2), 4, K, 10)]}
+        self.assertEqual(self.daemon.post(request(80)).status, 200)
+        self.assert_limit(self.daemon.post(request(81)), "max_numbers", 400)
+
+    def test_result_numbers(self):
+        # N(K + 1): 300 and 310.
+        def request(K):
+            return {"layers": [make_layer(random.Random(3), 1, K, 10)]}
+        self.assertEqual(self.daemon.post(request(29)).status, 200)
+        problem = self.assert_limit(self.daemon.post(request(30)), "max_result_numbers", 300)
+        self.assertIn("310", problem["detail"])
+
+    def test_envelope(self):
+        # The envelope is the document without its arrays of numbers; how much the daemon adds for
+        # each of them is its own affair, so both sides keep a distance.
+        self.assertEqual(self.daemon.post(make_request(1, 1, 1, id="x" * 600)).status, 200)
+        problem = self.assert_problem(self.daemon.post(make_request(1, 1, 1, id="x" * 1100)), 413)
+        self.assertEqual(problem["limit"], {"name": "max_envelope", "value": 1024})
+
+    def test_depth(self):
+        body = b'{"layers":' + b"[" * 60 + b"1" + b"]" * 60 + b"}"
+        response = self.daemon.post(body)
+        self.assertIn(response.status, (400, 413, 422), response)
+        self.assert_problem(response, response.status)
+
+    def test_headers(self):
+        for size, wanted in ((1000, (200,)), (400000, (431,))):
+            with self.subTest(size), self.daemon.connect() as connection:
+                connection.send(build_request("GET", "/livez", headers=[("X-Long", "y" * size)]))
+                self.assertIn(connection.read_response().status, wanted)
+        with self.daemon.connect() as connection:
+            path = "/livez?" + "z" * 400000
+            try:
+                self.assertIn(connection.request("GET", path).status, (414, 431))
+            except (Broken, ConnectionError):
+                pass
+
+
+class Results(DaemonCase):
+    """Answers far larger than their requests."""
+
+    def test_a_result_of_10_to_the_12(self):
+        million = 1000000
+        vector = b"[" + b",".join([b"1"] * million) + b"]"
+        body = b'{"layers":[{"activation":"relu","input":%s,"pre_activation":%s,' \
+               b'"grad_output":%s}]}' % (vector, vector, vector)
+        self.daemon.reset_peak_memory()
+        before = self.daemon.peak_memory()
+        response = self.daemon.post(body)
+        problem = self.assert_problem(response, 413)
+        self.assertEqual(problem["limit"]["name"], "max_result_numbers")
+        self.assertIn("1000001000000", problem["detail"].replace(",", "").replace(" ", ""))
+        self.assertLess(self.daemon.peak_memory() - before, 200e6)
+
+
+class Connections(Case):
+    """The number of connections, and of requests in the queue."""
+
+    def test_connections(self):
+        with Daemon("--max-connections", "4") as daemon:
+            held = [daemon.connect() for _ in range(4)]
+            for connection in held:
+                self.assertEqual(connection.request("GET", "/livez").status, 200)
+            response = daemon.get("/livez")
+            self.assertEqual(response.status, 503)
+            self.assertIn("retry-after", response.headers)
+            self.assertEqual(daemon.get("/livez", admin=True).status, 200)
+            rejected = daemon.metrics().value("gradientd_rejections_total", reason="connections")
+            self.assertGreaterEqual(rejected, 1)
+            held.pop().close()
+            deadline = time.monotonic() + patience(5)
+            while daemon.get("/livez").status != 200:
+                self.assertLess(time.monotonic(), deadline)
+            for connection in held:
+                connection.close()
+
+    def test_queue(self):
+        """One worker, a queue of one: of many at once some are told to come back."""
+        body = json.dumps(make_request(64, 300, 300)).encode()
+        with Daemon("--workers", "1", "--queue-depth", "1", "--inline-cost", "0s") as daemon:
+            connections = [daemon.connect() for _ in range(12)]
+            data = build_request("POST", "/v1/gradients", body)
+            for connection in connections:
+                connection.send(data[:-1])
+            for connection in connections:
+                connection.send(data[-1:])
+            responses = [connection.read_response() for connection in connections]
+            refused = [r for r in responses if r.status != 200]
+            self.assertTrue(0 < len(refused) < 12, [r.status for r in responses])
+            for response in refused:
+                self.assert_problem(response, 503)
+                self.assertGreaterEqual(int(response.headers["retry-after"]), 1)
+            rejected = daemon.metrics().value("gradientd_rejections_total", reason="queue_full")
+            self.assertEqual(rejected, len(refused))
+            for connection in connections:
+                connection.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
