@@ -58,11 +58,8 @@ static void leaky_relu_forward(const float *p, size_t B, size_t N, const float *
     float slope = p[0];
 
 #pragma GCC ivdep
-    for (size_t i = 0; i < B * N; i++) {
-        float left = slope * z[i];
-
-        y[i] = z[i] > 0 ? z[i] : left;
-    }
+    for (size_t i = 0; i < B * N; i++)
+        y[i] = z[i] * (z[i] > 0 ? 1 : slope);
 }
 
 static void leaky_relu_backward(const float *p, size_t B, size_t N, const float *z, const float *dy,

@@ -1,0 +1,37 @@
+/* How far results may be from the naive twins in higher precision: every tolerance of the tests of
+ * the arithmetic, each with its reason. u = 2^-24 is float32's unit of rounding; an error bound is
+ *
+ *     relative * magnitude + FLT_TRUE_MIN
+ *
+ * where magnitude is what the reason says; the last term is the rounding of subnormal results. */
+#ifndef TESTS_SUPPORT_TOLERANCES_H
+#define TESTS_SUPPORT_TOLERANCES_H
+
+#include <float.h>
+
+#define UNIT 0x1p-24
+
+/* Element-wise f and ∂L/∂y f': worked out in double, rounded once (u); libm's double functions, and
+ * the cancellation next to a zero of f' (up to 2^24 units of double), stay below a tenth of u. leaky
+ * relu and elu keep to the same. Magnitude: the result. */
+#define TOLERANCE_ACTIVATION (1.1 * UNIT)
+
+/* Softmax's δ_i = y_i Σ_j y_j (g_i - g_j): one rounding (u of the result), plus N roundings of
+ * double in the sum, whose terms may cancel. Magnitude: y_i Σ_j y_j |g_i - g_j|; N is at most a few
+ * thousand in the tests. */
+#define TOLERANCE_SOFTMAX (1.1 * UNIT)
+
+/* A product of depth D by sgemm, in whatever order: at most D u of the sum of the terms' absolute
+ * values (Higham, Accuracy and Stability, 3.5), plus u for δ's rounding, u for the factor's. */
+#define TOLERANCE_PRODUCT(D) (((double)(D) + 3) * UNIT)
+
+/* Column sums: in double, so only δ's rounding (u) and the final one (u) count. Magnitude: the sum
+ * of absolute values. */
+#define TOLERANCE_SUM (2.1 * UNIT)
+
+/* Central differences in long double with step 2^-12: the truncation error is the third derivative,
+ * at most about 4 here, times h²/6. Magnitude: Σ |∂L/∂y| |direction|. */
+#define DIFFERENCE_STEP 0x1p-12
+#define TOLERANCE_DIFFERENCE (8 * DIFFERENCE_STEP * DIFFERENCE_STEP / 6 + 2 * UNIT)
+
+#endif

@@ -1,0 +1,26 @@
+/* Naive twins of the kernels: the textbook's formulae, one element at a time, in double or longer.
+ * Slow, obvious, and written without looking at the kernels: what the fast ones are tested by. */
+#ifndef TESTS_SUPPORT_TWINS_H
+#define TESTS_SUPPORT_TWINS_H
+
+#include "gradient.h"
+
+/* f(z) and f'(z) of an element-wise activation. */
+long double twin_activation(const grad_activation *f, long double z);
+long double twin_derivative(const grad_activation *f, long double z);
+
+/* y = softmax(z) of one sample. */
+void twin_softmax(size_t N, const float *z, long double *y);
+
+/* ∂L/∂z_i of softmax, given y and ∂L/∂y, and the magnitude of its terms. */
+long double twin_softmax_delta(size_t N, const long double *y, const float *dy, size_t i,
+                               long double *magnitude);
+
+/* δ[B,N] of one layer, any activation. */
+void twin_delta(const grad_layer *layer, size_t B, size_t N, double *dz);
+
+/* Σ_d a[d * a_step] b[d * b_step] over depth terms, and the sum of the terms' absolute values. */
+double twin_dot(size_t depth, const double *a, size_t a_step, const float *b, size_t b_step,
+                double *magnitude);
+
+#endif
