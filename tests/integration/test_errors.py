@@ -35,7 +35,7 @@ INVALID = {
     "ragged by nesting": (layer_with(input=[[1, 2], 3]), "ragged_array", "/layers/0/input", ()),
     "empty tensor": (layer_with(input=[[], []]), "empty_tensor", "/layers/0/input", ()),
     "shape and data disagree": (layer_with(input={"shape": [2, 2], "data": [1, 2, 3]}),
-                                "shape_mismatch", "/layers/0/input", ("4", "3")),
+                                "shape_mismatch", "/layers/0/input", ("2, 2", "3")),
     "shape of strings": (layer_with(input={"shape": ["2"], "data": [1, 2]}), None,
                          "/layers/0/input/shape", ()),
     "shape without data": (layer_with(input={"shape": [2, 2]}), "missing_field",
