@@ -2,8 +2,10 @@
 # No recipe here is longer than a few lines: what is more lives in tests/ and deploy/.
 
 PREFIX ?= /usr/local
-CC ?= gcc
-CXX ?= g++
+# make's own defaults (cc, g++) give way, the caller's choice does not.
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 PYTHON ?= /usr/bin/python3
 SANITIZE ?=
 comma := ,

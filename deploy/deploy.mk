@@ -10,7 +10,8 @@ packages-test packages-bench packages-image: packages-%:
 
 ## demo        trains a small network on handwritten digits through the daemon
 demo: packages
-	@$(MAKE_ALL) all
+	@echo "building"
+	@$(MAKE_ALL) -s all
 	@deploy/demo.sh
 
 LIBDIR ?= $(PREFIX)/lib

@@ -111,7 +111,9 @@ install_missing() {
     if [ -z "$(wanted_of $missing)" ]; then
         return 0
     fi
-    echo "packages: missing to $purpose:" $(wanted_of $missing | tr -d '?')
+    echo "packages: missing to $purpose:" $(for entry in $(wanted_of $missing); do
+        first_of "$entry"
+    done)
     echo "packages: apt-get installs them now; the first time takes a minute or more"
     as_root apt-get update -qq
     if [ -z "$answer" ]; then

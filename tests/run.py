@@ -45,10 +45,13 @@ class Program:
     def run(self):
         """Runs it in a process group of its own and counts what it says."""
         started = time.monotonic()
-        process = subprocess.Popen(
-            self.command, cwd=ROOT, env={**os.environ, **self.environment}, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            errors="replace", start_new_session=True)
+        try:
+            process = subprocess.Popen(
+                self.command, cwd=ROOT, env={**os.environ, **self.environment}, text=True,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                errors="replace", start_new_session=True)
+        except OSError as error:
+            return results.Totals(failed=1), f"{self.name} does not start: {error}\n", 0
         try:
             output, _ = process.communicate(timeout=self.limit)
         except subprocess.TimeoutExpired:
