@@ -37,17 +37,19 @@ static const option *option_of_variable(const char *name)
 
 static bool fail_unknown(loader *l, const char *name)
 {
+    const size_t prefix = strlen(OPTION_VARIABLE_PREFIX);
     char variables[OPTION_TOTAL][OPTION_NAME_SIZE];
-    nearest_search search = {.wanted = name};
+    nearest_search search = {.wanted = name + prefix};
     for (size_t i = 0; i < OPTION_TOTAL; i++) {
         option_variable(config_options[i].name, variables[i]);
-        nearest_offer(&search, variables[i]);
+        nearest_offer(&search, variables[i] + prefix);
     }
-    nearest_offer(&search, PATH_VARIABLE);
+    nearest_offer(&search, PATH_VARIABLE + prefix);
     if (!search.best) {
         return loader_fail(l, "unknown variable %.100s; see gradientd --help", name);
     }
-    return loader_fail(l, "unknown variable %.100s; did you mean %s?", name, search.best);
+    return loader_fail(l, "unknown variable %.100s; did you mean %s%s?", name,
+                       OPTION_VARIABLE_PREFIX, search.best);
 }
 
 static bool read_variable(loader *l, const char *name, const char *value)
