@@ -1,0 +1,204 @@
+/* The decoder of gradient_wire.h: a scanner while the document arrives, jansson over the envelope
+ * once it is whole, a reader for what it says. jansson's verdict is translated here. */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "wire/document.h"
+#include "wire/scanner.h"
+
+enum {
+    DEFAULT_MAX_NUMBERS = 1 << 26,
+    DEFAULT_MAX_ENVELOPE = 1 << 18,
+    DEFAULT_MAX_LAYERS = 1024,
+    DEFAULT_MAX_DEPTH = 32
+};
+
+struct grad_decoder {
+    grad_scanner scanner;
+    size_t max_layers;
+    void *block; /* the request or the reply, once read */
+    size_t block_size;
+};
+
+static size_t or_default(size_t value, size_t otherwise)
+{
+    return value > 0 ? value : otherwise;
+}
+
+grad_status grad_decoder_create(const grad_wire_limits *limits, size_t expected_bytes,
+                                grad_decoder **decoder, grad_error *error)
+{
+    grad_wire_limits l = limits != NULL ? *limits : (grad_wire_limits){0};
+    grad_decoder *d = calloc(1, sizeof *d);
+
+    if (d == NULL)
+        return grad_fail_memory(error, sizeof *d);
+    l.max_numbers = or_default(l.max_numbers, DEFAULT_MAX_NUMBERS);
+    l.max_envelope = or_default(l.max_envelope, DEFAULT_MAX_ENVELOPE);
+    l.max_depth = or_default(l.max_depth, DEFAULT_MAX_DEPTH);
+    d->max_layers = or_default(l.max_layers, DEFAULT_MAX_LAYERS);
+    if (grad_scanner_init(&d->scanner, &l, expected_bytes, error) != GRAD_OK) {
+        free(d);
+        return GRAD_OUT_OF_MEMORY;
+    }
+    *decoder = d;
+    return GRAD_OK;
+}
+
+/* Hands the decoder's own error to the caller, whose first error wins as ever. */
+static grad_status report(const grad_decoder *decoder, grad_error *error)
+{
+    const grad_error *own = &decoder->scanner.error;
+
+    if (own->status != GRAD_OK && error != NULL && error->status == GRAD_OK)
+        *error = *own;
+    return own->status;
+}
+
+grad_status grad_decoder_push(grad_decoder *decoder, const char *bytes, size_t length,
+                              grad_error *error)
+{
+    if (length > 0)
+        grad_scanner_push(&decoder->scanner, bytes, length);
+    return report(decoder, error);
+}
+
+size_t grad_decoder_memory(const grad_decoder *decoder)
+{
+    const grad_scanner *scanner = &decoder->scanner;
+
+    return sizeof *decoder + scanner->number_count * sizeof *scanner->numbers +
+           grad_envelope_memory(&scanner->envelope) + decoder->block_size;
+}
+
+/* Where the string that ends before position begins. */
+static size_t string_begin(const char *text, size_t position)
+{
+    size_t begin = position - 1;
+
+    while (begin > 0) {
+        size_t slashes = 0;
+
+        begin--;
+        while (slashes < begin && text[begin - slashes - 1] == '\\')
+            slashes++;
+        if (text[begin] == '"' && slashes % 2 == 0)
+            break;
+    }
+    return begin;
+}
+
+/* Says in our words what jansson found wrong with the envelope. */
+static void translate(grad_decoder *decoder, const json_error_t *found)
+{
+    const grad_envelope *envelope = &decoder->scanner.envelope;
+    grad_error *error = &decoder->scanner.error;
+    size_t position = found->position > 0 ? (size_t)found->position : 1;
+    int64_t offset = grad_envelope_offset(envelope, position - 1);
+    char pointer[GRAD_POINTER_SIZE];
+
+    grad_envelope_pointer_at(envelope, position, pointer);
+    switch (json_error_code(found)) {
+    case json_error_duplicate_key:
+        offset = grad_envelope_offset(envelope, string_begin(envelope->text.data, position));
+        grad_fail_at_byte(error, GRAD_INVALID, "duplicate_field", offset, pointer,
+                          "expected each field once, found this one again");
+        break;
+    case json_error_numeric_overflow:
+        grad_fail_at_byte(error, GRAD_INVALID, "number_out_of_range", offset, pointer,
+                          "expected a number that a double can hold, found a larger one");
+        break;
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        grad_fail_at_byte(error, GRAD_INVALID, "unsupported_value", offset, pointer,
+                          "expected no \\u0000 in a string, found one");
+        break;
+    default:
+        grad_fail_at_byte(error, GRAD_MALFORMED, "malformed_json", offset, pointer, "%s",
+                          found->text);
+    }
+}
+
+static json_t *load(const grad_text *text, json_error_t *error)
+{
+    *error = (json_error_t){0};
+    return json_loadb(text->data, text->length,
+                      JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, error);
+}
+
+/* The envelope's tree, or NULL and the scanner's error. */
+static json_t *parse_envelope(grad_decoder *decoder)
+{
+    const grad_text *text = &decoder->scanner.envelope.text;
+    json_error_t found;
+    json_t *root = load(text, &found);
+
+    if (root != NULL)
+        return root;
+    /* Running out of memory inside a token looks like bad syntax to jansson: it is, if it is twice. */
+    if (found.text[0] != '\0')
+        root = load(text, &found);
+    if (root != NULL || found.text[0] == '\0')
+        grad_fail_memory(&decoder->scanner.error, text->length);
+    else
+        translate(decoder, &found);
+    json_decref(root);
+    return NULL;
+}
+
+static grad_status finish(grad_decoder *decoder, grad_read_function *read, grad_error *error)
+{
+    grad_scanner *scanner = &decoder->scanner;
+    grad_document document = {NULL, &scanner->envelope, scanner->numbers, decoder->max_layers};
+    json_t *root;
+
+    if (grad_scanner_end(scanner) != GRAD_OK)
+        return report(decoder, error);
+    root = parse_envelope(decoder);
+    if (root != NULL) {
+        free(decoder->block);
+        decoder->block = NULL;
+        document.root = root;
+        read(&document, &decoder->block, &decoder->block_size, &scanner->error);
+        json_decref(root);
+    }
+    return report(decoder, error);
+}
+
+grad_status grad_decoder_finish_request(grad_decoder *decoder, grad_batch **batch,
+                                        grad_error *error)
+{
+    grad_status status = finish(decoder, grad_request_read, error);
+
+    if (status == GRAD_OK)
+        *batch = decoder->block;
+    return status;
+}
+
+grad_status grad_decoder_finish_reply(grad_decoder *decoder, grad_reply **reply, grad_error *error)
+{
+    grad_status status = finish(decoder, grad_reply_read, error);
+
+    if (status == GRAD_OK)
+        *reply = decoder->block;
+    return status;
+}
+
+int64_t grad_decoder_locate(const grad_decoder *decoder, const char *pointer)
+{
+    const grad_envelope *envelope = &decoder->scanner.envelope;
+    size_t position = grad_envelope_find(envelope, pointer);
+
+    return position == SIZE_MAX ? GRAD_OFFSET_UNKNOWN : grad_envelope_offset(envelope, position);
+}
+
+void grad_decoder_destroy(grad_decoder *decoder)
+{
+    if (decoder == NULL)
+        return;
+    grad_scanner_free(&decoder->scanner);
+    free(decoder->block);
+    free(decoder);
+}

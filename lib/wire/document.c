@@ -1,0 +1,55 @@
+/* What requests and replies have in common: layers, counted before anything is allocated for them,
+ * and one block of memory. */
+#include "wire/document.h"
+
+#include <stdlib.h>
+
+#include "core/error.h"
+#include "core/size.h"
+
+grad_status grad_document_count_layers(const grad_document *document, grad_binder *binder,
+                                       size_t *count)
+{
+    const grad_envelope *envelope = document->envelope;
+    const json_t *layers = json_object_get(document->root, "layers");
+    grad_path root = {0};
+    grad_path path = {.parent = &root, .key = "layers"};
+    size_t found = json_array_size(layers);
+
+    if (!json_is_object(document->root))
+        return grad_bind_fail_type(binder, &root, "an object", document->root);
+    if (layers == NULL)
+        return grad_bind_require(binder, &root, document->root, "layers");
+    if (!json_is_array(layers) || grad_bind_is_reference(layers))
+        return grad_bind_fail_type(binder, &path, "an array of layers", layers);
+    if (found == 0)
+        return grad_bind_fail(binder, &path, "empty_array",
+                              "expected at least one layer, found none");
+    if (found > document->max_layers) {
+        grad_fail_limit(binder->error, "max_layers", document->max_layers, "/layers",
+                        "expected at most %zu layers, found %zu", document->max_layers, found);
+        if (binder->error != NULL)
+            binder->error->offset =
+                grad_envelope_offset(envelope, grad_envelope_find(envelope, "/layers"));
+        return GRAD_TOO_LARGE;
+    }
+    *count = found;
+    return GRAD_OK;
+}
+
+void *grad_document_block(const grad_document *document, size_t head, size_t layers,
+                          size_t layer_size, size_t *size, grad_error *error)
+{
+    /* A string takes less room than in the envelope, where it has quotes and escapes. */
+    size_t bytes = head + document->envelope->text.length;
+    void *block;
+
+    if (!grad_size_add_product(layers, layer_size, &bytes))
+        bytes = SIZE_MAX;
+    block = calloc(1, bytes);
+    if (block == NULL)
+        grad_fail_memory(error, bytes);
+    else
+        *size = bytes;
+    return block;
+}

@@ -1,0 +1,64 @@
+/* The envelope: all of a document that is not an array of numbers. Its text is the document with
+ * runs of white space shortened to one space and each array of numbers replaced by a reference,
+ * [[7]] for the array number 7. Knows where in the document each of its bytes was, and the RFC 6901
+ * pointer of each value. Reads no bytes from the wire and no JSON options. */
+#ifndef GRADIENT_WIRE_ENVELOPE_H
+#define GRADIENT_WIRE_ENVELOPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gradient_wire.h"
+
+/* Deeper documents are refused whatever the limits say. */
+#define GRAD_DEPTH_MAX 256
+
+/* An array of numbers: its place among all numbers of the document, and its shape. */
+typedef struct grad_number_array {
+    size_t first;
+    size_t rank;
+    size_t shape[GRAD_MAX_RANK];
+} grad_number_array;
+
+/* From this byte of the envelope on, the document's byte is shift further. */
+typedef struct grad_envelope_mark {
+    size_t position;
+    int64_t shift;
+} grad_envelope_mark;
+
+typedef struct grad_envelope {
+    grad_text text;
+    grad_envelope_mark *marks;
+    size_t mark_count, mark_capacity;
+    grad_number_array *arrays;
+    size_t array_count, array_capacity;
+} grad_envelope;
+
+void grad_envelope_init(grad_envelope *envelope, size_t max_bytes);
+void grad_envelope_free(grad_envelope *envelope);
+
+/* Bytes in use. */
+size_t grad_envelope_memory(const grad_envelope *envelope);
+
+/* Adds bytes that were in the document at offset. */
+grad_status grad_envelope_add(grad_envelope *envelope, const char *bytes, size_t length,
+                              int64_t offset, grad_error *error);
+
+/* Adds a reference to array, which began in the document at offset. */
+grad_status grad_envelope_add_array(grad_envelope *envelope, const grad_number_array *array,
+                                    int64_t offset, grad_error *error);
+
+/* The byte of the document that the envelope's byte at position was. */
+int64_t grad_envelope_offset(const grad_envelope *envelope, size_t position);
+
+/* The pointer of the value that is open or begins at position; what stands before it need not be a
+ * whole document. pointer has room for GRAD_POINTER_SIZE bytes; one that does not fit is cut back
+ * to an enclosing value. */
+void grad_envelope_pointer_at(const grad_envelope *envelope, size_t position, char *pointer);
+
+/* The position where the value at pointer begins, in an envelope that is valid JSON; for a value
+ * inside an array of numbers, where the array begins. SIZE_MAX where there is none. */
+size_t grad_envelope_find(const grad_envelope *envelope, const char *pointer);
+
+#endif

@@ -1,0 +1,227 @@
+/* Finding the way in an envelope: from a place to its RFC 6901 pointer and back. Runs only once an
+ * error is known, so it is short rather than fast. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/envelope.h"
+#include "wire/utf8.h"
+
+/* A container that is open at some place of the text. */
+typedef struct frame {
+    const char *key; /* of the member, behind its opening quote; NULL before the first */
+    size_t index;    /* of the element */
+    bool is_object;
+} frame;
+
+static unsigned hex4(const char *digits)
+{
+    char text[5] = {0};
+
+    memcpy(text, digits, 4);
+    return (unsigned)strtoul(text, NULL, 16);
+}
+
+/* Reads the escape behind a backslash as UTF-8. Returns the bytes it takes, 0 where it is wrong. */
+static size_t read_escape(const char *p, const char *end, char *utf8, size_t *length)
+{
+    static const char pairs[] = "\"\"\\\\//b\bf\fn\nr\rt\t";
+    size_t taken = 5;
+    unsigned code;
+
+    *length = 1;
+    for (const char *pair = pairs; *pair != '\0' && p < end; pair += 2) {
+        if (*pair == *p) {
+            utf8[0] = pair[1];
+            return 1;
+        }
+    }
+    if (end - p < 5 || *p != 'u')
+        return 0;
+    code = hex4(p + 1);
+    if (code >= 0xD800 && code < 0xDC00 && end - p >= 11 && p[5] == '\\' && p[6] == 'u') {
+        code = 0x10000 + ((code & 0x3FF) << 10) + (hex4(p + 7) & 0x3FF);
+        taken = 11;
+    }
+    *length = grad_utf8_write(code, utf8);
+    return taken;
+}
+
+/* Adds '/' and the key, as pointers spell it, to pointer at length; 0 where it does not fit. */
+static size_t add_key(char *pointer, size_t length, const char *key, const char *end)
+{
+    size_t used = length;
+
+    pointer[used++] = '/';
+    while (key < end && *key != '"') {
+        char utf8[4] = {*key};
+        size_t bytes = 1;
+        size_t taken = 1;
+
+        if (*key == '\\') {
+            taken = read_escape(key + 1, end, utf8, &bytes) + 1;
+            if (taken == 1)
+                break;
+        }
+        key += taken;
+        if (used + bytes + 1 >= GRAD_POINTER_SIZE)
+            return 0;
+        if (utf8[0] == '~' || utf8[0] == '/') {
+            pointer[used++] = '~';
+            utf8[0] = utf8[0] == '~' ? '0' : '1';
+        }
+        memcpy(pointer + used, utf8, bytes);
+        used += bytes;
+    }
+    return used + 1 < GRAD_POINTER_SIZE ? used : 0;
+}
+
+static size_t add_index(char *pointer, size_t length, size_t index)
+{
+    char digits[24];
+    size_t count = 0;
+
+    do {
+        digits[count++] = (char)('0' + index % 10);
+        index /= 10;
+    } while (index > 0);
+    if (length + count + 2 >= GRAD_POINTER_SIZE)
+        return 0;
+    pointer[length++] = '/';
+    while (count > 0)
+        pointer[length++] = digits[--count];
+    return length;
+}
+
+static void print_frames(const frame *frames, size_t depth, const char *end, char *pointer)
+{
+    size_t length = 0;
+
+    for (size_t i = 0; i < depth; i++) {
+        const frame *f = &frames[i];
+        size_t longer = length;
+
+        if (!f->is_object)
+            longer = add_index(pointer, length, f->index);
+        else if (f->key != NULL)
+            longer = add_key(pointer, length, f->key, end);
+        if (longer == 0)
+            break;
+        length = longer;
+    }
+    pointer[length] = '\0';
+}
+
+/* Behind the closing quote of the string that begins behind p's opening one, or end. */
+static const char *skip_string(const char *p, const char *end)
+{
+    while (p < end && *p != '"')
+        p += *p == '\\' && p + 1 < end ? 2 : 1;
+    return p < end ? p + 1 : end;
+}
+
+void grad_envelope_pointer_at(const grad_envelope *envelope, size_t position, char *pointer)
+{
+    const char *p = envelope->text.data;
+    const char *end = p != NULL ? p + position : p;
+    frame frames[GRAD_DEPTH_MAX];
+    size_t depth = 0;
+    bool expects_key = false;
+
+    while (p < end) {
+        char c = *p++;
+
+        if (c == '"') {
+            if (expects_key && depth > 0)
+                frames[depth - 1].key = p;
+            p = skip_string(p, end);
+            expects_key = false;
+        } else if ((c == '{' || c == '[') && depth < GRAD_DEPTH_MAX) {
+            frames[depth++] = (frame){.is_object = c == '{'};
+            expects_key = c == '{';
+        } else if ((c == '}' || c == ']') && depth > 0) {
+            depth--;
+            expects_key = false;
+        } else if (c == ',' && depth > 0) {
+            frames[depth - 1].index++;
+            frames[depth - 1].key = NULL;
+            expects_key = frames[depth - 1].is_object;
+        }
+    }
+    print_frames(frames, depth, end, pointer);
+}
+
+static const char *skip_space(const char *p)
+{
+    while (*p == ' ')
+        p++;
+    return p;
+}
+
+/* Behind the value that begins at p; the text is valid JSON up to end. */
+static const char *skip_value(const char *p, const char *end)
+{
+    size_t depth = 0;
+
+    while (p < end) {
+        char c = *p;
+
+        if (depth == 0 && (c == ',' || c == '}' || c == ']'))
+            break;
+        p = c == '"' ? skip_string(p + 1, end) : p + 1;
+        depth += (c == '{' || c == '[') ? 1 : 0;
+        depth -= (c == '}' || c == ']') ? 1 : 0;
+    }
+    return p;
+}
+
+/* The value of the member or element that token (of length bytes, '/' included) names in the
+ * container at p, or NULL. */
+static const char *find_child(const char *p, const char *end, const char *token, size_t length)
+{
+    bool is_object = *p == '{';
+    size_t index = 0;
+
+    p = skip_space(p + 1);
+    while (p < end && *p != '}' && *p != ']') {
+        char name[GRAD_POINTER_SIZE];
+        size_t used;
+
+        if (is_object) {
+            const char *key = p + 1;
+
+            p = skip_string(key, end);
+            used = add_key(name, 0, key, p);
+            p = skip_space(skip_space(p) + 1);
+        } else {
+            used = add_index(name, 0, index++);
+        }
+        if (used == length && memcmp(name, token, length) == 0)
+            return p;
+        p = skip_value(p, end);
+        if (*p == ',')
+            p = skip_space(p + 1);
+    }
+    return NULL;
+}
+
+static bool is_reference(const char *p)
+{
+    return p[0] == '[' && p[1] == '[' && p[2] >= '0' && p[2] <= '9';
+}
+
+size_t grad_envelope_find(const grad_envelope *envelope, const char *pointer)
+{
+    const char *text = envelope->text.data;
+    const char *end = text != NULL ? text + envelope->text.length : NULL;
+    const char *p = text != NULL ? skip_space(text) : NULL;
+
+    while (p != NULL && *pointer == '/' && !is_reference(p)) {
+        size_t length = 1 + strcspn(pointer + 1, "/");
+
+        if (*p != '{' && *p != '[')
+            return SIZE_MAX;
+        p = find_child(p, end, pointer, length);
+        pointer += length;
+    }
+    return p != NULL && p < end ? (size_t)(p - text) : SIZE_MAX;
+}

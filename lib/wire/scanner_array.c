@@ -1,0 +1,246 @@
+/* The scanner inside arrays of numbers: shape, elements, and numbers cut by the end of a piece. How
+ * a number is read is number_read.c's. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/size.h"
+#include "wire/scanner.h"
+
+void grad_scanner_begin_array(grad_scanner *s)
+{
+    s->array = (grad_number_array){.first = s->number_count, .rank = s->level};
+    s->state = GRAD_SCAN_FIRST;
+}
+
+/* Room for one more number, at least. */
+static bool reserve_number(grad_scanner *s, int64_t offset)
+{
+    size_t capacity = s->number_capacity;
+    float *numbers;
+
+    if (s->number_count < capacity)
+        return true;
+    if (capacity == s->max_numbers) {
+        grad_scanner_fail_limit(s, "max_numbers", s->max_numbers, offset, "numbers");
+        return false;
+    }
+    capacity = capacity > s->max_numbers / 2 ? s->max_numbers : capacity * 2;
+    numbers = realloc(s->numbers, capacity * sizeof *numbers);
+    if (numbers == NULL) {
+        grad_fail_memory(&s->error, capacity * sizeof *numbers);
+        return false;
+    }
+    s->numbers = numbers;
+    s->number_capacity = capacity;
+    return true;
+}
+
+/* Adds the number whose text is in token. */
+static bool add_number(grad_scanner *s, float value)
+{
+    if (!reserve_number(s, s->token_offset))
+        return false;
+    s->numbers[s->number_count++] = value;
+    s->rows[s->level - 1].count++;
+    s->state = GRAD_SCAN_BEHIND;
+    return true;
+}
+
+grad_literal grad_scanner_literal(grad_scanner *s, char c)
+{
+    static const struct {
+        const char *text;
+        float value;
+    } literals[] = {{"\"NaN\"", NAN}, {"\"Infinity\"", INFINITY}, {"\"-Infinity\"", -INFINITY}};
+
+    s->token[s->token_length++] = c;
+    for (size_t i = 0; i < sizeof literals / sizeof *literals; i++) {
+        size_t length = strlen(literals[i].text);
+
+        if (s->token_length > length || memcmp(s->token, literals[i].text, s->token_length) != 0)
+            continue;
+        if (s->token_length < length)
+            return GRAD_LITERAL_PART;
+        if (s->state == GRAD_SCAN_OPENING_STRING)
+            grad_scanner_begin_array(s);
+        add_number(s, literals[i].value);
+        return GRAD_LITERAL_WHOLE;
+    }
+    s->token_length--;
+    return GRAD_LITERAL_NO;
+}
+
+static void begin_token(grad_scanner *s, const char *p, grad_scan_state state)
+{
+    s->token_length = 0;
+    s->token_offset = grad_scanner_offset(s, p);
+    s->state = state;
+}
+
+static const char *scan_literal(grad_scanner *s, const char *p)
+{
+    grad_literal found = grad_scanner_literal(s, *p);
+
+    if (s->error.status != GRAD_OK)
+        return NULL;
+    if (found == GRAD_LITERAL_NO)
+        return grad_scanner_fail(s, GRAD_INVALID, "unexpected_type", s->token_offset, s->level,
+                                 "expected a number, \"NaN\", \"Infinity\" or \"-Infinity\", found "
+                                 "another string");
+    return p + 1;
+}
+
+/* The number in token is whole. */
+static bool finish_number(grad_scanner *s)
+{
+    enum { SHOWN = 40 };
+    int shown = s->token_length < SHOWN ? (int)s->token_length : SHOWN;
+    const char *stop = NULL;
+    float value = 0;
+
+    switch (grad_number_read(s->token, s->token + s->token_length, &value, &stop)) {
+    case GRAD_NUMBER_OK:
+        if (stop == s->token + s->token_length)
+            return add_number(s, value);
+        break;
+    case GRAD_NUMBER_OUT_OF_RANGE:
+        grad_scanner_fail(s, GRAD_INVALID, "number_out_of_range", s->token_offset, s->level,
+                          "expected a number within float32's range, found %.*s%s", shown, s->token,
+                          s->token_length > SHOWN ? "…" : "");
+        return false;
+    case GRAD_NUMBER_MALFORMED:
+        break;
+    }
+    grad_scanner_fail(s, GRAD_MALFORMED, "malformed_number", s->token_offset + (stop - s->token),
+                      s->level, "expected a JSON number, found %.*s%s", shown, s->token,
+                      s->token_length > SHOWN ? "…" : "");
+    return false;
+}
+
+static bool is_number_byte(char c)
+{
+    return (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '+' || c == 'e' || c == 'E';
+}
+
+/* Collects a number byte by byte: the way for those that a piece cuts, and for all errors. */
+static const char *scan_number(grad_scanner *s, const char *p, const char *end)
+{
+    while (p < end && is_number_byte(*p)) {
+        if (s->token_length == sizeof s->token)
+            return grad_scanner_fail_limit(s, "max_number_text", sizeof s->token, s->token_offset,
+                                           "bytes in one number");
+        s->token[s->token_length++] = *p++;
+    }
+    if (p == end || finish_number(s))
+        return p;
+    return NULL;
+}
+
+/* A number begins at p. Those that are whole in this piece are read together. */
+static const char *scan_numbers(grad_scanner *s, const char *p, const char *end)
+{
+    (void)end;
+    begin_token(s, p, GRAD_SCAN_NUMBER);
+    return p;
+}
+
+static const char *close_row(grad_scanner *s, const char *p)
+{
+    size_t level = s->level - 1;
+    size_t *expected = &s->array.shape[level];
+    const grad_scan_row *row = &s->rows[level];
+
+    if (*expected == 0)
+        *expected = row->count;
+    if (*expected != row->count)
+        return grad_scanner_fail(s, GRAD_INVALID, "ragged_array", row->offset, level,
+                                 "expected rows of the same length: row %zu has %zu elements, the "
+                                 "first has %zu",
+                                 s->rows[level - 1].count, row->count, *expected);
+    s->level = level;
+    s->depth--;
+    if (level > 0) {
+        s->rows[level - 1].count++;
+        s->state = GRAD_SCAN_BEHIND;
+        return p + 1;
+    }
+    s->state = GRAD_SCAN_PLAIN;
+    if (grad_envelope_add_array(&s->envelope, &s->array, s->rows[0].offset, &s->error) != GRAD_OK)
+        return NULL;
+    return p + 1;
+}
+
+static const char *open_row(grad_scanner *s, const char *p)
+{
+    int64_t offset = grad_scanner_offset(s, p);
+
+    if (s->level == s->array.rank)
+        return grad_scanner_fail(s, GRAD_INVALID, "ragged_array", offset, s->level,
+                                 "expected a number as before, found an array");
+    s->rows[s->level++] = (grad_scan_row){.offset = offset};
+    s->depth++;
+    s->state = GRAD_SCAN_FIRST;
+    return p + 1;
+}
+
+static const char *scan_element(grad_scanner *s, const char *p, const char *end)
+{
+    bool is_number = *p == '-' || (*p >= '0' && *p <= '9');
+
+    if (is_number && s->level == s->array.rank)
+        return scan_numbers(s, p, end);
+    if (is_number || (*p == '"' && s->level < s->array.rank))
+        return grad_scanner_fail(s, GRAD_INVALID, "ragged_array", grad_scanner_offset(s, p),
+                                 s->level, "expected an array as before, found a %s",
+                                 is_number ? "number" : "string");
+    switch (*p) {
+    case '[':
+        return open_row(s, p);
+    case ']':
+        if (s->state == GRAD_SCAN_FIRST)
+            return close_row(s, p);
+        return grad_scanner_fail_byte(s, p, "another element behind the comma");
+    case '"':
+        begin_token(s, p, GRAD_SCAN_LITERAL);
+        return p;
+    case '{':
+    case 't':
+    case 'f':
+    case 'n':
+        return grad_scanner_fail(s, GRAD_INVALID, "unexpected_type", grad_scanner_offset(s, p),
+                                 s->level, "expected a number, found %s",
+                                 *p == '{'   ? "an object"
+                                 : *p == 't' ? "true"
+                                 : *p == 'f' ? "false"
+                                             : "null");
+    default:
+        return grad_scanner_fail_byte(s, p, "a number");
+    }
+}
+
+static const char *scan_behind(grad_scanner *s, const char *p)
+{
+    if (*p == ']')
+        return close_row(s, p);
+    if (*p != ',')
+        return grad_scanner_fail_byte(s, p, "a comma or a closing bracket");
+    s->state = GRAD_SCAN_NEXT;
+    return p + 1;
+}
+
+const char *grad_scanner_array(grad_scanner *s, const char *p, const char *end)
+{
+    while (p != NULL && p < end && s->state >= GRAD_SCAN_FIRST) {
+        if (s->state == GRAD_SCAN_NUMBER)
+            p = scan_number(s, p, end);
+        else if (s->state == GRAD_SCAN_LITERAL)
+            p = scan_literal(s, p);
+        else if (grad_scanner_is_space(*p))
+            p++;
+        else
+            p = s->state == GRAD_SCAN_BEHIND ? scan_behind(s, p) : scan_element(s, p, end);
+    }
+    return p;
+}
