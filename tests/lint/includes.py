@@ -33,11 +33,13 @@ LIBRARY_SYSTEM = frozenset(
     "endian.h immintrin.h pthread.h".split())
 
 
-def _quoted(room, header):
-    """Whether a room may include "header": by the table, or as a header of its own."""
+def _quoted(name, room, header):
+    """Whether a file of that room may include "header": by the table, or as one of its own."""
     if header.startswith(ROOMS[room]) or header in ROOMS[room]:
         return True
-    return room in ("client/", "server/") and (files.ROOT / room / header).exists()
+    beside = (files.ROOT / name).parent / header
+    return room in ("client/", "server/") and ((files.ROOT / room / header).exists() or
+                                               beside.exists())
 
 
 def _bracketed(name, header):
@@ -60,7 +62,7 @@ def law():
             if found is None:
                 continue
             header = found.group(2)
-            allowed = (_quoted(room, header) if found.group(1) == '"'
+            allowed = (_quoted(name, room, header) if found.group(1) == '"'
                        else _bracketed(name, header))
             if not allowed:
                 yield f"{name}:{number}: {room} may not include {header}"

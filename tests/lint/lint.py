@@ -11,6 +11,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 from files import Skipped  # noqa: E402
 from results import Totals  # noqa: E402
 import includes  # noqa: E402
+import seeded  # noqa: E402
 import shape  # noqa: E402
 import symbols  # noqa: E402
 import tools  # noqa: E402
@@ -34,6 +35,7 @@ RULES = (
     ("exported symbols", symbols.exported, "GRAD_API stands in the public headers and only there"),
     ("names of symbols", symbols.prefixes, "everything that isn't static carries the prefix"),
     ("mutable globals", symbols.mutable_globals, "hold the state in an object of the caller"),
+    ("rules that bite", seeded.rules, "a rule found nothing in a file made to break it"),
 )
 
 

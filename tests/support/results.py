@@ -37,7 +37,9 @@ def of_unittest(output):
               for key, value in re.findall(r"([a-z ]+[a-z])=(\d+)", line)}
     failed = sum(counts.get(key, 0) for key in ("failures", "errors", "unexpected successes"))
     skipped = counts.get("skipped", 0)
-    total = int(ran[-1]) if ran else 0
+    # What fails around the tests of a class or a module is not among those that ran.
+    around = len(re.findall(r"^ERROR: (?:setUp|tearDown)(?:Class|Module) ", output, re.MULTILINE))
+    total = (int(ran[-1]) if ran else 0) + around
     return Totals(max(0, total - failed - skipped), failed, skipped)
 
 

@@ -1,0 +1,78 @@
+"""Files made to break the rules, to see that each rule still bites: they are written to a temporary
+directory, never kept. A rule that finds nothing in its file is itself the problem."""
+import pathlib
+import tempfile
+
+import files
+import includes
+import shape
+import symbols
+import tools
+import words
+
+OPEN = "/* A file of the lint's own test. */\n"
+LONG_FUNCTION = "int f(int x)\n{\n" + "    x++;\n" * 60 + "    return x;\n}\n"
+DECISIONS = "int f(int x)\n{\n" + "    if (x) { x--; }\n" * 15 + "    return x;\n}\n"
+
+# rule, file, text
+SEEDS = (
+    (includes.law, "lib/core/a.c", OPEN + '#include "wire/scanner.h"\n'),
+    (includes.law, "lib/core/a.c", OPEN + "#include <unistd.h>\n"),
+    (includes.law, "lib/batch/a.c", OPEN + '#include "wire/scanner.h"\n'),
+    (includes.law, "lib/wire/a.c", OPEN + '#include "batch/plan.h"\n'),
+    (includes.law, "lib/kernels/dense.c", OPEN + "#include <cblas.h>\n"),
+    (includes.law, "lib/batch/a.c", OPEN + "#include <jansson.h>\n"),
+    (includes.law, "client/a.c", OPEN + '#include "core/size.h"\n'),
+    (includes.law, "client/a.c", OPEN + "#include <curl/curl.h>\n"),
+    (includes.law, "server/a.c", OPEN + '#include "batch/plan.h"\n'),
+    (includes.law, "server/a.c", OPEN + '#include "gradient_client.h"\n'),
+    (includes.law, "lib/other/a.c", OPEN),
+    (shape.file_lengths, "lib/core/a.h", OPEN + "\n" * 400),
+    (shape.line_lengths, "lib/core/a.h", OPEN + "/*" + " " * 98 + "*/\n"),
+    (shape.function_lengths, "lib/core/a.c", OPEN + LONG_FUNCTION),
+    (shape.function_lengths, "tests/a.py", "def f():\n" + "    pass\n" * 60),
+    (shape.complexities, "lib/core/a.c", OPEN + DECISIONS),
+    (shape.opening_comments, "lib/core/a.c", "int x;\n"),
+    (shape.opening_comments, "tests/a.py", "import os\n"),
+    (words.white_space, "lib/core/a.c", OPEN + "int x; \n"),
+    (words.white_space, "lib/core/a.c", OPEN + "\tint x;\n"),
+    (words.calls_anywhere, "server/a.c", OPEN + "void f(char *s) { strcpy(s, s); }\n"),
+    (words.calls_in_library, "lib/core/a.c", OPEN + 'void f(void) { printf("x"); }\n'),
+    (words.banned, "README.md", "To" + "do: TO" + "DO\n"),
+    (tools.clang_format, "lib/core/a.c", OPEN + "int  x;\n"),
+    (tools.cppcheck, "lib/core/a.c", OPEN + "int f(void) { int *p = 0; return *p; }\n"),
+    (tools.shellcheck, "a.sh", "#!/bin/sh\n# A script.\nrm $1\n"),
+)
+
+
+def _forget():
+    files.tracked.cache_clear()
+    shape.c_functions.cache_clear()
+
+
+def _finds(rule, name, text):
+    """Whether the rule complains of a tree that holds this file alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        files.ROOT = pathlib.Path(folder)
+        path = files.ROOT / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        _forget()
+        try:
+            return any(rule())
+        except files.Skipped:
+            return True
+
+
+def rules():
+    """Every seed, and the reader of the public headers."""
+    root = files.ROOT
+    try:
+        for rule, name, text in SEEDS:
+            if not _finds(rule, name, text):
+                yield f"{rule.__module__}.{rule.__name__} is content with {name}: {text[-60:]!r}"
+    finally:
+        files.ROOT = root
+        _forget()
+    if "grad_run_create" not in symbols.declared("lib/gradient.h"):
+        yield "symbols.declared does not find grad_run_create in lib/gradient.h"
