@@ -139,7 +139,7 @@ bool value_parse(const option *o, const char *text, option_value *value)
 
 /* ---- Text ------------------------------------------------------------------------------------ */
 
-/* In the largest binary unit that divides the number. Counts below 2^20 are easier to read whole. */
+/* In the largest binary unit that divides the number; counts below 2^20 read better whole. */
 static void format_whole(option_kind kind, double number, char *text, size_t size)
 {
     static const char *const prefixes[] = {"", "Ki", "Mi", "Gi", "Ti"};

@@ -1,4 +1,4 @@
-/* What the kernel says of this process: memory, CPU, descriptors, start. Only reading lives here. */
+/* What the kernel says of this process: memory, CPU, descriptors, start. Only reads. */
 #ifndef GRADIENTD_PROCESS_H
 #define GRADIENTD_PROCESS_H
 

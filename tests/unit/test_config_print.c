@@ -1,0 +1,80 @@
+/* What people read of the options: --help names them all, and docs/configuration.md holds the table
+ * as it is printed now. Run from the repository's root. */
+#include "config/config.h"
+#include "config/options.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/files.h"
+
+#include <cmocka.h>
+
+/* What a printer prints; the caller frees it. */
+static char *printed(void (*print)(FILE *out))
+{
+    char *text;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+    assert_non_null(out);
+    print(out);
+    assert_int_equal(fclose(out), 0);
+    return text;
+}
+
+static void test_help_names_everything(void **state)
+{
+    (void)state;
+    char *help = printed(config_print_help);
+    char flag[OPTION_NAME_SIZE + 8];
+    for (size_t i = 0; i < OPTION_TOTAL; i++) {
+        snprintf(flag, sizeof flag, "\n  --%s ", config_options[i].name);
+        assert_non_null(strstr(help, flag));
+        assert_non_null(strstr(help, config_options[i].help));
+    }
+    for (size_t i = 0; i < OPTION_COMMAND_COUNT; i++) {
+        snprintf(flag, sizeof flag, "--%s", config_commands[i].name);
+        assert_non_null(strstr(help, flag));
+        assert_non_null(strstr(help, config_commands[i].help));
+    }
+    assert_non_null(strstr(help, "gradientd healthcheck"));
+    free(help);
+}
+
+static void test_lines_of_help_fit_a_terminal(void **state)
+{
+    (void)state;
+    char *help = printed(config_print_help);
+    char *rest;
+    for (char *line = strtok_r(help, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        if (strlen(line) > 100) {
+            fail_msg("%zu columns: %s", strlen(line), line);
+        }
+    }
+    free(help);
+}
+
+static void test_the_documentation_is_current(void **state)
+{
+    (void)state;
+    char *page = files_read("docs/configuration.md");
+    char *table = printed(config_print_markdown);
+    assert_non_null(page);
+    if (!strstr(page, table)) {
+        fail_msg("docs/configuration.md lacks the table that gradientd --help-markdown prints");
+    }
+    free(table);
+    free(page);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_help_names_everything),
+        cmocka_unit_test(test_lines_of_help_fit_a_terminal),
+        cmocka_unit_test(test_the_documentation_is_current),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
