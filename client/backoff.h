@@ -14,8 +14,8 @@ typedef struct client_backoff {
 
 void client_backoff_init(client_backoff *backoff, double base, double max);
 
-/* Seconds to wait after that try (1 is the first): a random share of min(max, base * 2^(tries - 1)),
- * on top of what the service asked for, so that clients told the same don't come back at once.
+/* Seconds to wait after that try (1 is the first): a random share of min(max, base * 2^(tries -
+ * 1)), on top of what the service asked for, so that clients told the same don't come back at once.
  * Thread-safe. */
 double client_backoff_wait(client_backoff *backoff, unsigned tries, double retry_after);
 

@@ -160,16 +160,6 @@ static gradient_client_status check_reply(const grad_batch *batch, const grad_re
     return GRADIENT_CLIENT_OK;
 }
 
-static size_t total_length(const grad_segment *segments, size_t count)
-{
-    size_t length = 0;
-
-    for (size_t s = 0; s < count; s++) {
-        length += segments[s].length;
-    }
-    return length;
-}
-
 /* Sends an encoded batch and reads the reply. */
 static gradient_client_status exchange(gradient_client *client, const grad_batch *batch,
                                        const grad_measure *measure, const grad_encoder *encoder,
@@ -194,7 +184,7 @@ static gradient_client_status exchange(gradient_client *client, const grad_batch
     }
     *reply = (gradient_client_reply){
         .reply = answer.reply,
-        .bytes_sent = total_length(request.segments, request.segment_count),
+        .bytes_sent = client_body_length(&request),
         .bytes_received = answer.received,
         .attempts = tries,
         .owner = answer.decoder,

@@ -173,14 +173,14 @@ static void release(client_transport *transport, connection *c)
     }
 }
 
-static curl_off_t body_length(const client_request *request)
+size_t client_body_length(const client_request *request)
 {
     size_t length = 0;
 
     for (size_t s = 0; s < request->segment_count; s++) {
         length += request->segments[s].length;
     }
-    return (curl_off_t)length;
+    return length;
 }
 
 static bool set_request(const client_transport *transport, connection *c,
@@ -202,46 +202,45 @@ static bool set_request(const client_transport *transport, connection *c,
     }
     ok = ok && curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, transport->headers) == CURLE_OK;
     ok = ok && curl_easy_setopt(c->easy, CURLOPT_POST, 1L) == CURLE_OK;
-    return ok &&
-           curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, body_length(request)) == CURLE_OK;
-}
-
-/* A timeout before the first byte of the request went out is a peer that can't be reached. */
-static client_fault timeout_fault(CURL *easy)
-{
-    long request_size = 0;
-
-    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_size);
-    return request_size > 0 ? CLIENT_FAULT_TIMEOUT : CLIENT_FAULT_CONNECTION;
+    return ok && curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                                  (curl_off_t)client_body_length(request)) == CURLE_OK;
 }
 
 static client_fault fault_of(CURL *easy, CURLcode code)
 {
-    switch (code) {
-    case CURLE_OK:
-        return CLIENT_FAULT_NONE;
-    case CURLE_WRITE_ERROR:
-        return CLIENT_FAULT_STOPPED;
-    case CURLE_OPERATION_TIMEDOUT:
-        return timeout_fault(easy);
-    case CURLE_UNSUPPORTED_PROTOCOL: /* an answer without a status line (HTTP/0.9) */
-    case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_FILESIZE_EXCEEDED: /* a Content-Length beyond numbers */
-    case CURLE_BAD_CONTENT_ENCODING:
-        return CLIENT_FAULT_GARBAGE;
-    case CURLE_COULDNT_RESOLVE_PROXY:
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_PARTIAL_FILE:
-    case CURLE_GOT_NOTHING:
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-        return CLIENT_FAULT_CONNECTION;
-    default:
-        return CLIENT_FAULT_INTERNAL;
+    static const struct {
+        CURLcode code;
+        client_fault fault;
+    } faults[] = {
+        {CURLE_OK, CLIENT_FAULT_NONE},
+        {CURLE_WRITE_ERROR, CLIENT_FAULT_STOPPED},
+        {CURLE_UNSUPPORTED_PROTOCOL, CLIENT_FAULT_GARBAGE}, /* no status line: HTTP/0.9 */
+        {CURLE_WEIRD_SERVER_REPLY, CLIENT_FAULT_GARBAGE},
+        {CURLE_FILESIZE_EXCEEDED, CLIENT_FAULT_GARBAGE}, /* a Content-Length beyond numbers */
+        {CURLE_BAD_CONTENT_ENCODING, CLIENT_FAULT_GARBAGE},
+        {CURLE_COULDNT_RESOLVE_PROXY, CLIENT_FAULT_CONNECTION},
+        {CURLE_COULDNT_RESOLVE_HOST, CLIENT_FAULT_CONNECTION},
+        {CURLE_COULDNT_CONNECT, CLIENT_FAULT_CONNECTION},
+        {CURLE_PARTIAL_FILE, CLIENT_FAULT_CONNECTION},
+        {CURLE_GOT_NOTHING, CLIENT_FAULT_CONNECTION},
+        {CURLE_SEND_ERROR, CLIENT_FAULT_CONNECTION},
+        {CURLE_RECV_ERROR, CLIENT_FAULT_CONNECTION},
+        {CURLE_SSL_CONNECT_ERROR, CLIENT_FAULT_CONNECTION},
+        {CURLE_PEER_FAILED_VERIFICATION, CLIENT_FAULT_CONNECTION},
+    };
+    long request_size = 0;
+
+    /* A timeout before the first byte of the request went out: the peer can't be reached. */
+    if (code == CURLE_OPERATION_TIMEDOUT) {
+        curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_size);
+        return request_size > 0 ? CLIENT_FAULT_TIMEOUT : CLIENT_FAULT_CONNECTION;
     }
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        if (faults[i].code == code) {
+            return faults[i].fault;
+        }
+    }
+    return CLIENT_FAULT_INTERNAL;
 }
 
 static void read_response(connection *c, CURLcode code, client_response *response)

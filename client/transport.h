@@ -46,6 +46,9 @@ grad_status client_transport_create(const char *url, double connect_timeout,
 /* The address as it was read, for messages. */
 const char *client_transport_url(const client_transport *transport);
 
+/* Bytes of the request's body. */
+size_t client_body_length(const client_request *request);
+
 /* One try, within timeout seconds. Thread-safe. */
 void client_transport_exchange(client_transport *transport, const client_request *request,
                                double timeout, client_response *response);

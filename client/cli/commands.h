@@ -2,8 +2,8 @@
 #ifndef GRADIENT_CLI_COMMANDS_H
 #define GRADIENT_CLI_COMMANDS_H
 
+#include "cli/options.h"
 #include "gradient_client.h"
-#include "options.h"
 
 int command_compute(const options *o);
 int command_compute_local(const options *o);

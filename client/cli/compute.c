@@ -1,9 +1,8 @@
 /* `gradient compute`: a document to the service as it is, the answer to standard output. What lives
  * here is reading the input too, which `compute --local` shares; computing is local.c's. */
-#include "commands.h"
-#include "report.h"
+#include "cli/commands.h"
+#include "cli/report.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,7 +24,7 @@ static int read_pieces(const options *o, FILE *in,
         }
     }
     if (ferror(in)) {
-        return report_failure(o, EXIT_BAD_INPUT, "%s can't be read: %s", o->file, strerror(errno));
+        return report_system_failure(o, EXIT_BAD_INPUT, o->file);
     }
     return EXIT_OK;
 }
@@ -38,8 +37,7 @@ int command_read_document(const options *o,
     int exit_code;
 
     if (in == NULL) {
-        return report_failure(o, EXIT_BAD_INPUT, "%s can't be opened: %s", o->file,
-                              strerror(errno));
+        return report_system_failure(o, EXIT_BAD_INPUT, o->file);
     }
     if (in == stdin && isatty(STDIN_FILENO) && !o->quiet) {
         fprintf(stderr, "gradient: reading the document from standard input\n");

@@ -1,5 +1,5 @@
 /* The texts of --help. What lives here is words; docs/client.md says the same at more length. */
-#include "options.h"
+#include "cli/options.h"
 
 #include <stdio.h>
 

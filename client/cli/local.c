@@ -1,7 +1,7 @@
 /* `gradient compute --local`: the same document, computed in this process by libgradient, to the
  * same bytes. What lives here is the row of steps that the daemon takes over the network. */
-#include "commands.h"
-#include "report.h"
+#include "cli/commands.h"
+#include "cli/report.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,12 +1,10 @@
 /* The command line `gradient`. What lives here is the way in and out: the command is found, output
  * that couldn't be written is an error, and the exit code says how it went. */
-#include "commands.h"
-#include "report.h"
+#include "cli/commands.h"
+#include "cli/report.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 
 static int run(const options *o)
 {
@@ -37,10 +35,8 @@ int main(int argc, char **argv)
         return report_failure(&o, EXIT_USAGE, "%s (gradient --help)", message);
     }
     exit_code = run(&o);
-    errno = 0;
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        return report_failure(&o, EXIT_INTERNAL, "standard output can't be written%s%s",
-                              errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
+        return report_system_failure(&o, EXIT_INTERNAL, "standard output");
     }
     return exit_code;
 }

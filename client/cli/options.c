@@ -1,5 +1,5 @@
 /* Reads the arguments. What lives here is which words there are and what they may hold. */
-#include "options.h"
+#include "cli/options.h"
 
 #include <getopt.h>
 #include <math.h>

@@ -1,7 +1,8 @@
 /* Failures in words or as JSON. What lives here is the shape of a message; which failure it is was
  * decided before. */
-#include "report.h"
+#include "cli/report.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,6 +104,13 @@ int report_failure(const options *o, int exit_code, const char *format, ...)
     vsnprintf(error.message, sizeof error.message, format, arguments);
     va_end(arguments);
     return report(o, exit_code, &error);
+}
+
+int report_system_failure(const options *o, int exit_code, const char *what)
+{
+    char reason[128];
+
+    return report_failure(o, exit_code, "%s: %s", what, strerror_r(errno, reason, sizeof reason));
 }
 
 int report_client_error(const options *o, const gradient_client_error *error)

@@ -2,8 +2,8 @@
 #ifndef GRADIENT_CLI_REPORT_H
 #define GRADIENT_CLI_REPORT_H
 
+#include "cli/options.h"
 #include "gradient_client.h"
-#include "options.h"
 
 /* From EXIT_BAD_INPUT on in the order of gradient_client_status. */
 enum {
@@ -21,6 +21,8 @@ enum {
 /* Says what went wrong on standard error, as the options want it. Each returns the exit code. */
 int report_failure(const options *o, int exit_code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* What of the system failed, followed by its own words about errno. */
+int report_system_failure(const options *o, int exit_code, const char *what);
 int report_client_error(const options *o, const gradient_client_error *error);
 /* An error of the library in-process, said as the service would say it. */
 int report_library_error(const options *o, const grad_error *error);

@@ -1,6 +1,6 @@
 /* What all commands that talk with the service share, and the two small ones: health and info. */
-#include "commands.h"
-#include "report.h"
+#include "cli/commands.h"
+#include "cli/report.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -6,7 +6,7 @@
  * The network is 64 pixels -> 64, relu -> 10, softmax; the loss is cross-entropy, L = -ln y[label].
  * A step sends the softmax layer first, with ∂L/∂y; the answer's grad_input is ∂L/∂y of the layer
  * below, and goes into the next request. The answers are scaled by -learning rate, ready to be
- * added to the weights. Exits with 1 where fewer than 96 % of the held-out digits are read right. */
+ * added to the weights. Exits with 1 where fewer than 96 % of the held-out digits are right. */
 #include "gradient_client.h"
 
 #include <math.h>

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 
-from support import BUILD, SLOW, patience
+from support import BUILD, patience
 
 GRADIENT = os.path.join(BUILD, "gradient")
 
@@ -188,6 +188,3 @@ class Talk:
         self.file.close()
         self.socket.close()
 
-
-__all__ = ["ANSWER", "DOCUMENT", "GRADIENT", "Peer", "Result", "SLOW", "answers", "clean_environment",
-           "closes", "gradient", "http", "patience", "resets", "sends", "sleeps", "trickles"]

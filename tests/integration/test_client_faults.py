@@ -34,7 +34,8 @@ class Repeated(unittest.TestCase):
         self.assert_cured(sends(b"HTTP/1.1 200 OK\r\nContent-Le"))
 
     def test_truncated_chunks(self):
-        self.assert_cured(sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{\"lay"))
+        self.assert_cured(sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                b"10\r\n{\"lay"))
 
     def test_statuses(self):
         for status in (429, 502, 503, 504):

@@ -5,7 +5,8 @@ import email.utils
 import time
 import unittest
 
-from peers import ANSWER, Peer, answers, patience, resets
+from peers import ANSWER, Peer, answers, resets
+from support import patience
 
 RUN_ALONE = True
 
