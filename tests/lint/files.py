@@ -25,7 +25,8 @@ def tracked():
         names = [name for name in listing.stdout.split("\0") if name]
     else:
         names = [str(path.relative_to(ROOT)) for path in ROOT.rglob("*")
-                 if path.relative_to(ROOT).parts[0] not in ("build", ".git")]
+                 if path.relative_to(ROOT).parts[0] not in ("build", ".git")
+                 and "__pycache__" not in path.parts]
     return tuple(sorted(name for name in names if (ROOT / name).is_file()))
 
 
