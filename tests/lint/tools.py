@@ -20,11 +20,12 @@ def clang_format():
 
 
 def cppcheck():
+    """What is shipped; the macros of test frameworks mean other things to each version of it."""
     program = files.need("cppcheck")
-    sources = [name for name in files.c_files() if name.endswith((".c", ".cpp"))]
+    sources = [name for name in files.c_files("lib", "server", "client") if name.endswith(".c")]
     yield from _run([
         program, "--enable=warning,performance,portability", "--error-exitcode=1", "--quiet",
-        "--inline-suppr", "--std=c11", "-D_GNU_SOURCE", "-Ilib", "-Iserver", "-Iclient", "-Itests",
+        "--inline-suppr", "--std=c11", "-D_GNU_SOURCE", "-Ilib", "-Iserver", "-Iclient",
         "--suppress=missingIncludeSystem", "-j", str(os.cpu_count() or 1), *sources])
 
 
