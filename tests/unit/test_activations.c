@@ -1,0 +1,241 @@
+/* Tests of the element-wise activations against their twins in long double: at random inputs, and
+ * at every extreme that float32 has. Softmax has a test of its own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "gradient.h"
+#include "support/random.h"
+#include "support/tolerances.h"
+#include "support/twins.h"
+
+#define RANDOM_COUNT 4099 /* a prime: no multiple of any vector's length */
+
+/* Zeros, kinks, subnormals, the zeros of silu' and gelu', thresholds, where exp overflows, the
+ * ends. The negatives are added by the test. */
+static const float extremes[] = {
+    0,        FLT_TRUE_MIN, 1e-40f, FLT_MIN, 1e-20f,  1e-7f,      0.5f,  0.75179f,
+    1,        1.278464f,    2,      5,       9.5f,    13,         17,    19.999f,
+    20,       20.001f,      36,     50,      87.3f,   88.722839f, 88.8f, 89,
+    103.9f,   104,          150,    709,     745,     746,        1000,  11000,
+    20000.5f, 1e10f,        1e19f,  1e30f,   1.7e38f, FLT_MAX,
+};
+#define EXTREME_COUNT (sizeof extremes / sizeof *extremes)
+
+static const float outer[] = {0,     -0.0f,  1,      -1,      0.3f,    1e-30f,
+                              1e30f, -1e38f, 1e-42f, FLT_MAX, -FLT_MAX};
+#define OUTER_COUNT (sizeof outer / sizeof *outer)
+
+/* Each element-wise activation with its defaults, and some with other parameters. */
+static size_t activations_to_test(grad_activation *f)
+{
+    size_t count = 0;
+
+    for (int kind = 0; kind < GRAD_SOFTMAX; kind++)
+        f[count++] = grad_activation_default((grad_activation_kind)kind);
+    f[count++] = (grad_activation){GRAD_LEAKY_RELU, {-0.3f}};
+    f[count++] = (grad_activation){GRAD_LEAKY_RELU, {1e30f}};
+    f[count++] = (grad_activation){GRAD_ELU, {2.5f}};
+    f[count++] = (grad_activation){GRAD_ELU, {1e38f}};
+    f[count++] = (grad_activation){GRAD_SOFTPLUS, {0.25f, 3}};
+    f[count++] = (grad_activation){GRAD_SOFTPLUS, {7, 1e9f}};
+    f[count++] = (grad_activation){GRAD_SOFTPLUS, {1e-20f, -1}};
+    return count;
+}
+
+static const char *name_of(const grad_activation *f)
+{
+    return grad_activation_info_of(f->kind)->name;
+}
+
+/* Within tolerance; infinite exactly where the twin is beyond float32. */
+static void check_close(const grad_activation *f, float z, float found, long double expected)
+{
+    double error = (double)fabsl(found - expected);
+
+    if (fabsl(expected) >= 0x1.ffffffp127L && isinf(found) && (found > 0) == (expected > 0))
+        return;
+    if (error <= TOLERANCE_ACTIVATION * (double)fabsl(expected) + FLT_TRUE_MIN)
+        return;
+    fail_msg("%s at %a: found %a, expected %La", name_of(f), (double)z, (double)found, expected);
+}
+
+static void check_at(const grad_activation *f, float z, float dy)
+{
+    float y, dz;
+
+    grad_activation_forward(f, 1, 1, &z, &y);
+    check_close(f, z, y, twin_activation(f, z));
+    grad_activation_backward(f, 1, 1, &z, &dy, &dz);
+    check_close(f, z, dz, dy * twin_derivative(f, z));
+}
+
+static void extreme_inputs_are_right(void **state)
+{
+    grad_activation f[32];
+    size_t count = activations_to_test(f);
+
+    (void)state;
+    for (size_t a = 0; a < count; a++)
+        for (size_t i = 0; i < EXTREME_COUNT; i++)
+            for (size_t j = 0; j < OUTER_COUNT; j++) {
+                check_at(&f[a], extremes[i], outer[j]);
+                check_at(&f[a], -extremes[i], outer[j]);
+            }
+}
+
+static void random_arrays_are_right(void **state)
+{
+    static float z[RANDOM_COUNT], dy[RANDOM_COUNT], y[RANDOM_COUNT], dz[RANDOM_COUNT];
+    random_state random = {11};
+    grad_activation f[32];
+    size_t count = activations_to_test(f);
+
+    (void)state;
+    random_fill(&random, RANDOM_COUNT, 1, dy);
+    for (size_t a = 0; a < count; a++)
+        for (float size = 1e-3f; size < 1e4f; size *= 10) {
+            random_fill(&random, RANDOM_COUNT, size, z);
+            grad_activation_forward(&f[a], 1, RANDOM_COUNT, z, y);
+            grad_activation_backward(&f[a], RANDOM_COUNT, 1, z, dy, dz);
+            for (size_t i = 0; i < RANDOM_COUNT; i++) {
+                check_close(&f[a], z[i], y[i], twin_activation(&f[a], z[i]));
+                check_close(&f[a], z[i], dz[i], dy[i] * twin_derivative(&f[a], z[i]));
+            }
+        }
+}
+
+/* Any float32 there is: finite in, finite out where f' is bounded and ∂L/∂y is 1. */
+static void random_bit_patterns_are_right(void **state)
+{
+    random_state random = {12};
+    grad_activation f[32];
+    size_t count = activations_to_test(f);
+
+    (void)state;
+    for (size_t i = 0; i < 20000; i++) {
+        uint32_t bits = (uint32_t)random_bits(&random);
+        float z;
+
+        memcpy(&z, &bits, sizeof z);
+        for (size_t a = 0; a < count && isfinite(z); a++)
+            check_at(&f[a], z, 1);
+    }
+}
+
+static void central_differences_agree(void **state)
+{
+    static float z[RANDOM_COUNT], dy[RANDOM_COUNT], v[RANDOM_COUNT], dz[RANDOM_COUNT];
+    random_state random = {13};
+
+    (void)state;
+    for (int kind = 0; kind < GRAD_SOFTMAX; kind++) {
+        grad_activation f = grad_activation_default((grad_activation_kind)kind);
+        long double difference = 0, product = 0, magnitude = 0;
+
+        random_fill(&random, RANDOM_COUNT, 6, z);
+        random_fill(&random, RANDOM_COUNT, 1, dy);
+        random_fill(&random, RANDOM_COUNT, 1, v);
+        grad_activation_backward(&f, 1, RANDOM_COUNT, z, dy, dz);
+        for (size_t i = 0; i < RANDOM_COUNT; i++) {
+            long double h = DIFFERENCE_STEP * (long double)v[i];
+
+            if (fabsf(z[i]) < 2 * (float)DIFFERENCE_STEP)
+                continue; /* no difference across a kink */
+            difference += dy[i] * (twin_activation(&f, z[i] + h) - twin_activation(&f, z[i] - h)) /
+                          (2 * DIFFERENCE_STEP);
+            product += (long double)dz[i] * v[i];
+            magnitude += fabsl((long double)dy[i] * v[i]);
+        }
+        if (fabsl(difference - product) > TOLERANCE_DIFFERENCE * magnitude)
+            fail_msg("%s: found %Lg, expected %Lg", name_of(&f), product, difference);
+    }
+}
+
+static float slope_at(grad_activation_kind kind, float z)
+{
+    grad_activation f = grad_activation_default(kind);
+    float one = 1, dz;
+
+    grad_activation_backward(&f, 1, 1, &z, &one, &dz);
+    return dz;
+}
+
+static void kinks_are_as_in_pytorch(void **state)
+{
+    grad_activation early_softplus = {GRAD_SOFTPLUS, {1, 3}};
+    float around_threshold[2] = {3, nextafterf(3, 4)}, ones[2] = {1, 1}, slopes[2];
+
+    (void)state;
+    assert_true(slope_at(GRAD_RELU, 0) == 0);
+    assert_true(slope_at(GRAD_RELU, -0.0f) == 0);
+    assert_true(slope_at(GRAD_LEAKY_RELU, 0) == 0.01f);
+    assert_true(slope_at(GRAD_ELU, 0) == 1);
+    grad_activation_backward(&early_softplus, 1, 2, around_threshold, ones, slopes);
+    assert_true(slopes[0] < 0.96f);
+    assert_true(slopes[1] == 1);
+    assert_true(slope_at(GRAD_RELU, NAN) == 1);
+    assert_true(isnan(slope_at(GRAD_SIGMOID, NAN)));
+}
+
+static void outputs_may_be_inputs(void **state)
+{
+    static float z[RANDOM_COUNT], dy[RANDOM_COUNT], y[RANDOM_COUNT], dz[RANDOM_COUNT];
+    random_state random = {14};
+
+    (void)state;
+    for (int kind = 0; kind < GRAD_ACTIVATION_COUNT; kind++) {
+        grad_activation f = grad_activation_default((grad_activation_kind)kind);
+
+        random_fill(&random, RANDOM_COUNT, 5, z);
+        random_fill(&random, RANDOM_COUNT, 5, dy);
+        grad_activation_forward(&f, 1, RANDOM_COUNT, z, y);
+        grad_activation_backward(&f, 1, RANDOM_COUNT, z, dy, dz);
+        grad_activation_backward(&f, 1, RANDOM_COUNT, z, dy, dy);
+        assert_memory_equal(dy, dz, sizeof dy);
+        grad_activation_forward(&f, 1, RANDOM_COUNT, z, z);
+        assert_memory_equal(z, y, sizeof y);
+    }
+}
+
+static void the_table_is_complete(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < GRAD_ACTIVATION_COUNT; kind++) {
+        const grad_activation_info *info = grad_activation_info_of((grad_activation_kind)kind);
+        grad_activation f = grad_activation_default((grad_activation_kind)kind);
+
+        assert_int_equal(info->kind, kind);
+        assert_ptr_equal(grad_activation_find(info->name), info);
+        assert_true(strlen(info->formula) > 0 && strlen(info->derivative) > 0);
+        assert_in_range(info->parameter_count, 0, GRAD_MAX_PARAMETERS);
+        for (size_t i = 0; i < info->parameter_count; i++) {
+            assert_non_null(info->parameters[i].name);
+            assert_true(f.parameters[i] == info->parameters[i].default_value);
+        }
+    }
+    assert_null(grad_activation_find("swish"));
+    assert_null(grad_activation_find(""));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(extreme_inputs_are_right),
+        cmocka_unit_test(random_arrays_are_right),
+        cmocka_unit_test(random_bit_patterns_are_right),
+        cmocka_unit_test(central_differences_agree),
+        cmocka_unit_test(kinks_are_as_in_pytorch),
+        cmocka_unit_test(outputs_may_be_inputs),
+        cmocka_unit_test(the_table_is_complete),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,163 @@
+/* Tests of softmax against its twin: random rows, rows far apart, one feature, confident rows. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "gradient.h"
+#include "support/random.h"
+#include "support/tolerances.h"
+#include "support/twins.h"
+
+#define N_MAX 1021
+
+static const grad_activation softmax = {GRAD_SOFTMAX, {0}};
+
+static void check_row(size_t N, const float *z, const float *dy, const float *y, const float *dz)
+{
+    static long double expected[N_MAX];
+
+    twin_softmax(N, z, expected);
+    for (size_t i = 0; i < N; i++) {
+        long double magnitude, delta = twin_softmax_delta(N, expected, dy, i, &magnitude);
+
+        if (fabsl(y[i] - expected[i]) > TOLERANCE_SOFTMAX * expected[i] + FLT_TRUE_MIN)
+            fail_msg("y[%zu] of %zu: found %a, expected %La", i, N, (double)y[i], expected[i]);
+        if (fabsl(dz[i] - delta) > TOLERANCE_SOFTMAX * magnitude + FLT_TRUE_MIN)
+            fail_msg("dz[%zu] of %zu: found %a, expected %La", i, N, (double)dz[i], delta);
+    }
+}
+
+static void check_matrix(size_t B, size_t N, const float *z, const float *dy)
+{
+    static float y[4 * N_MAX], dz[4 * N_MAX];
+
+    grad_activation_forward(&softmax, B, N, z, y);
+    grad_activation_backward(&softmax, B, N, z, dy, dz);
+    for (size_t b = 0; b < B; b++)
+        check_row(N, z + b * N, dy + b * N, y + b * N, dz + b * N);
+}
+
+static void random_rows_are_right(void **state)
+{
+    static const size_t sizes[] = {1, 2, 3, 7, 10, 64, 127, N_MAX};
+    static float z[4 * N_MAX], dy[4 * N_MAX];
+    random_state random = {21};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (float size = 1e-3f; size < 1e6f; size *= 30) {
+            random_fill(&random, 4 * sizes[i], size, z);
+            random_fill(&random, 4 * sizes[i], 1, dy);
+            check_matrix(4, sizes[i], z, dy);
+        }
+}
+
+static void extreme_rows_are_right(void **state)
+{
+    static const float rows[][4] = {
+        {FLT_MAX, -FLT_MAX, 0, 1},
+        {FLT_MAX, FLT_MAX, FLT_MAX, FLT_MAX},
+        {-FLT_MAX, -FLT_MAX, -FLT_MAX, -1},
+        {0, -0.0f, 0, -0.0f},
+        {0, -90, -103, -150},
+        {1000, 999, 998, -1000},
+        {FLT_TRUE_MIN, 0, 1e-40f, -1e-40f},
+        {20, -20, -30, -40},
+    };
+    static const float outer[][4] = {
+        {1, 2, 3, 4},           {0, 0, 0, 0},  {1, 1, 1, 1}, {1e30f, -1e30f, 1e38f, 1},
+        {1e-40f, 1, 2, 1e-30f}, {-1, 0, 0, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (size_t j = 0; j < sizeof outer / sizeof *outer; j++)
+            check_matrix(1, 4, rows[i], outer[j]);
+}
+
+static void the_sum_of_a_row_is_as_it_must_be(void **state)
+{
+    static float z[N_MAX], dy[N_MAX], y[N_MAX], dz[N_MAX];
+    random_state random = {22};
+    double sum = 0, delta_sum = 0;
+
+    (void)state;
+    random_fill(&random, N_MAX, 30, z);
+    random_fill(&random, N_MAX, 1, dy);
+    grad_activation_forward(&softmax, 1, N_MAX, z, y);
+    grad_activation_backward(&softmax, 1, N_MAX, z, dy, dz);
+    for (size_t i = 0; i < N_MAX; i++) {
+        sum += y[i];
+        delta_sum += dz[i];
+    }
+    assert_true(fabs(sum - 1) < 2 * UNIT);
+    assert_true(fabs(delta_sum) < 4 * UNIT);
+}
+
+static void one_feature_has_no_gradient(void **state)
+{
+    float z = 5, dy = 3, y, dz;
+
+    (void)state;
+    grad_activation_forward(&softmax, 1, 1, &z, &y);
+    grad_activation_backward(&softmax, 1, 1, &z, &dy, &dz);
+    assert_true(y == 1);
+    assert_true(dz == 0);
+}
+
+static long double loss(size_t N, const float *z, const float *v, double h, const float *dy)
+{
+    static float moved[N_MAX];
+    static long double y[N_MAX];
+    long double sum = 0;
+
+    for (size_t i = 0; i < N; i++)
+        moved[i] = (float)(z[i] + h * v[i]);
+    twin_softmax(N, moved, y);
+    for (size_t i = 0; i < N; i++)
+        sum += y[i] * dy[i];
+    return sum;
+}
+
+static void central_differences_agree(void **state)
+{
+    float z[10], v[10], dy[10], dz[10];
+    random_state random = {23};
+
+    (void)state;
+    for (int round = 0; round < 200; round++) {
+        long double difference, product = 0;
+
+        for (size_t i = 0; i < 10; i++) { /* multiples of 2^-9, so that z + h v is exact */
+            z[i] = (float)random_below(&random, 2048) / 512;
+            v[i] = (float)random_below(&random, 3) - 1;
+            dy[i] = (float)random_signed(&random);
+        }
+        grad_activation_backward(&softmax, 1, 10, z, dy, dz);
+        difference = (loss(10, z, v, DIFFERENCE_STEP, dy) - loss(10, z, v, -DIFFERENCE_STEP, dy)) /
+                     (2 * DIFFERENCE_STEP);
+        for (size_t i = 0; i < 10; i++)
+            product += (long double)dz[i] * v[i];
+        assert_true(fabsl(difference - product) <= 10 * TOLERANCE_DIFFERENCE);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_rows_are_right),
+        cmocka_unit_test(extreme_rows_are_right),
+        cmocka_unit_test(the_sum_of_a_row_is_as_it_must_be),
+        cmocka_unit_test(one_feature_has_no_gradient),
+        cmocka_unit_test(central_differences_agree),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
