@@ -1,0 +1,106 @@
+/* Tests that a run, and the self-test, survive every allocation failing: a status each time, no
+ * leak; and that measuring allocates nothing and a run what it was measured at. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "gradient.h"
+#include "support/failing_alloc.h"
+#include "support/layers.h"
+
+static const layer_recipe recipes[] = {{64, 512, 256, GRAD_RELU, true},
+                                       {5, 7, 3, GRAD_SOFTMAX, false}};
+
+static grad_status measure_and_run(const grad_batch *batch, grad_error *error)
+{
+    grad_measure measure;
+    grad_run *run = NULL;
+    grad_status status = grad_batch_measure(batch, NULL, &measure, error);
+
+    if (status == GRAD_OK)
+        status = grad_run_create(batch, &run, error);
+    if (status == GRAD_OK)
+        status = grad_run_all(run, error);
+    grad_run_destroy(run);
+    return status;
+}
+
+static grad_status self_test(const grad_batch *batch, grad_error *error)
+{
+    (void)batch;
+    return grad_self_test(error);
+}
+
+/* Runs work with its n-th allocation failing, for every n. */
+static void fail_each(grad_status (*work)(const grad_batch *, grad_error *),
+                      const grad_batch *batch)
+{
+    size_t live = failing_alloc_live();
+    size_t n = 1;
+
+    for (;; n++) {
+        grad_error error = GRAD_ERROR_INIT;
+        grad_status status;
+
+        failing_alloc_arm(n);
+        status = work(batch, &error);
+        assert_int_equal(failing_alloc_live(), live);
+        if (!failing_alloc_disarm()) {
+            assert_int_equal(status, GRAD_OK);
+            break;
+        }
+        assert_int_equal(status, GRAD_OUT_OF_MEMORY);
+        assert_int_equal(error.status, GRAD_OUT_OF_MEMORY);
+        assert_string_equal(error.code, "out_of_memory");
+    }
+    assert_true(n > 1);
+}
+
+static void a_run_survives_failing_allocations(void **state)
+{
+    grad_batch *batch = batch_of(61, 2, recipes);
+
+    (void)state;
+    fail_each(measure_and_run, batch);
+    batch_free(batch);
+}
+
+static void the_self_test_survives_failing_allocations(void **state)
+{
+    (void)state;
+    fail_each(self_test, NULL);
+}
+
+static void memory_is_as_measured(void **state)
+{
+    grad_batch *batch = batch_of(62, 2, recipes);
+    size_t before = failing_alloc_bytes();
+    grad_measure measure;
+    grad_run *run;
+
+    (void)state;
+    failing_alloc_arm(0);
+    assert_int_equal(grad_batch_measure(batch, NULL, &measure, NULL), GRAD_OK);
+    assert_int_equal(failing_alloc_calls(), 0);
+    assert_int_equal(grad_run_create(batch, &run, NULL), GRAD_OK);
+    assert_int_equal(grad_run_all(run, NULL), GRAD_OK);
+    assert_int_equal(failing_alloc_calls(), 1);
+    assert_int_equal(failing_alloc_peak() - before, measure.memory);
+    grad_run_destroy(run);
+    assert_int_equal(failing_alloc_bytes(), before);
+    batch_free(batch);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_survives_failing_allocations),
+        cmocka_unit_test(the_self_test_survives_failing_allocations),
+        cmocka_unit_test(memory_is_as_measured),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
