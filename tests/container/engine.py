@@ -109,7 +109,10 @@ def _tarball():
         try:
             debootstrap("trixie", folder)
             CACHE.mkdir(parents=True, exist_ok=True)
-            subprocess.run(["tar", "-C", folder, "-cf", f"{tarball}.new", "."], check=True)
+            subprocess.run(["tar", "-C", folder, "--exclude=./var/cache/apt/*.bin",
+                            "--exclude=./var/cache/apt/archives/*.deb",
+                            "--exclude=./var/lib/apt/lists/*", "-cf", f"{tarball}.new", "."],
+                           check=True)
             os.rename(f"{tarball}.new", tarball)
         finally:
             shutil.rmtree(folder)
