@@ -55,6 +55,8 @@ make_root() {
     chmod 755 "$root"
     mount -t proc proc "$root/proc"
     mount --bind /dev "$root/dev"
+    # What is mounted below it stays here.
+    mount --make-private "$root/dev"
     mount --bind /dev/pts "$root/dev/pts"
     mount -t tmpfs tmpfs "$root/dev/shm"
     cp /etc/resolv.conf "$root/etc/resolv.conf"
