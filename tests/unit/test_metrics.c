@@ -236,14 +236,14 @@ static void test_gauges_and_the_process(void **state)
 
 /* ---- Threads --------------------------------------------------------------------------------- */
 
-enum { THREADS = 4, ROUNDS = 10000 };
+enum { THREADS = 4, ROUNDS = 100000 };
 
 static void *count_many(void *context)
 {
-    (void)context;
+    pthread_barrier_wait(context);
     for (size_t i = 0; i < ROUNDS; i++) {
         metrics_count_request(ROUTE_INFO, 200);
-        metrics_observe_stage(STAGE_TOTAL, 1e-6 * (double)i);
+        metrics_observe_stage(STAGE_TOTAL, 1e-7 * (double)i);
     }
     return NULL;
 }
@@ -252,13 +252,16 @@ static void test_threads_lose_nothing(void **state)
 {
     (void)state;
     pthread_t threads[THREADS];
+    pthread_barrier_t start;
+    pthread_barrier_init(&start, NULL, THREADS);
     for (size_t i = 0; i < THREADS; i++) {
-        assert_int_equal(pthread_create(&threads[i], NULL, count_many, NULL), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, count_many, &start), 0);
     }
     free(exposition()); /* reading meanwhile */
     for (size_t i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
     }
+    pthread_barrier_destroy(&start);
     assert_true(series("gradientd_requests_total{route=\"/v1/info\",status=\"200\"}") ==
                 THREADS * ROUNDS);
     assert_true(series("gradientd_stage_duration_seconds_count{stage=\"total\"}") ==

@@ -137,7 +137,8 @@ static void test_one_worker_serves_in_order(void **state)
     }
 }
 
-/* Every tile waits until as many as there are workers have begun. */
+/* After a first stage that takes some time, every tile of the second waits until as many as there
+ * are workers have begun. */
 typedef struct meeting {
     pool_job job;
     size_t expected;
@@ -147,14 +148,17 @@ typedef struct meeting {
 
 static size_t meeting_begin(void *context, size_t stage)
 {
-    (void)stage;
-    return ((meeting *)context)->expected;
+    return stage == 0 ? 1 : ((meeting *)context)->expected;
 }
 
 static void meeting_tile(void *context, size_t stage, size_t tile)
 {
     meeting *m = context;
-    (void)stage, (void)tile;
+    (void)tile;
+    if (stage == 0) {
+        usleep(20000);
+        return;
+    }
     if (++m->begun == m->expected) {
         m->complete = true;
     }
@@ -167,18 +171,30 @@ static void meeting_done(void *context, bool expired)
     ((meeting *)context)->is_done = true;
 }
 
+static const pool_job_kind meeting_kind = {2, meeting_begin, meeting_tile, meeting_done};
+
 static void test_one_job_has_every_worker(void **state)
 {
     (void)state;
-    static const pool_job_kind kind = {1, meeting_begin, meeting_tile, meeting_done};
     meeting m = {.expected = 4};
-    m.job = (pool_job){.kind = &kind, .context = &m};
+    m.job = (pool_job){.kind = &meeting_kind, .context = &m};
     pool *p = pool_create(4, 8);
-    usleep(20000); /* all workers sleep: one submit must wake them all */
     assert_true(pool_submit(p, &m.job));
     assert_true(await(&m.is_done));
     assert_int_equal(m.came_alone, 0);
     pool_destroy(p);
+}
+
+static void test_it_has_them_while_the_pool_is_stopped_too(void **state)
+{
+    (void)state;
+    meeting m = {.expected = 4};
+    m.job = (pool_job){.kind = &meeting_kind, .context = &m};
+    pool *p = pool_create(4, 8);
+    assert_true(pool_submit(p, &m.job));
+    pool_destroy(p);
+    assert_true(m.is_done);
+    assert_int_equal(m.came_alone, 0);
 }
 
 static void test_a_straggler_leaves_the_others_free(void **state)
@@ -355,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_worker_serves_in_order),
         cmocka_unit_test(test_one_job_has_every_worker),
+        cmocka_unit_test(test_it_has_them_while_the_pool_is_stopped_too),
         cmocka_unit_test(test_a_straggler_leaves_the_others_free),
         cmocka_unit_test(test_a_stage_waits_for_the_one_before),
         cmocka_unit_test(test_a_full_queue_refuses),
