@@ -1,5 +1,6 @@
 /* The client's public functions: options, requests in, replies out. What lives here is what a call
  * sends and what it expects back; the tries are call.c's. */
+#include "address.h"
 #include "call.h"
 
 #include <math.h>
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_DOCUMENT_BYTES ((size_t)1 << 31)
+#define MAX_DOCUMENT_BYTES ((size_t)1 << 30)
 #define MAX_GET_BYTES ((size_t)1 << 24)
 /* Of a reply: the most that one number takes, with room for blanks; one layer without its name, and
  * the whole without its layers. */
@@ -55,23 +56,26 @@ gradient_client_status gradient_client_open(const char *url, const gradient_clie
 {
     gradient_client_options completed = complete(options);
     grad_error cause = GRAD_ERROR_INIT;
+    char address[CLIENT_ADDRESS_SIZE];
     gradient_client *opened;
 
     if (!valid(&completed)) {
         return client_fail(error, GRADIENT_CLIENT_BAD_INPUT,
                            "times are above 0 and at most 1,000,000 seconds");
     }
+    if (client_address_read(url, address, &cause) != GRAD_OK) {
+        return client_fail_as(error, GRADIENT_CLIENT_BAD_INPUT, "", &cause);
+    }
     opened = calloc(1, sizeof *opened);
-    if (opened == NULL) {
+    if (opened != NULL) {
+        opened->transport = client_transport_create(address, completed.connect_timeout);
+    }
+    if (opened == NULL || opened->transport == NULL) {
+        free(opened);
         return client_fail(error, GRADIENT_CLIENT_INTERNAL, "no memory for a client");
     }
     opened->options = completed;
     client_backoff_init(&opened->backoff, completed.backoff_base, completed.backoff_max);
-    if (client_transport_create(url, completed.connect_timeout, &opened->transport, &cause) !=
-        GRAD_OK) {
-        free(opened);
-        return client_fail_as(error, GRADIENT_CLIENT_BAD_INPUT, "", &cause);
-    }
     *client = opened;
     return GRADIENT_CLIENT_OK;
 }

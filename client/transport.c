@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define MAX_IDLE_CONNECTIONS 16
 #define TRANSFER_BUFFER_SIZE 131072L
@@ -26,7 +25,7 @@ typedef struct connection {
 } connection;
 
 struct client_transport {
-    char *url; /* without a path or a slash at the end */
+    char *url; /* without a path */
     long connect_timeout_ms;
     struct curl_slist *headers;
     pthread_mutex_t lock; /* guards the two below */
@@ -246,13 +245,20 @@ static client_fault fault_of(CURL *easy, CURLcode code)
 static void read_response(connection *c, CURLcode code, client_response *response)
 {
     const char *type = NULL;
-    curl_off_t retry_after = 0;
+    curl_off_t retry_after = 0, length = 0, received = 0;
     long http_status = 0;
 
     curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &http_status);
     curl_easy_getinfo(c->easy, CURLINFO_RETRY_AFTER, &retry_after);
     curl_easy_getinfo(c->easy, CURLINFO_CONTENT_TYPE, &type);
+    curl_easy_getinfo(c->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    curl_easy_getinfo(c->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
     response->fault = fault_of(c->easy, code);
+    /* Headers that the end of the connection cut off pass for an empty answer of any length. */
+    if (code == CURLE_OK && http_status == 200 && length < 0 && received == 0) {
+        response->fault = CLIENT_FAULT_CONNECTION;
+        snprintf(c->error, sizeof c->error, "it ended before the answer's body");
+    }
     response->http_status = (int)http_status;
     response->retry_after = retry_after > 0 ? (double)retry_after : 0;
     snprintf(response->content_type, sizeof response->content_type, "%s", type ? type : "");
@@ -281,68 +287,12 @@ void client_transport_exchange(client_transport *transport, const client_request
     release(transport, c);
 }
 
-/* What is wrong with the address, or NULL. */
-static const char *url_fault(CURLU *parts, const char *url)
+client_transport *client_transport_create(const char *url, double connect_timeout)
 {
-    static const struct {
-        CURLUPart part;
-        const char *fault;
-    } unwanted[] = {{CURLUPART_USER, "it holds a user name"},
-                    {CURLUPART_QUERY, "it holds a query"},
-                    {CURLUPART_FRAGMENT, "it holds a fragment"}};
-    char *text = NULL;
-    bool root;
+    client_transport *transport;
 
-    if (curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK) {
-        return "it is no address";
-    }
-    for (size_t i = 0; i < sizeof unwanted / sizeof *unwanted; i++) {
-        if (curl_url_get(parts, unwanted[i].part, &text, 0) == CURLUE_OK) {
-            curl_free(text);
-            return unwanted[i].fault;
-        }
-    }
-    if (curl_url_get(parts, CURLUPART_PATH, &text, 0) == CURLUE_OK) {
-        root = strcmp(text, "/") == 0;
-        curl_free(text);
-        if (!root) {
-            return "it holds a path";
-        }
-    }
-    return NULL;
-}
-
-static grad_status fail(grad_error *error, grad_status status, const char *code, const char *url,
-                        const char *fault)
-{
-    error->status = status;
-    snprintf(error->code, sizeof error->code, "%s", code);
-    snprintf(error->detail, sizeof error->detail,
-             "the service's URL is http://HOST:PORT; \"%s\": %s", url, fault);
-    return status;
-}
-
-static grad_status check_url(const char *url, grad_error *error)
-{
-    CURLU *parts = curl_url();
-    const char *fault;
-
-    if (parts == NULL) {
-        return fail(error, GRAD_OUT_OF_MEMORY, "out_of_memory", url, "no memory to read it");
-    }
-    fault = url_fault(parts, url);
-    if (fault == NULL && strncasecmp(url, "http://", 7) != 0 &&
-        strncasecmp(url, "https://", 8) != 0) {
-        fault = "it is another protocol's";
-    }
-    curl_url_cleanup(parts);
-    return fault == NULL ? GRAD_OK : fail(error, GRAD_INVALID, "bad_url", url, fault);
-}
-
-static client_transport *create(const char *url, double connect_timeout)
-{
-    client_transport *transport = calloc(1, sizeof *transport);
-
+    pthread_once(&libcurl_once, start_libcurl);
+    transport = libcurl_state == CURLE_OK ? calloc(1, sizeof *transport) : NULL;
     if (transport == NULL) {
         return NULL;
     }
@@ -354,27 +304,7 @@ static client_transport *create(const char *url, double connect_timeout)
         client_transport_destroy(transport);
         return NULL;
     }
-    transport->url[strcspn(transport->url + strlen("https://"), "/") + strlen("https://")] = '\0';
     return transport;
-}
-
-grad_status client_transport_create(const char *url, double connect_timeout,
-                                    client_transport **transport, grad_error *error)
-{
-    grad_status status;
-
-    pthread_once(&libcurl_once, start_libcurl);
-    if (libcurl_state != CURLE_OK) {
-        return fail(error, GRAD_OUT_OF_MEMORY, "out_of_memory", url, "libcurl doesn't start");
-    }
-    status = check_url(url, error);
-    if (status != GRAD_OK) {
-        return status;
-    }
-    *transport = create(url, connect_timeout);
-    return *transport != NULL
-               ? GRAD_OK
-               : fail(error, GRAD_OUT_OF_MEMORY, "out_of_memory", url, "no memory to keep it");
 }
 
 const char *client_transport_url(const client_transport *transport)

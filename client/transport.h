@@ -38,12 +38,11 @@ typedef struct client_response {
 
 typedef struct client_transport client_transport;
 
-/* url: http://HOST:PORT or https://HOST:PORT. Makes no connection. Errors: GRAD_INVALID bad_url,
- * GRAD_OUT_OF_MEMORY. */
-grad_status client_transport_create(const char *url, double connect_timeout,
-                                    client_transport **transport, grad_error *error);
+/* url: what client_address_read wrote. Makes no connection. NULL: no memory, or libcurl doesn't
+ * start. */
+client_transport *client_transport_create(const char *url, double connect_timeout);
 
-/* The address as it was read, for messages. */
+/* The address, for messages. */
 const char *client_transport_url(const client_transport *transport);
 
 /* Bytes of the request's body. */

@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #define REQUEST_SIZE 16384
-#define REPLY_SIZE 1024
+#define REPLY_SIZE 131072
 #define THREADS 8
 #define CALLS 40
 
@@ -65,9 +65,11 @@ static const char *read_request(int socket, char *buffer)
 static void *serve(void *context)
 {
     talk *t = context;
-    char request[REQUEST_SIZE], reply[REPLY_SIZE], head[128];
+    char request[REQUEST_SIZE], head[128];
+    char *reply = calloc(1, REPLY_SIZE);
     const char *body;
 
+    assert_non_null(reply);
     while ((body = read_request(t->socket, request)) != NULL) {
         t->owner->requests++;
         t->owner->last_body = strlen(body);
@@ -81,6 +83,7 @@ static void *serve(void *context)
         }
     }
     close(t->socket);
+    free(reply);
     free(t);
     return NULL;
 }
@@ -245,6 +248,30 @@ static void test_answers_to_another_request_are_refused(void **state)
     stop(s, client);
 }
 
+/* 128 KiB of blanks is no answer to a request of three numbers. */
+static void answer_blanks(const char *request, char *reply)
+{
+    (void)request;
+    memset(reply, ' ', REPLY_SIZE - 1);
+    reply[REPLY_SIZE - 1] = '\0';
+}
+
+static void test_answers_are_capped_by_the_request(void **state)
+{
+    server *s = server_start(answer_blanks);
+    gradient_client *client = open_client(s);
+    grad_layer layer = one_layer();
+    grad_batch batch = {.scale = 1, .layer_count = 1, .layers = &layer};
+    gradient_client_error error = GRADIENT_CLIENT_ERROR_INIT;
+    gradient_client_reply reply;
+
+    (void)state;
+    assert_int_equal(gradient_client_compute(client, &batch, &reply, &error),
+                     GRADIENT_CLIENT_PROTOCOL);
+    assert_string_equal(error.problem.error.code, "answer_too_large");
+    stop(s, client);
+}
+
 static void test_wrong_batches_are_not_sent(void **state)
 {
     server *s = server_start(answer_right);
@@ -341,6 +368,7 @@ int main(void)
         cmocka_unit_test(test_compute_gives_the_answer),
         cmocka_unit_test(test_compute_into_fills_arrays),
         cmocka_unit_test(test_answers_to_another_request_are_refused),
+        cmocka_unit_test(test_answers_are_capped_by_the_request),
         cmocka_unit_test(test_wrong_batches_are_not_sent),
         cmocka_unit_test(test_dead_kept_connections_are_replaced),
         cmocka_unit_test(test_threads_share_a_client),
