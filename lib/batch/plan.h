@@ -5,8 +5,8 @@
 #include "batch/tiles.h"
 
 /* A run's one block of memory. Offsets are bytes from its aligned start, and each a multiple of
- * GRAD_RUN_ALIGNMENT. After `numbers` come the tensors: for each layer δ (where it has memory of its
- * own) and the outputs asked for, in the order of grad_layer_result. */
+ * GRAD_RUN_ALIGNMENT. From `numbers` on come the tensors: for each layer δ (where it has memory of
+ * its own) and the outputs asked for, in the order of grad_layer_result. */
 typedef struct grad_plan {
     size_t parts;    /* grad_part[layer_count + part_count[1]]: stage 0's, then stage 1's */
     size_t layers;   /* what run.c keeps of each layer */

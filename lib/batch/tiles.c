@@ -14,7 +14,7 @@
 
 /* A product's tile has an area between these: below, sgemm's copying of the factors shows; above,
  * a product of small depth is bound by memory, not by its multiply-adds. */
-#define AREA_MIN ((size_t)64 * 256)
+#define AREA_MIN ((size_t)96 * 96)
 #define AREA_MAX ((size_t)1 << 17)
 
 #define GRAIN 16 /* tiles begin on multiples of a cache line of floats */

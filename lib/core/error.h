@@ -11,7 +11,7 @@ typedef struct grad_pointer_text {
     char text[GRAD_POINTER_SIZE];
 } grad_pointer_text;
 
-/* A pointer that does not fit is cut back to the value that encloses it: still right, less exact. */
+/* A pointer that does not fit is cut back to the value that encloses it: right, but less exact. */
 grad_pointer_text grad_pointer_format(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 

@@ -55,21 +55,21 @@ static void relu_backward(const float *p, size_t B, size_t N, const float *z, co
 
 static void leaky_relu_forward(const float *p, size_t B, size_t N, const float *z, float *y)
 {
-    float slope = p[0];
+    float slopes[2] = {p[0], 1}; /* looked up, not branched on: the signs of z are random */
 
 #pragma GCC ivdep
     for (size_t i = 0; i < B * N; i++)
-        y[i] = z[i] * (z[i] > 0 ? 1 : slope);
+        y[i] = z[i] * slopes[z[i] > 0];
 }
 
 static void leaky_relu_backward(const float *p, size_t B, size_t N, const float *z, const float *dy,
                                 float *dz)
 {
-    float slope = p[0];
+    float slopes[2] = {p[0], 1};
 
 #pragma GCC ivdep
     for (size_t i = 0; i < B * N; i++)
-        dz[i] = dy[i] * (z[i] > 0 ? 1 : slope);
+        dz[i] = dy[i] * slopes[z[i] > 0];
 }
 
 /* ---- Of the exponential ---------------------------------------------------------------------- */

@@ -12,8 +12,8 @@
 #define UNIT 0x1p-24
 
 /* Element-wise f and ∂L/∂y f': worked out in double, rounded once (u); libm's double functions, and
- * the cancellation next to a zero of f' (up to 2^24 units of double), stay below a tenth of u. leaky
- * relu and elu keep to the same. Magnitude: the result. */
+ * the cancellation next to a zero of f' (up to 2^24 units of double), stay below a tenth of u.
+ * Magnitude: the result. */
 #define TOLERANCE_ACTIVATION (1.1 * UNIT)
 
 /* Softmax's δ_i = y_i Σ_j y_j (g_i - g_j): one rounding (u of the result), plus N roundings of

@@ -94,6 +94,23 @@ static void later_outputs_are_judged_too(void **state)
     }
 }
 
+/* Only the last column of ΔW, in the last tile of its row. */
+static void each_tile_is_judged_where_it_lies(void **state)
+{
+    grad_batch *batch = overflowing_batch();
+    grad_error error = GRAD_ERROR_INIT;
+    grad_run *run;
+
+    (void)state;
+    batch->layers[1].input.data[3 * 300 + 7] = 0;
+    batch->layers[1].input.data[3 * 300 + 299] = 1e30f;
+    run = create(batch);
+    assert_int_equal(grad_run_all(run, &error), GRAD_INVALID);
+    assert_string_equal(error.pointer, "/layers/1/weight_delta/2/299");
+    grad_run_destroy(run);
+    batch_free(batch);
+}
+
 static void non_finite_outputs_may_be_allowed(void **state)
 {
     grad_batch *batch = overflowing_batch();
@@ -113,6 +130,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_output_that_is_not_finite_is_named),
         cmocka_unit_test(later_outputs_are_judged_too),
+        cmocka_unit_test(each_tile_is_judged_where_it_lies),
         cmocka_unit_test(non_finite_outputs_may_be_allowed),
     };
 
