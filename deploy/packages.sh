@@ -67,7 +67,7 @@ as_root() {
     elif command -v sudo >/dev/null; then
         sudo "$@"
     else
-        echo "packages: this needs root, and there is no sudo; as root, run: $*" >&2
+        echo "packages: there is no sudo here; as root, run: deploy/packages.sh $purpose" >&2
         exit 1
     fi
 }
