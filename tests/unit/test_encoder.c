@@ -1,0 +1,184 @@
+/* Requests and replies as text: every option, brackets at every border of a segment, numbers that
+ * are not finite, and the bound on a reply's size. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/wire_oracle.h"
+#include "wire/encoder.h"
+
+static grad_text run(grad_encoder *encoder)
+{
+    grad_text text;
+
+    grad_text_init(&text, SIZE_MAX);
+    assert_int_equal(grad_encoder_run_all(encoder, NULL), GRAD_OK);
+    for (size_t i = 0; i < grad_encoder_segment_count(encoder); i++)
+        grad_text_add(&text, grad_encoder_segments(encoder)[i].text,
+                      grad_encoder_segments(encoder)[i].length);
+    grad_encoder_destroy(encoder);
+    return text;
+}
+
+static grad_text request_text(const grad_batch *batch)
+{
+    grad_encoder *encoder = NULL;
+
+    assert_int_equal(grad_encode_request(batch, &encoder, NULL), GRAD_OK);
+    return run(encoder);
+}
+
+static void test_request(void **unused)
+{
+    float x[4] = {1, 2.5f, -3, 0.125f};
+    grad_layer layers[2] = {
+        {.name = "a\"b",
+         .activation = {GRAD_LEAKY_RELU, {0.25f}},
+         .input = {x, 2, {2, 2}},
+         .weight = {x, 3, {2, 1, 2}}},
+        {.activation = grad_activation_default(GRAD_SOFTMAX), .grad_output = {x, 1, {4}}}};
+    grad_batch batch = {.scale = 1, .layer_count = 2, .layers = layers};
+    grad_text text = request_text(&batch);
+
+    (void)unused;
+    assert_string_equal(text.data,
+                        "{\"layers\":[{\"name\":\"a\\\"b\",\"activation\":{\"name\":\"leaky_relu\","
+                        "\"negative_slope\":0.25},\"input\":[[1,2.5],[-3,0.125]],\"weight\":"
+                        "[[[1,2.5]],[[-3,0.125]]]},{\"activation\":\"softmax\",\"grad_output\":"
+                        "[1,2.5,-3,0.125]}]}\n");
+    grad_text_free(&text);
+    batch = (grad_batch){"7",
+                         GRAD_MEAN,
+                         -0.01,
+                         GRAD_OUTPUT_BIAS_DELTA | GRAD_OUTPUT_GRAD_INPUT,
+                         GRAD_ALLOW_NON_FINITE,
+                         false,
+                         1,
+                         &layers[1]};
+    x[1] = NAN;
+    x[2] = -INFINITY;
+    text = request_text(&batch);
+    assert_string_equal(text.data,
+                        "{\"id\":\"7\",\"reduction\":\"mean\",\"scale\":-0.01,\"outputs\":"
+                        "[\"bias_delta\",\"grad_input\"],\"non_finite\":\"allow\",\"layers\":"
+                        "[{\"activation\":\"softmax\",\"grad_output\":[1,\"NaN\",\"-Infinity\","
+                        "0.125]}]}\n");
+    grad_text_free(&text);
+}
+
+/* Tensors whose rows end before, at and behind the ends of segments come back as they were. */
+static void test_segments(void **unused)
+{
+    enum { LARGEST = 2 * 16384 + 100 };
+    static const size_t shapes[][3] = {
+        {16384, 0, 0}, {16385, 0, 0}, {2 * 16384, 0, 0}, {16383, 2, 0}, {2, 16384, 0},
+        {128, 128, 2}, {3, 1, 5462},  {5462, 3, 1},      {1, 1, 16385}, {8193, 1, 4}};
+    static float x[LARGEST];
+
+    (void)unused;
+    for (size_t i = 0; i < LARGEST; i++)
+        x[i] = (float)i / 7;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        size_t rank = shapes[i][1] == 0 ? 1 : shapes[i][2] == 0 ? 2 : 3;
+        grad_layer layer = {.activation = grad_activation_default(GRAD_RELU),
+                            .input = {x, rank, {shapes[i][0], shapes[i][1], shapes[i][2]}},
+                            .weight = {x, 1, {3}}};
+        grad_batch batch = {.scale = 1, .layer_count = 1, .layers = &layer};
+        grad_text text = request_text(&batch);
+        wire_outcome back = wire_decode(text.data, text.length, 0, NULL);
+        const grad_tensor *found = &back.batch->layers[0].input;
+
+        assert_int_equal(back.status, GRAD_OK);
+        assert_int_equal(found->rank, rank);
+        assert_memory_equal(found->shape, layer.input.shape, sizeof found->shape);
+        assert_memory_equal(found->data, x, grad_tensor_count(found) * sizeof *x);
+        assert_int_equal(back.batch->layers[0].weight.shape[0], 3);
+        grad_decoder_destroy(back.decoder);
+        grad_text_free(&text);
+    }
+}
+
+static void test_segment_count(void **unused)
+{
+    static float x[3 * 16384];
+    grad_layer layers[2] = {{.input = {x, 2, {3, 16384}}}, {.input = {x, 1, {5}}}};
+    grad_batch batch = {.scale = 1, .layer_count = 2, .layers = layers};
+    grad_encoder *encoder = NULL;
+
+    (void)unused;
+    assert_int_equal(grad_encode_request(&batch, &encoder, NULL), GRAD_OK);
+    assert_int_equal(grad_encoder_segment_count(encoder), 4);
+    grad_encoder_destroy(encoder);
+    layers[0].input.shape[0] = 1;
+    layers[0].input.shape[1] = 16379;
+    assert_int_equal(grad_encode_request(&batch, &encoder, NULL), GRAD_OK);
+    assert_int_equal(grad_encoder_segment_count(encoder), 1);
+    grad_encoder_destroy(encoder);
+}
+
+static void test_non_finite_is_refused(void **unused)
+{
+    float dW[6] = {1, 2, 3, 4, INFINITY, 6};
+    grad_layer layer = {.activation = {.kind = GRAD_LEAKY_RELU}};
+    grad_batch batch = {.scale = 1, .layer_count = 1, .layers = &layer};
+    grad_layer_result result = {.weight_delta = {dW, 2, {2, 3}}};
+    grad_encoder *encoder = NULL;
+    grad_error error = GRAD_ERROR_INIT;
+
+    (void)unused;
+    assert_int_equal(grad_encode_reply(&batch, &result, &encoder, NULL), GRAD_OK);
+    assert_int_equal(grad_encoder_run_all(encoder, &error), GRAD_INVALID);
+    assert_string_equal(error.code, "non_finite");
+    assert_string_equal(error.pointer, "/layers/0/weight_delta/1/1");
+    assert_string_equal(error.detail, "expected a finite number, found Infinity");
+    grad_encoder_destroy(encoder);
+    batch.scale = (double)NAN;
+    error = (grad_error)GRAD_ERROR_INIT;
+    assert_int_equal(grad_encode_request(&batch, &encoder, &error), GRAD_INVALID);
+    assert_string_equal(error.pointer, "/scale");
+    batch.scale = 2;
+    layer.activation.parameters[0] = INFINITY;
+    error = (grad_error)GRAD_ERROR_INIT;
+    assert_int_equal(grad_encode_request(&batch, &encoder, &error), GRAD_INVALID);
+    assert_string_equal(error.pointer, "/layers/0/activation/negative_slope");
+}
+
+/* The bound holds where every number is as long as it can be and every row is one number. */
+static void test_reply_bound(void **unused)
+{
+    enum { N = 3000 };
+    static float dW[N];
+    static char name[500];
+    grad_layer layer = {.name = name, .input = {dW, 2, {1, 1}}, .pre_activation = {dW, 2, {1, N}}};
+    grad_batch batch = {.id = name, .layer_count = 1, .layers = &layer};
+    grad_layer_result result = {name, {dW, 2, {N, 1}}, {dW, 1, {N}}, {dW, 2, {1, 1}}};
+    grad_encoder *encoder = NULL;
+    grad_text text;
+
+    (void)unused;
+    memset(name, 1, sizeof name - 1);
+    for (size_t i = 0; i < N; i++)
+        dW[i] = -1.17549435e-38f;
+    assert_int_equal(grad_encode_reply(&batch, &result, &encoder, NULL), GRAD_OK);
+    text = run(encoder);
+    assert_true(text.length < grad_reply_bound(&batch, 2 * N + 1));
+    assert_int_equal(grad_reply_bound(&batch, SIZE_MAX / 2), SIZE_MAX);
+    grad_text_free(&text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_request),       cmocka_unit_test(test_segments),
+        cmocka_unit_test(test_segment_count), cmocka_unit_test(test_non_finite_is_refused),
+        cmocka_unit_test(test_reply_bound),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
