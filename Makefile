@@ -25,6 +25,8 @@ OPTIMIZE := -O2 -g
 HARDEN := -fstack-protector-strong $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
 CFLAGS := -std=c11 $(OPTIMIZE) $(HARDEN) $(WARNINGS) $(if $(CI),-Werror) -MMD -MP
 LDFLAGS := -Wl,-z,relro,-z,now
+# A shared library names everything it needs; the sanitizers' own calls stay open until a program.
+SHARED := -shared $(if $(SANITIZE),,-Wl,-z,defs)
 ifneq ($(SANITIZE),)
 CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=$(SANITIZE)
@@ -78,11 +80,11 @@ $(BUILD)/obj/%.o: %.c
 $(LIBGRADIENT): $(call objects,$(LIB_SRC))
 	rm -f $@ && $(AR) rcs $@ $^
 $(LIBGRADIENT_SO): $(call objects,$(LIB_SRC))
-	$(CC) -shared -Wl,-soname,libgradient.so.$(SOVERSION) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
+	$(CC) $(SHARED) -Wl,-soname,libgradient.so.$(SOVERSION) $(LDFLAGS) -o $@ $^ $(LIB_LIBS)
 $(LIBCLIENT): $(call objects,$(CLIENT_SRC))
 	rm -f $@ && $(AR) rcs $@ $^
 $(LIBCLIENT_SO): $(call objects,$(CLIENT_SRC)) $(LIBGRADIENT_SO)
-	$(CC) -shared -Wl,-soname,libgradient-client.so.$(SOVERSION) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
+	$(CC) $(SHARED) -Wl,-soname,libgradient-client.so.$(SOVERSION) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
 $(LIBSERVER): $(call objects,$(filter-out server/main.c,$(SERVER_SRC)))
 	rm -f $@ && $(AR) rcs $@ $^
 
