@@ -16,7 +16,13 @@ def _run(command):
 def clang_format():
     """Versions disagree, so one is law: 14, which is Debian 12's. Debian 13 does not have it."""
     program = files.need("clang-format-14")
-    yield from _run([program, "--dry-run", "-Werror", *files.c_files()])
+    places = {}
+    for line in _run([program, "--dry-run", "-Werror", *files.c_files()]):
+        if ": error: " in line:
+            name, number = line.split(":")[:2]
+            places.setdefault(name, []).append(number)
+    for name, numbers in places.items():
+        yield f"{name}: lines {', '.join(numbers[:12])}{' ...' if numbers[12:] else ''}"
 
 
 def cppcheck():
