@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/size.h"
 #include "wire/encoder.h"
+#include "wire/number_row.h"
 
 /* Dimensions whose border is at an element: those of which a whole number of rows lies before it. */
 static size_t borders_at(const grad_tensor *tensor, size_t element)
@@ -80,15 +81,6 @@ static char *print_literal(float value, char *text)
     return text + length;
 }
 
-static char *write_numbers(const float *values, size_t count, char *text)
-{
-    for (size_t i = 0; i < count; i++) {
-        text = grad_number_write(values[i], text);
-        *text++ = ',';
-    }
-    return text - 1;
-}
-
 /* Elements [begin, end) of one row, with the commas between them. */
 static char *print_run(const grad_piece *piece, size_t begin, size_t end, grad_non_finite policy,
                        char *text, grad_error *error)
@@ -99,7 +91,7 @@ static char *print_run(const grad_piece *piece, size_t begin, size_t end, grad_n
         size_t finite = finite_prefix(values + i, end - i);
 
         if (finite > 0)
-            text = write_numbers(values + i, finite, text);
+            text = grad_number_row_write(values + i, finite, text);
         i += finite;
         if (finite > 0 && i < end)
             *text++ = ',';

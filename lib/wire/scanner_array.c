@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/size.h"
+#include "wire/number_row.h"
 #include "wire/scanner.h"
 
 void grad_scanner_begin_array(grad_scanner *s)
@@ -138,12 +139,45 @@ static const char *scan_number(grad_scanner *s, const char *p, const char *end)
     return NULL;
 }
 
+/* The row reader stopped behind a value, but inside a token that only begins with a number (1e5.3):
+ * its value is taken back, and its begin returned. NULL where it stopped between tokens. */
+static const char *take_back(grad_scanner *s, const char *p, const char *stop, const char *end)
+{
+    const char *begin = stop;
+
+    if (stop == end || !is_number_byte(*stop) || !is_number_byte(stop[-1]))
+        return NULL;
+    while (begin > p && is_number_byte(begin[-1]))
+        begin--;
+    s->number_count--;
+    s->rows[s->level - 1].count--;
+    return begin;
+}
+
 /* A number begins at p. Those that are whole in this piece are read together. */
 static const char *scan_numbers(grad_scanner *s, const char *p, const char *end)
 {
-    (void)end;
-    begin_token(s, p, GRAD_SCAN_NUMBER);
-    return p;
+    const char *stop = p;
+    bool behind_value = false;
+    size_t count;
+
+    if (!reserve_number(s, grad_scanner_offset(s, p)))
+        return NULL;
+    count = grad_number_row_read(p, end, s->numbers + s->number_count,
+                                 s->number_capacity - s->number_count, &stop, &behind_value);
+    s->number_count += count;
+    s->rows[s->level - 1].count += count;
+    s->state = behind_value ? GRAD_SCAN_BEHIND : GRAD_SCAN_NEXT;
+    if (behind_value) {
+        const char *begin = take_back(s, p, stop, end);
+
+        if (begin == NULL)
+            return stop;
+        stop = begin;
+    }
+    if (behind_value || count == 0)
+        begin_token(s, stop, GRAD_SCAN_NUMBER);
+    return stop;
 }
 
 static const char *close_row(grad_scanner *s, const char *p)
