@@ -226,6 +226,7 @@ static void test_answers_to_another_request_are_refused(void **state)
         "{\"layers\":[{\"name\":\"fc\",\"weight_delta\":[[2,4]]}]}",
         "{\"layers\":[{\"name\":\"fc\",\"weight_delta\":[[2]],\"bias_delta\":[1],"
         "\"grad_input\":[[1]]}]}",
+        "{\"layers\":[{\"name\":\"fc\",\"weight_delta\":[[2]],\"bias_delta\":[1]}]}",
         "{\"layers\":[{\"name\":\"fc\",\"weight_delta\":[[2,4,5]],\"bias_delta\":[1]}]}",
         "{\"layers\":[{\"name\":\"fc\",\"weight_delta\":[[2,4]],\"bias_delta\":[1]},{}]}",
     };
