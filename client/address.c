@@ -1,5 +1,5 @@
-/* Reads the address of a service (RFC 3986, and no more of it than a service needs): a path, a query
- * or a user name in it is somebody's mistake, and is told. */
+/* Reads the address of a service (RFC 3986, and no more of it than a service needs): a path, a
+ * query or a user name in it is somebody's mistake, and is told. */
 #include "address.h"
 
 #include <stdio.h>

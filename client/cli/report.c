@@ -69,6 +69,7 @@ static void write_json(int exit_code, const gradient_client_error *error, grad_t
     if (error->problem.http_status != 0) {
         grad_text_printf(text, ",\"problem\":");
         grad_problem_write(&error->problem, text);
+        text->length -= text->length > 0 && text->data[text->length - 1] == '\n';
     }
     grad_text_printf(text, "}");
 }

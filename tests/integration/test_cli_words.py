@@ -61,6 +61,7 @@ class Usage(unittest.TestCase):
 
     def test_usage_as_json(self):
         result = gradient("frob", "--json")
+        self.assertEqual(result.err.count("\n"), 1)
         self.assertEqual((result.code, result.out), (2, b""))
         report = json.loads(result.err)
         self.assertEqual((report["error"], report["exit_code"]), ("usage", 2))
@@ -102,6 +103,7 @@ class Reports(unittest.TestCase):
     def test_the_service_s_problem_as_json(self):
         with Peer(answers(503, PROBLEM, kind="application/problem+json")) as peer:
             result = peer.run("--json", "--retries", "1")
+        self.assertEqual(result.err.count("\n"), 1)
         self.assertEqual((result.code, result.out), (5, b""))
         report = json.loads(result.err)
         self.assertEqual(report["error"], "busy")
