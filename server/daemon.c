@@ -1,0 +1,148 @@
+/* Starting and stopping. The order matters: whoever is used is started before and stopped after its
+ * user. */
+#include "daemon.h"
+
+#include "net/clock.h"
+#include "observe/metrics.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* A connection's buffer, kept for its whole life; half of it takes a piece of a body. */
+#define SERVICE_BUFFER ((size_t)256 << 10)
+#define ADMIN_BUFFER ((size_t)32 << 10)
+/* Enough for every prober and scraper, and independent of what the service has. */
+#define ADMIN_CONNECTIONS 256
+
+#define STOP_SECONDS 1
+#define STOP_POLL_MS 5
+
+static bool fail(char *message, size_t size, const char *reason)
+{
+    snprintf(message, size, "%s", reason);
+    return false;
+}
+
+/* ---- Starting -------------------------------------------------------------------------------- */
+
+static bool start_shared(gradientd *d, const config *c)
+{
+    service *s = &d->service;
+    s->config = c;
+    budget_init(&s->memory, c->memory_budget);
+    s->workers = pool_create(c->workers, c->queue_depth);
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        s->connections[role] = connections_create(c);
+    }
+    d->loops[ROLE_SERVICE] = event_loops_start(s, ROLE_SERVICE, c->event_loops, SERVICE_BUFFER);
+    d->loops[ROLE_ADMIN] = event_loops_start(s, ROLE_ADMIN, 1, ADMIN_BUFFER);
+    return s->workers && s->connections[ROLE_SERVICE] && s->connections[ROLE_ADMIN] &&
+           d->loops[ROLE_SERVICE] && d->loops[ROLE_ADMIN];
+}
+
+static bool start_listeners(gradientd *d, const int fds[ROLE_COUNT])
+{
+    const size_t limits[] = {d->service.config->max_connections, ADMIN_CONNECTIONS};
+    bool started = true;
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        if (fds[role] >= 0) {
+            listener_address(fds[role], d->addresses[role]);
+            d->acceptors[role] = acceptor_start(fds[role], d->loops[role], limits[role]);
+            started = started && d->acceptors[role];
+        }
+    }
+    return started;
+}
+
+bool daemon_start(gradientd *d, const config *c, char *message, size_t message_size)
+{
+    int fds[ROLE_COUNT] = {-1, -1};
+    *d = (gradientd){.service = {.config = c}};
+    fds[ROLE_SERVICE] = listener_open(c->listen, message, message_size);
+    if (fds[ROLE_SERVICE] < 0) {
+        return false;
+    }
+    if (c->admin_listen[0] != '\0') {
+        fds[ROLE_ADMIN] = listener_open(c->admin_listen, message, message_size);
+        if (fds[ROLE_ADMIN] < 0) {
+            close(fds[ROLE_SERVICE]);
+            return false;
+        }
+    }
+    if (!start_shared(d, c)) {
+        for (int role = 0; role < ROLE_COUNT; role++) {
+            if (fds[role] >= 0) {
+                close(fds[role]);
+            }
+        }
+        daemon_stop(d);
+        return fail(message, message_size, "no memory or no threads to start with");
+    }
+    if (!start_listeners(d, fds)) {
+        daemon_stop(d);
+        return fail(message, message_size, "no memory or no threads to listen with");
+    }
+    return true;
+}
+
+/* ---- Ending ---------------------------------------------------------------------------------- */
+
+void daemon_drain(gradientd *d)
+{
+    atomic_store(&d->service.draining, true);
+    acceptor_stop(d->acceptors[ROLE_SERVICE]);
+    d->acceptors[ROLE_SERVICE] = NULL;
+}
+
+bool daemon_is_drained(gradientd *d, bool linger)
+{
+    if (linger) {
+        connections_end_idle(d->service.connections[ROLE_SERVICE]);
+    }
+    return event_loops_load(d->loops[ROLE_SERVICE]) == 0;
+}
+
+static void end_connections(gradientd *d)
+{
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        if (d->service.connections[role]) {
+            connections_end_all(d->service.connections[role]);
+        }
+    }
+}
+
+/* No loop may be stopped with a suspended connection. */
+static bool wait_for_jobs(service *s)
+{
+    int64_t until = clock_now() + (int64_t)STOP_SECONDS * NS_PER_SECOND;
+    while (atomic_load(&s->jobs) > 0) {
+        if (clock_now() > until) {
+            return false;
+        }
+        poll(NULL, 0, STOP_POLL_MS);
+    }
+    return true;
+}
+
+bool daemon_stop(gradientd *d)
+{
+    service *s = &d->service;
+    atomic_store(&s->draining, true);
+    atomic_store(&s->stopping, true);
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        acceptor_stop(d->acceptors[role]);
+    }
+    end_connections(d);
+    if (!wait_for_jobs(s)) {
+        return false;
+    }
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        event_loops_stop(d->loops[role]);
+    }
+    pool_destroy(s->workers);
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        connections_destroy(s->connections[role]);
+    }
+    return true;
+}

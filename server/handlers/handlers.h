@@ -1,0 +1,13 @@
+/* Who answers what: one handler a file, named in the table of http/routes.c. */
+#ifndef GRADIENTD_HANDLERS_H
+#define GRADIENTD_HANDLERS_H
+
+#include "http/routes.h"
+
+extern const handler handler_gradients; /* gradients.c */
+extern const handler handler_info;      /* info.c */
+extern const handler handler_livez;     /* health.c */
+extern const handler handler_readyz;    /* health.c */
+extern const handler handler_metrics;   /* metrics_page.c */
+
+#endif

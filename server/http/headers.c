@@ -1,0 +1,184 @@
+/* Looking at headers. */
+#include "http/headers.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define REQUEST_ID_MAX 64
+
+/* RFC 9110, section 5.6.2. */
+static bool is_token(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (!isalnum(c) && (c == '\0' || !strchr("!#$%&'*+-.^_`|~", c))) {
+            return false;
+        }
+    }
+    return length > 0;
+}
+
+/* Tabs may stand in values; no other control character may. */
+static bool is_value(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void blame(headers *h, const char *fault)
+{
+    if (!h->fault) {
+        h->fault = fault;
+    }
+}
+
+void headers_begin(headers *h, const char *version)
+{
+    *h = (headers){.http_1_0 = strcmp(version, "HTTP/1.0") == 0};
+}
+
+void headers_expect_lines(headers *h, const char *first)
+{
+    h->next = first;
+}
+
+/* Where the headers that the daemon knows are kept; those that may stand once only have words for
+ * the second. */
+static void keep(headers *h, const char *name, const char *value)
+{
+    const struct {
+        const char *name;
+        const char **slot;
+        const char *twice;
+    } known[] = {
+        {"Content-Length", &h->content_length, "expected one Content-Length, found two"},
+        {"Transfer-Encoding", &h->transfer_encoding, "expected one Transfer-Encoding, found two"},
+        {"Host", &h->host, "expected one Host, found two"},
+        {"Content-Type", &h->content_type, "expected one Content-Type, found two"},
+        {"Content-Encoding", &h->content_encoding, "expected one Content-Encoding, found two"},
+        {"Expect", &h->expect, NULL},
+        {"X-Request-Id", &h->request_id, NULL},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcasecmp(name, known[i].name) == 0) {
+            if (*known[i].slot && known[i].twice) {
+                blame(h, known[i].twice);
+            }
+            *known[i].slot = value;
+            return;
+        }
+    }
+}
+
+void headers_add(headers *h, const char *name, size_t name_length, const char *value,
+                 size_t value_length)
+{
+    if (h->next) {
+        if (name != h->next) {
+            blame(h, "expected header lines that end with CRLF, found a NUL, a bare line feed or a "
+                     "folded line");
+        }
+        h->next = value + value_length + 2;
+    }
+    if (!is_token(name, name_length)) {
+        blame(h, "expected header names that are tokens, found another character");
+        return;
+    }
+    if (!is_value(value, value_length)) {
+        blame(h, "expected header values without control characters, found one");
+    }
+    keep(h, name, value);
+}
+
+void headers_end(headers *h, const char *end)
+{
+    if (h->next && end && h->next + 2 != end) {
+        blame(h, "expected header lines that end with CRLF, found a NUL, a bare line feed or a "
+                 "folded line");
+    }
+    if (!h->host && !h->http_1_0) {
+        blame(h, "expected a Host, found none");
+    }
+    if (!h->transfer_encoding) {
+        return;
+    }
+    if (h->content_length) {
+        blame(h, "expected Content-Length or Transfer-Encoding, found both");
+    }
+    if (strcasecmp(h->transfer_encoding, "chunked") != 0) {
+        blame(h, "expected the transfer coding chunked, found another");
+    }
+    if (h->http_1_0) {
+        blame(h, "expected no Transfer-Encoding in HTTP/1.0, found one");
+    }
+}
+
+bool headers_have_body(const headers *h, uint64_t *length)
+{
+    *length = h->content_length ? strtoull(h->content_length, NULL, 10) : 0;
+    return h->transfer_encoding || *length > 0;
+}
+
+/* ---- Values ---------------------------------------------------------------------------------- */
+
+static const char *skip_blanks(const char *text)
+{
+    return text + strspn(text, " \t");
+}
+
+/* One parameter of a media type, from behind its semicolon. NULL: malformed, or a charset that is
+ * not UTF-8. */
+static const char *skip_parameter(const char *text)
+{
+    text = skip_blanks(text);
+    size_t name = strcspn(text, "= \t;");
+    if (!is_token(text, name) || text[name] != '=') {
+        return NULL;
+    }
+    bool is_charset = name == 7 && strncasecmp(text, "charset", name) == 0;
+    const char *value = text + name + 1;
+    bool quoted = *value == '"';
+    value += quoted;
+    size_t length = strcspn(value, quoted ? "\"" : " \t;");
+    const char *end = value + length;
+    if (length == 0 || (quoted && *end++ != '"')) {
+        return NULL;
+    }
+    if (is_charset && (length != 5 || strncasecmp(value, "utf-8", 5) != 0)) {
+        return NULL;
+    }
+    return end;
+}
+
+bool headers_is_json(const char *content_type)
+{
+    static const char json[] = "application/json";
+    if (strncasecmp(content_type, json, sizeof json - 1) != 0) {
+        return false;
+    }
+    const char *rest = skip_blanks(content_type + sizeof json - 1);
+    while (rest && *rest == ';') {
+        rest = skip_parameter(rest + 1);
+        rest = rest ? skip_blanks(rest) : NULL;
+    }
+    return rest && *rest == '\0';
+}
+
+bool headers_is_request_id(const char *text)
+{
+    size_t length = strnlen(text, REQUEST_ID_MAX + 1);
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] <= ' ' || text[i] > '~') {
+            return false;
+        }
+    }
+    return length > 0 && length <= REQUEST_ID_MAX;
+}

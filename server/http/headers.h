@@ -1,0 +1,50 @@
+/* The headers of one request, looked at once and hard: what the daemon wants to know of them, and
+ * everything that two readers could understand differently (RFC 9112, section 11). Pure functions
+ * over text, so that they can be tested without a connection. */
+#ifndef GRADIENTD_HEADERS_H
+#define GRADIENTD_HEADERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Values are NULL where a header is absent; they belong to the connection. */
+typedef struct headers {
+    const char *content_length;
+    const char *transfer_encoding;
+    const char *host;
+    const char *content_type;
+    const char *content_encoding;
+    const char *expect;
+    const char *request_id;
+    const char *fault; /* what is wrong, in words, or NULL; the first one found */
+    const char *next;  /* where the next line must begin, or NULL: not looked at */
+    bool http_1_0;
+} headers;
+
+/* Begins with a request of that version ("HTTP/1.1"). */
+void headers_begin(headers *h, const char *version);
+
+/* Checks besides that the lines which are given next cover the block of text from first on without
+ * a gap, as libmicrohttpd 0.9.75 leaves it: line ends overwritten by two NULs. What hides behind a
+ * NUL, a bare line feed or in a folded line leaves a gap. Later versions refuse these themselves
+ * and leave the text otherwise. */
+void headers_expect_lines(headers *h, const char *first);
+
+/* The next header, in the order of the request. */
+void headers_add(headers *h, const char *name, size_t name_length, const char *value,
+                 size_t value_length);
+
+/* After the last one; end is the end of the block, or NULL. Sets fault. */
+void headers_end(headers *h, const char *end);
+
+/* Whether a body follows, and its length where that is known (else 0). */
+bool headers_have_body(const headers *h, uint64_t *length);
+
+/* Whether a media type is application/json, in UTF-8 where it says so. */
+bool headers_is_json(const char *content_type);
+
+/* Whether text is fit to be echoed: 1 to 64 visible ASCII characters. */
+bool headers_is_request_id(const char *text);
+
+#endif

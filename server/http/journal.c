@@ -1,0 +1,79 @@
+/* What is left of a request: one line in the log, and the counters. */
+#include "http/request.h"
+#include "net/clock.h"
+#include "observe/log.h"
+
+#include <string.h>
+
+#define MAX_FIELDS 24
+
+static const char *cut_name(connection_verdict cut)
+{
+    static const char *const names[] = {
+        [VERDICT_FINE] = "connection_lost",    [VERDICT_IDLE] = "idle_timeout",
+        [VERDICT_SLOW_HEADER] = "slow_header", [VERDICT_SLOW_BODY] = "slow_body",
+        [VERDICT_SLOW_READER] = "slow_reader",
+    };
+    return names[cut];
+}
+
+static void count(const request *r, bool whole, double total)
+{
+    metrics_count_request(r->route ? r->route->metric : ROUTE_OTHER, whole ? r->status : 0);
+    metrics_count_bytes(r->received, whole ? r->reply_size : 0);
+    if (r->context->role != ROLE_SERVICE || !r->route || !r->route->handler->takes_body) {
+        return;
+    }
+    for (size_t i = 0; i < STAGE_TOTAL; i++) {
+        if (r->stages[i] >= 0) {
+            metrics_observe_stage((metrics_stage)i, r->stages[i]);
+        }
+    }
+    metrics_observe_stage(STAGE_TOTAL, total);
+}
+
+static log_level level_of(const request *r)
+{
+    bool is_probe =
+        r->route && (r->route->metric == ROUTE_HEALTH || r->route->metric == ROUTE_METRICS);
+    return is_probe ? LOG_DEBUG : LOG_INFO;
+}
+
+static void write_line(const request *r, bool whole, double total)
+{
+    log_field fields[MAX_FIELDS] = {
+        LOG_TEXT("method", r->method),
+        LOG_TEXT("path", r->path),
+        LOG_NUMBER("status", whole ? r->status : 0),
+        LOG_TEXT("request_id", r->id),
+        LOG_TEXT("peer", r->connection->peer),
+        LOG_NUMBER("bytes_in", r->received),
+        LOG_NUMBER("bytes_out", whole ? r->reply_size : 0),
+    };
+    size_t n = 7;
+    if (r->layers > 0) {
+        fields[n++] = LOG_NUMBER("layers", r->layers);
+        fields[n++] = LOG_NUMBER("numbers", r->numbers);
+    }
+    if (!whole || r->error.code[0] != '\0') {
+        fields[n++] =
+            LOG_TEXT("code", whole ? r->error.code : cut_name(connection_cut(r->connection)));
+    }
+    for (size_t i = 0; i < STAGE_TOTAL; i++) {
+        if (r->stages[i] >= 0) {
+            fields[n++] = LOG_NUMBER(metrics_stage_name((metrics_stage)i), r->stages[i]);
+        }
+    }
+    fields[n++] = LOG_NUMBER("total", total);
+    fields[n] = LOG_END;
+    log_write(level_of(r), "request", fields);
+}
+
+void journal_write(const request *r, bool whole)
+{
+    double total = clock_to_seconds(clock_now() - r->line_at);
+    count(r, whole, total);
+    if (r->context->service->config->log_requests && log_enabled(level_of(r))) {
+        write_line(r, whole, total);
+    }
+}

@@ -1,0 +1,141 @@
+/* The ladder: everything that the headers alone can decide, in this order: is the framing sound, is
+ * there such a path, does it take the method, is the body short enough. What one path asks besides
+ * (a media type, memory) is asked by its handler's begin. */
+#include "http/request.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* Bodies of refused requests up to this are read, so that the connection can be used again. */
+#define SMALL_BODY 65536
+
+/* ---- Framing --------------------------------------------------------------------------------- */
+
+static enum MHD_Result add_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                  size_t name_length, const char *value, size_t value_length)
+{
+    (void)kind;
+    headers_add(context, name, name_length, value ? value : "", value ? value_length : 0);
+    return MHD_YES;
+}
+
+static void read_headers(request *r, const char *method, const char *version)
+{
+    const char *end = NULL;
+    headers_begin(&r->headers, version);
+#if MHD_VERSION < 0x01000000
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    end = method + info->header_size;
+    headers_expect_lines(&r->headers, version + strlen(version) + 2);
+    if (r->uri + r->uri_length + 1 != version) {
+        r->headers.fault = "expected a request line without NUL, found one";
+    }
+#else
+    (void)method;
+#endif
+    MHD_get_connection_values_n(r->mhd, MHD_HEADER_KIND, add_header, &r->headers);
+    headers_end(&r->headers, end);
+}
+
+/* ---- The steps ------------------------------------------------------------------------------- */
+
+static void refuse_path(request *r, const char *path)
+{
+    char detail[GRAD_DETAIL_SIZE];
+    snprintf(detail, sizeof detail, "there is no %.200s here", path);
+    request_refuse_with(r, MHD_HTTP_NOT_FOUND, "unknown_path", detail);
+}
+
+static void refuse_method(request *r)
+{
+    char detail[GRAD_DETAIL_SIZE];
+    snprintf(detail, sizeof detail, "expected %s, found %s", r->route->methods, r->method);
+    request_refuse_with(r, MHD_HTTP_METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+}
+
+static void refuse_length(request *r)
+{
+    char detail[GRAD_DETAIL_SIZE];
+    uint64_t limit = request_body_limit(r);
+    metrics_count_rejection(REJECT_BODY_TOO_LARGE);
+    snprintf(detail, sizeof detail, "expected a body of at most %llu bytes, found %llu",
+             (unsigned long long)limit, (unsigned long long)r->declared);
+    request_refuse_limit(r, MHD_HTTP_CONTENT_TOO_LARGE, "body_too_large", detail, "max_body",
+                         limit);
+}
+
+uint64_t request_body_limit(const request *r)
+{
+    bool takes_body = r->route && r->route->handler->takes_body;
+    return takes_body ? r->context->service->config->max_body : SMALL_BODY;
+}
+
+/* No parameter is known but datatype, whose one value is what there is anyway. */
+static enum MHD_Result check_parameter(void *context, enum MHD_ValueKind kind, const char *name,
+                                       const char *value)
+{
+    (void)kind;
+    request *r = context;
+    char detail[GRAD_DETAIL_SIZE];
+    if (strcmp(name, "datatype") != 0 || !r->route->handler->takes_body) {
+        snprintf(detail, sizeof detail, "unknown query parameter %.100s", name);
+        request_refuse_with(r, MHD_HTTP_UNPROCESSABLE_CONTENT, "unknown_field", detail);
+    } else if (!value || strcmp(value, "FP32") != 0) {
+        snprintf(detail, sizeof detail, "expected datatype=FP32, found %.100s",
+                 value ? value : "no value");
+        request_refuse_with(r, MHD_HTTP_UNPROCESSABLE_CONTENT, "unsupported_value", detail);
+    }
+    return r->status == 0 ? MHD_YES : MHD_NO;
+}
+
+static void climb_steps(request *r, const char *path, const char *method)
+{
+    route_found found = routes_find(r->context->role, method, path, &r->route);
+    if (found == ROUTE_UNKNOWN_PATH) {
+        refuse_path(r, path);
+        return;
+    }
+    if (found == ROUTE_WRONG_METHOD) {
+        refuse_method(r);
+        return;
+    }
+    if (r->declared > request_body_limit(r)) {
+        refuse_length(r);
+        return;
+    }
+    MHD_get_connection_values(r->mhd, MHD_GET_ARGUMENT_KIND, check_parameter, r);
+    if (r->status == 0 && r->route->handler->begin) {
+        r->begun = true;
+        r->route->handler->begin(r);
+    }
+}
+
+/* A refusal goes out before the body is read, which ends the connection, unless reading it is
+ * cheaper than a new connection. */
+static bool answers_at_once(const request *r)
+{
+    bool asks_first = r->headers.expect && strcasecmp(r->headers.expect, "100-continue") == 0;
+    return asks_first || r->headers.transfer_encoding || r->declared > SMALL_BODY;
+}
+
+void ladder_climb(request *r, const char *url, const char *method, const char *version)
+{
+    snprintf(r->method, sizeof r->method, "%s", method);
+    read_headers(r, method, version);
+    if (r->headers.request_id && headers_is_request_id(r->headers.request_id)) {
+        snprintf(r->id, sizeof r->id, "%s", r->headers.request_id);
+    }
+    headers_have_body(&r->headers, &r->declared);
+    if (r->headers.fault) {
+        r->closes = true;
+        metrics_count_rejection(REJECT_BAD_FRAMING);
+        request_refuse_with(r, MHD_HTTP_BAD_REQUEST, "bad_framing", r->headers.fault);
+    } else {
+        climb_steps(r, url, method);
+    }
+    if (r->status != 0 && (r->closes || answers_at_once(r)) && !reply_send_problem(r)) {
+        r->state = REQUEST_ANSWERED;
+    }
+}

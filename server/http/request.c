@@ -1,0 +1,206 @@
+/* A request's life: libmicrohttpd calls first without data, then with each piece of the body, then
+ * once more without; a suspended request once again when it is resumed. */
+#include "http/request.h"
+
+#include "http/request_id.h"
+#include "net/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A refused body without a declared length is read this far beyond the limit, in the hope that the
+ * client will then read the answer; beyond that the connection is closed. */
+#define SWALLOW_BEYOND_LIMIT ((uint64_t)16 << 20)
+
+/* ---- Beginning and end ----------------------------------------------------------------------- */
+
+static void copy_text(char *to, size_t size, const char *from)
+{
+    snprintf(to, size, "%s", from);
+}
+
+void *request_on_line(void *context, const char *uri, struct MHD_Connection *mhd)
+{
+    request *r = calloc(1, sizeof *r);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    if (!r || !info || !info->socket_context) {
+        free(r);
+        return NULL;
+    }
+    r->context = context;
+    r->mhd = mhd;
+    r->connection = info->socket_context;
+    r->uri = uri;
+    r->uri_length = strlen(uri);
+    r->error = (grad_error)GRAD_ERROR_INIT;
+    r->line_at = clock_now();
+    for (size_t i = 0; i < STAGE_TOTAL; i++) {
+        r->stages[i] = -1;
+    }
+    copy_text(r->path, strcspn(uri, "?") < sizeof r->path ? strcspn(uri, "?") + 1 : sizeof r->path,
+              uri);
+    request_id_make(r->id);
+    connection_enter(r->connection, PHASE_HEADERS);
+    return r;
+}
+
+void request_on_completed(void *context, struct MHD_Connection *mhd, void **slot,
+                          enum MHD_RequestTerminationCode how)
+{
+    (void)context;
+    (void)mhd;
+    request *r = *slot;
+    if (!r) {
+        return;
+    }
+    *slot = NULL;
+    journal_write(r, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    if (r->begun && r->route->handler->release) {
+        r->route->handler->release(r);
+    }
+    if (r->in_flight) {
+        atomic_fetch_sub(&r->context->service->in_flight, 1);
+    }
+    connection_enter(r->connection, PHASE_IDLE);
+    free(r);
+}
+
+/* ---- Refusing -------------------------------------------------------------------------------- */
+
+void request_refuse(request *r, int http_status, const grad_error *error)
+{
+    if (r->status != 0) {
+        return;
+    }
+    r->status = http_status;
+    r->error = *error;
+    r->state = REQUEST_SWALLOWING;
+    r->swallow_limit = r->declared > 0 ? r->declared : r->received + SWALLOW_BEYOND_LIMIT;
+    r->swallow_until = clock_now() + clock_from_seconds(r->context->service->config->body_timeout);
+}
+
+void request_refuse_limit(request *r, int http_status, const char *code, const char *detail,
+                          const char *limit_name, uint64_t limit)
+{
+    grad_error error = GRAD_ERROR_INIT;
+    copy_text(error.code, sizeof error.code, code);
+    copy_text(error.detail, sizeof error.detail, detail);
+    if (limit_name) {
+        copy_text(error.limit_name, sizeof error.limit_name, limit_name);
+        error.limit = limit;
+    }
+    request_refuse(r, http_status, &error);
+}
+
+void request_refuse_with(request *r, int http_status, const char *code, const char *detail)
+{
+    request_refuse_limit(r, http_status, code, detail, NULL, 0);
+}
+
+int request_status_of(grad_status status)
+{
+    switch (status) {
+    case GRAD_MALFORMED:
+        return MHD_HTTP_BAD_REQUEST;
+    case GRAD_INVALID:
+        return MHD_HTTP_UNPROCESSABLE_CONTENT;
+    case GRAD_TOO_LARGE:
+        return MHD_HTTP_CONTENT_TOO_LARGE;
+    case GRAD_OUT_OF_MEMORY:
+    case GRAD_OK:
+        break;
+    }
+    return MHD_HTTP_SERVICE_UNAVAILABLE;
+}
+
+/* ---- The calls ------------------------------------------------------------------------------- */
+
+static enum MHD_Result first_call(request *r, const char *url, const char *method,
+                                  const char *version)
+{
+    service *s = r->context->service;
+    if (r->context->role == ROLE_SERVICE) {
+        atomic_fetch_add(&s->in_flight, 1);
+        r->in_flight = true;
+    }
+    r->state = REQUEST_RECEIVING;
+    ladder_climb(r, url, method, version);
+    if (r->replied) {
+        return MHD_YES;
+    }
+    connection_enter(r->connection, PHASE_BODY);
+    return r->status == 0 || r->state == REQUEST_SWALLOWING ? MHD_YES : MHD_NO;
+}
+
+/* A body that grows over its limit is found out here; declared ones were refused by the ladder. */
+static enum MHD_Result take_piece(request *r, const char *bytes, size_t length)
+{
+    connection_received(r->connection, length);
+    r->received += length;
+    if (r->state == REQUEST_RECEIVING && r->received > request_body_limit(r)) {
+        metrics_count_rejection(REJECT_BODY_TOO_LARGE);
+        request_refuse_limit(r, MHD_HTTP_CONTENT_TOO_LARGE, "body_too_large",
+                             "the body is longer than max_body bytes", "max_body",
+                             request_body_limit(r));
+    }
+    if (r->state == REQUEST_SWALLOWING) {
+        bool enough = r->received > r->swallow_limit || clock_now() > r->swallow_until;
+        return enough ? MHD_NO : MHD_YES;
+    }
+    if (r->route->handler->push) {
+        r->route->handler->push(r, bytes, length);
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result last_call(request *r)
+{
+    const handler *h = r->route ? r->route->handler : NULL;
+    bool resumed = r->suspended;
+    r->suspended = false;
+    connection_enter(r->connection, PHASE_WORK);
+    if (!resumed) {
+        r->stages[STAGE_RECEIVE] = clock_to_seconds(clock_now() - r->line_at);
+    }
+    if (r->state == REQUEST_RECEIVING) {
+        (resumed ? h->resume : h->finish)(r);
+    }
+    if (r->replied || r->suspended) {
+        return MHD_YES;
+    }
+    return reply_send_problem(r) ? MHD_YES : MHD_NO;
+}
+
+enum MHD_Result request_on_call(void *context, struct MHD_Connection *mhd, const char *url,
+                                const char *method, const char *version, const char *upload,
+                                size_t *upload_size, void **slot)
+{
+    (void)context;
+    (void)mhd;
+    request *r = *slot;
+    if (!r) {
+        return MHD_NO;
+    }
+    if (r->state == REQUEST_NEW) {
+        return first_call(r, url, method, version);
+    }
+    if (*upload_size > 0) {
+        size_t length = *upload_size;
+        *upload_size = 0;
+        return take_piece(r, upload, length);
+    }
+    return last_call(r);
+}
+
+void request_suspend(request *r)
+{
+    r->suspended = true;
+    MHD_suspend_connection(r->mhd);
+}
+
+void request_resume(request *r)
+{
+    MHD_resume_connection(r->mhd);
+}

@@ -1,0 +1,111 @@
+/* One request, from its line to the end of its reply: the three callbacks of libmicrohttpd, and
+ * what handlers may do with the request. The ladder of refusals that comes before any handler is in
+ * ladder.c, the making of replies in reply.c, the line in the log in journal.c. */
+#ifndef GRADIENTD_REQUEST_H
+#define GRADIENTD_REQUEST_H
+
+#include "gradient_wire.h"
+#include "http/headers.h"
+#include "http/routes.h"
+
+#include <microhttpd.h>
+
+#define REQUEST_PATH_SIZE 128
+#define REQUEST_METHOD_SIZE 16
+
+/* What the callbacks of one event loop are given. */
+typedef struct request_context {
+    service *service;
+    service_role role;
+} request_context;
+
+typedef enum request_state {
+    REQUEST_NEW,        /* its line was read */
+    REQUEST_RECEIVING,  /* admitted; the body goes to the handler */
+    REQUEST_SWALLOWING, /* refused; the body is read on so that the answer can be sent */
+    REQUEST_ANSWERED
+} request_state;
+
+struct request {
+    const request_context *context;
+    struct MHD_Connection *mhd;
+    connection *connection;
+    request_state state;
+    const route *route; /* NULL: unknown path */
+    headers headers;    /* valid until the first call returns */
+    const char *uri;    /* as it came, valid like headers; with its query */
+    size_t uri_length;
+    char method[REQUEST_METHOD_SIZE]; /* cut off where they are longer */
+    char path[REQUEST_PATH_SIZE];
+    char id[GRAD_REQUEST_ID_SIZE];
+
+    uint64_t declared;          /* Content-Length; 0: none */
+    uint64_t received;          /* bytes of the body so far */
+    uint64_t swallow_limit;     /* of received */
+    int64_t swallow_until;      /* clock_now */
+    int64_t line_at;            /* clock_now */
+    double stages[STAGE_TOTAL]; /* seconds; negative: there was no such stage */
+
+    int status; /* of the answer; 0: none yet */
+    grad_error error;
+    bool in_flight;
+    bool begun;     /* the handler's begin was called */
+    bool suspended; /* with the workers */
+    bool replied;   /* a reply was handed to libmicrohttpd */
+    bool closes;    /* the connection ends with the reply */
+    size_t reply_size;
+    size_t layers; /* for the log */
+    size_t numbers;
+    void *work; /* the handler's own */
+};
+
+/* libmicrohttpd's callbacks; context is a request_context. */
+void *request_on_line(void *context, const char *uri, struct MHD_Connection *mhd);
+enum MHD_Result request_on_call(void *context, struct MHD_Connection *mhd, const char *url,
+                                const char *method, const char *version, const char *upload,
+                                size_t *upload_size, void **slot);
+void request_on_completed(void *context, struct MHD_Connection *mhd, void **slot,
+                          enum MHD_RequestTerminationCode how);
+
+/* ---- For handlers ---------------------------------------------------------------------------- */
+
+/* Refuses: the body is read no further than is good for the connection, and the answer is a problem
+ * of that status. The error says why. The first refusal counts. */
+void request_refuse(request *r, int http_status, const grad_error *error);
+
+/* The same with an error made of these. limit_name NULL: none. */
+void request_refuse_with(request *r, int http_status, const char *code, const char *detail);
+void request_refuse_limit(request *r, int http_status, const char *code, const char *detail,
+                          const char *limit_name, uint64_t limit);
+
+/* The status for an error of the library. */
+int request_status_of(grad_status status);
+
+/* In finish: the event loop lets go of the connection until request_resume, which any thread may
+ * call, once; the request may be gone when it returns. The handler's resume is called next, on the
+ * event loop's thread, unless the request has been refused meanwhile. */
+void request_suspend(request *r);
+void request_resume(request *r);
+
+/* In finish or resume: answers with a text, whose memory the reply takes over. */
+void request_answer_text(request *r, int http_status, const char *content_type, grad_text *text);
+
+/* The same with a response of libmicrohttpd, which is taken over; size is that of its body. */
+void request_answer(request *r, int http_status, const char *content_type,
+                    struct MHD_Response *response, size_t size);
+
+/* ---- Between the files of http/ -------------------------------------------------------------- */
+
+/* What the headers decide, in the first call: routes or refuses. */
+void ladder_climb(request *r, const char *url, const char *method, const char *version);
+
+/* The most bytes that a request's body may have. */
+uint64_t request_body_limit(const request *r);
+
+/* Hands the problem of a refused request to libmicrohttpd. False: the connection must close. */
+bool reply_send_problem(request *r);
+
+/* The line in the log and the counters, when all is over. */
+void journal_write(const request *r, bool whole);
+
+#endif

@@ -1,0 +1,36 @@
+/* The table of routes: which path takes which methods on which listener, and who answers. */
+#ifndef GRADIENTD_ROUTES_H
+#define GRADIENTD_ROUTES_H
+
+#include "http/service.h"
+#include "observe/metrics.h"
+
+typedef struct request request;
+
+/* Who answers the requests of a path. All are called on the thread of the request's event loop and
+ * may not block. begin and push may refuse (request_refuse); finish answers or suspends; resume
+ * answers. NULL: nothing to do. release is called once for every begin that was called. */
+typedef struct handler {
+    bool takes_body; /* otherwise a small body is read and ignored */
+    void (*begin)(request *r);
+    void (*push)(request *r, const char *bytes, size_t length);
+    void (*finish)(request *r);
+    void (*resume)(request *r);
+    void (*release)(request *r);
+} handler;
+
+typedef struct route {
+    const char *path;
+    const char *methods; /* as in Allow: "GET, HEAD" */
+    bool listeners[ROLE_COUNT];
+    metrics_route metric;
+    const handler *handler;
+} route;
+
+typedef enum route_found { ROUTE_FOUND, ROUTE_UNKNOWN_PATH, ROUTE_WRONG_METHOD } route_found;
+
+/* Finds a path on that listener. *found is set where the path is known, whatever the method. */
+route_found routes_find(service_role role, const char *method, const char *path,
+                        const route **found);
+
+#endif

@@ -1,0 +1,127 @@
+/* The accepting thread. */
+#include "net/acceptor.h"
+
+#include "net/refusals.h"
+#include "observe/log.h"
+#include "observe/metrics.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define SWEEP_MS 100
+#define OUT_OF_DESCRIPTORS_PAUSE_MS 50
+/* Accepted in one go before the thread looks for its end again. */
+#define BURST 256
+/* Accepted at the end: as many as the kernel's queue may hold. */
+#define LAST_BURST 1024
+
+struct acceptor {
+    int listening_fd;
+    int end_fd;
+    event_loops *loops;
+    size_t max_connections;
+    refusals refused;
+    pthread_t thread;
+};
+
+static void hand_over(acceptor *a, int fd, const struct sockaddr *peer, socklen_t size)
+{
+    int on = 1;
+    if (event_loops_load(a->loops) >= a->max_connections) {
+        metrics_count_rejection(REJECT_CONNECTIONS);
+        refusals_add(&a->refused, fd);
+        return;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (!event_loops_take(a->loops, fd, peer, size)) {
+        log_write(LOG_ERROR, "connection lost: no memory", NULL);
+    }
+}
+
+/* Whether accept may succeed when it is called again at once. */
+static bool goes_on(int reason)
+{
+    if (reason == EMFILE || reason == ENFILE || reason == ENOBUFS || reason == ENOMEM) {
+        log_write(LOG_ERROR, "cannot accept",
+                  (log_field[]){LOG_TEXT("reason", strerrorname_np(reason)), LOG_END});
+        poll(NULL, 0, OUT_OF_DESCRIPTORS_PAUSE_MS);
+        return false;
+    }
+    return reason != EAGAIN;
+}
+
+static void accept_some(acceptor *a, size_t burst)
+{
+    for (size_t i = 0; i < burst; i++) {
+        struct sockaddr_storage peer;
+        socklen_t size = sizeof peer;
+        int fd =
+            accept4(a->listening_fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            hand_over(a, fd, (struct sockaddr *)&peer, size);
+        } else if (!goes_on(errno)) {
+            return;
+        }
+    }
+}
+
+static void *acceptor_main(void *context)
+{
+    acceptor *a = context;
+    struct pollfd watched[] = {{.fd = a->listening_fd, .events = POLLIN},
+                               {.fd = a->end_fd, .events = POLLIN}};
+    while (!(watched[1].revents & POLLIN)) {
+        poll(watched, 2, a->refused.count > 0 ? SWEEP_MS : -1);
+        if (watched[0].revents) {
+            accept_some(a, BURST);
+        }
+        refusals_sweep(&a->refused);
+    }
+    accept_some(a, LAST_BURST);
+    return NULL;
+}
+
+static void release(acceptor *a)
+{
+    refusals_close(&a->refused);
+    close(a->listening_fd);
+    if (a->end_fd >= 0) {
+        close(a->end_fd);
+    }
+    free(a);
+}
+
+acceptor *acceptor_start(int listening_fd, event_loops *loops, size_t max_connections)
+{
+    acceptor *a = calloc(1, sizeof *a);
+    if (!a) {
+        close(listening_fd);
+        return NULL;
+    }
+    a->listening_fd = listening_fd;
+    a->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    a->loops = loops;
+    a->max_connections = max_connections;
+    if (a->end_fd < 0 || pthread_create(&a->thread, NULL, acceptor_main, a) != 0) {
+        release(a);
+        return NULL;
+    }
+    return a;
+}
+
+void acceptor_stop(acceptor *a)
+{
+    if (!a) {
+        return;
+    }
+    eventfd_write(a->end_fd, 1);
+    pthread_join(a->thread, NULL);
+    release(a);
+}

@@ -1,0 +1,272 @@
+/* The registry of connections and its thread. A descriptor is shut down under the registry's lock
+ * only: libmicrohttpd closes it after connections_remove, so it cannot have been reused. */
+#include "net/connections.h"
+
+#include "net/clock.h"
+#include "observe/log.h"
+#include "observe/metrics.h"
+
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+struct connections {
+    const config *limits;
+    pthread_mutex_t lock; /* over the list; taken before a connection's own lock */
+    pthread_cond_t end;
+    connection *first;
+    size_t count;
+    bool stopping;
+    pthread_t thread;
+};
+
+/* ---- One connection -------------------------------------------------------------------------- */
+
+/* Headers and bodies that began keep their beginning: a first request's headers are timed from the
+ * accepting on. */
+void connection_enter(connection *c, connection_phase phase)
+{
+    int64_t now = clock_now();
+    pthread_mutex_lock(&c->lock);
+    connection_progress *p = &c->progress;
+    if (p->phase == PHASE_NEW && phase == PHASE_HEADERS) {
+        p->phase = phase;
+    } else if (p->phase != phase) {
+        p->phase = phase;
+        p->began = p->last = now;
+        p->bytes = 0;
+    }
+    p->request += phase == PHASE_HEADERS;
+    pthread_mutex_unlock(&c->lock);
+}
+
+void connection_received(connection *c, size_t bytes)
+{
+    int64_t now = clock_now();
+    pthread_mutex_lock(&c->lock);
+    c->progress.bytes += bytes;
+    c->progress.last = now;
+    pthread_mutex_unlock(&c->lock);
+}
+
+connection_verdict connection_cut(connection *c)
+{
+    pthread_mutex_lock(&c->lock);
+    connection_verdict cut = c->cut;
+    pthread_mutex_unlock(&c->lock);
+    return cut;
+}
+
+/* ---- Judging --------------------------------------------------------------------------------- */
+
+static uint64_t acknowledged_bytes(int fd)
+{
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    memset(&info, 0, sizeof info);
+    getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+    return info.tcpi_bytes_acked;
+}
+
+static bool has_unsent_bytes(int fd)
+{
+    int waiting = 0;
+    return ioctl(fd, SIOCOUTQ, &waiting) == 0 && waiting > 0;
+}
+
+/* What the peer takes is what its kernel acknowledges; libmicrohttpd only knows what ours accepted
+ * into its buffer. Measured from the first look at each reply on. */
+static connection_verdict judge_reply(const connections *all, connection *c, uint64_t request,
+                                      int64_t now)
+{
+    connection_progress *taking = &c->taking;
+    uint64_t acknowledged = acknowledged_bytes(c->fd);
+    if (taking->phase != PHASE_REPLY || taking->request != request) {
+        *taking = (connection_progress){
+            .phase = PHASE_REPLY, .began = now, .last = now, .request = request};
+        c->acknowledged = acknowledged;
+    }
+    uint64_t bytes = acknowledged - c->acknowledged;
+    if (bytes != taking->bytes) {
+        taking->bytes = bytes;
+        taking->last = now;
+    }
+    return deadlines_judge(taking, all->limits, now);
+}
+
+/* A reply that libmicrohttpd has handed to the kernel may still be on its way when the connection
+ * is called idle. */
+static connection_verdict judge(const connections *all, connection *c, int64_t now)
+{
+    const connection_progress *p = &c->progress;
+    connection_verdict verdict = deadlines_judge(p, all->limits, now);
+    bool replying = p->phase == PHASE_REPLY || (verdict == VERDICT_IDLE && has_unsent_bytes(c->fd));
+    return replying ? judge_reply(all, c, p->request, now) : verdict;
+}
+
+static void shut_down(connection *c, connection_verdict verdict)
+{
+    /* Without this the kernel would keep what a slow reader has not taken for minutes. */
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    if (verdict == VERDICT_SLOW_READER) {
+        setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    }
+    shutdown(c->fd, SHUT_RDWR);
+    c->cut = verdict;
+}
+
+static void report(const connection *c, connection_verdict verdict)
+{
+    static const struct {
+        metrics_rejection reason;
+        const char *name;
+    } rows[] = {
+        [VERDICT_SLOW_HEADER] = {REJECT_SLOW_HEADER, "slow_header"},
+        [VERDICT_SLOW_BODY] = {REJECT_SLOW_BODY, "slow_body"},
+        [VERDICT_SLOW_READER] = {REJECT_SLOW_READER, "slow_reader"},
+    };
+    if (verdict == VERDICT_IDLE) {
+        return;
+    }
+    metrics_count_rejection(rows[verdict].reason);
+    log_write(
+        LOG_INFO, "connection cut off",
+        (log_field[]){LOG_TEXT("reason", rows[verdict].name), LOG_TEXT("peer", c->peer), LOG_END});
+}
+
+static void judge_all(connections *all)
+{
+    int64_t now = clock_now();
+    for (connection *c = all->first; c; c = c->next) {
+        pthread_mutex_lock(&c->lock);
+        connection_verdict verdict = c->cut == VERDICT_FINE ? judge(all, c, now) : VERDICT_FINE;
+        if (verdict != VERDICT_FINE) {
+            shut_down(c, verdict);
+            report(c, verdict);
+        }
+        pthread_mutex_unlock(&c->lock);
+    }
+}
+
+static void *registry_main(void *context)
+{
+    connections *all = context;
+    int64_t interval = deadlines_interval(all->limits);
+    pthread_mutex_lock(&all->lock);
+    while (!all->stopping) {
+        int64_t until = clock_now() + interval;
+        struct timespec deadline = {.tv_sec = (time_t)(until / NS_PER_SECOND),
+                                    .tv_nsec = (long)(until % NS_PER_SECOND)};
+        pthread_cond_clockwait(&all->end, &all->lock, CLOCK_MONOTONIC, &deadline);
+        judge_all(all);
+    }
+    pthread_mutex_unlock(&all->lock);
+    return NULL;
+}
+
+/* ---- The registry ---------------------------------------------------------------------------- */
+
+connections *connections_create(const config *limits)
+{
+    connections *all = calloc(1, sizeof *all);
+    if (!all) {
+        return NULL;
+    }
+    all->limits = limits;
+    pthread_mutex_init(&all->lock, NULL);
+    pthread_cond_init(&all->end, NULL);
+    if (pthread_create(&all->thread, NULL, registry_main, all) != 0) {
+        free(all);
+        return NULL;
+    }
+    return all;
+}
+
+void connections_destroy(connections *all)
+{
+    if (!all) {
+        return;
+    }
+    pthread_mutex_lock(&all->lock);
+    all->stopping = true;
+    pthread_cond_signal(&all->end);
+    pthread_mutex_unlock(&all->lock);
+    pthread_join(all->thread, NULL);
+    pthread_cond_destroy(&all->end);
+    pthread_mutex_destroy(&all->lock);
+    free(all);
+}
+
+connection *connections_add(connections *all, int fd, const struct sockaddr *peer)
+{
+    connection *c = calloc(1, sizeof *c);
+    if (!c) {
+        return NULL;
+    }
+    c->fd = fd;
+    c->progress.phase = PHASE_NEW;
+    c->progress.began = c->progress.last = clock_now();
+    listener_format(peer, c->peer);
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_mutex_lock(&all->lock);
+    c->next = all->first;
+    if (c->next) {
+        c->next->previous = c;
+    }
+    all->first = c;
+    all->count++;
+    pthread_mutex_unlock(&all->lock);
+    return c;
+}
+
+void connections_remove(connections *all, connection *c)
+{
+    pthread_mutex_lock(&all->lock);
+    if (c->previous) {
+        c->previous->next = c->next;
+    } else {
+        all->first = c->next;
+    }
+    if (c->next) {
+        c->next->previous = c->previous;
+    }
+    all->count--;
+    pthread_mutex_unlock(&all->lock);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}
+
+size_t connections_count(connections *all)
+{
+    pthread_mutex_lock(&all->lock);
+    size_t count = all->count;
+    pthread_mutex_unlock(&all->lock);
+    return count;
+}
+
+void connections_end_idle(connections *all)
+{
+    pthread_mutex_lock(&all->lock);
+    for (connection *c = all->first; c; c = c->next) {
+        pthread_mutex_lock(&c->lock);
+        if (c->progress.phase == PHASE_IDLE || c->progress.phase == PHASE_NEW) {
+            shutdown(c->fd, SHUT_RD);
+        }
+        pthread_mutex_unlock(&c->lock);
+    }
+    pthread_mutex_unlock(&all->lock);
+}
+
+size_t connections_end_all(connections *all)
+{
+    pthread_mutex_lock(&all->lock);
+    for (connection *c = all->first; c; c = c->next) {
+        shutdown(c->fd, SHUT_RDWR);
+    }
+    size_t count = all->count;
+    pthread_mutex_unlock(&all->lock);
+    return count;
+}

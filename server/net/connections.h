@@ -1,0 +1,55 @@
+/* The registry of open connections: how far each is, and the thread that cuts off those past a
+ * deadline. libmicrohttpd's own timeout knows inactivity only, and one byte a second lives for
+ * ever. Sockets are shut down here, never closed: closing is libmicrohttpd's. */
+#ifndef GRADIENTD_CONNECTIONS_H
+#define GRADIENTD_CONNECTIONS_H
+
+#include "net/deadlines.h"
+#include "net/listener.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+typedef struct connections connections;
+
+typedef struct connection {
+    struct connection *next, *previous;
+    int fd;
+    char peer[LISTENER_ADDRESS_SIZE];
+    pthread_mutex_t lock;         /* over the two fields below */
+    connection_progress progress; /* told by the event loop */
+    connection_verdict cut;       /* why it was shut down; VERDICT_FINE: it was not */
+    connection_progress taking;   /* the registry's: what the peer took of its replies */
+    uint64_t acknowledged;        /* the registry's: bytes when that began */
+} connection;
+
+/* An empty registry whose thread judges by these limits, which must outlive it. NULL: no memory. */
+connections *connections_create(const config *limits);
+
+/* Ends the thread. Every connection must have been removed. NULL is fine. */
+void connections_destroy(connections *all);
+
+/* A connection that has been accepted. NULL: no memory. Belongs to the registry until removed; the
+ * descriptor must stay open until then. */
+connection *connections_add(connections *all, int fd, const struct sockaddr *peer);
+void connections_remove(connections *all, connection *c);
+size_t connections_count(connections *all);
+
+/* The peer sends or takes something new. A phase that lasts already goes on. */
+void connection_enter(connection *c, connection_phase phase);
+
+/* The peer has sent bytes of a body. */
+void connection_received(connection *c, size_t bytes);
+
+/* Why it was cut off. */
+connection_verdict connection_cut(connection *c);
+
+/* Ends reading from connections that are between two requests. What such a peer has sent already is
+ * still read and answered (Linux keeps the receive queue), so no request is lost that had
+ * arrived. */
+void connections_end_idle(connections *all);
+
+/* Shuts all down, whatever they are doing; returns how many there were. */
+size_t connections_end_all(connections *all);
+
+#endif

@@ -1,0 +1,111 @@
+/* Event loops: starting and stopping libmicrohttpd's daemons, and keeping count of what each
+ * has. */
+#include "net/event_loops.h"
+
+#include "http/request.h"
+
+#include <microhttpd.h>
+#include <stdlib.h>
+
+/* libmicrohttpd 0.9.75 deadlocks in MHD_add_connection at its limit: ours is far below this. */
+#define FAR_ABOVE_OUR_LIMIT 100000000
+
+typedef struct event_loop {
+    request_context context; /* first, so that callbacks of either kind find their own */
+    _Atomic size_t load;
+    struct MHD_Daemon *daemon;
+} event_loop;
+
+struct event_loops {
+    size_t count;
+    event_loop loop[];
+};
+
+/* A connection that cannot be registered is shut down: nothing may live without deadlines. */
+static void on_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    event_loop *loop = context;
+    connections *all = loop->context.service->connections[loop->context.role];
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        if (*socket_context) {
+            connections_remove(all, *socket_context);
+        }
+        *socket_context = NULL;
+        atomic_fetch_sub(&loop->load, 1);
+        return;
+    }
+    const union MHD_ConnectionInfo *fd =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    int socket_fd = fd->connect_fd;
+    const union MHD_ConnectionInfo *peer =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    *socket_context = connections_add(all, socket_fd, peer ? peer->client_addr : NULL);
+    if (!*socket_context) {
+        shutdown(socket_fd, SHUT_RDWR);
+    }
+}
+
+/* Strictness is 1 in both generations: 1.0 reads -1 as most lenient. */
+static struct MHD_Daemon *start_daemon(event_loop *loop, size_t memory)
+{
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
+                                MHD_ALLOW_SUSPEND_RESUME,
+                            0, NULL, NULL, request_on_call, &loop->context,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory, MHD_OPTION_CONNECTION_LIMIT,
+                            (unsigned)FAR_ABOVE_OUR_LIMIT, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+                            MHD_OPTION_URI_LOG_CALLBACK, request_on_line, &loop->context,
+                            MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, &loop->context,
+                            MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop, MHD_OPTION_END);
+}
+
+event_loops *event_loops_start(service *s, service_role role, size_t count, size_t memory)
+{
+    event_loops *loops = calloc(1, sizeof *loops + count * sizeof loops->loop[0]);
+    if (!loops) {
+        return NULL;
+    }
+    for (; loops->count < count; loops->count++) {
+        event_loop *loop = &loops->loop[loops->count];
+        loop->context = (request_context){.service = s, .role = role};
+        loop->daemon = start_daemon(loop, memory);
+        if (!loop->daemon) {
+            event_loops_stop(loops);
+            return NULL;
+        }
+    }
+    return loops;
+}
+
+bool event_loops_take(event_loops *loops, int fd, const struct sockaddr *peer, socklen_t size)
+{
+    event_loop *least = &loops->loop[0];
+    for (size_t i = 1; i < loops->count; i++) {
+        if (atomic_load(&loops->loop[i].load) < atomic_load(&least->load)) {
+            least = &loops->loop[i];
+        }
+    }
+    atomic_fetch_add(&least->load, 1);
+    if (MHD_add_connection(least->daemon, fd, peer, size) != MHD_YES) {
+        atomic_fetch_sub(&least->load, 1);
+        return false;
+    }
+    return true;
+}
+
+size_t event_loops_load(event_loops *loops)
+{
+    size_t load = 0;
+    for (size_t i = 0; i < loops->count; i++) {
+        load += atomic_load(&loops->loop[i].load);
+    }
+    return load;
+}
+
+void event_loops_stop(event_loops *loops)
+{
+    for (size_t i = 0; loops && i < loops->count; i++) {
+        MHD_stop_daemon(loops->loop[i].daemon);
+    }
+    free(loops);
+}

@@ -1,0 +1,27 @@
+/* Event loops: threads that own sockets and speak HTTP by libmicrohttpd, one daemon of one loop
+ * each. They have no listening socket; an acceptor hands them connections. What requests mean is
+ * http/request.h's. */
+#ifndef GRADIENTD_EVENT_LOOPS_H
+#define GRADIENTD_EVENT_LOOPS_H
+
+#include "http/service.h"
+
+#include <sys/socket.h>
+
+typedef struct event_loops event_loops;
+
+/* Starts that many loops for that listener's requests. memory is each connection's buffer, half of
+ * which takes a piece of a body. NULL: no memory or no threads. */
+event_loops *event_loops_start(service *s, service_role role, size_t count, size_t memory);
+
+/* Hands a connected socket to the loop that has the fewest. The descriptor belongs to the loops
+ * from now on, also where this fails. One thread at a time. */
+bool event_loops_take(event_loops *loops, int fd, const struct sockaddr *peer, socklen_t size);
+
+/* Connections handed over and not closed yet. */
+size_t event_loops_load(event_loops *loops);
+
+/* Ends the loops and closes their connections. No request may be suspended. NULL is fine. */
+void event_loops_stop(event_loops *loops);
+
+#endif
