@@ -1,21 +1,24 @@
-/* Many numbers at a time, for the scanner and the encoder. One number, and what is wrong with it, is
- * gradient_wire.h's grad_number_read and grad_number_write. */
-#ifndef GRADIENT_WIRE_NUMBER_ROW_H
-#define GRADIENT_WIRE_NUMBER_ROW_H
+/* Rows of numbers separated by commas: the inner loops of the scanner and of the encoder. What one
+ * number looks like is gradient_wire.h's to say; brackets, strings and errors are the callers'. */
+#ifndef WIRE_NUMBER_ROW_H
+#define WIRE_NUMBER_ROW_H
+
+#include "gradient_wire.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Reads numbers separated by commas (white space around commas allowed) from text up to end, which
- * is entered where a value is expected, and stores them in out[0..capacity). Only numbers that
- * certainly end before end are taken. Returns how many; *stop is where it stopped: at a byte that
- * is no number's, at a number that is wrong or may go on behind end, or full. *after_value says
- * whether it stopped behind a value (a comma or bracket is next) or where a value is expected. */
+/* Reads numbers separated by commas, with JSON white space around them, as long as they certainly
+ * end inside [text, end), into out[0 … capacity), and returns how many. It is entered where a value
+ * is expected. *stop is where it stopped: at a byte that is neither a number, a comma nor white
+ * space; at the start of a number that is malformed, out of range, longer than
+ * GRAD_NUMBER_TEXT_MAX or perhaps not whole; behind the last number where capacity is reached; or
+ * at end. *after_value says what is expected there: a comma or a bracket, else a value. */
 size_t grad_number_row_read(const char *text, const char *end, float *out, size_t capacity,
                             const char **stop, bool *after_value);
 
-/* Writes finite values separated by commas, no comma behind the last. buffer has room for
- * count * GRAD_NUMBER_WRITE_MAX bytes. Returns the end of the text. */
+/* Writes values[0 … count), all finite, as grad_number_write does, with commas between them and no
+ * comma at the end. buffer has room for count * GRAD_NUMBER_WRITE_MAX bytes. Returns the end. */
 char *grad_number_row_write(const float *values, size_t count, char *buffer);
 
 #endif
