@@ -40,33 +40,33 @@ const uint64_t grad_read_powers[][2] = {
     {0xa2425ff75e14fc31u, 0xa1258379a94d028du}, /* -30 */
     {0xcad2f7f5359a3b3eu, 0x096ee45813a04330u}, /* -29 */
     {0xfd87b5f28300ca0du, 0x8bca9d6e188853fcu}, /* -28 */
-    {0x9e74d1b791e07e48u, 0x775ea264cf55347du}, /* -27 */
-    {0xc612062576589ddau, 0x95364afe032a819du}, /* -26 */
-    {0xf79687aed3eec551u, 0x3a83ddbd83f52204u}, /* -25 */
-    {0x9abe14cd44753b52u, 0xc4926a9672793542u}, /* -24 */
-    {0xc16d9a0095928a27u, 0x75b7053c0f178293u}, /* -23 */
-    {0xf1c90080baf72cb1u, 0x5324c68b12dd6338u}, /* -22 */
-    {0x971da05074da7beeu, 0xd3f6fc16ebca5e03u}, /* -21 */
-    {0xbce5086492111aeau, 0x88f4bb1ca6bcf584u}, /* -20 */
-    {0xec1e4a7db69561a5u, 0x2b31e9e3d06c32e5u}, /* -19 */
-    {0x9392ee8e921d5d07u, 0x3aff322e62439fcfu}, /* -18 */
-    {0xb877aa3236a4b449u, 0x09befeb9fad487c2u}, /* -17 */
-    {0xe69594bec44de15bu, 0x4c2ebe687989a9b3u}, /* -16 */
-    {0x901d7cf73ab0acd9u, 0x0f9d37014bf60a10u}, /* -15 */
-    {0xb424dc35095cd80fu, 0x538484c19ef38c94u}, /* -14 */
-    {0xe12e13424bb40e13u, 0x2865a5f206b06fb9u}, /* -13 */
-    {0x8cbccc096f5088cbu, 0xf93f87b7442e45d3u}, /* -12 */
-    {0xafebff0bcb24aafeu, 0xf78f69a51539d748u}, /* -11 */
-    {0xdbe6fecebdedd5beu, 0xb573440e5a884d1bu}, /* -10 */
-    {0x89705f4136b4a597u, 0x31680a88f8953030u}, /* -9 */
-    {0xabcc77118461cefcu, 0xfdc20d2b36ba7c3du}, /* -8 */
-    {0xd6bf94d5e57a42bcu, 0x3d32907604691b4cu}, /* -7 */
-    {0x8637bd05af6c69b5u, 0xa63f9a49c2c1b10fu}, /* -6 */
-    {0xa7c5ac471b478423u, 0x0fcf80dc33721d53u}, /* -5 */
-    {0xd1b71758e219652bu, 0xd3c36113404ea4a8u}, /* -4 */
-    {0x83126e978d4fdf3bu, 0x645a1cac083126e9u}, /* -3 */
-    {0xa3d70a3d70a3d70au, 0x3d70a3d70a3d70a3u}, /* -2 */
-    {0xccccccccccccccccu, 0xccccccccccccccccu}, /* -1 */
+    {0x9e74d1b791e07e48u, 0x775ea264cf55347eu}, /* -27 */
+    {0xc612062576589ddau, 0x95364afe032a819eu}, /* -26 */
+    {0xf79687aed3eec551u, 0x3a83ddbd83f52205u}, /* -25 */
+    {0x9abe14cd44753b52u, 0xc4926a9672793543u}, /* -24 */
+    {0xc16d9a0095928a27u, 0x75b7053c0f178294u}, /* -23 */
+    {0xf1c90080baf72cb1u, 0x5324c68b12dd6339u}, /* -22 */
+    {0x971da05074da7beeu, 0xd3f6fc16ebca5e04u}, /* -21 */
+    {0xbce5086492111aeau, 0x88f4bb1ca6bcf585u}, /* -20 */
+    {0xec1e4a7db69561a5u, 0x2b31e9e3d06c32e6u}, /* -19 */
+    {0x9392ee8e921d5d07u, 0x3aff322e62439fd0u}, /* -18 */
+    {0xb877aa3236a4b449u, 0x09befeb9fad487c3u}, /* -17 */
+    {0xe69594bec44de15bu, 0x4c2ebe687989a9b4u}, /* -16 */
+    {0x901d7cf73ab0acd9u, 0x0f9d37014bf60a11u}, /* -15 */
+    {0xb424dc35095cd80fu, 0x538484c19ef38c95u}, /* -14 */
+    {0xe12e13424bb40e13u, 0x2865a5f206b06fbau}, /* -13 */
+    {0x8cbccc096f5088cbu, 0xf93f87b7442e45d4u}, /* -12 */
+    {0xafebff0bcb24aafeu, 0xf78f69a51539d749u}, /* -11 */
+    {0xdbe6fecebdedd5beu, 0xb573440e5a884d1cu}, /* -10 */
+    {0x89705f4136b4a597u, 0x31680a88f8953031u}, /* -9 */
+    {0xabcc77118461cefcu, 0xfdc20d2b36ba7c3eu}, /* -8 */
+    {0xd6bf94d5e57a42bcu, 0x3d32907604691b4du}, /* -7 */
+    {0x8637bd05af6c69b5u, 0xa63f9a49c2c1b110u}, /* -6 */
+    {0xa7c5ac471b478423u, 0x0fcf80dc33721d54u}, /* -5 */
+    {0xd1b71758e219652bu, 0xd3c36113404ea4a9u}, /* -4 */
+    {0x83126e978d4fdf3bu, 0x645a1cac083126eau}, /* -3 */
+    {0xa3d70a3d70a3d70au, 0x3d70a3d70a3d70a4u}, /* -2 */
+    {0xccccccccccccccccu, 0xcccccccccccccccdu}, /* -1 */
     {0x8000000000000000u, 0x0000000000000000u}, /* 0 */
     {0xa000000000000000u, 0x0000000000000000u}, /* 1 */
     {0xc800000000000000u, 0x0000000000000000u}, /* 2 */

@@ -11,7 +11,7 @@
 #define GRAD_WRITE_POWER_MAX 46
 
 /* 10^q as 128-bit significands with the top bit set, {high, low}, from GRAD_READ_POWER_MIN on:
- * truncated for q >= 0; for q < 0 the next above the reciprocal. */
+ * cut off, but for -27 <= q < 0 the next above, so that ties of short numbers come out exact. */
 extern const uint64_t grad_read_powers[][2];
 
 /* 10^k as 64-bit significands, floor + 1, from GRAD_WRITE_POWER_MIN on. */

@@ -7,15 +7,14 @@ WRITE_FIRST, WRITE_LAST = -31, 46
 
 
 def read_power(q):
-    """10^q in 128 bits, top bit set: truncated for q >= 0, the reciprocal's next above for q < 0."""
+    """10^q in 128 bits, the top bit set: cut off for q >= 0; for q < 0 the reciprocal of 5^-q, made
+    the next above where ties can be (q >= -27: then 5^-q fits 64 bits), else cut off."""
     power = 5 ** abs(q)
     bits = power.bit_length()
     if q >= 0:
         return power << (128 - bits) if bits <= 128 else power >> (bits - 128)
-    c = 2 ** (2 * bits + 128) // power + 1
-    while c >= 1 << 128:
-        c //= 2
-    return c
+    c = 2 ** (bits + 127) // power
+    return c + 1 if q >= -27 else c
 
 
 def write_power(k):
