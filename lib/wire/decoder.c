@@ -1,11 +1,10 @@
 /* The decoder of gradient_wire.h: a scanner while the document arrives, jansson over the envelope
  * once it is whole, a reader for what it says. jansson's verdict is translated here. */
-#include <jansson.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/error.h"
 #include "wire/document.h"
+#include "wire/json_load.h"
 #include "wire/scanner.h"
 
 enum {
@@ -121,31 +120,20 @@ static void translate(grad_decoder *decoder, const json_error_t *found)
     }
 }
 
-static json_t *load(const grad_text *text, json_error_t *error)
-{
-    *error = (json_error_t){0};
-    return json_loadb(text->data, text->length,
-                      JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, error);
-}
-
 /* The envelope's tree, or NULL and the scanner's error. */
 static json_t *parse_envelope(grad_decoder *decoder)
 {
     const grad_text *text = &decoder->scanner.envelope.text;
     json_error_t found;
-    json_t *root = load(text, &found);
+    json_t *root =
+        grad_json_load(text->data, text->length,
+                       JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &found);
 
-    if (root != NULL)
-        return root;
-    /* Running out of memory inside a token looks like bad syntax to jansson: it is, if it is twice. */
-    if (found.text[0] != '\0')
-        root = load(text, &found);
-    if (root != NULL || found.text[0] == '\0')
+    if (root == NULL && found.text[0] == '\0')
         grad_fail_memory(&decoder->scanner.error, text->length);
-    else
+    else if (root == NULL)
         translate(decoder, &found);
-    json_decref(root);
-    return NULL;
+    return root;
 }
 
 static grad_status finish(grad_decoder *decoder, grad_read_function *read, grad_error *error)

@@ -1,11 +1,11 @@
 /* A walk over the scalars of a document, for people's eyes. Deep documents are refused by jansson's
  * own limit. */
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/error.h"
 #include "gradient_wire.h"
+#include "wire/json_load.h"
 
 /* Pointers beyond this are an error: nothing that a person reads has them. */
 enum { POINTER_MAX = 4096, DEPTH_MAX = 64 };
@@ -92,8 +92,8 @@ grad_status grad_json_walk(const char *text, size_t length,
                            void *context, grad_error *error)
 {
     walker w = {.visit = visit, .context = context};
-    json_error_t found = {0};
-    json_t *root = json_loadb(text, length, JSON_DECODE_ANY, &found);
+    json_error_t found;
+    json_t *root = grad_json_load(text, length, JSON_DECODE_ANY, &found);
     grad_status status;
 
     if (root == NULL && found.text[0] == '\0')

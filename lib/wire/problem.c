@@ -1,11 +1,11 @@
 /* Problem documents (RFC 9457), written and read. Which HTTP status an error has is the server's
  * knowledge, not this file's. */
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/error.h"
 #include "gradient_wire.h"
+#include "wire/json_load.h"
 
 static void write_member(grad_text *text, const char *name, const char *value)
 {
@@ -75,8 +75,8 @@ grad_status grad_problem_read(const char *text, size_t length, grad_problem *pro
                               grad_error *error)
 {
     grad_problem read = {.error = GRAD_ERROR_INIT};
-    json_error_t found = {0};
-    json_t *root = json_loadb(text, length, JSON_DECODE_ANY, &found);
+    json_error_t found;
+    json_t *root = grad_json_load(text, length, JSON_DECODE_ANY, &found);
     const json_t *status;
 
     if (root == NULL && found.text[0] == '\0')
