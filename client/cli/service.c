@@ -56,21 +56,40 @@ static void print_document(const grad_text *body)
     }
 }
 
+static void find_ready(void *context, const char *pointer, const char *value)
+{
+    bool *ready = context;
+
+    *ready |= strcmp(pointer, "/status") == 0 && strcmp(value, "ready") == 0;
+}
+
+/* Other servers answer with a 200 too. */
+static int print_health(const options *o, const grad_text *body)
+{
+    bool ready = false;
+
+    if (grad_json_walk(body->data, body->length, find_ready, &ready, NULL) != GRAD_OK || !ready) {
+        return report_failure(o, EXIT_PROTOCOL, "%s isn't gradientd: its answer isn't \"ready\"",
+                              o->url);
+    }
+    if (o->json) {
+        print_document(body);
+    } else {
+        puts("ready");
+    }
+    return EXIT_OK;
+}
+
 int command_health(const options *o)
 {
     grad_text body;
     int exit_code = get(o, 1, HEALTH_TIMEOUT, "/readyz", &body);
 
-    if (exit_code != EXIT_OK) {
-        return exit_code;
+    if (exit_code == EXIT_OK) {
+        exit_code = print_health(o, &body);
+        grad_text_free(&body);
     }
-    if (o->json) {
-        print_document(&body);
-    } else {
-        puts("ready");
-    }
-    grad_text_free(&body);
-    return EXIT_OK;
+    return exit_code;
 }
 
 /* A table of names and values; the first walk finds how wide the names are. */

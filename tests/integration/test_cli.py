@@ -102,8 +102,8 @@ class WithDaemon(unittest.TestCase):
         self.assertEqual(names["version"], document["version"])
         self.assertEqual(int(names["limits/max_layers"]), document["limits"]["max_layers"])
 
-    def test_a_document_that_came_too_late_for_its_limit(self):
-        with Daemon("--max-body", "1000") as small:
+    def test_a_document_over_the_service_s_limit(self):
+        with Daemon("--max-body", "1KiB") as small:
             url = "http://%s:%d" % small.address
             result = gradient("compute", "-", "--json", "--url", url, stdin=DOCUMENT + b" " * 2000)
             self.assertEqual(result.code, 3, result.err)

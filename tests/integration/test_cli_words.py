@@ -144,12 +144,14 @@ class Reports(unittest.TestCase):
             code, shown = on_a_terminal("info", "--url", peer.url, NO_COLOR="1")
             self.assertEqual(shown.split(), ["version", "1", "limits/max_layers", "7"])
 
-    def test_info_that_is_no_document(self):
-        for body in (b"<html>", b"", b'{"version":'):
-            for manner in ((), ("--json",)):
+    def test_another_server_s_answers(self):
+        for body in (b"<html>", b"", b'{"version":', b'"ready"'):
+            for words in (("info",), ("info", "--json"), ("health",), ("health", "--json")):
+                if body == b'"ready"' and words[0] == "info":
+                    continue
                 with Peer(answers(200, body)) as peer:
-                    result = gradient("info", *manner, "--url", peer.url)
-                self.assertEqual((result.code, result.out), (8, b""), result.err)
+                    result = gradient(*words, "--url", peer.url)
+                self.assertEqual((result.code, result.out), (8, b""), (words, body))
 
 
 if __name__ == "__main__":
