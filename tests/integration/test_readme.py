@@ -1,0 +1,119 @@
+"""The README, word for word: every `console` block is typed as it stands and must print what it
+shows; the C program compiles against an installed library and runs. The other commands of the
+README belong to other steps of the continuous integration, and are listed here, so that a new one
+can't go unrun."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+VARIANTS = ("plain",)
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+BUILD = os.path.abspath(os.environ.get("GRADIENTD_BUILD", os.path.join(ROOT, "build")))
+README = os.path.join(ROOT, "README.md")
+
+# Commands that something else runs, by their first words: .ci/run and tests/container.
+RUN_ELSEWHERE = ("make demo", "make test", "make bench", "make lint", "make image",
+                 "make test-image", "docker build", "docker run")
+START = "build/gradientd &"
+
+WITH_DAEMON = """
+set -e
+if [ "$(id -u)" = 0 ]; then ip link set lo up; fi
+build/gradientd 2>daemon.log & daemon=$!
+trap 'kill $daemon; wait $daemon' EXIT
+for attempt in $(seq 100); do
+    if grep -q listening daemon.log; then break; fi
+    sleep 0.1
+done
+%s
+"""
+
+
+def blocks(language):
+    """The fenced blocks of that language, in order."""
+    with open(README, encoding="utf-8") as readme:
+        return re.findall(r"^```%s\n(.*?)^```$" % re.escape(language), readme.read(),
+                          re.MULTILINE | re.DOTALL)
+
+
+def is_whole(command):
+    """Whether a shell would run this now, and not wait for the rest of it."""
+    check = subprocess.run(["bash", "-n", "-c", command], capture_output=True, check=False)
+    return check.returncode == 0
+
+
+def typed(block):
+    """The commands of a console block, each with the output that the block shows below it."""
+    lines = block.splitlines()
+    while lines:
+        command = lines.pop(0)[len("$ "):]
+        while not is_whole(command):
+            command += "\n" + lines.pop(0)
+        shown = []
+        while lines and not lines[0].startswith("$ "):
+            shown.append(lines.pop(0))
+        yield command, "\n".join(shown)
+
+
+def run(command, directory, **variables):
+    """Runs a shell script where port 8080 is free whatever else this machine runs: as root, in a
+    network of its own."""
+    isolated = ["unshare", "--net"] if os.geteuid() == 0 else []
+    environment = {name: value for name, value in os.environ.items()
+                   if not name.startswith("GRADIENT")}
+    return subprocess.run([*isolated, "bash", "-c", command], cwd=directory, text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=120, check=False,
+                          env={**environment, **variables})
+
+
+class Readme(unittest.TestCase):
+    """Each test has a directory of its own, where build/ is the tree under test."""
+
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="readme-")
+        self.addCleanup(shutil.rmtree, self.directory)
+        os.symlink(BUILD, os.path.join(self.directory, "build"))
+
+    def test_consoles_print_what_they_show(self):
+        steps = [step for block in blocks("console") for step in typed(block)]
+        self.assertGreaterEqual(len(steps), 4)
+        script = "\n".join("%s || true\necho; echo '<<end %d>>'" % (command, number)
+                           for number, (command, _) in enumerate(steps))
+        outcome = run(WITH_DAEMON % script, self.directory)
+        printed = re.split(r"\n*<<end \d+>>\n", outcome.stdout)
+        self.assertEqual(len(printed), len(steps) + 1, outcome.stdout)
+        for (command, shown), found in zip(steps, printed):
+            with self.subTest(command=command):
+                self.assertEqual(found.strip("\n"), shown.strip("\n"))
+
+    def test_the_c_client_compiles_and_runs(self):
+        prefix = os.path.join(self.directory, "prefix")
+        subprocess.run(["make", "-s", "install", "PREFIX=" + prefix], cwd=ROOT, check=True,
+                       stdout=subprocess.DEVNULL)
+        program, = blocks("c")
+        with open(os.path.join(ROOT, "client", "examples", "first_request.c"),
+                  encoding="utf-8") as example:
+            self.assertTrue(example.read().endswith(program), "the example is the README's program")
+        with open(os.path.join(self.directory, "first_request.c"), "w", encoding="utf-8") as file:
+            file.write(program)
+        (command, shown), = [step for block in blocks("console c") for step in typed(block)]
+        library = os.path.join(prefix, "lib")
+        outcome = run(WITH_DAEMON % command, self.directory, LD_LIBRARY_PATH=library,
+                      PKG_CONFIG_PATH=os.path.join(library, "pkgconfig"))
+        self.assertEqual(outcome.stdout.strip("\n"), shown.strip("\n"))
+
+    def test_no_command_goes_unrun(self):
+        commands = [line for block in blocks("sh") for line in block.splitlines() if line.strip()]
+        self.assertIn(START, commands)
+        for command in commands:
+            self.assertTrue(command == START or command.startswith(RUN_ELSEWHERE), command)
+
+
+if __name__ == "__main__":
+    unittest.main()
