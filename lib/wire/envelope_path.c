@@ -131,9 +131,11 @@ void grad_envelope_pointer_at(const grad_envelope *envelope, size_t position, ch
         char c = *p++;
 
         if (c == '"') {
-            if (expects_key && depth > 0)
-                frames[depth - 1].key = p;
+            const char *key = p;
+
             p = skip_string(p, end);
+            if (expects_key && depth > 0 && p > key && p[-1] == '"')
+                frames[depth - 1].key = key;
             expects_key = false;
         } else if ((c == '{' || c == '[') && depth < GRAD_DEPTH_MAX) {
             frames[depth++] = (frame){.is_object = c == '{'};

@@ -1,6 +1,7 @@
 /* Requests and replies as text: every option, brackets at every border of a segment, numbers that
  * are not finite, and the bound on a reply's size. */
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -149,6 +150,58 @@ static void test_non_finite_is_refused(void **unused)
     assert_string_equal(error.pointer, "/layers/0/activation/negative_slope");
 }
 
+typedef struct share {
+    grad_encoder *encoder;
+    size_t first;
+    grad_status status;
+} share;
+
+/* Every other segment. */
+static void *run_share(void *argument)
+{
+    share *s = argument;
+
+    for (size_t i = s->first; i < grad_encoder_segment_count(s->encoder); i += 2) {
+        if (s->status == GRAD_OK)
+            s->status = grad_encoder_segment_run(s->encoder, i, NULL);
+    }
+    return NULL;
+}
+
+static void test_segments_on_two_threads(void **unused)
+{
+    static float x[6 * 16384];
+    grad_layer layer = {.activation = grad_activation_default(GRAD_RELU),
+                        .input = {x, 2, {6, 16384}}};
+    grad_batch batch = {.scale = 1, .layer_count = 1, .layers = &layer};
+    grad_encoder *encoder = NULL;
+    share shares[2];
+    pthread_t threads[2];
+    grad_text alone = request_text(&batch);
+    size_t length = 0;
+
+    (void)unused;
+    assert_int_equal(grad_encode_request(&batch, &encoder, NULL), GRAD_OK);
+    for (size_t i = 0; i < 2; i++) {
+        shares[i] = (share){encoder, i, GRAD_OK};
+        assert_int_equal(pthread_create(&threads[i], NULL, run_share, &shares[i]), 0);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(shares[i].status, GRAD_OK);
+    }
+    for (size_t i = 0; i < grad_encoder_segment_count(encoder); i++) {
+        const grad_segment *segment = &grad_encoder_segments(encoder)[i];
+
+        assert_true(length + segment->length <= alone.length);
+        assert_memory_equal(segment->text, alone.data + length, segment->length);
+        length += segment->length;
+    }
+    assert_int_equal(length, alone.length);
+    grad_encoder_destroy(encoder);
+    grad_text_free(&alone);
+}
+
 /* The bound holds where every number is as long as it can be and every row is one number. */
 static void test_reply_bound(void **unused)
 {
@@ -175,8 +228,11 @@ static void test_reply_bound(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_request),       cmocka_unit_test(test_segments),
-        cmocka_unit_test(test_segment_count), cmocka_unit_test(test_non_finite_is_refused),
+        cmocka_unit_test(test_request),
+        cmocka_unit_test(test_segments),
+        cmocka_unit_test(test_segment_count),
+        cmocka_unit_test(test_non_finite_is_refused),
+        cmocka_unit_test(test_segments_on_two_threads),
         cmocka_unit_test(test_reply_bound),
     };
 

@@ -27,7 +27,7 @@ static const refusal malformed[] = {
     {"@", GRAD_MALFORMED, "malformed_json", "", "ends before its first value"},
     {" \n\t @", GRAD_MALFORMED, "malformed_json", "", "ends before its first value"},
     {"{\"layers\": [@", GRAD_MALFORMED, "malformed_json", "/layers", "ends before it is closed"},
-    {"{\"id@", GRAD_MALFORMED, "malformed_json", "/id", "ends inside a string"},
+    {"{\"id@", GRAD_MALFORMED, "malformed_json", "", "ends inside a string"},
     {"{\"id\":[1,@", GRAD_MALFORMED, "malformed_json", "/id/1", "inside an array of numbers"},
     {"{\"id\": @NaN}", GRAD_MALFORMED, "malformed_json", "/id", "JSON has no NaN"},
     {"{\"id\": \"a@\nb\"}", GRAD_MALFORMED, "malformed_json", "/id", "control character"},
