@@ -47,6 +47,10 @@ wait_for_start() {
     return 1
 }
 
+# Whatever is configured in the environment is meant for another daemon.
+for name in $(env | sed -n 's/^\(GRADIENTD_[A-Za-z0-9_]*\)=.*/\1/p'); do
+    unset "$name"
+done
 "$build/gradientd" --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 2>"$log" &
 daemon=$!
 wait_for_start
