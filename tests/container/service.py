@@ -28,8 +28,11 @@ def wait_for(condition, seconds, what):
 
 
 def _read(connection):
+    """The status and the body of the answer; the connection's last."""
     response = connection.getresponse()
-    return response.status, response.read()
+    body = response.read()
+    connection.close()
+    return response.status, body
 
 
 def get(address, path):
