@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* A connection's buffer, kept for its whole life; half of it takes a piece of a body. */
-#define SERVICE_BUFFER ((size_t)256 << 10)
+#define SERVICE_BUFFER ((size_t)128 << 10)
 #define ADMIN_BUFFER ((size_t)32 << 10)
 /* Enough for every prober and scraper, and independent of what the service has. */
 #define ADMIN_CONNECTIONS 256

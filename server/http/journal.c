@@ -3,9 +3,15 @@
 #include "net/clock.h"
 #include "observe/log.h"
 
-#include <string.h>
+#include <math.h>
 
 #define MAX_FIELDS 24
+
+/* Whole microseconds. */
+static const char *const stage_fields[STAGE_COUNT] = {
+    [STAGE_RECEIVE] = "receive_us", [STAGE_DECODE] = "decode_us", [STAGE_QUEUE] = "queue_us",
+    [STAGE_COMPUTE] = "compute_us", [STAGE_ENCODE] = "encode_us", [STAGE_TOTAL] = "total_us",
+};
 
 static const char *cut_name(connection_verdict cut)
 {
@@ -61,10 +67,10 @@ static void write_line(const request *r, bool whole, double total)
     }
     for (size_t i = 0; i < STAGE_TOTAL; i++) {
         if (r->stages[i] >= 0) {
-            fields[n++] = LOG_NUMBER(metrics_stage_name((metrics_stage)i), r->stages[i]);
+            fields[n++] = LOG_NUMBER(stage_fields[i], round(r->stages[i] * 1e6));
         }
     }
-    fields[n++] = LOG_NUMBER("total", total);
+    fields[n++] = LOG_NUMBER(stage_fields[STAGE_TOTAL], round(total * 1e6));
     fields[n] = LOG_END;
     log_write(level_of(r), "request", fields);
 }

@@ -1,9 +1,9 @@
 /* Replies: the headers that every one carries, and problems as application/problem+json. */
 #include "http/request.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define PROBLEM_MAX 16384
 #define RETRY_AFTER_SECONDS "1"
@@ -20,9 +20,10 @@ static void add_timing(const request *r, struct MHD_Response *response)
     int length = 0;
     for (size_t i = 0; i < STAGE_TOTAL; i++) {
         if (r->stages[i] >= 0) {
-            length += snprintf(text + length, sizeof text - (size_t)length, "%s%s;dur=%.3f",
+            long us = lround(r->stages[i] * 1e6);
+            length += snprintf(text + length, sizeof text - (size_t)length, "%s%s;dur=%ld.%03ld",
                                length > 0 ? ", " : "", metrics_stage_name((metrics_stage)i),
-                               r->stages[i] * 1e3);
+                               us / 1000, us % 1000);
         }
     }
     if (length > 0) {
