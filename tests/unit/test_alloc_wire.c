@@ -194,13 +194,53 @@ static void test_problem(void **unused)
     fail_each(walk, "{\"a\":[1,{\"b\":null}]}", GRAD_OK, false);
 }
 
+/* What encoding a reply takes at its peak is within grad_reply_bound, for one large layer and for
+ * many small ones. */
+static void check_bound(size_t layers, size_t N, size_t K)
+{
+    float *numbers = calloc(N * K, sizeof *numbers);
+    grad_layer *states = calloc(layers, sizeof *states);
+    grad_layer_result *results = calloc(layers, sizeof *results);
+    grad_batch batch = {.layer_count = layers, .layers = states};
+    grad_encoder *encoder = NULL;
+    size_t before;
+
+    assert_true(numbers != NULL && states != NULL && results != NULL);
+    for (size_t i = 0; i < N * K; i++)
+        numbers[i] = -1.17549435e-38f;
+    for (size_t i = 0; i < layers; i++) {
+        states[i] = (grad_layer){.input = {numbers, 1, {K}}, .pre_activation = {numbers, 1, {N}}};
+        results[i] =
+            (grad_layer_result){"n", {numbers, 2, {N, K}}, {numbers, 1, {N}}, {numbers, 1, {K}}};
+    }
+    before = failing_alloc_bytes();
+    failing_alloc_arm(SIZE_MAX);
+    assert_int_equal(grad_encode_reply(&batch, results, &encoder, NULL), GRAD_OK);
+    assert_int_equal(grad_encoder_run_all(encoder, NULL), GRAD_OK);
+    assert_in_range(failing_alloc_peak() - before, layers * N * K * 12,
+                    grad_reply_bound(&batch, layers * (N * K + N + K)));
+    assert_false(failing_alloc_disarm());
+    grad_encoder_destroy(encoder);
+    free(numbers);
+    free(states);
+    free(results);
+}
+
+static void test_reply_bound(void **unused)
+{
+    (void)unused;
+    check_bound(1, 300, 200);
+    check_bound(1, 40000, 1);
+    check_bound(700, 1, 1);
+    check_bound(5, 7, 5000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_decode),
-        cmocka_unit_test(test_decode_large),
-        cmocka_unit_test(test_encode),
-        cmocka_unit_test(test_problem),
+        cmocka_unit_test(test_decode),      cmocka_unit_test(test_decode_large),
+        cmocka_unit_test(test_encode),      cmocka_unit_test(test_problem),
+        cmocka_unit_test(test_reply_bound),
     };
 
     json_set_alloc_funcs(malloc, free);

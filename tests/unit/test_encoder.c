@@ -77,9 +77,10 @@ static void test_request(void **unused)
 static void test_segments(void **unused)
 {
     enum { LARGEST = 2 * 16384 + 100 };
-    static const size_t shapes[][3] = {
-        {16384, 0, 0}, {16385, 0, 0}, {2 * 16384, 0, 0}, {16383, 2, 0}, {2, 16384, 0},
-        {128, 128, 2}, {3, 1, 5462},  {5462, 3, 1},      {1, 1, 16385}, {8193, 1, 4}};
+    static const size_t shapes[][3] = {{16384, 0, 0}, {16385, 0, 0}, {2 * 16384, 0, 0},
+                                       {16383, 2, 0}, {2, 16384, 0}, {128, 128, 2},
+                                       {3, 1, 5462},  {5462, 3, 1},  {1, 1, 16385},
+                                       {8193, 1, 4},  {3, 10000, 0}, {1, 300, 100}};
     static float x[LARGEST];
 
     (void)unused;
