@@ -6,6 +6,7 @@
 #include "observe/metrics.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -19,8 +20,9 @@
 #define OUT_OF_DESCRIPTORS_PAUSE_MS 50
 /* Accepted in one go before the thread looks for its end again. */
 #define BURST 256
-/* Accepted at the end: as many as the kernel's queue may hold. */
-#define LAST_BURST 1024
+/* At the end: how long handshakes that have begun may take, and how many of them are accepted. */
+#define LAST_HANDSHAKES_MS 50
+#define LAST_BURST 4096
 
 struct acceptor {
     int listening_fd;
@@ -72,6 +74,30 @@ static void accept_some(acceptor *a, size_t burst)
     }
 }
 
+/* A connection that waits to be accepted when its listener is closed is reset, with what its peer
+ * has sent. So the listener first hears no new peer: a filter drops segments with SYN (byte 13 of
+ * the TCP header, bit 1), whose senders try again and are then refused. */
+static void ignore_new_peers(int listening_fd)
+{
+    struct sock_filter drop_syn[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x02, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    const struct sock_fprog program = {.len = sizeof drop_syn / sizeof drop_syn[0],
+                                       .filter = drop_syn};
+    setsockopt(listening_fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+static void accept_the_last(acceptor *a)
+{
+    ignore_new_peers(a->listening_fd);
+    accept_some(a, LAST_BURST);
+    poll(NULL, 0, LAST_HANDSHAKES_MS);
+    accept_some(a, LAST_BURST);
+}
+
 static void *acceptor_main(void *context)
 {
     acceptor *a = context;
@@ -84,7 +110,7 @@ static void *acceptor_main(void *context)
         }
         refusals_sweep(&a->refused);
     }
-    accept_some(a, LAST_BURST);
+    accept_the_last(a);
     return NULL;
 }
 
