@@ -86,9 +86,9 @@ class Install(unittest.TestCase):
     def make(*arguments):
         run("make", "--no-print-directory", "-s", *arguments, MAKEFLAGS="")
 
-    def flags(self, package, *options):
+    def flags(self, *packages):
         """What pkg-config says to a compiler."""
-        found = run("pkg-config", *options, "--cflags", "--libs", package,
+        found = run("pkg-config", "--cflags", "--libs", *packages,
                     PKG_CONFIG_PATH=str(self.prefix / "lib" / "pkgconfig"))
         return found.split()
 
@@ -99,10 +99,14 @@ class Install(unittest.TestCase):
             str(self.folder / "program.c"), *flags)
         return run(str(program), **environment)
 
-    def archive(self, flags, *libraries):
-        """The same flags with those libraries taken from their archives."""
+    def archives(self, packages, *libraries):
+        """The flags with those libraries taken from their archives. What they need of others, their
+        Requires.private names; pkg-config --static would want archives of the whole system."""
+        needed = run("pkg-config", "--print-requires-private", *packages,
+                     PKG_CONFIG_PATH=str(self.prefix / "lib" / "pkgconfig")).split()
         names = {f"-l{name}": str(self.prefix / "lib" / f"lib{name}.a") for name in libraries}
-        return [names.get(flag, flag) for flag in flags]
+        found = [names.get(flag, flag) for flag in self.flags(*packages, *needed)]
+        return [*found, "-lm", "-lpthread"]
 
     def test_shared_library(self):
         output = self.compile_and_run(LIBRARY_PROGRAM, self.flags("gradient"),
@@ -110,7 +114,7 @@ class Install(unittest.TestCase):
         self.assertEqual(output, "10 20\n")
 
     def test_static_library(self):
-        flags = self.archive(self.flags("gradient", "--static"), "gradient")
+        flags = self.archives(["gradient"], "gradient")
         self.assertEqual(self.compile_and_run(LIBRARY_PROGRAM, flags), "10 20\n")
 
     def test_shared_client(self):
@@ -119,10 +123,7 @@ class Install(unittest.TestCase):
         self.assertEqual(output, "unreachable 1\n")
 
     def test_static_client(self):
-        # Every library below libcurl would need its archive too: pkg-config's list is cut to what
-        # our own archives ask for, and libcurl is the system's shared one.
-        flags = self.archive([*self.flags("gradient-client"), *self.flags("gradient", "--static"),
-                              "-lcurl"], "gradient-client", "gradient")
+        flags = self.archives(["gradient-client", "gradient"], "gradient-client", "gradient")
         self.assertEqual(self.compile_and_run(CLIENT_PROGRAM, flags), "unreachable 1\n")
 
     def test_programs_run_from_there(self):

@@ -30,9 +30,9 @@ def tracked():
     return tuple(sorted(name for name in names if (ROOT / name).is_file()))
 
 
-def text(name):
+def text(name, errors="strict"):
     """A file's text."""
-    return (ROOT / name).read_text(encoding="utf-8")
+    return (ROOT / name).read_text(encoding="utf-8", errors=errors)
 
 
 def c_files(*folders):

@@ -39,7 +39,7 @@ def banned():
     for name in files.tracked():
         if name in EXEMPT or name.endswith((".gz", ".csv")):
             continue
-        for number, line in enumerate(files.text(name).splitlines(), 1):
+        for number, line in enumerate(files.text(name, errors="replace").splitlines(), 1):
             for pattern, what in BANNED:
                 found = re.search(pattern, line)
                 if found:
