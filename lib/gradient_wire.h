@@ -1,5 +1,5 @@
-/* gradient_wire.h: documents of numbers (JSON) to batches and back, at the speed of the wire. Used by
- * both ends: the daemon reads requests and writes replies, a client writes requests and reads
+/* gradient_wire.h: documents of numbers (JSON) to batches and back, at the speed of the wire. Used
+ * by both ends: the daemon reads requests and writes replies, a client writes requests and reads
  * replies. No sockets and no HTTP here: bytes come in pieces of any size, and go out as segments.
  *
  * Reading. A push decoder takes the document as it arrives. Arrays of numbers go straight into

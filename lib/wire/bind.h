@@ -42,8 +42,8 @@ grad_status grad_bind_fail(grad_binder *binder, const grad_path *path, const cha
 grad_status grad_bind_fail_type(grad_binder *binder, const grad_path *path, const char *expected,
                                 const json_t *value);
 
-/* An unknown name (code unknown_field, unknown_name): the detail holds the nearest known one, or all
- * of them. what is the kind of name ("activation"). */
+/* An unknown name (code unknown_field, unknown_name): the detail holds the nearest known one, or
+ * all of them. what is the kind of name ("activation"). */
 grad_status grad_bind_fail_name(grad_binder *binder, const grad_path *path, const char *code,
                                 const char *what, const char *name, const char *const *known,
                                 size_t count);

@@ -193,7 +193,9 @@ grad_status grad_encoder_segment_run(grad_encoder *encoder, size_t segment, grad
     }
     encoder->segments[segment].length = (size_t)(end - text);
     exact = realloc(text, (size_t)(end - text) + 1);
-    encoder->segments[segment].text = exact != NULL ? exact : text;
+    if (exact != NULL)
+        text = exact;
+    encoder->segments[segment].text = text;
     return GRAD_OK;
 }
 

@@ -10,8 +10,8 @@
  * workers share a document evenly. */
 #define GRAD_SEGMENT_NUMBERS ((size_t)16384)
 
-/* Either the bytes [begin, end) of the literal text (tensor NULL), or the elements [begin, end) of a
- * tensor with the brackets that belong to them. */
+/* Either the bytes [begin, end) of the literal text (tensor NULL), or the elements [begin, end) of
+ * a tensor with the brackets that belong to them. */
 typedef struct grad_piece {
     size_t begin, end;
     const grad_tensor *tensor;

@@ -1,5 +1,5 @@
-/* Collecting the envelope: its text, where its bytes came from, and the arrays it refers to. Finding
- * the way in it is in envelope_path.c. */
+/* Collecting the envelope: its text, where its bytes came from, and the arrays it refers to.
+ * Finding the way in it is in envelope_path.c. */
 #include "wire/envelope.h"
 
 #include <stdio.h>

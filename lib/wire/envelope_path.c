@@ -119,6 +119,17 @@ static const char *skip_string(const char *p, const char *end)
     return p < end ? p + 1 : end;
 }
 
+/* The same; where it is a member's key and whole, the open object's frame takes it. */
+static const char *read_string(const char *p, const char *end, frame *object)
+{
+    const char *key = p;
+
+    p = skip_string(p, end);
+    if (object != NULL && p > key && p[-1] == '"')
+        object->key = key;
+    return p;
+}
+
 void grad_envelope_pointer_at(const grad_envelope *envelope, size_t position, char *pointer)
 {
     const char *p = envelope->text.data;
@@ -131,11 +142,7 @@ void grad_envelope_pointer_at(const grad_envelope *envelope, size_t position, ch
         char c = *p++;
 
         if (c == '"') {
-            const char *key = p;
-
-            p = skip_string(p, end);
-            if (expects_key && depth > 0 && p > key && p[-1] == '"')
-                frames[depth - 1].key = key;
+            p = read_string(p, end, expects_key && depth > 0 ? &frames[depth - 1] : NULL);
             expects_key = false;
         } else if ((c == '{' || c == '[') && depth < GRAD_DEPTH_MAX) {
             frames[depth++] = (frame){.is_object = c == '{'};

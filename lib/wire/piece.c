@@ -8,7 +8,7 @@
 #include "wire/encoder.h"
 #include "wire/number_row.h"
 
-/* Dimensions whose border is at an element: those of which a whole number of rows lies before it. */
+/* Dimensions whose border is at an element: a whole number of their rows lies before it. */
 static size_t borders_at(const grad_tensor *tensor, size_t element)
 {
     size_t borders = 0;

@@ -219,39 +219,45 @@ static const char *open_row(grad_scanner *s, const char *p)
     return p + 1;
 }
 
-static const char *scan_element(grad_scanner *s, const char *p, const char *end)
+/* Something that begins as JSON does, but is neither a number nor an array. */
+static const char *fail_element(grad_scanner *s, const char *p)
 {
-    bool is_number = *p == '-' || (*p >= '0' && *p <= '9');
+    const char *found = *p == '{'   ? "an object"
+                        : *p == 't' ? "true"
+                        : *p == 'f' ? "false"
+                        : *p == 'n' ? "null"
+                                    : NULL;
 
-    if (is_number && s->level == s->array.rank)
-        return scan_numbers(s, p, end);
-    if (is_number || (*p == '"' && s->level < s->array.rank))
+    if (found == NULL)
+        return grad_scanner_fail_byte(s, p, "a number");
+    return grad_scanner_fail(s, GRAD_INVALID, "unexpected_type", grad_scanner_offset(s, p),
+                             s->level, "expected a number, found %s", found);
+}
+
+/* A number or a string that stands for one, at p. */
+static const char *scan_leaf(grad_scanner *s, const char *p, const char *end)
+{
+    if (s->level < s->array.rank)
         return grad_scanner_fail(s, GRAD_INVALID, "ragged_array", grad_scanner_offset(s, p),
                                  s->level, "expected an array as before, found a %s",
-                                 is_number ? "number" : "string");
-    switch (*p) {
-    case '[':
+                                 *p == '"' ? "string" : "number");
+    if (*p != '"')
+        return scan_numbers(s, p, end);
+    begin_token(s, p, GRAD_SCAN_LITERAL);
+    return p;
+}
+
+static const char *scan_element(grad_scanner *s, const char *p, const char *end)
+{
+    if (*p == '-' || *p == '"' || (*p >= '0' && *p <= '9'))
+        return scan_leaf(s, p, end);
+    if (*p == '[')
         return open_row(s, p);
-    case ']':
-        if (s->state == GRAD_SCAN_FIRST)
-            return close_row(s, p);
-        return grad_scanner_fail_byte(s, p, "another element behind the comma");
-    case '"':
-        begin_token(s, p, GRAD_SCAN_LITERAL);
-        return p;
-    case '{':
-    case 't':
-    case 'f':
-    case 'n':
-        return grad_scanner_fail(s, GRAD_INVALID, "unexpected_type", grad_scanner_offset(s, p),
-                                 s->level, "expected a number, found %s",
-                                 *p == '{'   ? "an object"
-                                 : *p == 't' ? "true"
-                                 : *p == 'f' ? "false"
-                                             : "null");
-    default:
-        return grad_scanner_fail_byte(s, p, "a number");
-    }
+    if (*p != ']')
+        return fail_element(s, p);
+    if (s->state == GRAD_SCAN_FIRST)
+        return close_row(s, p);
+    return grad_scanner_fail_byte(s, p, "another element behind the comma");
 }
 
 static const char *scan_behind(grad_scanner *s, const char *p)

@@ -60,6 +60,19 @@ static bool same_layer(const grad_layer *a, const grad_layer *b)
            same_tensor(&a->grad_output, &b->grad_output) && same_tensor(&a->weight, &b->weight);
 }
 
+static const char *batches_differ(const grad_batch *a, const grad_batch *b)
+{
+    if (!same_text(a->id, b->id) || a->scale != b->scale || a->reduction != b->reduction ||
+        a->outputs != b->outputs || a->non_finite != b->non_finite ||
+        a->layer_count != b->layer_count)
+        return "options differ";
+    for (size_t i = 0; i < a->layer_count; i++) {
+        if (!same_layer(&a->layers[i], &b->layers[i]))
+            return "a layer differs";
+    }
+    return NULL;
+}
+
 const char *wire_outcomes_differ(const wire_outcome *a, const wire_outcome *b)
 {
     if (a->status != b->status || a->error.status != b->error.status)
@@ -72,18 +85,7 @@ const char *wire_outcomes_differ(const wire_outcome *a, const wire_outcome *b)
         return "detail differs";
     if (a->error.offset != b->error.offset || a->error.limit != b->error.limit)
         return "offset or limit differs";
-    if (a->status != GRAD_OK)
-        return NULL;
-    if (!same_text(a->batch->id, b->batch->id) || a->batch->scale != b->batch->scale ||
-        a->batch->reduction != b->batch->reduction || a->batch->outputs != b->batch->outputs ||
-        a->batch->non_finite != b->batch->non_finite ||
-        a->batch->layer_count != b->batch->layer_count)
-        return "options differ";
-    for (size_t i = 0; i < a->batch->layer_count; i++) {
-        if (!same_layer(&a->batch->layers[i], &b->batch->layers[i]))
-            return "a layer differs";
-    }
-    return NULL;
+    return a->status == GRAD_OK ? batches_differ(a->batch, b->batch) : NULL;
 }
 
 /* The double nearest to a number's text, rounded once more, may miss the float nearest to the text:

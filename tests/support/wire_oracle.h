@@ -13,7 +13,7 @@ typedef struct wire_outcome {
     grad_batch *batch;
 } wire_outcome;
 
-/* How a document is cut into pieces: all of that size; 0: not at all; WIRE_CUT_RANDOM: at random. */
+/* How a document is cut into pieces: all of that size, 0 for not at all, or at random. */
 #define WIRE_CUT_RANDOM ((size_t)-1)
 
 /* The caller destroys outcome.decoder. limits may be NULL. */

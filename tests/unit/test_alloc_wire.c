@@ -29,8 +29,8 @@ static const char reply[] = "{\"layers\":[{\"name\":\"a\",\"weight_delta\":[[1,2
 
 typedef grad_status work(const char *text);
 
-/* Fails the n-th allocation of function, for every n. What it returns undisturbed is expected; where
- * it may cope, it may return that all the same. */
+/* Fails the n-th allocation of function, for every n. What it returns undisturbed is expected;
+ * where it may cope, it may return that all the same. */
 static void fail_each(work *function, const char *text, grad_status expected, bool may_cope)
 {
     size_t n = 1;

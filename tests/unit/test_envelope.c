@@ -83,7 +83,7 @@ static void test_pointers(void **unused)
     assert_int_equal(grad_envelope_find(&envelope, "/a"), SIZE_MAX);
 }
 
-/* A pointer that does not fit is that of an enclosing value; text that is no document is no harm. */
+/* A pointer that does not fit is that of an enclosing value; odd text does no harm. */
 static void test_pointers_of_odd_text(void **unused)
 {
     grad_envelope envelope;
