@@ -1,184 +1,133 @@
-/* float32 to the shortest decimal text that reads back as the same float32: R. Giulietti, The
- * Schubfach way to render doubles (2020), for binary32; the digits are then spelled eight at a
- * time. What stands between numbers is the encoder's. */
-#include "gradient_wire.h"
-#include "wire/number_bits.h"
+/* float32 to the shortest decimal text that reads back as the same float32. What stands between
+ * numbers is the encoder's, but for the commas of a row.
+ *
+ * The search is that of R. Giulietti, "The Schubfach way to render doubles", 2020, with one product
+ * for the number and the ends of its interval alike: float32 leaves 36 bits of 60 for the error. */
+#include "wire/number_digits.h"
 #include "wire/number_row.h"
-#include "wire/number_tables.h"
 
 #include <stdbool.h>
 
-#define MIN_EXPONENT (-149) /* of the last bit of the least float */
-#define PLAIN_MIN (-3)      /* exponents of the first digit that need no 'e': 0.00123 … */
-#define PLAIN_MAX 8         /* … to 123456789 */
-#define EIGHT_ZEROS 0x3030303030303030u
-
-static const uint32_t powers_of_ten[] = {1,      10,      100,      1000,     10000,
-                                         100000, 1000000, 10000000, 100000000};
-
-/* digits 10^power */
-typedef struct shortest {
+/* value = digits * 10^exponent */
+typedef struct decimal {
     uint32_t digits;
-    int power;
-} shortest;
+    int exponent;
+} decimal;
 
-/* g cp 2^-64, the bits cut off kept as an odd last one ("rounded to odd"). */
-static inline uint32_t scaled_to_odd(uint64_t g, uint32_t cp)
+/* The shortest decimal in the interval of reals that round to this float, and of those the nearest.
+ * bits: of a finite magnitude that isn't 0.
+ *
+ * Let u be the float's unit in the last place and 10^k <= u < 10^(k+1). The interval reaches half a
+ * unit to both sides (but only a quarter down from a power of two), so it holds some multiple of
+ * 10^k, and at most one of 10^(k+1): that one is taken if it is there. All of it in 60-bit fractions
+ * of 10^k. */
+static inline decimal find_shortest(uint32_t bits)
 {
-    uint64_t low;
-    uint32_t high = (uint32_t)grad_wide_product(g, cp, &low);
+    const uint64_t one = (uint64_t)1 << 60, slack = 1 << 25;
+    uint32_t field = bits >> 23, mantissa = bits & 0x7FFFFF;
+    uint32_t c = mantissa | (uint32_t)(field > 0) << 23, whole, tens;
+    uint64_t unit = grad_print_scale[field];
+    uint64_t high = (uint64_t)(c << 4) * (unit >> 32), low = (uint64_t)(c << 4) * (uint32_t)unit;
+    uint64_t fraction, rest, above, below;
+    uint32_t down, up, nearest, chosen;
+    int exponent = grad_print_exponent[field];
 
-    return high | (low >> 32 > 1);
+    high += low >> 32;
+    whole = (uint32_t)(high >> 32);
+    fraction = (high << 32 | (uint32_t)low) >> 4;
+    /* The scale is rounded up: the product is off by less than 2^24, and closer than the slack to
+     * an end of the interval only what stands on it, which belongs to even mantissas. */
+    above = (unit >> 1) + slack - 2 * slack * (c & 1);
+    below = (unit >> (1 + ((mantissa == 0) & (field > 1)))) + slack - 2 * slack * (c & 1);
+    if (fraction > below && one - fraction > above)
+        return (decimal){10 * whole + (uint32_t)((10 * fraction + one / 2) >> 60), exponent - 1};
+    tens = whole / 10;
+    rest = (uint64_t)(whole - tens * 10) << 60 | fraction;
+    down = rest <= below;
+    up = rest + above >= 10 * one;
+    nearest = whole + ((fraction + (whole & 1) > one / 2) | (fraction > below));
+    chosen = 0 - (down | up); /* no branch: no machine could foretell it */
+    return (decimal){(10 * (tens + up) & chosen) | (nearest & ~chosen), exponent};
 }
 
-/* The shortest decimal in the interval of what rounds to c 2^q, and of those the nearest. Sizes are
- * times four: at is the number, below and above are the interval's ends. irregular: the float below
- * is only half as far as the one above. */
-static inline shortest find_shortest(uint32_t c, int q, uint32_t irregular)
+/* Seven digits to nine, as those of normal floats: subnormals get zeros at the end. */
+static inline decimal widen(decimal d)
 {
-    uint32_t odd = c & 1;
-    int k = (q * 1262611 - (irregular ? 524031 : 0)) >> 22; /* floor(log10(2^q or 3/4 2^q)) */
-    int h = q + ((-k * 1741647) >> 19) + 1;                 /* floor(log2(10^-k)) */
-    uint64_t g = grad_write_powers[-k - GRAD_WRITE_POWER_MIN];
-    uint32_t below = scaled_to_odd(g, (4 * c - 2 + irregular) << h) + odd;
-    uint32_t at = scaled_to_odd(g, (4 * c) << h);
-    uint32_t above = scaled_to_odd(g, (4 * c + 2) << h) - odd;
-    uint32_t s = at / 4;
-    uint32_t tens = s / 10;
-    bool down = below <= 40 * tens;
-    bool up = 40 * tens + 40 <= above;
-
-    if (down != up && s >= 10)
-        return (shortest){tens + up, k + 1};
-    down = below <= 4 * s;
-    up = 4 * s + 4 <= above;
-    if (down != up)
-        return (shortest){s + up, k};
-    return (shortest){s + (at > 4 * s + 2 || (at == 4 * s + 2 && (s & 1))), k};
-}
-
-static inline int count_digits(uint32_t v)
-{
-    int guess = (32 - __builtin_clz(v)) * 1233 >> 12; /* log10(2) = 1233 / 4096 */
-
-    return guess + (v >= powers_of_ten[guess]);
-}
-
-/* The eight digits of v < 10^8, zeros in front, first digit in the lowest byte, as characters: split
- * into fours, pairs and ones, each step dividing all parts at once by a multiplication. */
-static inline uint64_t eight_characters(uint32_t v)
-{
-    uint64_t parts = v / 10000 | (uint64_t)(v % 10000) << 32;
-    uint64_t hundreds = ((parts * 10486) >> 20) & 0x0000007f0000007fu;
-    uint64_t tens;
-
-    parts = hundreds | (parts - 100 * hundreds) << 16;
-    tens = ((parts * 103) >> 10) & 0x000f000f000f000fu;
-    return (tens | (parts - 10 * tens) << 8) | EIGHT_ZEROS;
-}
-
-/* Nine digits, as characters: the first one, the other eight, how many of those count. */
-typedef struct spelling {
-    char first;
-    uint64_t rest;
-    int rest_count; /* 0 to 8: trailing zeros are left out */
-} spelling;
-
-static inline spelling spell(uint32_t nine_digits)
-{
-    spelling s = {.first = (char)('0' + nine_digits / 100000000)};
-
-    s.rest = eight_characters(nine_digits % 100000000);
-    if (s.rest != EIGHT_ZEROS)
-        s.rest_count = 8 - __builtin_clzll(s.rest ^ EIGHT_ZEROS) / 8;
-    return s;
-}
-
-/* d.ddde-xx; the point only where digits follow it. */
-static inline char *put_scientific(spelling s, int exponent, char *p)
-{
-    unsigned magnitude = (unsigned)(exponent < 0 ? -exponent : exponent);
-
-    *p++ = s.first;
-    *p = '.';
-    grad_store_eight(s.rest, p + 1);
-    p += s.rest_count > 0 ? 1 + s.rest_count : 0;
-    *p++ = 'e';
-    if (exponent < 0)
-        *p++ = '-';
-    if (magnitude >= 10)
-        *p++ = (char)('0' + magnitude / 10);
-    *p++ = (char)('0' + magnitude % 10);
-    return p;
-}
-
-/* 0.00ddd */
-static inline char *put_fraction(spelling s, int exponent, char *p)
-{
-    memcpy(p, "0.00", 4);
-    p += 1 - exponent;
-    *p++ = s.first;
-    grad_store_eight(s.rest, p);
-    return p + s.rest_count;
-}
-
-/* ddd.ddd or ddd. The exponent says how many of the eight stand before the point. */
-static inline char *put_plain(spelling s, int exponent, char *p)
-{
-    *p++ = s.first;
-    grad_store_eight(s.rest, p);
-    if (s.rest_count <= exponent)
-        return p + exponent;
-    for (int i = s.rest_count; i > exponent; i--)
-        p[i] = p[i - 1];
-    p[exponent] = '.';
-    return p + s.rest_count + 1;
-}
-
-/* +0 and -0. Readers that have integers would lose the sign of "-0". */
-static char *put_zero(bool negative, char *p)
-{
-    *p++ = '0';
-    if (negative) {
-        *p++ = '.';
-        *p++ = '0';
+    while (d.digits < 1000000) {
+        d.digits *= 10;
+        d.exponent--;
     }
-    return p;
+    return d;
 }
+
+/* d.ddde-xx: number is the 16 digits. */
+static inline char *write_scientific(uint64_t number, int exponent, char *p)
+{
+    int count = grad_digits_write(number, 1, p);
+
+    p += count + (count > 1);
+    memcpy(p, grad_exponent_text[exponent - GRAD_EXPONENT_MIN], 4);
+    return p + 2 + (exponent < 0) + ((exponent > 9) | (exponent < -9));
+}
+
+/* The shorter of plain and scientific notation, the plain one where they are as long. point is where
+ * the point stands in the digits: 0.digits * 10^point. As many zeros as the plain notation needs in
+ * front come by themselves, if the digits are moved back among the 16. */
+static inline char *write_positive(decimal d, char *p)
+{
+    int length = 7 + (d.digits >= 10000000) + (d.digits >= 100000000);
+    int point = length + d.exponent, exponent = point - 1;
+    int zeros = point > 0 ? 0 : 1 - point, place = point > 0 ? point : 1;
+    int end, count, plain, scientific;
+
+    if (point < -2 || point > 13)
+        return write_scientific(d.digits * grad_power_of_ten_exactly[16 - length], exponent, p);
+    end = grad_digits_write(d.digits * grad_power_of_ten_exactly[16 - length - zeros], place, p);
+    count = end - zeros;
+    plain = end > place ? end + 1 : place;
+    scientific = count + (count > 1) + 2 + (exponent < 0) + (exponent > 9);
+    if (plain > scientific)
+        return write_scientific(d.digits * grad_power_of_ten_exactly[16 - length], exponent, p);
+    return p + plain;
+}
+
+/* Writes up to GRAD_NUMBER_WRITE_MAX bytes, and nonsense behind them up to WRITE_ROOM in all. */
+enum { WRITE_ROOM = 32 };
 
 static inline char *write_number(float value, char *p)
 {
-    uint32_t bits = grad_float_bits(value);
-    uint32_t mantissa = bits & 0x7fffff;
-    uint32_t biased = bits >> GRAD_MANTISSA_BITS & 0xff;
-    uint32_t c = mantissa | (uint32_t)(biased > 0) << GRAD_MANTISSA_BITS;
-    shortest d;
-    spelling s;
-    int count, exponent;
+    uint32_t bits, magnitude;
+    decimal d;
 
+    memcpy(&bits, &value, sizeof bits);
+    magnitude = bits & 0x7FFFFFFF;
     *p = '-';
     p += bits >> 31;
-    if (c == 0)
-        return put_zero(bits >> 31, p);
-    d = find_shortest(c, (int)biased - (biased > 0) + MIN_EXPONENT, mantissa == 0 && biased > 1);
-    count = count_digits(d.digits);
-    exponent = d.power + count - 1;
-    s = spell(d.digits * powers_of_ten[9 - count]);
-    if (exponent < PLAIN_MIN || exponent > PLAIN_MAX)
-        return put_scientific(s, exponent, p);
-    return exponent < 0 ? put_fraction(s, exponent, p) : put_plain(s, exponent, p);
+    if (magnitude == 0) {
+        memcpy(p, "0.0", 3);
+        return p + (bits != 0 ? 3 : 1);
+    }
+    d = find_shortest(magnitude);
+    return write_positive(magnitude < 0x800000 ? widen(d) : d, p);
 }
 
 char *grad_number_write(float value, char *buffer)
 {
-    return write_number(value, buffer);
+    char text[WRITE_ROOM];
+    size_t length = (size_t)(write_number(value, text) - text);
+
+    memcpy(buffer, text, length);
+    return buffer + length;
 }
 
+/* All but the last number have at least WRITE_ROOM bytes left for the buffer's promised size. */
 char *grad_number_row_write(const float *values, size_t count, char *buffer)
 {
-    for (size_t i = 0; i < count; i++) {
+    if (count == 0)
+        return buffer;
+    for (size_t i = 0; i < count - 1; i++) {
         buffer = write_number(values[i], buffer);
         *buffer++ = ',';
     }
-    return count > 0 ? buffer - 1 : buffer;
+    return grad_number_write(values[count - 1], buffer);
 }

@@ -1,48 +1,71 @@
 #!/usr/bin/python3
-"""Prints lib/wire/number_tables.c: the powers of ten of the number codec, from Python's integers.
-What the tables mean is said in lib/wire/number_tables.h."""
+"""Prints lib/wire/number_tables.c. Exact: integers and fractions only.
 
-READ_FIRST, READ_LAST = -65, 38
-WRITE_FIRST, WRITE_LAST = -31, 46
+    tests/support/make_number_tables.py > lib/wire/number_tables.c
+"""
+
+from fractions import Fraction
+
+POWER_MIN, POWER_MAX = -65, 39
+SCALE_BITS = 60
+EXPONENT_MIN, EXPONENT_MAX = -45, 38
+
+HEAD = """\
+/* Made by tests/support/make_number_tables.py; change that, not this. What the tables hold is said
+ * in number_tables.h. */
+#include "wire/number_tables.h"
+"""
 
 
-def read_power(q):
-    """10^q in 128 bits, the top bit set: cut off for q >= 0; for q < 0 the reciprocal of 5^-q, made
-    the next above where ties can be (q >= -27: then 5^-q fits 64 bits), else cut off."""
-    power = 5 ** abs(q)
-    bits = power.bit_length()
-    if q >= 0:
-        return power << (128 - bits) if bits <= 128 else power >> (bits - 128)
-    c = 2 ** (bits + 127) // power
-    return c + 1 if q >= -27 else c
+def power(base, exponent):
+    return Fraction(base) ** exponent
 
 
-def write_power(k):
-    """The least 64-bit g above 10^k 2^-r, top bit set: floor + 1."""
-    power = 10 ** abs(k)
-    bits = power.bit_length()
-    if k >= 0:
-        g = power << (64 - bits) if bits <= 64 else power >> (bits - 64)
-    else:
-        g = 2 ** (bits + 63) // power
-        if g >= 1 << 64:
-            g >>= 1
-    assert 1 << 63 <= g < 1 << 64
-    return g + 1
+def floor_log10(value):
+    exponent = 0
+    while power(10, exponent) > value:
+        exponent -= 1
+    while power(10, exponent + 1) <= value:
+        exponent += 1
+    return exponent
+
+
+def rows(items, per_line):
+    for i in range(0, len(items), per_line):
+        yield "    " + " ".join(item + "," for item in items[i:i + per_line])
+
+
+def table(declaration, items, per_line):
+    return "\n%s = {\n%s};" % (declaration, "\n".join(rows(items, per_line))[:-1])
+
+
+def unit_of(field):
+    """The unit in the last place of the floats with that exponent field."""
+    return power(2, max(field, 1) - 150)
+
+
+def scale_of(field):
+    """2^60 units over 10^floor(log10(unit)), rounded up."""
+    unit = unit_of(field)
+    scale = unit / power(10, floor_log10(unit)) * 2 ** SCALE_BITS
+    return -(-scale.numerator // scale.denominator)
 
 
 def main():
-    print("/* Written by tests/support/make_number_tables.py; number_tables.h says what it holds. */")
-    print('#include "wire/number_tables.h"\n')
-    print("const uint64_t grad_read_powers[][2] = {")
-    for q in range(READ_FIRST, READ_LAST + 1):
-        c = read_power(q)
-        print("    {0x%016xu, 0x%016xu}, /* %d */" % (c >> 64, c & (2 ** 64 - 1), q))
-    print("};\n")
-    print("const uint64_t grad_write_powers[] = {")
-    for k in range(WRITE_FIRST, WRITE_LAST + 1):
-        print("    0x%016xu, /* %d */" % (write_power(k), k))
-    print("};")
+    fields = range(255)
+    print(HEAD, end="")
+    print(table("const double grad_power_of_ten[GRAD_POWER_MAX + 1 - GRAD_POWER_MIN + 1]",
+                ["1e%d" % e for e in range(POWER_MIN, POWER_MAX + 1)], 12))
+    print(table("const uint8_t grad_last_bytes[64]", ["0"] * 32 + ["0xFF"] * 32, 16))
+    print(table("const uint64_t grad_print_scale[255]",
+                ["0x%016X" % scale_of(f) for f in fields], 4))
+    print(table("const char grad_exponent_text[GRAD_EXPONENT_MAX - GRAD_EXPONENT_MIN + 1][4]",
+                ["{%s}" % ", ".join("'%s'" % c for c in "e%d" % e)
+                 for e in range(EXPONENT_MIN, EXPONENT_MAX + 1)], 4))
+    print(table("const uint64_t grad_power_of_ten_exactly[17]",
+                ["%d" % 10 ** e for e in range(17)], 6))
+    print(table("const int8_t grad_print_exponent[255]",
+                ["%d" % floor_log10(unit_of(f)) for f in fields], 16))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,207 @@
+/* Reads one decimal text in whole vectors of 16 bytes, with SSE2, which every x86-64 has; elsewhere
+ * it declines all. It takes the usual forms and declines the others; it never errs. */
+#ifndef WIRE_NUMBER_VECTOR_H
+#define WIRE_NUMBER_VECTOR_H
+
+#include "wire/number_decimal.h"
+#include "wire/number_sse2.h"
+
+#include <float.h>
+#include <stddef.h>
+
+#if GRAD_NUMBER_SSE2
+
+/* What is read in front of a token, and from its start on: nothing outside [text, end). */
+enum {
+    GRAD_VECTOR_BEFORE = 16,
+    GRAD_VECTOR_ROOM = 24,
+    GRAD_VECTOR_WIDE_BEFORE = 40,
+    GRAD_VECTOR_WIDE_ROOM = 40
+};
+
+/* Bit i tells whether byte i of the 16 at p may stand in a plain number; *dots, where dots are. */
+static inline unsigned grad_vector_classify(const char *p, unsigned *dots)
+{
+    __m128i bytes = grad_vector_load(p);
+    __m128i digit = _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8('0' - 1)),
+                                  _mm_cmplt_epi8(bytes, _mm_set1_epi8('9' + 1)));
+    __m128i dot = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('.'));
+
+    *dots = (unsigned)_mm_movemask_epi8(dot);
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(digit, dot));
+}
+
+/* The 16 digits that end at last, as a number, of which the first 16 - n count as zeros; a dot
+ * stands in front of the last `fraction` of them. The digits in front of the dot are taken from a
+ * second load, one byte earlier. */
+static inline uint64_t grad_vector_value(const char *last, int fraction, int n)
+{
+    __m128i behind = grad_vector_load(last - 16);
+    __m128i before = grad_vector_load(last - 17);
+    __m128i use_behind = grad_vector_last(fraction);
+    __m128i digits =
+        _mm_or_si128(_mm_and_si128(use_behind, behind), _mm_andnot_si128(use_behind, before));
+    __m128i pairs, fours, eights;
+    uint64_t halves;
+
+    digits = _mm_and_si128(digits, _mm_and_si128(grad_vector_last(n), _mm_set1_epi8(0x0F)));
+    pairs = _mm_add_epi16(
+        _mm_mullo_epi16(_mm_and_si128(digits, _mm_set1_epi16(0xFF)), _mm_set1_epi16(10)),
+        _mm_srli_epi16(digits, 8));
+    fours = _mm_madd_epi16(pairs, _mm_set1_epi32(1 << 16 | 100));
+    fours = _mm_packs_epi32(fours, fours);
+    eights = _mm_madd_epi16(fours, _mm_set1_epi32(1 << 16 | 10000));
+    halves = (uint64_t)_mm_cvtsi128_si64(eights);
+    return (halves & 0xFFFFFFFF) * 100000000 + (halves >> 32);
+}
+
+/* Where a token's parts are, from its start on; what there is no dot of stands behind the end. */
+typedef struct grad_token {
+    int sign;     /* 1 with a minus */
+    int dot;      /* the dot, or the end */
+    int end;      /* behind the last digit */
+    int fraction; /* digits behind the dot */
+    int digits;   /* digits together */
+} grad_token;
+
+/* Finds the parts of a token; false where it isn't plain, -?(0|[1-9][0-9]*)(\.[0-9]+)?, or where it
+ * doesn't end within the bytes classified. */
+static inline bool grad_token_split(const char *p, uint32_t plain, uint32_t dots, uint32_t window,
+                                    grad_token *token)
+{
+    uint32_t outside = ~plain & window & ~(uint32_t)1;
+    uint32_t digits = plain & ~dots, end_bit;
+    bool whole;
+
+    if (outside == 0)
+        return false;
+    token->end = __builtin_ctz(outside);
+    token->sign = *p == '-';
+    end_bit = outside & (0 - outside);
+    dots &= end_bit - 1;
+    whole = dots == 0;
+    token->dot = __builtin_ctz(dots | end_bit);
+    token->fraction = token->end - token->dot - 1 + whole;
+    token->digits = token->end - token->sign - 1 + whole;
+    return !(((dots & (dots - 1)) != 0) | ((digits >> token->sign & 1) == 0) |
+             ((p[token->sign] == '0') & (token->dot > token->sign + 1)) |
+             ((dots & end_bit >> 1) != 0));
+}
+
+/* Whether what stands behind the digits ends the number; an exponent or garbage does not. */
+static inline bool grad_token_ends(char c)
+{
+    return c == ',' || c == ']' || c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* The exponent behind an e: a sign or none, one or two digits. NULL where it is anything else. */
+static inline const char *grad_vector_exponent(const char *p, int *exponent)
+{
+    bool negative = *p == '-';
+    int value;
+
+    p += negative | (*p == '+');
+    value = *p - '0';
+    if ((unsigned)value > 9)
+        return NULL;
+    p++;
+    if ((unsigned)(*p - '0') <= 9)
+        value = value * 10 + *p++ - '0';
+    *exponent += negative ? -value : value;
+    return p;
+}
+
+static inline float grad_with_sign(float magnitude, int negative)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &magnitude, sizeof bits);
+    bits |= (uint32_t)negative << 31;
+    memcpy(&magnitude, &bits, sizeof bits);
+    return magnitude;
+}
+
+/* A token of at most 15 bytes with an exponent behind it. */
+static inline const char *grad_vector_scaled(const char *p, const grad_token *token,
+                                             uint64_t digits, float *value)
+{
+    int exponent = -token->fraction;
+    const char *stop = grad_vector_exponent(p + token->end + 1, &exponent);
+    float magnitude;
+
+    if (stop == NULL || !grad_token_ends(*stop) ||
+        !grad_number_round(digits, exponent, true, &magnitude) || magnitude > FLT_MAX)
+        return NULL;
+    *value = grad_with_sign(magnitude, token->sign);
+    return stop;
+}
+
+/* A token of 16 to 31 bytes with at most 19 digits and no exponent. */
+static inline const char *grad_vector_wide(const char *text, const char *p, const char *end,
+                                           float *value)
+{
+    unsigned dots_low, dots_high, low, high;
+    grad_token token;
+    const char *last;
+    double product;
+
+    if (p - text < GRAD_VECTOR_WIDE_BEFORE || end - p < GRAD_VECTOR_WIDE_ROOM)
+        return NULL;
+    low = grad_vector_classify(p, &dots_low);
+    high = grad_vector_classify(p + 16, &dots_high);
+    if (!grad_token_split(p, low | high << 16, dots_low | dots_high << 16, 0xFFFFFFFF, &token) ||
+        token.digits > 19 || !grad_token_ends(p[token.end]))
+        return NULL;
+    last = p + token.sign + token.digits + 1;
+    product =
+        (double)(int64_t)grad_vector_value(last - 16, token.fraction - 16, token.digits - 16) *
+            1e16 +
+        (double)(int64_t)grad_vector_value(last, token.fraction, token.digits);
+    product *= grad_power_of_ten[-token.fraction - GRAD_POWER_MIN];
+    if (grad_number_near_tie(product))
+        return NULL;
+    *value = grad_with_sign((float)product, token.sign);
+    return p + token.end;
+}
+
+/* Reads the number at p, which stands where a value is expected, and returns its end; NULL where
+ * the portable way must judge. */
+static inline const char *grad_number_vector_read(const char *text, const char *p, const char *end,
+                                                  float *value)
+{
+    unsigned dots, plain;
+    grad_token token;
+    uint64_t digits;
+    double product;
+
+    if (p - text < GRAD_VECTOR_BEFORE || end - p < GRAD_VECTOR_ROOM)
+        return NULL;
+    plain = grad_vector_classify(p, &dots);
+    if ((~plain & 0xFFFE) == 0)
+        return grad_vector_wide(text, p, end, value);
+    if (!grad_token_split(p, plain, dots, 0xFFFF, &token))
+        return NULL;
+    digits = grad_vector_value(p + token.sign + token.digits + 1, token.fraction, token.digits);
+    if ((p[token.end] | 0x20) == 'e')
+        return grad_vector_scaled(p, &token, digits, value);
+    product = (double)(int64_t)digits * grad_power_of_ten[-token.fraction - GRAD_POWER_MIN];
+    if (!grad_token_ends(p[token.end]) || grad_number_near_tie(product))
+        return NULL;
+    *value = grad_with_sign((float)product, token.sign);
+    return p + token.end;
+}
+
+#else
+
+static inline const char *grad_number_vector_read(const char *text, const char *p, const char *end,
+                                                  float *value)
+{
+    (void)text;
+    (void)p;
+    (void)end;
+    (void)value;
+    return NULL;
+}
+
+#endif
+#endif
