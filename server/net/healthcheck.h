@@ -1,4 +1,4 @@
-/* The subcommand `healthcheck`: asks a running daemon of the same configuration whether it lives. */
+/* The subcommand `healthcheck`: asks a running daemon of the same configuration if it lives. */
 #ifndef GRADIENTD_HEALTHCHECK_H
 #define GRADIENTD_HEALTHCHECK_H
 
