@@ -68,21 +68,30 @@ checkout() {
     git -C "$repository" archive HEAD | tar -C "$root/src" -x
 }
 
-# Runs a command inside, as a user would in a new terminal without a keyboard.
+# Runs a command inside, as a user would in a new terminal without a keyboard, and counts it.
 inside() {
     started=$(date +%s)
     echo "== $suite: $*"
-    chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-        sh -c "cd /src && exec \"\$@\"" inside "$@" </dev/null
-    echo "== $suite: $* took $(($(date +%s) - started)) s"
+    if chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+        sh -c "cd /src && exec \"\$@\"" inside "$@" </dev/null; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+    fi
+    echo "== $suite: $* took $(($(date +%s) - started)) s; so far $passed passed, $failed failed"
 }
 
+passed=0
+failed=0
 for suite in "$@"; do
     make_root "$suite"
     checkout
     # All that is missing before the README's commands can be typed.
-    inside sh -c 'apt-get update -qq && apt-get install -qq --no-install-recommends make >/dev/null'
+    chroot "$root" sh -c 'apt-get update -qq && apt-get install -qq --no-install-recommends make' \
+        </dev/null >/dev/null
     inside make demo
     inside make test
     leave
 done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
