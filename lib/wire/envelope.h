@@ -57,8 +57,8 @@ int64_t grad_envelope_offset(const grad_envelope *envelope, size_t position);
  * to an enclosing value. */
 void grad_envelope_pointer_at(const grad_envelope *envelope, size_t position, char *pointer);
 
-/* The position where the value at pointer begins, in an envelope that is valid JSON; for a value
- * inside an array of numbers, where the array begins. SIZE_MAX where there is none. */
+/* The position where the value at pointer begins; for a value inside an array of numbers, where the
+ * array begins. SIZE_MAX where there is none. An envelope that is not valid JSON does no harm. */
 size_t grad_envelope_find(const grad_envelope *envelope, const char *pointer);
 
 #endif

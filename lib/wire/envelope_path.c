@@ -166,7 +166,7 @@ static const char *skip_space(const char *p)
     return p;
 }
 
-/* Behind the value that begins at p; the text is valid JSON up to end. */
+/* Behind the value that begins at p. */
 static const char *skip_value(const char *p, const char *end)
 {
     size_t depth = 0;
@@ -200,7 +200,8 @@ static const char *find_child(const char *p, const char *end, const char *token,
 
             p = skip_string(key, end);
             used = add_key(name, 0, key, p);
-            p = skip_space(skip_space(p) + 1);
+            p = skip_space(p);
+            p = p < end ? skip_space(p + 1) : end;
         } else {
             used = add_index(name, 0, index++);
         }

@@ -112,12 +112,34 @@ static void test_pointers_of_odd_text(void **unused)
     grad_envelope_free(&envelope);
 }
 
+static void test_places_in_cut_text(void **unused)
+{
+    static const char text[] = "{ \"a\" : {\"b\": [1, {\"a\\\"\": \"x\"}, [[0]]]}, \"c\": 1}";
+
+    (void)unused;
+    for (size_t length = 1; length < sizeof text; length++) {
+        static const char *const pointers[] = {"/a/b/1/a\"", "/c", "/a/b/2/0", "/z/0", "/"};
+        grad_envelope envelope;
+        grad_error error = GRAD_ERROR_INIT;
+
+        grad_envelope_init(&envelope, length);
+        assert_int_equal(grad_envelope_add(&envelope, text, length, 0, &error), GRAD_OK);
+        for (size_t i = 0; i < sizeof pointers / sizeof *pointers; i++) {
+            size_t found = grad_envelope_find(&envelope, pointers[i]);
+
+            assert_true(found == SIZE_MAX || found < length);
+        }
+        grad_envelope_free(&envelope);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_offsets),
         cmocka_unit_test(test_pointers),
         cmocka_unit_test(test_pointers_of_odd_text),
+        cmocka_unit_test(test_places_in_cut_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
