@@ -164,7 +164,7 @@ typedef enum grad_reduction {
 } grad_reduction;
 
 typedef enum grad_non_finite {
-    GRAD_REJECT_NON_FINITE, /* a NaN or infinity in or out is an error naming layer, tensor, index */
+    GRAD_REJECT_NON_FINITE, /* a NaN or infinity, in or out, is an error that says where */
     GRAD_ALLOW_NON_FINITE
 } grad_non_finite;
 

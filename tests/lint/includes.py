@@ -30,7 +30,7 @@ OWNERS = {
 LIBRARY_SYSTEM = frozenset(
     "assert.h ctype.h errno.h fenv.h float.h inttypes.h iso646.h limits.h locale.h math.h "
     "stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h "
-    "endian.h immintrin.h pthread.h".split())
+    "endian.h emmintrin.h immintrin.h pthread.h".split())
 
 
 def _quoted(name, room, header):
