@@ -46,17 +46,29 @@ void *request_on_line(void *context, const char *uri, struct MHD_Connection *mhd
     return r;
 }
 
+/* What libmicrohttpd has answered by itself, to headers that are none or too long. */
+static int status_of_library(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_HTTP_STATUS);
+    return info ? (int)info->http_status : 0;
+}
+
 void request_on_completed(void *context, struct MHD_Connection *mhd, void **slot,
                           enum MHD_RequestTerminationCode how)
 {
     (void)context;
-    (void)mhd;
     request *r = *slot;
     if (!r) {
         return;
     }
     *slot = NULL;
-    journal_write(r, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    bool whole = how == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    if (r->state == REQUEST_NEW) {
+        r->status = status_of_library(mhd);
+        whole = r->status != 0;
+    }
+    journal_write(r, whole);
     if (r->begun && r->route->handler->release) {
         r->route->handler->release(r);
     }
