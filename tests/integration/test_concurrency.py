@@ -191,6 +191,28 @@ class Drain(Case):
             self.assertIn(status, (200, 503, "broken"))
             self.assertTrue(same or status != 200)
 
+    def test_requests_that_wait_in_the_kernel_are_answered(self):
+        """The daemon is halted, so that requests on idle connections and on ones not yet accepted
+        lie in the kernel when the signal arrives."""
+        body = body_of(make_request(16, 40, 30))
+        data = build_request("POST", "/v1/gradients", body)
+        with Daemon("--event-loops", "1") as daemon:
+            right = daemon.post(body).body
+            idle = [daemon.connect() for _ in range(150)]
+            for connection in idle:
+                self.assertEqual(connection.request("GET", "/livez").status, 200)
+            daemon.signal(signal.SIGSTOP)
+            waiting = idle + [daemon.connect() for _ in range(50)]
+            for connection in waiting:
+                connection.send(data)
+            daemon.signal(signal.SIGTERM)
+            daemon.signal(signal.SIGCONT)
+            for connection in waiting:
+                response = connection.read_response()
+                self.assertEqual((response.status, response.body == right), (200, True), response)
+                connection.close()
+            daemon.check_exit(patience(10))
+
     def hold(self, daemon):
         """A request whose body is not complete, so that the daemon has to wait for it."""
         body = body_of(make_request(2, 2, 2))
