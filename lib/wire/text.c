@@ -2,6 +2,7 @@
  * knows what a document is made of; arrays of numbers are the encoder's. */
 #include "gradient_wire.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -132,6 +133,10 @@ void grad_text_number(grad_text *text, double value)
     }
     if (value == 0 && signbit(value)) {
         grad_text_add(text, "-0.0", 4); /* readers with integers keep the sign */
+        return;
+    }
+    if (fabs(value) < 1e15 && value == (double)(int64_t)value) {
+        grad_text_printf(text, "%" PRId64, (int64_t)value);
         return;
     }
     char number[48];
