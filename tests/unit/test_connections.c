@@ -193,6 +193,7 @@ static void test_ending_idle_connections(void **state)
     connections_end_idle(all);
     assert_int_equal(recv(idle[0], text, sizeof text, MSG_DONTWAIT), 5);
     assert_int_equal(recv(idle[0], text, sizeof text, MSG_DONTWAIT), 0);
+    assert_int_equal(send(idle[0], "answer", 6, MSG_NOSIGNAL), 6);
     assert_int_equal(recv(busy[0], text, sizeof text, MSG_DONTWAIT), -1);
     connections_remove(all, first);
     connections_remove(all, second);
