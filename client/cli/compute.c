@@ -69,7 +69,7 @@ static int post(const options *o, const grad_text *document)
     }
     if (gradient_client_post(client, document->data, document->length, &body, &error) ==
         GRADIENT_CLIENT_OK) {
-        fwrite(body.data, 1, body.length, stdout);
+        report_write(body.data, body.length);
         grad_text_free(&body);
     } else {
         exit_code = report_client_error(o, &error);

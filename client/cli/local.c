@@ -32,7 +32,7 @@ static grad_status print_reply(const grad_batch *batch, const grad_layer_result 
     if (status == GRAD_OK) {
         const grad_segment *segments = grad_encoder_segments(encoder);
         for (size_t s = 0; s < grad_encoder_segment_count(encoder); s++) {
-            fwrite(segments[s].text, 1, segments[s].length, stdout);
+            report_write(segments[s].text, segments[s].length);
         }
     }
     grad_encoder_destroy(encoder);

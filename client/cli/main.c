@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/report.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -35,7 +36,8 @@ int main(int argc, char **argv)
         return report_failure(&o, EXIT_USAGE, "%s (gradient --help)", message);
     }
     exit_code = run(&o);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
+    errno = report_write_end();
+    if (errno != 0) {
         return report_system_failure(&o, EXIT_INTERNAL, "standard output");
     }
     return exit_code;

@@ -11,6 +11,24 @@
 
 #define MAX_REPORT_BYTES 16384
 
+/* errno is long gone when main asks: connections were closed meanwhile. */
+static int write_errno;
+
+void report_write(const char *bytes, size_t length)
+{
+    if (fwrite(bytes, 1, length, stdout) < length && write_errno == 0) {
+        write_errno = errno;
+    }
+}
+
+int report_write_end(void)
+{
+    if ((fflush(stdout) != 0 || ferror(stdout)) && write_errno == 0) {
+        write_errno = errno != 0 ? errno : EIO;
+    }
+    return write_errno;
+}
+
 static const char *name_of(int exit_code)
 {
     static const char *const names[] = {[EXIT_USAGE] = "usage",

@@ -27,6 +27,11 @@ int report_client_error(const options *o, const gradient_client_error *error);
 /* An error of the library in-process, said as the service would say it. */
 int report_library_error(const options *o, const grad_error *error);
 
+/* Writes to standard output. What the system said of the first bytes it refused is kept. */
+void report_write(const char *bytes, size_t length);
+/* Sends the rest on its way; the errno of the first failure, or 0 where all of it was taken. */
+int report_write_end(void);
+
 /* Whether escape sequences belong into that stream (1 or 2): a terminal, and no NO_COLOR. */
 bool report_in_color(int descriptor);
 

@@ -50,7 +50,7 @@ static int get(const options *o, unsigned attempts, double timeout, const char *
 
 static void print_document(const grad_text *body)
 {
-    fwrite(body->data, 1, body->length, stdout);
+    report_write(body->data, body->length);
     if (body->length > 0 && body->data[body->length - 1] != '\n') {
         putchar('\n');
     }

@@ -143,7 +143,7 @@ static grad_status fail_field(grad_binder *binder, const grad_path *path, const 
                               const grad_field *fields, size_t count)
 {
     enum { LISTED = 16 };
-    const char *known[LISTED];
+    const char *known[LISTED] = {NULL};
 
     count = grad_size_min(count, LISTED);
     for (size_t i = 0; i < count; i++)
