@@ -162,10 +162,12 @@ class Strange(DaemonCase):
     def test_chunk_extensions_and_trailers(self):
         head = build_request("POST", "/v1/gradients", headers=[
             ("Content-Type", "application/json"), ("Transfer-Encoding", "chunked")])
-        body = b"%x;name=value\r\n%s\r\n0\r\nX-Trailer: yes\r\n\r\n" % (len(GOOD), GOOD)
-        with self.daemon.connect() as connection:
-            connection.send(head + body)
-            self.assertEqual(connection.read_response().status, 200)
+        # libmicrohttpd 1.0.1 refuses extensions by itself, 0.9.75 skips them.
+        for size, statuses in ((b"%x", (200,)), (b"%x;name=value", (200, 400))):
+            body = (size + b"\r\n%s\r\n0\r\nX-Trailer: yes\r\n\r\n") % (len(GOOD), GOOD)
+            with self.subTest(size), self.daemon.connect() as connection:
+                connection.send(head + body)
+                self.assertIn(connection.read_response().status, statuses)
 
     def test_expect_continue(self):
         with self.daemon.connect() as connection:
