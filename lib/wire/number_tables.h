@@ -4,6 +4,10 @@
 
 #include <stdint.h>
 
+#if defined(__GNUC__)
+#pragma GCC visibility push(hidden) /* or each access goes through a table of addresses */
+#endif
+
 /* Below GRAD_POWER_MIN a number of 19 digits rounds to 0, above GRAD_POWER_MAX to infinity. */
 enum { GRAD_POWER_MIN = -65, GRAD_POWER_MAX = 38 };
 
@@ -12,6 +16,14 @@ extern const double grad_power_of_ten[GRAD_POWER_MAX + 1 - GRAD_POWER_MIN + 1];
 
 /* 32 times 0, then 32 times 0xFF: 16 bytes from any place are a mask of the last bytes. */
 extern const uint8_t grad_last_bytes[64];
+
+/* Factors for eight lanes of 16 bits: 1 + 2^8 10, 2^19/100 and 2^16/10 rounded up, 100, and 1 - 2^8 10. In memory
+ * rather than in the code, where the compiler would take them apart into shifts and additions. */
+typedef struct grad_lanes {
+    _Alignas(16) uint16_t pair[8], hundredth[8], hundred[8], tenth[8], digits_of_ten[8];
+} grad_lanes;
+
+extern const grad_lanes grad_lane_factors;
 
 /* By exponent field of a finite float whose unit in the last place is u: the k with
  * 10^k <= u < 10^(k+1), and 2^60 u / 10^k, rounded up where it is no integer. */
@@ -22,6 +34,27 @@ extern const uint64_t grad_print_scale[255];
 enum { GRAD_EXPONENT_MIN = -45, GRAD_EXPONENT_MAX = 38 };
 extern const char grad_exponent_text[GRAD_EXPONENT_MAX - GRAD_EXPONENT_MIN + 1][4];
 
-extern const uint64_t grad_power_of_ten_exactly[17];
+/* How digits d.ddd * 10^exponent are laid out among 12 and more zeros, at [exponent - GRAD_EXPONENT_MIN]. */
+typedef struct grad_layout {
+    int8_t zeros;      /* to put in front */
+    int8_t point;      /* digits before the point, zeros in front counted */
+    int8_t scientific; /* scientific notation is shorter up to that many digits, zeros counted */
+    int8_t exponent_length; /* of "e-45" */
+} grad_layout;
+
+extern const grad_layout grad_layouts[GRAD_EXPONENT_MAX - GRAD_EXPONENT_MIN + 1];
+
+/* What to multiply a number by to get its first digits when a zero is put behind it [index] times
+ * and it is seen as one of 12 digits: 2^56 10^(index - 8) and 2^56 10^(index - 4), rounded up, and
+ * 10^index. */
+typedef struct grad_splitter {
+    uint64_t first_four, first_eight, all_twelve;
+} grad_splitter;
+
+extern const grad_splitter grad_splitters[6];
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #endif

@@ -9,6 +9,7 @@ from fractions import Fraction
 POWER_MIN, POWER_MAX = -65, 39
 SCALE_BITS = 60
 EXPONENT_MIN, EXPONENT_MAX = -45, 38
+DIGITS_MAX = 9
 
 HEAD = """\
 /* Made by tests/support/make_number_tables.py; change that, not this. What the tables hold is said
@@ -44,11 +45,43 @@ def unit_of(field):
     return power(2, max(field, 1) - 150)
 
 
+def ceiling(value):
+    return -(-value.numerator // value.denominator)
+
+
+def splitter_of(shift):
+    return (ceiling(power(10, shift - 8) * 2 ** 56), ceiling(power(10, shift - 4) * 2 ** 56),
+            10 ** shift)
+
+
 def scale_of(field):
     """2^60 units over 10^floor(log10(unit)), rounded up."""
     unit = unit_of(field)
-    scale = unit / power(10, floor_log10(unit)) * 2 ** SCALE_BITS
-    return -(-scale.numerator // scale.denominator)
+    return ceiling(unit / power(10, floor_log10(unit)) * 2 ** SCALE_BITS)
+
+
+def plain_length(count, exponent):
+    """Characters of 0.00ddd, dd.ddd or ddd000."""
+    if exponent < 0:
+        return count + 1 - exponent
+    return exponent + 1 if count <= exponent + 1 else count + 1
+
+
+def scientific_length(count, exponent):
+    return count + (count > 1) + len("e%d" % exponent)
+
+
+def layout_of(exponent):
+    """zeros, point, scientific of number_tables.h: {0, 1, 16, …} where no plain notation is used."""
+    zeros, point = max(0, -exponent), max(1, exponent + 1)
+    shorter = [count for count in range(1, DIGITS_MAX + 1)
+               if scientific_length(count, exponent) < plain_length(count, exponent)]
+    assert shorter == list(range(1, len(shorter) + 1))
+    if len(shorter) == DIGITS_MAX:
+        return 0, 1, 16, len("e%d" % exponent)
+    assert zeros + DIGITS_MAX <= 12 and point < 16
+    scientific = zeros + len(shorter) if shorter else 0
+    return zeros, point, scientific, len("e%d" % exponent)
 
 
 def main():
@@ -62,8 +95,14 @@ def main():
     print(table("const char grad_exponent_text[GRAD_EXPONENT_MAX - GRAD_EXPONENT_MIN + 1][4]",
                 ["{%s}" % ", ".join("'%s'" % c for c in "e%d" % e)
                  for e in range(EXPONENT_MIN, EXPONENT_MAX + 1)], 4))
-    print(table("const uint64_t grad_power_of_ten_exactly[17]",
-                ["%d" % 10 ** e for e in range(17)], 6))
+    print(table("const grad_layout grad_layouts[GRAD_EXPONENT_MAX - GRAD_EXPONENT_MIN + 1]",
+                ["{%d, %d, %d, %d}" % layout_of(e)
+                 for e in range(EXPONENT_MIN, EXPONENT_MAX + 1)], 6))
+    print(table("const grad_lanes grad_lane_factors",
+                ["{%s}" % ", ".join(["0x%04X" % (factor & 0xFFFF)] * 8)
+                 for factor in (1 + (10 << 8), 5243, 100, 6554, 1 - (10 << 8))], 1))
+    print(table("const grad_splitter grad_splitters[6]",
+                ["{0x%X, 0x%X, %d}" % splitter_of(shift) for shift in range(6)], 1))
     print(table("const int8_t grad_print_exponent[255]",
                 ["%d" % floor_log10(unit_of(f)) for f in fields], 16))
 
