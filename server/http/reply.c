@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PROBLEM_MAX 16384
 #define RETRY_AFTER_SECONDS "1"
@@ -86,7 +87,7 @@ void request_answer(request *r, int http_status, const char *content_type,
     connection_enter(r->connection, PHASE_REPLY);
     r->state = REQUEST_ANSWERED;
     r->replied = MHD_queue_response(r->mhd, (unsigned)http_status, response) == MHD_YES;
-    r->reply_size = size;
+    r->reply_size = strcmp(r->method, "HEAD") == 0 ? 0 : size;
     MHD_destroy_response(response);
 }
 
