@@ -105,6 +105,19 @@ static const char *copy(grad_scanner *s, const char *p, size_t length)
     return status == GRAD_OK ? p + length : NULL;
 }
 
+static bool is_object_at(const grad_scanner *s, size_t depth)
+{
+    return (s->objects[depth / 64] >> depth % 64 & 1) != 0;
+}
+
+static void set_object(grad_scanner *s, size_t depth, bool is_object)
+{
+    uint64_t bit = (uint64_t)1 << depth % 64;
+
+    s->objects[depth / 64] =
+        is_object ? s->objects[depth / 64] | bit : s->objects[depth / 64] & ~bit;
+}
+
 static bool enter(grad_scanner *s, const char *p)
 {
     if (s->depth == s->max_depth) {
@@ -112,7 +125,23 @@ static bool enter(grad_scanner *s, const char *p)
                                 "nested arrays and objects");
         return false;
     }
-    s->depth++;
+    set_object(s, s->depth++, *p == '{');
+    return true;
+}
+
+/* The bracket at p closes what is open. */
+static bool leave(grad_scanner *s, const char *p)
+{
+    bool is_object = s->depth > 0 && is_object_at(s, s->depth - 1);
+
+    if (s->depth == 0 || is_object != (*p == '}')) {
+        grad_scanner_fail_byte(s, p,
+                               s->depth == 0 ? "the end of the document"
+                               : is_object   ? "'}' to close the object"
+                                             : "']' to close the array");
+        return false;
+    }
+    s->depth--;
     return true;
 }
 
@@ -175,10 +204,7 @@ static const char *scan_token(grad_scanner *s, const char *p)
         return enter(s, p) ? copy(s, p, 1) : NULL;
     case ']':
     case '}':
-        if (s->depth == 0)
-            return grad_scanner_fail_byte(s, p, "a document");
-        s->depth--;
-        return copy(s, p, 1);
+        return leave(s, p) ? copy(s, p, 1) : NULL;
     case ':':
         s->value_is_shape = behind_shape_key;
         return copy(s, p, 1);

@@ -40,6 +40,7 @@ typedef struct grad_scanner {
     int64_t offset;    /* of the piece being scanned */
     const char *piece; /* its first byte */
     size_t depth, max_depth;
+    uint64_t objects[GRAD_DEPTH_MAX / 64]; /* bit d: what is open at depth d is an object */
 
     bool in_space;       /* the last byte was white space */
     bool string_matches; /* the string so far is a beginning of "shape" */
