@@ -29,7 +29,7 @@ static const refusal malformed[] = {
     {"{\"layers\": [@", GRAD_MALFORMED, "malformed_json", "/layers", "ends before it is closed"},
     {"{\"layers\": [@}", GRAD_MALFORMED, "malformed_json", "/layers/0",
      "']' to close the array, found '}'"},
-    {"{\"id\": \"a\"@]", GRAD_MALFORMED, "malformed_json", "",
+    {"{\"id\": \"a\"@]", GRAD_MALFORMED, "malformed_json", "/id",
      "'}' to close the object, found ']'"},
     {"{\"id@", GRAD_MALFORMED, "malformed_json", "", "ends inside a string"},
     {"{\"id\":[1,@", GRAD_MALFORMED, "malformed_json", "/id/1", "inside an array of numbers"},
