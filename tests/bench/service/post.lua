@@ -12,7 +12,8 @@ end
 function done(summary, latency, requests)
     local errors = summary.errors
     io.write(string.format(
-        '{"requests": %d, "duration_us": %d, "p50_us": %d, "p99_us": %d, "errors": %d}\n',
+        '{"requests": %d, "duration_us": %d, "p50_us": %d, "p99_us": %d, ' ..
+        '"refused": %d, "broken": %d}\n',
         summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
-        errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+        errors.status, errors.connect + errors.read + errors.write + errors.timeout))
 end

@@ -69,17 +69,28 @@ class Server:
         return answer
 
     def load(self, body_file, connections, seconds):
-        """Keeps that many connections busy for that long; what wrk measured."""
+        """Keeps that many connections busy for that long, or until each was answered; what wrk
+        measured."""
+        for duration in (seconds, 3 * seconds, 9 * seconds):
+            measured = self._wrk(body_file, connections, duration)
+            # uvicorn closes connections whose next request waits while its loop computes: a peer
+            # may lose some, the daemon none.
+            if measured["refused"] or (measured["broken"] and self.name == "gradientd"):
+                break
+            if measured["requests"] >= connections:
+                return {
+                    "requests_per_second": measured["requests"] / measured["duration_us"] * 1e6,
+                    "p50_ms": measured["p50_us"] / 1e3, "p99_ms": measured["p99_us"] / 1e3,
+                    "broken": measured["broken"]}
+        return sys.exit("%s under load: %s" % (self.name, measured))
+
+    def _wrk(self, body_file, connections, seconds):
         script = pathlib.Path(__file__).with_name("post.lua")
         command = ["wrk", "--threads", "1", "--connections", str(connections), "--timeout", "120s",
                    "--duration", "%ds" % seconds, "--script", str(script),
                    "http://127.0.0.1:%d/v1/gradients" % self.port, "--", body_file]
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        measured = json.loads([line for line in output.splitlines() if line.startswith("{")][-1])
-        if measured["errors"] or not measured["requests"]:
-            sys.exit("%s under load: %s" % (self.name, measured))
-        return {"requests_per_second": measured["requests"] / measured["duration_us"] * 1e6,
-                "p50_ms": measured["p50_us"] / 1e3, "p99_ms": measured["p99_us"] / 1e3}
+        return json.loads([line for line in output.splitlines() if line.startswith("{")][-1])
 
 
 def start(name, build):
