@@ -77,6 +77,12 @@ static bool has_unsent_bytes(int fd)
     return ioctl(fd, SIOCOUTQ, &waiting) == 0 && waiting > 0;
 }
 
+static bool has_unread_bytes(int fd)
+{
+    int waiting = 0;
+    return ioctl(fd, FIONREAD, &waiting) == 0 && waiting > 0;
+}
+
 /* What the peer takes is what its kernel acknowledges; libmicrohttpd only knows what ours accepted
  * into its buffer. Measured from the first look at each reply on. */
 static connection_verdict judge_reply(const connections *all, connection *c, uint64_t request,
@@ -252,7 +258,8 @@ void connections_end_idle(connections *all)
     pthread_mutex_lock(&all->lock);
     for (connection *c = all->first; c; c = c->next) {
         pthread_mutex_lock(&c->lock);
-        if (c->progress.phase == PHASE_IDLE || c->progress.phase == PHASE_NEW) {
+        bool between = c->progress.phase == PHASE_IDLE || c->progress.phase == PHASE_NEW;
+        if (between && !has_unread_bytes(c->fd)) {
             shutdown(c->fd, SHUT_RD);
         }
         pthread_mutex_unlock(&c->lock);

@@ -44,9 +44,8 @@ void connection_received(connection *c, size_t bytes);
 /* Why it was cut off. */
 connection_verdict connection_cut(connection *c);
 
-/* Ends reading from connections that are between two requests. What such a peer has sent already is
- * still read and answered (Linux keeps the receive queue), so no request is lost that had
- * arrived. */
+/* Ends reading from connections that are between two requests and have nothing unread: a request
+ * that has begun to arrive is left alone, and replies still go out. */
 void connections_end_idle(connections *all);
 
 /* Shuts all down, whatever they are doing; returns how many there were. */
