@@ -103,6 +103,10 @@ GRAD_API grad_status grad_decoder_push(grad_decoder *decoder, const char *bytes,
 /* Bytes of memory that the decoder holds in use now. */
 GRAD_API size_t grad_decoder_memory(const grad_decoder *decoder);
 
+/* Upper bound of what a finish function takes besides, and has given back when it returns: the tree
+ * of the envelope, which a hostile document makes 80 times as large as its text. */
+GRAD_API size_t grad_decoder_finish_bound(const grad_decoder *decoder);
+
 /* The document is whole: reads it as a request of POST /v1/gradients. *batch and all it points to
  * belong to the decoder and live until it is destroyed (the tensors may be written by a run with
  * overwrite_grad_output, which is set).

@@ -145,6 +145,19 @@ static void push(request *r, const char *bytes, size_t length)
 
 /* ---- The whole request ----------------------------------------------------------------------- */
 
+/* The tree that jansson makes of the envelope while the batch is read. */
+static bool lease_reading(request *r)
+{
+    work *w = r->work;
+    size_t wanted =
+        BASE_MEMORY + grad_decoder_memory(w->decoder) + grad_decoder_finish_bound(w->decoder);
+    if (!lease(r, larger(w->leased, wanted))) {
+        drop(r);
+        return false;
+    }
+    return true;
+}
+
 /* Reads the batch and measures it, against the limits and against the memory there is. */
 static bool understand(request *r)
 {
@@ -329,7 +342,7 @@ static void finish(request *r)
     work *w = r->work;
     const config *c = service_of(r)->config;
     w->deadline = clock_now() + clock_from_seconds(c->request_timeout);
-    if (!understand(r) || !lease_work(r)) {
+    if (!lease_reading(r) || !understand(r) || !lease_work(r)) {
         return;
     }
     if (work_cost(w->batch, &w->measure) <= c->inline_cost) {

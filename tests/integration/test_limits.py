@@ -125,6 +125,19 @@ class Results(DaemonCase):
         self.assertLess(self.daemon.peak_memory() - before, 200e6)
 
 
+class Tree(Case):
+    """A small document whose tree is large: 80 bytes a byte while it is read."""
+
+    DOCUMENT = b'{"layers":[' + b"{}," * 60000 + b"{}]}"
+
+    def test_the_tree_is_leased_before_it_is_made(self):
+        for budget, status, code in (("8MiB", 413, "memory_budget_too_small"),
+                                     ("64MiB", 413, "max_layers")):
+            with Daemon("--memory-budget", budget) as daemon:
+                self.assert_problem(daemon.post(self.DOCUMENT), status, code)
+                self.assertEqual(daemon.metrics().value("gradientd_memory_leased_bytes"), 0)
+
+
 class Connections(Case):
     """The number of connections, and of requests in the queue."""
 
