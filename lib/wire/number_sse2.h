@@ -32,12 +32,19 @@ static inline __m128i grad_lane(const uint16_t lanes[8])
 
 /* A row's loop is compiled twice on x86-64: for every machine, and for those that count leading and
  * trailing zeros in one step (x86-64-v3), which is found out at run time. */
+#ifndef GRAD_NUMBER_TWICE
 #if GRAD_NUMBER_SSE2 && defined(__x86_64__) && defined(__GNUC__)
 #define GRAD_NUMBER_TWICE 1
+#else
+#define GRAD_NUMBER_TWICE 0
+#endif
+#endif
+
+/* What a row's loop is made of has to be in both. */
+#if defined(__GNUC__)
 #define GRAD_NUMBER_MODERN __attribute__((target("avx2,bmi,bmi2,lzcnt")))
 #define GRAD_NUMBER_INLINE static inline __attribute__((always_inline))
 #else
-#define GRAD_NUMBER_TWICE 0
 #define GRAD_NUMBER_INLINE static inline
 #endif
 

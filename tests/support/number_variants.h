@@ -1,0 +1,92 @@
+/* Compares the number codec compiled another way with the one in the library. Included by a test
+ * that has compiled the sources under the names variant_*, chosen by macros. */
+#ifndef TESTS_SUPPORT_NUMBER_VARIANTS_H
+#define TESTS_SUPPORT_NUMBER_VARIANTS_H
+
+#define grad_number_write variant_number_write
+#define grad_number_row_write variant_number_row_write
+#define grad_number_row_read variant_number_row_read
+
+#include "wire/number_row_read.c"
+#include "wire/number_write.c"
+
+#undef grad_number_write
+#undef grad_number_row_write
+#undef grad_number_row_read
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "support/number_cases.h"
+
+char *grad_number_write(float value, char *buffer);
+char *grad_number_row_write(const float *values, size_t count, char *buffer);
+size_t grad_number_row_read(const char *text, const char *end, float *out, size_t capacity,
+                            const char **stop, bool *after_value);
+
+enum { VARIANT_ROW = 64 };
+
+static void expect_same_row(random_state *random)
+{
+    float values[VARIANT_ROW], ours[VARIANT_ROW], theirs[VARIANT_ROW];
+    char text[VARIANT_ROW * 32], other[VARIANT_ROW * 32], *end;
+    const char *stop, *other_stop;
+    bool after, other_after;
+    size_t count;
+
+    for (size_t i = 0; i < VARIANT_ROW; i++)
+        values[i] =
+            random_below(random, 2) ? random_number(random) : (float)random_signed(random) * 2000;
+    end = grad_number_row_write(values, VARIANT_ROW, text);
+    assert_int_equal(variant_number_row_write(values, VARIANT_ROW, other) - other, end - text);
+    assert_memory_equal(text, other, (size_t)(end - text));
+    for (size_t i = 0; random_below(random, 2) && i < 4; i++)
+        text[random_below(random, (size_t)(end - text))] =
+            "0123456789.-+e, ]x"[random_below(random, 18)];
+    count = grad_number_row_read(text, end, ours, VARIANT_ROW, &stop, &after);
+    assert_int_equal(
+        variant_number_row_read(text, end, theirs, VARIANT_ROW, &other_stop, &other_after), count);
+    assert_ptr_equal(other_stop, stop);
+    assert_int_equal(other_after, after);
+    assert_memory_equal(ours, theirs, count * sizeof(float));
+}
+
+static void rows_are_the_same(void **state)
+{
+    random_state random = {14};
+
+    (void)state;
+    for (int i = 0; i < NUMBER_CASES / 320; i++)
+        expect_same_row(&random);
+}
+
+static void numbers_are_the_same(void **state)
+{
+    random_state random = {15};
+
+    (void)state;
+    for (int i = 0; i < NUMBER_CASES / 20; i++) {
+        float value = random_number(&random);
+        char one[GRAD_NUMBER_WRITE_MAX], other[GRAD_NUMBER_WRITE_MAX];
+        char *end = grad_number_write(value, one);
+
+        assert_int_equal(variant_number_write(value, other) - other, end - one);
+        assert_memory_equal(one, other, (size_t)(end - one));
+    }
+}
+
+static int run_variant_tests(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_are_the_same),
+        cmocka_unit_test(numbers_are_the_same),
+    };
+
+    printf("random rows %d, random numbers %d\n", NUMBER_CASES / 320, NUMBER_CASES / 20);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+#endif
