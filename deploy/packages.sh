@@ -27,7 +27,7 @@ BUILD="gcc libc6-dev make pkgconf libmicrohttpd-dev libjansson-dev
 TEST="$BUILD python3 curl iproute2 procps libcmocka-dev cppcheck universal-ctags pmccabe shellcheck
     clang-format-14?"
 BENCH="$BUILD g++ python3 libcmocka-dev libsimdjson-dev wrk python3-torch python3-fastapi
-    python3-ujson uvicorn"
+    python3-ujson uvicorn python3-uvloop python3-httptools"
 IMAGE="docker.io|docker-ce docker-cli|docker-ce-cli? docker-compose|docker-compose-plugin
     debootstrap ca-certificates make python3"
 
