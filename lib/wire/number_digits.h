@@ -28,9 +28,9 @@ GRAD_NUMBER_INLINE uint64_t grad_wide_product(uint64_t a, uint64_t b, uint64_t *
 
 #if GRAD_NUMBER_SSE2
 
-/* The 12 digits of digits * 10^shift < 10^12 and four zeros, one a byte, the first one lowest. Three
- * products give the first 4, 8 and 12 digits; what stands behind the fours is split all lanes at
- * once into pairs, and pairs into digits, dividing by multiplications. */
+/* The 12 digits of digits * 10^shift < 10^12 and four zeros, one a byte, the first one lowest.
+ * Three products give the first 4, 8 and 12 digits; the fours are then split into pairs, and pairs
+ * into digits, in all lanes at once, dividing by multiplications. */
 GRAD_NUMBER_INLINE __m128i grad_digits_split(uint32_t digits, int shift)
 {
     const grad_splitter *by = &grad_splitters[shift];

@@ -17,8 +17,9 @@ extern const double grad_power_of_ten[GRAD_POWER_MAX + 1 - GRAD_POWER_MIN + 1];
 /* 32 times 0, then 32 times 0xFF: 16 bytes from any place are a mask of the last bytes. */
 extern const uint8_t grad_last_bytes[64];
 
-/* Factors for eight lanes of 16 bits: 1 + 2^8 10, 2^19/100 and 2^16/10 rounded up, 100, and 1 - 2^8 10. In memory
- * rather than in the code, where the compiler would take them apart into shifts and additions. */
+/* Factors for eight lanes of 16 bits: 1 + 2^8 10; 2^19/100, rounded up; 100; 2^16/10, rounded up;
+ * 1 - 2^8 10. In memory rather than in the code, where the compiler would take them apart into
+ * shifts and additions, which are slower. */
 typedef struct grad_lanes {
     _Alignas(16) uint16_t pair[8], hundredth[8], hundred[8], tenth[8], digits_of_ten[8];
 } grad_lanes;
@@ -34,7 +35,8 @@ extern const uint64_t grad_print_scale[255];
 enum { GRAD_EXPONENT_MIN = -45, GRAD_EXPONENT_MAX = 38 };
 extern const char grad_exponent_text[GRAD_EXPONENT_MAX - GRAD_EXPONENT_MIN + 1][4];
 
-/* How digits d.ddd * 10^exponent are laid out among 12 and more zeros, at [exponent - GRAD_EXPONENT_MIN]. */
+/* How digits d.ddd * 10^exponent are laid out among 12 and more zeros, at
+ * [exponent - GRAD_EXPONENT_MIN]. */
 typedef struct grad_layout {
     int8_t zeros;      /* to put in front */
     int8_t point;      /* digits before the point, zeros in front counted */

@@ -1,5 +1,5 @@
-/* Reads decimal texts in whole vectors of 16 bytes, with SSE2. It takes the usual forms and declines
- * the others; it never errs. */
+/* Reads decimal texts in whole vectors of 16 bytes, with SSE2. It takes the usual forms and
+ * declines the others; it never errs. */
 #ifndef WIRE_NUMBER_VECTOR_H
 #define WIRE_NUMBER_VECTOR_H
 
@@ -39,8 +39,8 @@ GRAD_NUMBER_INLINE unsigned grad_vector_classify(const char *p, unsigned *dots)
 }
 
 /* The 16 digits that end at last, as two numbers of eight in the low lanes; the first 16 - n count
- * as zeros; a dot stands in front of the last `fraction` of them. The digits in front of the dot are taken from a
- * second load, one byte earlier. */
+ * as zeros; a dot stands in front of the last `fraction` of them. The digits in front
+ * of the dot are taken from a second load, one byte earlier. */
 GRAD_NUMBER_INLINE __m128i grad_vector_halves(const char *last, int fraction, int n)
 {
     __m128i behind = grad_vector_load(last - 16);

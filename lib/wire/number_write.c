@@ -117,8 +117,9 @@ static char *write_again(decimal d, int length, int index, char *p)
     return write_exponent(index, grad_digits_write(d.digits, 12 - length, 1, p), p);
 }
 
-/* The shorter of plain and scientific notation, the plain one where they are as long. The zeros that
- * the plain one needs in front come by themselves if the digits stand further back among the 12. */
+/* The shorter of plain and scientific notation, the plain one where they are as long. The zeros
+ * that the plain one needs in front come by themselves if the digits stand further back among the
+ * 12. */
 GRAD_NUMBER_INLINE char *write_decimal(decimal d, char *p)
 {
     int length = 7 + (d.digits >= 10000000) + (d.digits >= 100000000);

@@ -72,7 +72,7 @@ def scientific_length(count, exponent):
 
 
 def layout_of(exponent):
-    """zeros, point, scientific of number_tables.h: {0, 1, 16, …} where no plain notation is used."""
+    """A grad_layout of number_tables.h: {0, 1, 16, …} where no plain notation is used."""
     zeros, point = max(0, -exponent), max(1, exponent + 1)
     shorter = [count for count in range(1, DIGITS_MAX + 1)
                if scientific_length(count, exponent) < plain_length(count, exponent)]

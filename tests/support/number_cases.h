@@ -1,4 +1,4 @@
-/* What the tests of the number codec share: how many random cases, random floats, and the oracle. */
+/* What the tests of the number codec share: how many random cases, random floats, the oracle. */
 #ifndef TESTS_SUPPORT_NUMBER_CASES_H
 #define TESTS_SUPPORT_NUMBER_CASES_H
 

@@ -1,5 +1,5 @@
-/* Rows of numbers: the same values as one by one, every cut, where reading stops and in which state.
- * The texts lie in memory of exactly their size, so that a sanitizer sees reads beyond it. */
+/* Rows of numbers: the same values as one by one, every cut, where reading stops and in which
+ * state. The texts lie in memory of exactly their size, so that a sanitizer sees reads beyond. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -225,6 +225,32 @@ static void rows_agree_with_the_c_library(void **state)
     }
 }
 
+/* Seventeen digits of what lies in the middle between two floats: as doubles they are just that. */
+static void rows_near_middles_agree(void **state)
+{
+    random_state random = {16};
+
+    (void)state;
+    for (int i = 0; i < NUMBER_CASES / 640; i++) {
+        char text[64 * 32];
+        float expected[64];
+        size_t length = 0;
+
+        for (size_t j = 0; j < 64; j++) {
+            float low =
+                (float)ldexp(1 + fabs(random_signed(&random)), (int)random_below(&random, 9));
+            char one[32];
+
+            snprintf(one, sizeof one, "%.*g", 15 + (int)random_below(&random, 3),
+                     ((double)low + (double)nextafterf(low, INFINITY)) / 2);
+            expected[j] = number_oracle(one);
+            length += (size_t)snprintf(text + length, sizeof text - length, "%s,", one);
+        }
+        assert_int_equal(read_row(text, length, 64).count, 64);
+        assert_memory_equal(read_row(text, length, 64).values, expected, sizeof expected);
+    }
+}
+
 static void written_rows_are_the_numbers_written_one_by_one(void **state)
 {
     random_state random = {13};
@@ -262,6 +288,7 @@ int main(void)
         cmocka_unit_test(it_stops_at_capacity),
         cmocka_unit_test(every_cut_keeps_whole_numbers),
         cmocka_unit_test(rows_agree_with_the_c_library),
+        cmocka_unit_test(rows_near_middles_agree),
         cmocka_unit_test(written_rows_are_the_numbers_written_one_by_one),
     };
 
