@@ -15,11 +15,9 @@ static size_t scheme_length(const char *url)
 {
     static const char *const schemes[] = {"http://", "https://"};
 
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
-        if (strncasecmp(url, schemes[i], strlen(schemes[i])) == 0) {
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (strncasecmp(url, schemes[i], strlen(schemes[i])) == 0)
             return strlen(schemes[i]);
-        }
-    }
     return 0;
 }
 
@@ -28,9 +26,8 @@ static size_t host_length(const char *host)
 {
     size_t length;
 
-    if (host[0] != '[') {
+    if (host[0] != '[')
         return strspn(host, LETTERS DIGITS "-._");
-    }
     length = 1 + strspn(host + 1, LETTERS DIGITS ":.%");
     return length > 1 && host[length] == ']' ? length + 1 : 0;
 }
@@ -51,23 +48,19 @@ static const char *fault_of(const char *url, size_t *length)
     size_t host = scheme > 0 ? host_length(url + scheme) : 0;
     size_t end = scheme + host;
 
-    if (scheme == 0) {
+    if (scheme == 0)
         return "it doesn't begin with http:// or https://";
-    }
-    if (host == 0) {
+    if (host == 0)
         return "its host is missing, or no name";
-    }
     if (url[end] == ':') {
         size_t port = port_length(url + end);
-        if (port == 0) {
+        if (port == 0)
             return "its port isn't a number from 1 to 65535";
-        }
         end += port;
     }
     *length = end;
-    if (strcmp(url + end, "") != 0 && strcmp(url + end, "/") != 0) {
+    if (strcmp(url + end, "") != 0 && strcmp(url + end, "/") != 0)
         return "there is more behind the host and the port";
-    }
     return end < CLIENT_ADDRESS_SIZE ? NULL : "it is too long";
 }
 

@@ -49,17 +49,14 @@ static bool take(client_answer *answer, const char *bytes, size_t length)
     const client_expectation *expectation = answer->expectation;
     bool right = answer->http_status == 200;
 
-    if (length > expectation->max_bytes - answer->received) {
+    if (length > expectation->max_bytes - answer->received)
         return over_the_cap(answer, expectation->max_bytes);
-    }
     answer->received += length;
     if (right && expectation->decode &&
-        grad_decoder_push(answer->decoder, bytes, length, &answer->error) != GRAD_OK) {
+        grad_decoder_push(answer->decoder, bytes, length, &answer->error) != GRAD_OK)
         return false;
-    }
-    if (right && !expectation->keep) {
+    if (right && !expectation->keep)
         return true;
-    }
     grad_text_add(&answer->text, bytes, length);
     return grad_text_status(&answer->text, &answer->error) == GRAD_OK;
 }
@@ -68,17 +65,15 @@ bool client_answer_receive(void *context, int http_status, const char *bytes, si
 {
     client_answer *answer = context;
 
-    if (answer->http_status == 0 && !start(answer, http_status)) {
+    if (answer->http_status == 0 && !start(answer, http_status))
         return false;
-    }
     return take(answer, bytes, length);
 }
 
 grad_status client_answer_finish(client_answer *answer, grad_error *error)
 {
-    if (!answer->expectation->decode) {
+    if (!answer->expectation->decode)
         return GRAD_OK;
-    }
     if (answer->decoder == NULL && !start(answer, 200)) {
         *error = answer->error;
         return error->status;

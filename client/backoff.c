@@ -15,9 +15,8 @@ void client_backoff_init(client_backoff *backoff, double base, double max)
 {
     uint64_t seed;
 
-    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed) {
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed)
         seed = (uint64_t)(client_clock() * 1e9) ^ (uint64_t)(uintptr_t)backoff;
-    }
     backoff->base = base;
     backoff->max = max;
     atomic_init(&backoff->random, seed);

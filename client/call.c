@@ -33,13 +33,11 @@ gradient_client_status client_fail(gradient_client_error *error, gradient_client
 gradient_client_status client_fail_as(gradient_client_error *error, gradient_client_status status,
                                       const char *what, const grad_error *cause)
 {
-    if (cause->status == GRAD_OUT_OF_MEMORY) {
+    if (cause->status == GRAD_OUT_OF_MEMORY)
         status = GRADIENT_CLIENT_INTERNAL;
-    }
     client_fail(error, status, "%s%s", what, cause->detail);
-    if (error != NULL) {
+    if (error != NULL)
         error->problem.error = *cause;
-    }
     return status;
 }
 
@@ -52,9 +50,8 @@ static bool read_problem(const client_answer *answer, const client_response *res
 
     if (strncasecmp(response->content_type, type, strlen(type)) != 0 ||
         response->fault != CLIENT_FAULT_NONE ||
-        grad_problem_read(answer->text.data, answer->text.length, problem, &ignored) != GRAD_OK) {
+        grad_problem_read(answer->text.data, answer->text.length, problem, &ignored) != GRAD_OK)
         return false;
-    }
     problem->http_status = response->http_status;
     return true;
 }
@@ -140,12 +137,10 @@ static verdict judge(client_answer *answer, const client_response *response, con
     /* A refusal counts even where the connection broke behind it, as it may when the service
      * answers before it has read the body. */
     if (response->http_status >= 300 ||
-        (response->fault == CLIENT_FAULT_NONE && response->http_status != 200)) {
+        (response->fault == CLIENT_FAULT_NONE && response->http_status != 200))
         return judge_refusal(answer, response, url, error);
-    }
-    if (response->fault != CLIENT_FAULT_NONE) {
+    if (response->fault != CLIENT_FAULT_NONE)
         return judge_fault(answer, response, url, error);
-    }
     if (client_answer_finish(answer, &cause) != GRAD_OK) {
         return (verdict){.status = client_fail_as(error, GRADIENT_CLIENT_PROTOCOL,
                                                   "the answer isn't right: ", &cause)};
@@ -169,9 +164,8 @@ static verdict try_once(gradient_client *client, client_request *request,
     client_transport_exchange(client->transport, request, left < timeout ? left : timeout,
                               &response);
     v = judge(answer, &response, client_transport_url(client->transport), error);
-    if (v.status != GRADIENT_CLIENT_OK) {
+    if (v.status != GRADIENT_CLIENT_OK)
         client_answer_free(answer);
-    }
     return v;
 }
 
@@ -180,9 +174,8 @@ static void count_tries(gradient_client_error *error, unsigned tries)
     size_t length = strlen(error->message);
 
     error->attempts = tries;
-    if (tries > 1) {
+    if (tries > 1)
         snprintf(error->message + length, sizeof error->message - length, " (%u tries)", tries);
-    }
 }
 
 gradient_client_status client_call(gradient_client *client, client_request request,
@@ -197,15 +190,13 @@ gradient_client_status client_call(gradient_client *client, client_request reque
         double wait = client_backoff_wait(&client->backoff, n, v.retry_after);
 
         *tries = n;
-        if (v.status == GRADIENT_CLIENT_OK) {
+        if (v.status == GRADIENT_CLIENT_OK)
             return v.status;
-        }
         /* A wait that the deadline cuts off ends the call now: nothing is gained by waiting. */
         if (!v.repeat || n >= client->options.max_attempts || client_clock() + wait >= deadline) {
             count_tries(&own, n);
-            if (error != NULL) {
+            if (error != NULL)
                 *error = own;
-            }
             return v.status;
         }
         client_sleep(wait);

@@ -43,11 +43,9 @@ static bool valid(const gradient_client_options *o)
     const double times[] = {o->connect_timeout, o->attempt_timeout, o->total_timeout,
                             o->backoff_base, o->backoff_max};
 
-    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
-        if (!(times[i] > 0 && times[i] <= 1e6)) {
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+        if (!(times[i] > 0 && times[i] <= 1e6))
             return false;
-        }
-    }
     return true;
 }
 
@@ -63,13 +61,11 @@ gradient_client_status gradient_client_open(const char *url, const gradient_clie
         return client_fail(error, GRADIENT_CLIENT_BAD_INPUT,
                            "times are above 0 and at most 1,000,000 seconds");
     }
-    if (client_address_read(url, address, &cause) != GRAD_OK) {
+    if (client_address_read(url, address, &cause) != GRAD_OK)
         return client_fail_as(error, GRADIENT_CLIENT_BAD_INPUT, "", &cause);
-    }
     opened = calloc(1, sizeof *opened);
-    if (opened != NULL) {
+    if (opened != NULL)
         opened->transport = client_transport_create(address, completed.connect_timeout);
-    }
     if (opened == NULL || opened->transport == NULL) {
         free(opened);
         return client_fail(error, GRADIENT_CLIENT_INTERNAL, "no memory for a client");
@@ -99,9 +95,8 @@ static client_expectation expect_reply(const grad_batch *batch, const grad_measu
     client_expectation expectation = {.decode = true};
     size_t envelope = REPLY_BYTES + name_bytes(batch->id);
 
-    for (size_t l = 0; l < batch->layer_count; l++) {
+    for (size_t l = 0; l < batch->layer_count; l++)
         envelope += LAYER_BYTES + name_bytes(batch->layers[l].name);
-    }
     expectation.limits.max_numbers = measure->result_numbers;
     expectation.limits.max_layers = batch->layer_count;
     expectation.limits.max_envelope = envelope;
@@ -119,9 +114,8 @@ static bool same_text(const char *a, const char *b)
 
 static bool has_shape(const grad_tensor *tensor, bool wanted, size_t rows, size_t columns)
 {
-    if (!wanted || tensor->data == NULL) {
+    if (!wanted || tensor->data == NULL)
         return wanted == (tensor->data != NULL);
-    }
     return rows == 0 ? tensor->rank == 1 && tensor->shape[0] == columns
                      : tensor->rank == 2 && tensor->shape[0] == rows && tensor->shape[1] == columns;
 }
@@ -178,9 +172,8 @@ static gradient_client_status exchange(gradient_client *client, const grad_batch
     gradient_client_status status =
         client_call(client, request, &expectation, &answer, &tries, error);
 
-    if (status != GRADIENT_CLIENT_OK) {
+    if (status != GRADIENT_CLIENT_OK)
         return status;
-    }
     status = check_reply(batch, answer.reply, error);
     if (status != GRADIENT_CLIENT_OK) {
         client_answer_free(&answer);
@@ -234,9 +227,8 @@ static bool same_shape(const grad_tensor *to, const grad_tensor *from)
 
 static void copy_tensor(grad_tensor *to, const grad_tensor *from)
 {
-    if (to->data != NULL) {
+    if (to->data != NULL)
         memcpy(to->data, from->data, grad_tensor_count(from) * sizeof *from->data);
-    }
 }
 
 gradient_client_status gradient_client_compute_into(gradient_client *client,
@@ -247,9 +239,8 @@ gradient_client_status gradient_client_compute_into(gradient_client *client,
     gradient_client_reply reply;
     gradient_client_status status = gradient_client_compute(client, batch, &reply, error);
 
-    if (status != GRADIENT_CLIENT_OK) {
+    if (status != GRADIENT_CLIENT_OK)
         return status;
-    }
     for (size_t l = 0; l < batch->layer_count && status == GRADIENT_CLIENT_OK; l++) {
         const grad_layer_result *from = &reply.reply->layers[l];
         if (!same_shape(&results[l].weight_delta, &from->weight_delta) ||

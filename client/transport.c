@@ -50,12 +50,10 @@ static size_t send_body(char *buffer, size_t size, size_t count, void *context)
     while (done < room && c->segment < c->request->segment_count) {
         const grad_segment *segment = &c->request->segments[c->segment];
         size_t piece = segment->length - c->offset;
-        if (piece > room - done) {
+        if (piece > room - done)
             piece = room - done;
-        }
-        if (piece > 0) {
+        if (piece > 0)
             memcpy(buffer + done, segment->text + c->offset, piece);
-        }
         done += piece;
         c->offset += piece;
         if (c->offset == segment->length) {
@@ -71,9 +69,8 @@ static int rewind_body(void *context, curl_off_t offset, int origin)
 {
     connection *c = context;
 
-    if (offset != 0 || origin != SEEK_SET) {
+    if (offset != 0 || origin != SEEK_SET)
         return CURL_SEEKFUNC_CANTSEEK;
-    }
     c->segment = 0;
     c->offset = 0;
     return CURL_SEEKFUNC_OK;
@@ -85,9 +82,8 @@ static size_t receive_body(char *bytes, size_t size, size_t count, void *context
     long http_status = 0;
 
     curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &http_status);
-    if (!c->request->receive(c->request->context, (int)http_status, bytes, size * count)) {
+    if (!c->request->receive(c->request->context, (int)http_status, bytes, size * count))
         return size * count == 0 ? 1 : 0;
-    }
     return size * count;
 }
 
@@ -129,9 +125,8 @@ static connection *connection_create(const client_transport *transport)
 {
     connection *c = calloc(1, sizeof *c);
 
-    if (c == NULL) {
+    if (c == NULL)
         return NULL;
-    }
     c->easy = curl_easy_init();
     if (c->easy == NULL || !set_constants(transport, c)) {
         connection_destroy(c);
@@ -167,18 +162,16 @@ static void release(client_transport *transport, connection *c)
         transport->idle_count++;
     }
     pthread_mutex_unlock(&transport->lock);
-    if (!keep) {
+    if (!keep)
         connection_destroy(c);
-    }
 }
 
 size_t client_body_length(const client_request *request)
 {
     size_t length = 0;
 
-    for (size_t s = 0; s < request->segment_count; s++) {
+    for (size_t s = 0; s < request->segment_count; s++)
         length += request->segments[s].length;
-    }
     return length;
 }
 
@@ -189,9 +182,8 @@ static bool set_request(const client_transport *transport, connection *c,
     char *url = NULL;
     bool ok;
 
-    if (asprintf(&url, "%s%s", transport->url, request->path) < 0) {
+    if (asprintf(&url, "%s%s", transport->url, request->path) < 0)
         return false;
-    }
     ok = curl_easy_setopt(c->easy, CURLOPT_URL, url) == CURLE_OK;
     free(url);
     ok = ok && curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms) == CURLE_OK;
@@ -234,11 +226,9 @@ static client_fault fault_of(CURL *easy, CURLcode code)
         curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_size);
         return request_size > 0 ? CLIENT_FAULT_TIMEOUT : CLIENT_FAULT_CONNECTION;
     }
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
-        if (faults[i].code == code) {
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        if (faults[i].code == code)
             return faults[i].fault;
-        }
-    }
     return CLIENT_FAULT_INTERNAL;
 }
 
@@ -293,9 +283,8 @@ client_transport *client_transport_create(const char *url, double connect_timeou
 
     pthread_once(&libcurl_once, start_libcurl);
     transport = libcurl_state == CURLE_OK ? calloc(1, sizeof *transport) : NULL;
-    if (transport == NULL) {
+    if (transport == NULL)
         return NULL;
-    }
     pthread_mutex_init(&transport->lock, NULL);
     transport->connect_timeout_ms = (long)(connect_timeout * 1000 < 1 ? 1 : connect_timeout * 1000);
     transport->url = strdup(url);
@@ -314,9 +303,8 @@ const char *client_transport_url(const client_transport *transport)
 
 void client_transport_destroy(client_transport *transport)
 {
-    if (transport == NULL) {
+    if (transport == NULL)
         return;
-    }
     while (transport->idle != NULL) {
         connection *c = transport->idle;
         transport->idle = c->next;

@@ -33,9 +33,8 @@ static bool start_shared(gradientd *d, const config *c)
     s->config = c;
     budget_init(&s->memory, c->memory_budget);
     s->workers = pool_create(c->workers, c->queue_depth);
-    for (int role = 0; role < ROLE_COUNT; role++) {
+    for (int role = 0; role < ROLE_COUNT; role++)
         s->connections[role] = connections_create(c);
-    }
     d->loops[ROLE_SERVICE] = event_loops_start(s, ROLE_SERVICE, c->event_loops, SERVICE_BUFFER);
     d->loops[ROLE_ADMIN] = event_loops_start(s, ROLE_ADMIN, 1, ADMIN_BUFFER);
     return s->workers && s->connections[ROLE_SERVICE] && s->connections[ROLE_ADMIN] &&
@@ -61,9 +60,8 @@ bool daemon_start(gradientd *d, const config *c, char *message, size_t message_s
     int fds[ROLE_COUNT] = {-1, -1};
     *d = (gradientd){.service = {.config = c}};
     fds[ROLE_SERVICE] = listener_open(c->listen, message, message_size);
-    if (fds[ROLE_SERVICE] < 0) {
+    if (fds[ROLE_SERVICE] < 0)
         return false;
-    }
     if (c->admin_listen[0] != '\0') {
         fds[ROLE_ADMIN] = listener_open(c->admin_listen, message, message_size);
         if (fds[ROLE_ADMIN] < 0) {
@@ -72,11 +70,9 @@ bool daemon_start(gradientd *d, const config *c, char *message, size_t message_s
         }
     }
     if (!start_shared(d, c)) {
-        for (int role = 0; role < ROLE_COUNT; role++) {
-            if (fds[role] >= 0) {
+        for (int role = 0; role < ROLE_COUNT; role++)
+            if (fds[role] >= 0)
                 close(fds[role]);
-            }
-        }
         daemon_stop(d);
         return fail(message, message_size, "no memory or no threads to start with");
     }
@@ -98,19 +94,16 @@ void daemon_drain(gradientd *d)
 
 bool daemon_is_drained(gradientd *d, bool linger)
 {
-    if (linger) {
+    if (linger)
         connections_end_idle(d->service.connections[ROLE_SERVICE]);
-    }
     return event_loops_load(d->loops[ROLE_SERVICE]) == 0;
 }
 
 static void end_connections(gradientd *d)
 {
-    for (int role = 0; role < ROLE_COUNT; role++) {
-        if (d->service.connections[role]) {
+    for (int role = 0; role < ROLE_COUNT; role++)
+        if (d->service.connections[role])
             connections_end_all(d->service.connections[role]);
-        }
-    }
 }
 
 /* No loop may be stopped with a suspended connection. */
@@ -118,9 +111,8 @@ static bool wait_for_jobs(service *s)
 {
     int64_t until = clock_now() + (int64_t)STOP_SECONDS * NS_PER_SECOND;
     while (atomic_load(&s->jobs) > 0) {
-        if (clock_now() > until) {
+        if (clock_now() > until)
             return false;
-        }
         poll(NULL, 0, STOP_POLL_MS);
     }
     return true;
@@ -131,19 +123,15 @@ bool daemon_stop(gradientd *d)
     service *s = &d->service;
     atomic_store(&s->draining, true);
     atomic_store(&s->stopping, true);
-    for (int role = 0; role < ROLE_COUNT; role++) {
+    for (int role = 0; role < ROLE_COUNT; role++)
         acceptor_stop(d->acceptors[role]);
-    }
     end_connections(d);
-    if (!wait_for_jobs(s)) {
+    if (!wait_for_jobs(s))
         return false;
-    }
-    for (int role = 0; role < ROLE_COUNT; role++) {
+    for (int role = 0; role < ROLE_COUNT; role++)
         event_loops_stop(d->loops[role]);
-    }
     pool_destroy(s->workers);
-    for (int role = 0; role < ROLE_COUNT; role++) {
+    for (int role = 0; role < ROLE_COUNT; role++)
         connections_destroy(s->connections[role]);
-    }
     return true;
 }

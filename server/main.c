@@ -29,9 +29,8 @@ enum { EXIT_CANNOT_START = 1, EXIT_USAGE = 2, EXIT_CUT_OFF = 3 };
 static bool restart_with_serial_blas(char **argv)
 {
     const char *threads = getenv("OPENBLAS_NUM_THREADS");
-    if (threads && strcmp(threads, "1") == 0) {
+    if (threads && strcmp(threads, "1") == 0)
         return true;
-    }
     char path[4096];
     ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
     if (length > 0 && setenv("OPENBLAS_NUM_THREADS", "1", 1) == 0) {
@@ -98,9 +97,8 @@ static bool drain(gradientd *d, const sigset_t *stop)
     daemon_drain(d);
     for (;;) {
         double elapsed = clock_to_seconds(clock_now() - began);
-        if (daemon_is_drained(d, elapsed > LINGER_SECONDS)) {
+        if (daemon_is_drained(d, elapsed > LINGER_SECONDS))
             return true;
-        }
         if (elapsed > d->service.config->drain_timeout) {
             log_write(LOG_WARNING, "drain-timeout passed with connections open", NULL);
             return false;
@@ -148,9 +146,8 @@ static int run(const config *c, char **argv)
 static int check_health(const config *c)
 {
     char message[MESSAGE_SIZE];
-    if (healthcheck(c, message, sizeof message)) {
+    if (healthcheck(c, message, sizeof message))
         return EXIT_SUCCESS;
-    }
     fprintf(stderr, "gradientd: %s\n", message);
     return EXIT_CANNOT_START;
 }
@@ -176,9 +173,8 @@ static int act(config *c, const config_sources *sources, config_action action, c
     case CONFIG_RUN:
         break;
     }
-    if (log_level_parse(c->log_level, &level)) {
+    if (log_level_parse(c->log_level, &level))
         log_set_level(level);
-    }
     config_resolve(c);
     return run(c, argv);
 }

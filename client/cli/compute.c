@@ -18,14 +18,11 @@ static int read_pieces(const options *o, FILE *in,
     char piece[PIECE_BYTES];
     size_t length;
 
-    while ((length = fread(piece, 1, sizeof piece, in)) > 0) {
-        if (!take(context, piece, length)) {
+    while ((length = fread(piece, 1, sizeof piece, in)) > 0)
+        if (!take(context, piece, length))
             return EXIT_OK;
-        }
-    }
-    if (ferror(in)) {
+    if (ferror(in))
         return report_system_failure(o, EXIT_BAD_INPUT, o->file);
-    }
     return EXIT_OK;
 }
 
@@ -36,16 +33,13 @@ int command_read_document(const options *o,
     FILE *in = strcmp(o->file, "-") == 0 ? stdin : fopen(o->file, "rb");
     int exit_code;
 
-    if (in == NULL) {
+    if (in == NULL)
         return report_system_failure(o, EXIT_BAD_INPUT, o->file);
-    }
-    if (in == stdin && isatty(STDIN_FILENO) && !o->quiet) {
+    if (in == stdin && isatty(STDIN_FILENO) && !o->quiet)
         fprintf(stderr, "gradient: reading the document from standard input\n");
-    }
     exit_code = read_pieces(o, in, take, context);
-    if (in != stdin) {
+    if (in != stdin)
         fclose(in);
-    }
     return exit_code;
 }
 
@@ -64,9 +58,8 @@ static int post(const options *o, const grad_text *document)
     grad_text body;
     int exit_code = command_open_client(o, COMPUTE_ATTEMPTS, COMPUTE_TIMEOUT, &client);
 
-    if (exit_code != EXIT_OK) {
+    if (exit_code != EXIT_OK)
         return exit_code;
-    }
     if (gradient_client_post(client, document->data, document->length, &body, &error) ==
         GRADIENT_CLIENT_OK) {
         report_write(body.data, body.length);

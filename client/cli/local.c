@@ -26,14 +26,12 @@ static grad_status print_reply(const grad_batch *batch, const grad_layer_result 
     grad_encoder *encoder = NULL;
     grad_status status = grad_encode_reply(batch, results, &encoder, error);
 
-    if (status == GRAD_OK) {
+    if (status == GRAD_OK)
         status = grad_encoder_run_all(encoder, error);
-    }
     if (status == GRAD_OK) {
         const grad_segment *segments = grad_encoder_segments(encoder);
-        for (size_t s = 0; s < grad_encoder_segment_count(encoder); s++) {
+        for (size_t s = 0; s < grad_encoder_segment_count(encoder); s++)
             report_write(segments[s].text, segments[s].length);
-        }
     }
     grad_encoder_destroy(encoder);
     return status;
@@ -44,12 +42,10 @@ static grad_status compute(const grad_batch *batch, grad_error *error)
     grad_run *run = NULL;
     grad_status status = grad_run_create(batch, &run, error);
 
-    if (status == GRAD_OK) {
+    if (status == GRAD_OK)
         status = grad_run_all(run, error);
-    }
-    if (status == GRAD_OK) {
+    if (status == GRAD_OK)
         status = print_reply(batch, grad_run_results(run), error);
-    }
     grad_run_destroy(run);
     return status;
 }
@@ -61,16 +57,13 @@ static grad_status answer(grad_decoder *decoder, grad_error *error)
     grad_batch *batch;
     grad_status status = grad_decoder_finish_request(decoder, &batch, error);
 
-    if (status != GRAD_OK) {
+    if (status != GRAD_OK)
         return status;
-    }
     status = grad_batch_measure(batch, NULL, &measure, error);
-    if (status == GRAD_OK) {
+    if (status == GRAD_OK)
         status = compute(batch, error);
-    }
-    if (status != GRAD_OK && error->offset == GRAD_OFFSET_UNKNOWN) {
+    if (status != GRAD_OK && error->offset == GRAD_OFFSET_UNKNOWN)
         error->offset = grad_decoder_locate(decoder, error->pointer);
-    }
     return status;
 }
 
@@ -81,9 +74,8 @@ static void use_one_blas_thread(char **arguments)
     const char *threads = getenv("OPENBLAS_NUM_THREADS");
 
     if ((threads == NULL || strcmp(threads, "1") != 0) &&
-        setenv("OPENBLAS_NUM_THREADS", "1", 1) == 0) {
+        setenv("OPENBLAS_NUM_THREADS", "1", 1) == 0)
         execv("/proc/self/exe", arguments);
-    }
 }
 
 int command_compute_local(const options *o)
@@ -93,13 +85,11 @@ int command_compute_local(const options *o)
     int exit_code;
 
     use_one_blas_thread(o->arguments);
-    if (grad_decoder_create(NULL, 0, &r.decoder, &error) != GRAD_OK) {
+    if (grad_decoder_create(NULL, 0, &r.decoder, &error) != GRAD_OK)
         return report_library_error(o, &error);
-    }
     exit_code = command_read_document(o, push, &r);
-    if (exit_code == EXIT_OK && (error.status != GRAD_OK || answer(r.decoder, &error) != GRAD_OK)) {
+    if (exit_code == EXIT_OK && (error.status != GRAD_OK || answer(r.decoder, &error) != GRAD_OK))
         exit_code = report_library_error(o, &error);
-    }
     grad_decoder_destroy(r.decoder);
     return exit_code;
 }

@@ -32,13 +32,11 @@ int main(int argc, char **argv)
     int exit_code;
 
     signal(SIGPIPE, SIG_IGN);
-    if (!options_read(argc, argv, &o, message, sizeof message)) {
+    if (!options_read(argc, argv, &o, message, sizeof message))
         return report_failure(&o, EXIT_USAGE, "%s (gradient --help)", message);
-    }
     exit_code = run(&o);
     errno = report_write_end();
-    if (errno != 0) {
+    if (errno != 0)
         return report_system_failure(&o, EXIT_INTERNAL, "standard output");
-    }
     return exit_code;
 }

@@ -110,11 +110,9 @@ static command find_command(const char *name)
                     {"info", COMMAND_INFO},
                     {"help", COMMAND_HELP}};
 
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        if (strcmp(name, commands[i].name) == 0) {
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(name, commands[i].name) == 0)
             return commands[i].command;
-        }
-    }
     return COMMAND_NONE;
 }
 
@@ -176,9 +174,8 @@ static bool read_words(int argc, char **argv, options *o, bool *help, char *mess
                      argv[optind - 1]);
             return false;
         }
-        if (!read_word(word, o, help, message, size)) {
+        if (!read_word(word, o, help, message, size))
             return false;
-        }
     }
     return true;
 }
@@ -190,12 +187,10 @@ bool options_read(int argc, char **argv, options *o, char *message, size_t size)
 
     *o = (options){.url = url != NULL && url[0] != '\0' ? url : DEFAULT_URL, .arguments = argv};
     read_manner(argc, argv, o);
-    if (!read_words(argc, argv, o, &help, message, size)) {
+    if (!read_words(argc, argv, o, &help, message, size))
         return false;
-    }
-    if (o->command == COMMAND_VERSION) {
+    if (o->command == COMMAND_VERSION)
         return true;
-    }
     if (help) {
         o->topic = optind < argc ? find_command(argv[optind]) : COMMAND_NONE;
         o->command = COMMAND_HELP;

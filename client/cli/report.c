@@ -16,16 +16,14 @@ static int write_errno;
 
 void report_write(const char *bytes, size_t length)
 {
-    if (fwrite(bytes, 1, length, stdout) < length && write_errno == 0) {
+    if (fwrite(bytes, 1, length, stdout) < length && write_errno == 0)
         write_errno = errno;
-    }
 }
 
 int report_write_end(void)
 {
-    if ((fflush(stdout) != 0 || ferror(stdout)) && write_errno == 0) {
+    if ((fflush(stdout) != 0 || ferror(stdout)) && write_errno == 0)
         write_errno = errno != 0 ? errno : EIO;
-    }
     return write_errno;
 }
 
@@ -56,15 +54,12 @@ static void add_place(grad_text *text, const grad_error *error)
     bool has_offset = error->offset != GRAD_OFFSET_UNKNOWN;
     bool has_pointer = error->pointer[0] != '\0';
 
-    if (has_offset || has_pointer) {
+    if (has_offset || has_pointer)
         grad_text_printf(text, " (at ");
-    }
-    if (has_offset) {
+    if (has_offset)
         grad_text_printf(text, "byte %lld%s", (long long)error->offset, has_pointer ? ", " : ")");
-    }
-    if (has_pointer) {
+    if (has_pointer)
         grad_text_printf(text, "%s)", error->pointer);
-    }
 }
 
 static void write_words(const gradient_client_error *error, grad_text *text)
@@ -81,9 +76,8 @@ static void write_json(int exit_code, const gradient_client_error *error, grad_t
     grad_text_printf(text, "{\"error\":\"%s\",\"exit_code\":%d,\"message\":", name_of(exit_code),
                      exit_code);
     grad_text_string(text, error->message);
-    if (error->attempts > 0) {
+    if (error->attempts > 0)
         grad_text_printf(text, ",\"attempts\":%u", error->attempts);
-    }
     if (error->problem.http_status != 0) {
         grad_text_printf(text, ",\"problem\":");
         grad_problem_write(&error->problem, text);
@@ -96,20 +90,17 @@ static int report(const options *o, int exit_code, const gradient_client_error *
 {
     grad_text text;
 
-    if (o->quiet) {
+    if (o->quiet)
         return exit_code;
-    }
     grad_text_init(&text, MAX_REPORT_BYTES);
-    if (o->json) {
+    if (o->json)
         write_json(exit_code, error, &text);
-    } else {
+    else
         write_words(error, &text);
-    }
-    if (grad_text_status(&text, NULL) == GRAD_OK) {
+    if (grad_text_status(&text, NULL) == GRAD_OK)
         fprintf(stderr, "%s\n", text.data);
-    } else {
+    else
         fprintf(stderr, "gradient: %s\n", error->message);
-    }
     grad_text_free(&text);
     return exit_code;
 }

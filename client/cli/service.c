@@ -41,9 +41,8 @@ static int get(const options *o, unsigned attempts, double timeout, const char *
     int exit_code = command_open_client(o, attempts, timeout, &client);
 
     if (exit_code == EXIT_OK &&
-        gradient_client_get(client, path, body, &error) != GRADIENT_CLIENT_OK) {
+        gradient_client_get(client, path, body, &error) != GRADIENT_CLIENT_OK)
         exit_code = report_client_error(o, &error);
-    }
     gradient_client_close(client);
     return exit_code;
 }
@@ -51,9 +50,8 @@ static int get(const options *o, unsigned attempts, double timeout, const char *
 static void print_document(const grad_text *body)
 {
     report_write(body->data, body->length);
-    if (body->length > 0 && body->data[body->length - 1] != '\n') {
+    if (body->length > 0 && body->data[body->length - 1] != '\n')
         putchar('\n');
-    }
 }
 
 static void find_ready(void *context, const char *pointer, const char *value)
@@ -72,11 +70,10 @@ static int print_health(const options *o, const grad_text *body)
         return report_failure(o, EXIT_PROTOCOL, "%s isn't gradientd: its answer isn't \"ready\"",
                               o->url);
     }
-    if (o->json) {
+    if (o->json)
         print_document(body);
-    } else {
+    else
         puts("ready");
-    }
     return EXIT_OK;
 }
 
@@ -117,9 +114,8 @@ static int print_info(const options *o, const grad_text *body)
     grad_error error = GRAD_ERROR_INIT;
     table t = {.color = report_in_color(STDOUT_FILENO)};
 
-    if (grad_json_walk(body->data, body->length, visit, &t, &error) != GRAD_OK) {
+    if (grad_json_walk(body->data, body->length, visit, &t, &error) != GRAD_OK)
         return report_failure(o, EXIT_PROTOCOL, "the answer isn't right: %s", error.detail);
-    }
     if (o->json) {
         print_document(body);
         return EXIT_OK;

@@ -70,14 +70,12 @@ static bool read_digits(trainer *t)
     for (; t->count < MAX_DIGITS; t->count++) {
         digit *d = &t->digits[t->count];
         for (size_t p = 0; p < PIXELS; p++) {
-            if (scanf("%f,", &d->pixels[p]) != 1) {
+            if (scanf("%f,", &d->pixels[p]) != 1)
                 return p == 0 && t->count > 0 && feof(stdin);
-            }
             d->pixels[p] /= 16;
         }
-        if (scanf("%d", &d->label) != 1 || d->label < 0 || d->label >= CLASSES) {
+        if (scanf("%d", &d->label) != 1 || d->label < 0 || d->label >= CLASSES)
             return false;
-        }
     }
     return false;
 }
@@ -89,9 +87,8 @@ static void begin_layer(trainer *t, layer *l, const char *name, grad_activation_
     double width = sqrt(6.0 / (double)(K + N));
 
     *l = (layer){.name = name, .activation = grad_activation_default(kind), .K = K, .N = N};
-    for (size_t i = 0; i < N * K; i++) {
+    for (size_t i = 0; i < N * K; i++)
         l->W[i] = (float)((2 * next_random(t) - 1) * width);
-    }
 }
 
 static void layer_forward(layer *l, size_t B)
@@ -103,9 +100,8 @@ static void layer_forward(layer *l, size_t B)
 /* After it, output.y holds the probabilities of the classes of B digits. */
 static void forward(trainer *t, const digit *digits, size_t B)
 {
-    for (size_t s = 0; s < B; s++) {
+    for (size_t s = 0; s < B; s++)
         memcpy(t->hidden.x + s * PIXELS, digits[s].pixels, sizeof digits[s].pixels);
-    }
     layer_forward(&t->hidden, B);
     memcpy(t->output.x, t->hidden.y, sizeof t->hidden.y);
     layer_forward(&t->output, B);
@@ -113,9 +109,8 @@ static void forward(trainer *t, const digit *digits, size_t B)
 
 static void add(float *to, const grad_tensor *delta)
 {
-    for (size_t i = 0; i < grad_tensor_count(delta); i++) {
+    for (size_t i = 0; i < grad_tensor_count(delta); i++)
         to[i] += delta->data[i];
-    }
 }
 
 /* Asks the service for the layer's deltas and adds them. grad_output is ∂L/∂y; grad_input takes
@@ -141,9 +136,8 @@ static void layer_backward(trainer *t, layer *l, size_t B, float *grad_output, f
     }
     add(l->W, &reply.reply->layers[0].weight_delta);
     add(l->b, &reply.reply->layers[0].bias_delta);
-    if (grad_input != NULL) {
+    if (grad_input != NULL)
         memcpy(grad_input, reply.reply->layers[0].grad_input.data, B * l->K * sizeof(float));
-    }
     t->requests++;
     t->bytes_sent += reply.bytes_sent;
     t->bytes_received += reply.bytes_received;
@@ -178,9 +172,8 @@ static double accuracy(trainer *t)
         const float *y = t->output.y;
         size_t best = 0;
         forward(t, &t->digits[i], 1);
-        for (size_t n = 1; n < CLASSES; n++) {
+        for (size_t n = 1; n < CLASSES; n++)
             best = y[n] > y[best] ? n : best;
-        }
         right += best == (size_t)t->digits[i].label;
     }
     return (double)right / (double)(t->count - t->training);
@@ -193,9 +186,8 @@ static void show_progress(int epoch, double loss, double held_out)
 
     if (terminal || epoch == 1 || epoch % LINE_EVERY == 0) {
         printf("%sepoch %2d/%d ", terminal ? "\r" : "", epoch, EPOCHS);
-        if (terminal) {
+        if (terminal)
             printf("[%-30.*s] ", epoch * 30 / EPOCHS, bar);
-        }
         printf("loss %.4f  accuracy %.1f %%%s", loss, 100 * held_out,
                terminal && epoch < EPOCHS ? "" : "\n");
         fflush(stdout);

@@ -20,12 +20,11 @@ typedef struct walker {
 static void add_key(grad_text *pointer, const char *key)
 {
     grad_text_add(pointer, "/", 1);
-    for (; *key != '\0'; key++) {
+    for (; *key != '\0'; key++)
         if (*key == '~' || *key == '/')
             grad_text_add(pointer, *key == '~' ? "~0" : "~1", 2);
         else
             grad_text_add(pointer, key, 1);
-    }
 }
 
 static void visit_scalar(walker *w, const json_t *value)

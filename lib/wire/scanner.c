@@ -148,10 +148,9 @@ static bool leave(grad_scanner *s, const char *p)
 /* The brackets kept back go to the envelope after all: they open an ordinary array. */
 static bool flush_brackets(grad_scanner *s, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         if (grad_envelope_add(&s->envelope, "[", 1, s->rows[i].offset, &s->error) != GRAD_OK)
             return false;
-    }
     s->level -= count;
     memmove(s->rows, s->rows + count, s->level * sizeof *s->rows);
     return true;

@@ -272,7 +272,7 @@ static const char *scan_behind(grad_scanner *s, const char *p)
 
 const char *grad_scanner_array(grad_scanner *s, const char *p, const char *end)
 {
-    while (p != NULL && p < end && s->state >= GRAD_SCAN_FIRST) {
+    while (p != NULL && p < end && s->state >= GRAD_SCAN_FIRST)
         if (s->state == GRAD_SCAN_NUMBER)
             p = scan_number(s, p, end);
         else if (s->state == GRAD_SCAN_LITERAL)
@@ -281,6 +281,5 @@ const char *grad_scanner_array(grad_scanner *s, const char *p, const char *end)
             p++;
         else
             p = s->state == GRAD_SCAN_BEHIND ? scan_behind(s, p) : scan_element(s, p, end);
-    }
     return p;
 }

@@ -92,17 +92,15 @@ void grad_text_string(grad_text *text, const char *utf8)
         const char *run = p;
         size_t length = 1;
         while (p < end && (unsigned char)*p >= 0x20 && *p != '"' && *p != '\\' &&
-               (length = grad_utf8_length(p, end)) > 0) {
+               (length = grad_utf8_length(p, end)) > 0)
             p += length;
-        }
         grad_text_add(text, run, (size_t)(p - run));
         if (p == end)
             break;
-        if (length == 0) {
+        if (length == 0)
             grad_text_add(text, "\xEF\xBF\xBD", 3);
-        } else {
+        else
             add_escaped(text, (unsigned char)*p);
-        }
         p++;
     }
     grad_text_add(text, "\"", 1);

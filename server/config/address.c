@@ -19,9 +19,8 @@ static bool ipv6_is_valid(const char *host)
     char bare[INET6_ADDRSTRLEN];
     struct in6_addr parsed;
     size_t length = strcspn(host, "%");
-    if (length >= sizeof bare || (host[length] == '%' && host[length + 1] == '\0')) {
+    if (length >= sizeof bare || (host[length] == '%' && host[length + 1] == '\0'))
         return false;
-    }
     memcpy(bare, host, length);
     bare[length] = '\0';
     return inet_pton(AF_INET6, bare, &parsed) == 1;
@@ -35,14 +34,11 @@ static bool name_is_valid(const char *host)
     const char *label = host;
     for (;;) {
         size_t length = strcspn(label, ".");
-        if (length == 0 || label[0] == '-' || label[length - 1] == '-') {
+        if (length == 0 || label[0] == '-' || label[length - 1] == '-')
             return false;
-        }
-        for (size_t i = 0; i < length; i++) {
-            if (!isalnum((unsigned char)label[i]) && label[i] != '-' && label[i] != '_') {
+        for (size_t i = 0; i < length; i++)
+            if (!isalnum((unsigned char)label[i]) && label[i] != '-' && label[i] != '_')
                 return false;
-            }
-        }
         if (label[length] == '\0') {
             bool numeric = strspn(label, "0123456789") == length;
             return !numeric || inet_pton(AF_INET, host, &parsed) == 1;
@@ -56,20 +52,17 @@ bool address_split(const char *text, address *parts)
     address found;
     const char *colon = strrchr(text, ':');
     bool bracketed = text[0] == '[';
-    if (!colon || !port_is_valid(colon + 1) || (bracketed && colon[-1] != ']')) {
+    if (!colon || !port_is_valid(colon + 1) || (bracketed && colon[-1] != ']'))
         return false;
-    }
     const char *host = text + bracketed;
     size_t length = (size_t)(colon - host) - bracketed;
-    if (length >= sizeof found.host) {
+    if (length >= sizeof found.host)
         return false;
-    }
     memcpy(found.host, host, length);
     found.host[length] = '\0';
     memcpy(found.port, colon + 1, strlen(colon + 1) + 1);
-    if (!(bracketed ? ipv6_is_valid(found.host) : name_is_valid(found.host))) {
+    if (!(bracketed ? ipv6_is_valid(found.host) : name_is_valid(found.host)))
         return false;
-    }
     *parts = found;
     return true;
 }

@@ -26,9 +26,8 @@ static char *trim(char *text)
 {
     text += strspn(text, BLANKS);
     size_t length = strlen(text);
-    while (length > 0 && strchr(BLANKS, text[length - 1])) {
+    while (length > 0 && strchr(BLANKS, text[length - 1]))
         length--;
-    }
     text[length] = '\0';
     return text;
 }
@@ -36,12 +35,10 @@ static char *trim(char *text)
 static bool fail_unknown(loader *l, const char *key, const char *where)
 {
     nearest_search search = {.wanted = key};
-    for (size_t i = 0; i < OPTION_TOTAL; i++) {
+    for (size_t i = 0; i < OPTION_TOTAL; i++)
         nearest_offer(&search, config_options[i].name);
-    }
-    if (!search.best) {
+    if (!search.best)
         return loader_fail(l, "%s: unknown key %.100s; see gradientd --help", where, key);
-    }
     return loader_fail(l, "%s: unknown key %.100s; did you mean %s?", where, key, search.best);
 }
 
@@ -52,32 +49,27 @@ static bool read_line(loader *l, char *line, size_t number, size_t seen[OPTION_T
     snprintf(where, sizeof where, "%s:%zu", l->path, number);
     drop_comment(line);
     line = trim(line);
-    if (line[0] == '\0') {
+    if (line[0] == '\0')
         return true;
-    }
     char *equals = strchr(line, '=');
-    if (!equals) {
+    if (!equals)
         return loader_fail(l, "%s: expected key = value; found \"%.100s\"", where, line);
-    }
     *equals = '\0';
     const char *key = trim(line);
     const option *o = option_find(key);
-    if (!o) {
+    if (!o)
         return fail_unknown(l, key, where);
-    }
     size_t *first = &seen[o - config_options];
-    if (*first != 0) {
+    if (*first != 0)
         return loader_fail(l, "%s: %s is set in line %zu already", where, key, *first);
-    }
     *first = number;
     return loader_assign(l, o, trim(equals + 1), RANK_FILE, where);
 }
 
 bool loader_read_file(loader *l)
 {
-    if (!l->path) {
+    if (!l->path)
         return true;
-    }
     char *text = files_read(l->path);
     if (!text) {
         char reason[128];
@@ -89,9 +81,8 @@ bool loader_read_file(loader *l)
     bool good = true;
     for (char *line = text, *next; line && good; line = next, number++) {
         next = strchr(line, '\n');
-        if (next) {
+        if (next)
             *next++ = '\0';
-        }
         good = read_line(l, line, number, seen);
     }
     free(text);

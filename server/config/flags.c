@@ -15,24 +15,20 @@ typedef struct flag {
 static bool fail_unknown(loader *l, const char *argument)
 {
     nearest_search search = {.wanted = argument + strspn(argument, "-")};
-    for (size_t i = 0; i < OPTION_TOTAL; i++) {
+    for (size_t i = 0; i < OPTION_TOTAL; i++)
         nearest_offer(&search, config_options[i].name);
-    }
-    for (size_t i = 0; i < OPTION_COMMAND_COUNT; i++) {
+    for (size_t i = 0; i < OPTION_COMMAND_COUNT; i++)
         nearest_offer(&search, config_commands[i].name);
-    }
-    if (!search.best) {
+    if (!search.best)
         return loader_fail(l, "unknown option %.100s; see gradientd --help", argument);
-    }
     return loader_fail(l, "unknown option %.100s; did you mean --%s?", argument, search.best);
 }
 
 static bool split(const char *argument, flag *f)
 {
     size_t length = strcspn(argument, "=");
-    if (strncmp(argument, "--", 2) != 0 || length - 2 >= sizeof f->name) {
+    if (strncmp(argument, "--", 2) != 0 || length - 2 >= sizeof f->name)
         return false;
-    }
     memcpy(f->name, argument + 2, length - 2);
     f->name[length - 2] = '\0';
     f->value = argument[length] == '=' ? argument + length + 1 : NULL;
@@ -43,9 +39,8 @@ static const option_command *command_find(const char *argument, const char *name
 {
     for (size_t i = 0; i < OPTION_COMMAND_COUNT; i++) {
         const option_command *c = &config_commands[i];
-        if (strcmp(c->name, name) == 0 || (c->shorthand && strcmp(c->shorthand, argument) == 0)) {
+        if (strcmp(c->name, name) == 0 || (c->shorthand && strcmp(c->shorthand, argument) == 0))
             return c;
-        }
     }
     return NULL;
 }
@@ -53,9 +48,8 @@ static const option_command *command_find(const char *argument, const char *name
 /* The value behind the equals sign, or the next argument, which *at moves on to. */
 static const char *value_of(const flag *f, int argc, char **argv, int *at)
 {
-    if (f->value || *at + 1 >= argc) {
+    if (f->value || *at + 1 >= argc)
         return f->value;
-    }
     return argv[++*at];
 }
 
@@ -66,9 +60,8 @@ static bool run_command(loader *l, const option_command *c, const flag *f, int a
         l->path = value_of(f, argc, argv, at);
         return l->path || loader_fail(l, "--%s needs a value: %s", c->name, c->argument);
     }
-    if (f->value) {
+    if (f->value)
         return loader_fail(l, "--%s takes no value", c->name);
-    }
     l->action = c->action;
     return true;
 }
@@ -79,13 +72,11 @@ static bool read_flag(loader *l, int argc, char **argv, int *at)
     flag f = {.name = ""};
     bool is_long = split(argument, &f);
     const option_command *c = command_find(argument, f.name);
-    if (c) {
+    if (c)
         return run_command(l, c, &f, argc, argv, at);
-    }
     const option *o = is_long ? option_find(f.name) : NULL;
-    if (!o) {
+    if (!o)
         return fail_unknown(l, argument);
-    }
     char where[OPTION_NAME_SIZE + 2];
     snprintf(where, sizeof where, "--%s", o->name);
     const char *value = value_of(&f, argc, argv, at);

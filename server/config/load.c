@@ -31,13 +31,11 @@ bool loader_assign(loader *l, const option *o, const char *text, config_rank ran
                    const char *where)
 {
     option_value value;
-    if (!value_parse(o, text, &value)) {
+    if (!value_parse(o, text, &value))
         return fail_value(l, o, text, rank, where);
-    }
     size_t index = (size_t)(o - config_options);
-    if (rank < l->sources->of[index].rank) {
+    if (rank < l->sources->of[index].rank)
         return true;
-    }
     char *copy = strdup(where);
     if (!copy || !value_store(o, &value, l->values)) {
         free(copy);
@@ -53,9 +51,8 @@ static bool assign_defaults(loader *l)
 {
     for (size_t i = 0; i < OPTION_TOTAL; i++) {
         const option *o = &config_options[i];
-        if (!loader_assign(l, o, o->initial, RANK_DEFAULT, "default")) {
+        if (!loader_assign(l, o, o->initial, RANK_DEFAULT, "default"))
             return false;
-        }
     }
     return true;
 }
@@ -83,9 +80,8 @@ bool config_load(int argc, char **argv, char **environment, config *values,
                 .action = CONFIG_RUN,
                 .message = message,
                 .message_size = message_size};
-    if (!l.sources) {
+    if (!l.sources)
         return loader_fail(&l, "no memory for the configuration");
-    }
     if (!load_all(&l, argc, argv, environment)) {
         config_free(&loaded, l.sources);
         return false;
@@ -102,8 +98,7 @@ void config_free(config *values, config_sources *sources)
     free(values->admin_listen);
     free(values->log_level);
     *values = (config){.listen = NULL};
-    for (size_t i = 0; sources && i < OPTION_TOTAL; i++) {
+    for (size_t i = 0; sources && i < OPTION_TOTAL; i++)
         free(sources->of[i].where);
-    }
     free(sources);
 }

@@ -76,18 +76,15 @@ const option_command config_commands[OPTION_COMMAND_COUNT] = {
 
 const option *option_find(const char *name)
 {
-    for (size_t i = 0; i < OPTION_TOTAL; i++) {
-        if (strcmp(config_options[i].name, name) == 0) {
+    for (size_t i = 0; i < OPTION_TOTAL; i++)
+        if (strcmp(config_options[i].name, name) == 0)
             return &config_options[i];
-        }
-    }
     return NULL;
 }
 
 void option_variable(const char *name, char variable[OPTION_NAME_SIZE])
 {
     snprintf(variable, OPTION_NAME_SIZE, OPTION_VARIABLE_PREFIX "%s", name);
-    for (char *c = variable; *c; c++) {
+    for (char *c = variable; *c; c++)
         *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
-    }
 }

@@ -17,12 +17,10 @@ static void print_option(const option *o, FILE *out)
     char range[VALUE_RANGE_SIZE];
     value_range(o, range);
     fprintf(out, "  --%s %s\n        %s", o->name, arguments[o->kind], o->help);
-    if (o->kind == OPTION_CHOICE) {
+    if (o->kind == OPTION_CHOICE)
         fprintf(out, ": %s", range);
-    }
-    if (o->automation) {
+    if (o->automation)
         fprintf(out, "; 0: %s", o->automation);
-    }
     fprintf(out, " (default %s)\n", o->initial);
 }
 
@@ -45,13 +43,11 @@ void config_print_help(FILE *out)
           "SIZE takes k M G (powers of 1000) and KiB MiB GiB, NUMBER k M G and Ki Mi Gi, RATE is\n"
           "a SIZE a second, TIME takes ms s m, seconds if it has no unit.\n\n",
           out);
-    for (size_t i = 0; i < OPTION_TOTAL; i++) {
+    for (size_t i = 0; i < OPTION_TOTAL; i++)
         print_option(&config_options[i], out);
-    }
     fputc('\n', out);
-    for (size_t i = 0; i < OPTION_COMMAND_COUNT; i++) {
+    for (size_t i = 0; i < OPTION_COMMAND_COUNT; i++)
         print_command(&config_commands[i], out);
-    }
 }
 
 void config_print_markdown(FILE *out)
@@ -70,15 +66,12 @@ void config_print_markdown(FILE *out)
 void config_resolve(config *values)
 {
     size_t cpus = cpus_usable();
-    if (values->workers == 0) {
+    if (values->workers == 0)
         values->workers = cpus;
-    }
-    if (values->event_loops == 0) {
+    if (values->event_loops == 0)
         values->event_loops = cpus < MOST_EVENT_LOOPS ? cpus : MOST_EVENT_LOOPS;
-    }
-    if (values->memory_budget == 0) {
+    if (values->memory_budget == 0)
         values->memory_budget = memory_available() / 2;
-    }
 }
 
 void config_print_effective(const config *values, const config_sources *sources, FILE *out)
@@ -90,9 +83,8 @@ void config_print_effective(const config *values, const config_sources *sources,
         fprintf(out, "%s = ", o->name);
         value_format(o, &resolved, out);
         fprintf(out, "   # %s", sources->of[i].where);
-        if (value_is_automatic(o, values)) {
+        if (value_is_automatic(o, values))
             fprintf(out, " (0: %s)", o->automation);
-        }
         fputc('\n', out);
     }
 }

@@ -50,13 +50,11 @@ static bool parse_whole(const option *o, const char *text, size_t *number)
     double factor;
     if (length == 0 ||
         !unit_find(bytes ? sizes : counts, bytes ? LENGTH_OF(sizes) : LENGTH_OF(counts),
-                   text + length, &factor)) {
+                   text + length, &factor))
         return false;
-    }
     double whole = strtod(text, NULL) * factor;
-    if (whole < o->least || whole > o->most || whole >= (double)SIZE_MAX) {
+    if (whole < o->least || whole > o->most || whole >= (double)SIZE_MAX)
         return false;
-    }
     *number = (size_t)whole;
     return true;
 }
@@ -70,13 +68,11 @@ static bool parse_time(const option *o, const char *text, double *seconds)
         length = fraction > 0 ? length + 1 + fraction : 0;
     }
     double factor;
-    if (length == 0 || !unit_find(times, LENGTH_OF(times), text + length, &factor)) {
+    if (length == 0 || !unit_find(times, LENGTH_OF(times), text + length, &factor))
         return false;
-    }
     double value = strtod(text, NULL) * factor;
-    if (value < o->least || value > o->most) {
+    if (value < o->least || value > o->most)
         return false;
-    }
     *seconds = value;
     return true;
 }
@@ -86,9 +82,8 @@ static bool word_among(const char *words, const char *word)
     size_t length = strlen(word);
     for (const char *at = words; *at; at += strspn(at, " ")) {
         size_t next = strcspn(at, " ");
-        if (next == length && strncmp(at, word, length) == 0) {
+        if (next == length && strncmp(at, word, length) == 0)
             return true;
-        }
         at += next;
     }
     return false;
@@ -131,9 +126,8 @@ bool value_parse(const option *o, const char *text, option_value *value)
         good = parse_switch(text, &found.on);
         break;
     }
-    if (good) {
+    if (good)
         *value = found;
-    }
     return good;
 }
 
@@ -158,20 +152,18 @@ static void format_time(double seconds, char *text, size_t size)
 {
     bool small = seconds > 0 && seconds < 1;
     int length = snprintf(text, size, "%.9f", small ? seconds * 1e3 : seconds);
-    while (text[length - 1] == '0') {
+    while (text[length - 1] == '0')
         length--;
-    }
     length -= text[length - 1] == '.';
     snprintf(text + length, size - (size_t)length, "%s", small ? "ms" : "s");
 }
 
 static void format_number(const option *o, double number, char *text, size_t size)
 {
-    if (o->kind == OPTION_TIME) {
+    if (o->kind == OPTION_TIME)
         format_time(number, text, size);
-    } else {
+    else
         format_whole(o->kind, number, text, size);
-    }
 }
 
 static bool is_numeric(const option *o)
@@ -194,9 +186,8 @@ void value_range(const option *o, char text[VALUE_RANGE_SIZE])
     } else {
         size_t length = 0;
         for (const char *c = o->choices; *c && length + 3 < VALUE_RANGE_SIZE; c++) {
-            if (*c == ' ') {
+            if (*c == ' ')
                 text[length++] = ',';
-            }
             text[length++] = *c;
         }
         text[length] = '\0';
@@ -240,9 +231,8 @@ bool value_store(const option *o, const option_value *value, config *values)
         *(size_t *)field = value->number;
     } else {
         char *copy = strdup(value->text);
-        if (!copy) {
+        if (!copy)
             return false;
-        }
         free(*(char **)field);
         *(char **)field = copy;
     }

@@ -13,12 +13,10 @@
 static bool is_service_link(const char *name, const char *value)
 {
     const char *rest = name + strlen(OPTION_VARIABLE_PREFIX);
-    if (strncmp(rest, "SERVICE_HOST", 12) == 0 || strncmp(rest, "SERVICE_PORT", 12) == 0) {
+    if (strncmp(rest, "SERVICE_HOST", 12) == 0 || strncmp(rest, "SERVICE_PORT", 12) == 0)
         return true;
-    }
-    if (strncmp(rest, "PORT", 4) != 0) {
+    if (strncmp(rest, "PORT", 4) != 0)
         return false;
-    }
     return rest[4] == '\0' ? strstr(value, "://") != NULL
                            : rest[4] == '_' && isdigit((unsigned char)rest[5]);
 }
@@ -28,9 +26,8 @@ static const option *option_of_variable(const char *name)
     char variable[OPTION_NAME_SIZE];
     for (size_t i = 0; i < OPTION_TOTAL; i++) {
         option_variable(config_options[i].name, variable);
-        if (strcmp(variable, name) == 0) {
+        if (strcmp(variable, name) == 0)
             return &config_options[i];
-        }
     }
     return NULL;
 }
@@ -45,9 +42,8 @@ static bool fail_unknown(loader *l, const char *name)
         nearest_offer(&search, variables[i] + prefix);
     }
     nearest_offer(&search, PATH_VARIABLE + prefix);
-    if (!search.best) {
+    if (!search.best)
         return loader_fail(l, "unknown variable %.100s; see gradientd --help", name);
-    }
     return loader_fail(l, "unknown variable %.100s; did you mean %s%s?", name,
                        OPTION_VARIABLE_PREFIX, search.best);
 }
@@ -59,9 +55,8 @@ static bool read_variable(loader *l, const char *name, const char *value)
         return true;
     }
     const option *o = option_of_variable(name);
-    if (o) {
+    if (o)
         return loader_assign(l, o, value, RANK_VARIABLE, name);
-    }
     return is_service_link(name, value) || fail_unknown(l, name);
 }
 
@@ -71,13 +66,11 @@ bool loader_read_variables(loader *l, char **environment)
         char name[256];
         size_t length = strcspn(*at, "=");
         if (strncmp(*at, OPTION_VARIABLE_PREFIX, strlen(OPTION_VARIABLE_PREFIX)) != 0 ||
-            (*at)[length] != '=') {
+            (*at)[length] != '=')
             continue;
-        }
         snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : 255), *at);
-        if (!read_variable(l, name, *at + length + 1)) {
+        if (!read_variable(l, name, *at + length + 1))
             return false;
-        }
     }
     return true;
 }

@@ -28,9 +28,8 @@ static bool lease(request *r, size_t wanted)
 {
     work *w = r->work;
     char detail[GRAD_DETAIL_SIZE];
-    if (budget_resize(w->memory, &w->leased, wanted)) {
+    if (budget_resize(w->memory, &w->leased, wanted))
         return true;
-    }
     metrics_count_rejection(REJECT_MEMORY);
     if (wanted > w->memory->total) {
         snprintf(detail, sizeof detail,
@@ -110,9 +109,8 @@ static size_t larger(size_t a, size_t b)
 
 static void begin(request *r)
 {
-    if (!check_media_type(r)) {
+    if (!check_media_type(r))
         return;
-    }
     work *w = calloc(1, sizeof *w);
     if (!w) {
         request_refuse_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory", "try again");
@@ -122,9 +120,8 @@ static void begin(request *r)
     r->work = w;
     size_t expected = BASE_MEMORY + (size_t)r->declared / BYTES_PER_TENSOR_BYTE;
     if (!lease(r, expected) || !create_decoder(r) ||
-        !lease(r, larger(expected, grad_decoder_memory(w->decoder)))) {
+        !lease(r, larger(expected, grad_decoder_memory(w->decoder))))
         drop(r);
-    }
 }
 
 /* ---- The body -------------------------------------------------------------------------------- */
@@ -136,11 +133,10 @@ static void push(request *r, const char *bytes, size_t length)
     int64_t began = clock_now();
     grad_status status = grad_decoder_push(w->decoder, bytes, length, &error);
     w->decode_seconds += clock_to_seconds(clock_now() - began);
-    if (status != GRAD_OK) {
+    if (status != GRAD_OK)
         refuse(r, &error);
-    } else if (!lease(r, larger(w->leased, BASE_MEMORY + grad_decoder_memory(w->decoder)))) {
+    else if (!lease(r, larger(w->leased, BASE_MEMORY + grad_decoder_memory(w->decoder))))
         drop(r);
-    }
 }
 
 /* ---- The whole request ----------------------------------------------------------------------- */
@@ -170,9 +166,8 @@ static bool understand(request *r)
     grad_status status = grad_decoder_finish_request(w->decoder, &w->batch, &error);
     if (status == GRAD_OK) {
         status = grad_batch_measure(w->batch, &limits, &w->measure, &error);
-        if (status != GRAD_OK && error.offset == GRAD_OFFSET_UNKNOWN) {
+        if (status != GRAD_OK && error.offset == GRAD_OFFSET_UNKNOWN)
             error.offset = grad_decoder_locate(w->decoder, error.pointer);
-        }
     }
     w->decode_seconds += clock_to_seconds(clock_now() - began);
     r->stages[STAGE_DECODE] = w->decode_seconds;
@@ -191,9 +186,8 @@ static bool lease_work(request *r)
     size_t wanted = BASE_MEMORY + grad_decoder_memory(w->decoder);
     if (__builtin_add_overflow(wanted, w->measure.memory, &wanted) ||
         __builtin_add_overflow(wanted, grad_reply_bound(w->batch, w->measure.result_numbers),
-                               &wanted)) {
+                               &wanted))
         wanted = SIZE_MAX;
-    }
     if (!lease(r, wanted)) {
         drop(r);
         return false;
@@ -221,9 +215,8 @@ static void free_reply(void *context)
 static size_t count_bytes(const grad_segment *segments, size_t count)
 {
     size_t bytes = 0;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         bytes += segments[i].length;
-    }
     return bytes;
 }
 
@@ -241,12 +234,10 @@ static struct MHD_Response *make_response(work *w, const grad_segment *segments,
     }
     struct MHD_IoVec *vector = calloc(count, sizeof *vector);
     struct MHD_Response *response = NULL;
-    for (size_t i = 0; vector && i < count; i++) {
+    for (size_t i = 0; vector && i < count; i++)
         vector[i] = (struct MHD_IoVec){.iov_base = segments[i].text, .iov_len = segments[i].length};
-    }
-    if (vector) {
+    if (vector)
         response = MHD_create_response_from_iovec(vector, (unsigned)count, free_reply, w);
-    }
     free(vector);
     return response;
 }
@@ -261,11 +252,10 @@ static void answer(request *r)
     size_t bytes = count_bytes(segments, count);
     budget_resize(w->memory, &w->leased, bytes + BASE_MEMORY);
     struct MHD_Response *response = make_response(w, segments, count);
-    if (response) {
+    if (response)
         r->work = NULL;
-    } else {
+    else
         drop(r);
-    }
     request_answer(r, MHD_HTTP_OK, "application/json", response, bytes);
 }
 
@@ -342,9 +332,8 @@ static void finish(request *r)
     work *w = r->work;
     const config *c = service_of(r)->config;
     w->deadline = clock_now() + clock_from_seconds(c->request_timeout);
-    if (!lease_reading(r) || !understand(r) || !lease_work(r)) {
+    if (!lease_reading(r) || !understand(r) || !lease_work(r))
         return;
-    }
     if (work_cost(w->batch, &w->measure) <= c->inline_cost) {
         work_run_inline(w);
         answer_or_refuse(r);

@@ -18,9 +18,8 @@
 double work_cost(const grad_batch *batch, const grad_measure *measure)
 {
     double activations = 0;
-    for (size_t i = 0; i < batch->layer_count; i++) {
+    for (size_t i = 0; i < batch->layer_count; i++)
         activations += (double)grad_tensor_count(&batch->layers[i].pre_activation);
-    }
     return (double)measure->result_numbers * SECONDS_PER_PRINTED_NUMBER +
            activations * SECONDS_PER_ACTIVATION + measure->flops * SECONDS_PER_FLOP;
 }
@@ -30,17 +29,15 @@ double work_cost(const grad_batch *batch, const grad_measure *measure)
 /* Keeps the first error of any thread. */
 static void fail(work *w, const grad_error *error)
 {
-    if (!atomic_exchange(&w->failed, true)) {
+    if (!atomic_exchange(&w->failed, true))
         w->error = *error;
-    }
 }
 
 static bool begin_run(work *w)
 {
     grad_error error = GRAD_ERROR_INIT;
-    if (grad_run_create(w->batch, &w->run, &error) != GRAD_OK) {
+    if (grad_run_create(w->batch, &w->run, &error) != GRAD_OK)
         fail(w, &error);
-    }
     return w->run != NULL;
 }
 
@@ -49,18 +46,16 @@ static bool begin_printing(work *w)
     grad_error error = GRAD_ERROR_INIT;
     w->times.computed = clock_now();
     if (grad_run_finish(w->run, &error) != GRAD_OK ||
-        grad_encode_reply(w->batch, grad_run_results(w->run), &w->encoder, &error) != GRAD_OK) {
+        grad_encode_reply(w->batch, grad_run_results(w->run), &w->encoder, &error) != GRAD_OK)
         fail(w, &error);
-    }
     return w->encoder != NULL;
 }
 
 static void print_segment(work *w, size_t segment)
 {
     grad_error error = GRAD_ERROR_INIT;
-    if (grad_encoder_segment_run(w->encoder, segment, &error) != GRAD_OK) {
+    if (grad_encoder_segment_run(w->encoder, segment, &error) != GRAD_OK)
         fail(w, &error);
-    }
 }
 
 void work_drop_inputs(work *w)
@@ -78,9 +73,8 @@ static void run_stages(work *w)
 {
     for (size_t stage = 0; stage < GRAD_RUN_STAGES; stage++) {
         size_t tiles = grad_run_tile_count(w->run, stage);
-        for (size_t tile = 0; tile < tiles; tile++) {
+        for (size_t tile = 0; tile < tiles; tile++)
             grad_run_tile(w->run, stage, tile);
-        }
     }
 }
 
@@ -91,9 +85,8 @@ void work_run_inline(work *w)
         run_stages(w);
         if (begin_printing(w)) {
             size_t segments = grad_encoder_segment_count(w->encoder);
-            for (size_t i = 0; i < segments; i++) {
+            for (size_t i = 0; i < segments; i++)
                 print_segment(w, i);
-            }
         }
     }
     w->times.printed = clock_now();
@@ -111,29 +104,24 @@ static bool is_late(work *w)
 static size_t begin_stage(void *context, size_t stage)
 {
     work *w = context;
-    if (stage == 0) {
+    if (stage == 0)
         w->times.begun = clock_now();
-    }
-    if (is_late(w) || atomic_load(&w->failed)) {
+    if (is_late(w) || atomic_load(&w->failed))
         return 0;
-    }
-    if (stage == 0 && !begin_run(w)) {
+    if (stage == 0 && !begin_run(w))
         return 0;
-    }
-    if (stage < STAGE_PRINT) {
+    if (stage < STAGE_PRINT)
         return grad_run_tile_count(w->run, stage);
-    }
     return begin_printing(w) ? grad_encoder_segment_count(w->encoder) : 0;
 }
 
 static void run_tile(void *context, size_t stage, size_t tile)
 {
     work *w = context;
-    if (stage < STAGE_PRINT) {
+    if (stage < STAGE_PRINT)
         grad_run_tile(w->run, stage, tile);
-    } else {
+    else
         print_segment(w, tile);
-    }
 }
 
 static void job_done(void *context, bool expired)
@@ -158,9 +146,8 @@ bool work_submit(work *w, pool *workers, int64_t start_deadline)
 
 void work_destroy(work *w)
 {
-    if (!w) {
+    if (!w)
         return;
-    }
     work_drop_inputs(w);
     grad_encoder_destroy(w->encoder);
     budget_release(w->memory, w->leased);

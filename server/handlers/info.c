@@ -23,9 +23,8 @@ static void add_limits(const config *c, grad_text *text)
         {"queue_depth", c->queue_depth},   {"memory_budget", c->memory_budget},
     };
     grad_text_printf(text, "\"limits\":{");
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         grad_text_printf(text, "%s\"%s\":%zu", i > 0 ? "," : "", rows[i].name, rows[i].value);
-    }
     grad_text_printf(text, "}");
 }
 

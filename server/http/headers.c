@@ -14,9 +14,8 @@ static bool is_token(const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)text[i];
-        if (!isalnum(c) && (c == '\0' || !strchr("!#$%&'*+-.^_`|~", c))) {
+        if (!isalnum(c) && (c == '\0' || !strchr("!#$%&'*+-.^_`|~", c)))
             return false;
-        }
     }
     return length > 0;
 }
@@ -26,18 +25,16 @@ static bool is_value(const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)text[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7f) {
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
             return false;
-        }
     }
     return true;
 }
 
 static void blame(headers *h, const char *fault)
 {
-    if (!h->fault) {
+    if (!h->fault)
         h->fault = fault;
-    }
 }
 
 void headers_begin(headers *h, const char *version)
@@ -69,9 +66,8 @@ static void keep(headers *h, const char *name, const char *value)
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcasecmp(name, known[i].name) == 0) {
-            if (*known[i].slot && known[i].twice) {
+            if (*known[i].slot && known[i].twice)
                 blame(h, known[i].twice);
-            }
             *known[i].slot = value;
             return;
         }
@@ -92,9 +88,8 @@ void headers_add(headers *h, const char *name, size_t name_length, const char *v
         blame(h, "expected header names that are tokens, found another character");
         return;
     }
-    if (!is_value(value, value_length)) {
+    if (!is_value(value, value_length))
         blame(h, "expected header values without control characters, found one");
-    }
     keep(h, name, value);
 }
 
@@ -104,21 +99,16 @@ void headers_end(headers *h, const char *end)
         blame(h, "expected header lines that end with CRLF, found a NUL, a bare line feed or a "
                  "folded line");
     }
-    if (!h->host && !h->http_1_0) {
+    if (!h->host && !h->http_1_0)
         blame(h, "expected a Host, found none");
-    }
-    if (!h->transfer_encoding) {
+    if (!h->transfer_encoding)
         return;
-    }
-    if (h->content_length) {
+    if (h->content_length)
         blame(h, "expected Content-Length or Transfer-Encoding, found both");
-    }
-    if (strcasecmp(h->transfer_encoding, "chunked") != 0) {
+    if (strcasecmp(h->transfer_encoding, "chunked") != 0)
         blame(h, "expected the transfer coding chunked, found another");
-    }
-    if (h->http_1_0) {
+    if (h->http_1_0)
         blame(h, "expected no Transfer-Encoding in HTTP/1.0, found one");
-    }
 }
 
 bool headers_have_body(const headers *h, uint64_t *length)
@@ -140,30 +130,26 @@ static const char *skip_parameter(const char *text)
 {
     text = skip_blanks(text);
     size_t name = strcspn(text, "= \t;");
-    if (!is_token(text, name) || text[name] != '=') {
+    if (!is_token(text, name) || text[name] != '=')
         return NULL;
-    }
     bool is_charset = name == 7 && strncasecmp(text, "charset", name) == 0;
     const char *value = text + name + 1;
     bool quoted = *value == '"';
     value += quoted;
     size_t length = strcspn(value, quoted ? "\"" : " \t;");
     const char *end = value + length;
-    if (length == 0 || (quoted && *end++ != '"')) {
+    if (length == 0 || (quoted && *end++ != '"'))
         return NULL;
-    }
-    if (is_charset && (length != 5 || strncasecmp(value, "utf-8", 5) != 0)) {
+    if (is_charset && (length != 5 || strncasecmp(value, "utf-8", 5) != 0))
         return NULL;
-    }
     return end;
 }
 
 bool headers_is_json(const char *content_type)
 {
     static const char json[] = "application/json";
-    if (strncasecmp(content_type, json, sizeof json - 1) != 0) {
+    if (strncasecmp(content_type, json, sizeof json - 1) != 0)
         return false;
-    }
     const char *rest = skip_blanks(content_type + sizeof json - 1);
     while (rest && *rest == ';') {
         rest = skip_parameter(rest + 1);
@@ -175,10 +161,8 @@ bool headers_is_json(const char *content_type)
 bool headers_is_request_id(const char *text)
 {
     size_t length = strnlen(text, REQUEST_ID_MAX + 1);
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] <= ' ' || text[i] > '~') {
+    for (size_t i = 0; i < length; i++)
+        if (text[i] <= ' ' || text[i] > '~')
             return false;
-        }
-    }
     return length > 0 && length <= REQUEST_ID_MAX;
 }

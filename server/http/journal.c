@@ -27,14 +27,11 @@ static void count(const request *r, bool whole, double total)
 {
     metrics_count_request(r->route ? r->route->metric : ROUTE_OTHER, whole ? r->status : 0);
     metrics_count_bytes(r->received, whole ? r->reply_size : 0);
-    if (r->context->role != ROLE_SERVICE || !r->route || !r->route->handler->takes_body) {
+    if (r->context->role != ROLE_SERVICE || !r->route || !r->route->handler->takes_body)
         return;
-    }
-    for (size_t i = 0; i < STAGE_TOTAL; i++) {
-        if (r->stages[i] >= 0) {
+    for (size_t i = 0; i < STAGE_TOTAL; i++)
+        if (r->stages[i] >= 0)
             metrics_observe_stage((metrics_stage)i, r->stages[i]);
-        }
-    }
     metrics_observe_stage(STAGE_TOTAL, total);
 }
 
@@ -65,11 +62,9 @@ static void write_line(const request *r, bool whole, double total)
         fields[n++] =
             LOG_TEXT("code", whole ? r->error.code : cut_name(connection_cut(r->connection)));
     }
-    for (size_t i = 0; i < STAGE_TOTAL; i++) {
-        if (r->stages[i] >= 0) {
+    for (size_t i = 0; i < STAGE_TOTAL; i++)
+        if (r->stages[i] >= 0)
             fields[n++] = LOG_NUMBER(stage_fields[i], round(r->stages[i] * 1e6));
-        }
-    }
     fields[n++] = LOG_NUMBER(stage_fields[STAGE_TOTAL], round(total * 1e6));
     fields[n] = LOG_END;
     log_write(level_of(r), "request", fields);
@@ -79,7 +74,6 @@ void journal_write(const request *r, bool whole)
 {
     double total = clock_to_seconds(clock_now() - r->line_at);
     count(r, whole, total);
-    if (r->context->service->config->log_requests && log_enabled(level_of(r))) {
+    if (r->context->service->config->log_requests && log_enabled(level_of(r)))
         write_line(r, whole, total);
-    }
 }

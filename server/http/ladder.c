@@ -29,9 +29,8 @@ static void read_headers(request *r, const char *method, const char *version)
         MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     end = method + info->header_size;
     headers_expect_lines(&r->headers, version + strlen(version) + 2);
-    if (r->uri + r->uri_length + 1 != version) {
+    if (r->uri + r->uri_length + 1 != version)
         r->headers.fault = "expected a request line without NUL, found one";
-    }
 #else
     (void)method;
 #endif
@@ -124,9 +123,8 @@ void ladder_climb(request *r, const char *url, const char *method, const char *v
 {
     snprintf(r->method, sizeof r->method, "%s", method);
     read_headers(r, method, version);
-    if (r->headers.request_id && headers_is_request_id(r->headers.request_id)) {
+    if (r->headers.request_id && headers_is_request_id(r->headers.request_id))
         snprintf(r->id, sizeof r->id, "%s", r->headers.request_id);
-    }
     headers_have_body(&r->headers, &r->declared);
     if (r->headers.fault) {
         r->closes = true;
@@ -135,7 +133,6 @@ void ladder_climb(request *r, const char *url, const char *method, const char *v
     } else {
         climb_steps(r, url, method);
     }
-    if (r->status != 0 && (r->closes || answers_at_once(r)) && !reply_send_problem(r)) {
+    if (r->status != 0 && (r->closes || answers_at_once(r)) && !reply_send_problem(r))
         r->state = REQUEST_ANSWERED;
-    }
 }

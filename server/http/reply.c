@@ -27,9 +27,8 @@ static void add_timing(const request *r, struct MHD_Response *response)
                                us / 1000, us % 1000);
         }
     }
-    if (length > 0) {
+    if (length > 0)
         add_header(response, "Server-Timing", text);
-    }
 }
 
 static void add_headers(const request *r, const char *content_type, struct MHD_Response *response)
@@ -39,15 +38,12 @@ static void add_headers(const request *r, const char *content_type, struct MHD_R
     add_header(response, MHD_HTTP_HEADER_SERVER, "gradientd");
     add_header(response, "X-Request-Id", r->id);
     add_timing(r, response);
-    if (r->status == MHD_HTTP_SERVICE_UNAVAILABLE) {
+    if (r->status == MHD_HTTP_SERVICE_UNAVAILABLE)
         add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER_SECONDS);
-    }
-    if (r->status == MHD_HTTP_METHOD_NOT_ALLOWED && r->route) {
+    if (r->status == MHD_HTTP_METHOD_NOT_ALLOWED && r->route)
         add_header(response, MHD_HTTP_HEADER_ALLOW, r->route->methods);
-    }
-    if (r->closes || (r->in_flight && atomic_load(&r->context->service->draining))) {
+    if (r->closes || (r->in_flight && atomic_load(&r->context->service->draining)))
         add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-    }
 }
 
 /* The title of a status, as RFC 9110 spells it; libmicrohttpd's words differ between versions. */
@@ -66,11 +62,9 @@ static const char *title_of(int status)
         {503, "Service Unavailable"},
         {504, "Gateway Timeout"},
     };
-    for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++) {
-        if (titles[i].status == status) {
+    for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++)
+        if (titles[i].status == status)
             return titles[i].title;
-        }
-    }
     return "Internal Server Error";
 }
 
@@ -101,9 +95,8 @@ void request_answer_text(request *r, int http_status, const char *content_type, 
     }
     struct MHD_Response *response =
         MHD_create_response_from_buffer_with_free_callback(text->length, text->data, free);
-    if (!response) {
+    if (!response)
         grad_text_free(text);
-    }
     request_answer(r, http_status, content_type, response, text->length);
 }
 

@@ -36,9 +36,8 @@ void *request_on_line(void *context, const char *uri, struct MHD_Connection *mhd
     r->uri_length = strlen(uri);
     r->error = (grad_error)GRAD_ERROR_INIT;
     r->line_at = clock_now();
-    for (size_t i = 0; i < STAGE_TOTAL; i++) {
+    for (size_t i = 0; i < STAGE_TOTAL; i++)
         r->stages[i] = -1;
-    }
     copy_text(r->path, strcspn(uri, "?") < sizeof r->path ? strcspn(uri, "?") + 1 : sizeof r->path,
               uri);
     request_id_make(r->id);
@@ -59,9 +58,8 @@ void request_on_completed(void *context, struct MHD_Connection *mhd, void **slot
 {
     (void)context;
     request *r = *slot;
-    if (!r) {
+    if (!r)
         return;
-    }
     *slot = NULL;
     bool whole = how == MHD_REQUEST_TERMINATED_COMPLETED_OK;
     if (r->state == REQUEST_NEW) {
@@ -69,12 +67,10 @@ void request_on_completed(void *context, struct MHD_Connection *mhd, void **slot
         whole = r->status != 0;
     }
     journal_write(r, whole);
-    if (r->begun && r->route->handler->release) {
+    if (r->begun && r->route->handler->release)
         r->route->handler->release(r);
-    }
-    if (r->in_flight) {
+    if (r->in_flight)
         atomic_fetch_sub(&r->context->service->in_flight, 1);
-    }
     connection_enter(r->connection, PHASE_IDLE);
     free(r);
 }
@@ -83,9 +79,8 @@ void request_on_completed(void *context, struct MHD_Connection *mhd, void **slot
 
 void request_refuse(request *r, int http_status, const grad_error *error)
 {
-    if (r->status != 0) {
+    if (r->status != 0)
         return;
-    }
     r->status = http_status;
     r->error = *error;
     r->state = REQUEST_SWALLOWING;
@@ -139,9 +134,8 @@ static enum MHD_Result first_call(request *r, const char *url, const char *metho
     }
     r->state = REQUEST_RECEIVING;
     ladder_climb(r, url, method, version);
-    if (r->replied) {
+    if (r->replied)
         return MHD_YES;
-    }
     connection_enter(r->connection, PHASE_BODY);
     return r->status == 0 || r->state == REQUEST_SWALLOWING ? MHD_YES : MHD_NO;
 }
@@ -161,9 +155,8 @@ static enum MHD_Result take_piece(request *r, const char *bytes, size_t length)
         bool enough = r->received > r->swallow_limit || clock_now() > r->swallow_until;
         return enough ? MHD_NO : MHD_YES;
     }
-    if (r->route->handler->push) {
+    if (r->route->handler->push)
         r->route->handler->push(r, bytes, length);
-    }
     return MHD_YES;
 }
 
@@ -173,15 +166,12 @@ static enum MHD_Result last_call(request *r)
     bool resumed = r->suspended;
     r->suspended = false;
     connection_enter(r->connection, PHASE_WORK);
-    if (!resumed) {
+    if (!resumed)
         r->stages[STAGE_RECEIVE] = clock_to_seconds(clock_now() - r->line_at);
-    }
-    if (r->state == REQUEST_RECEIVING) {
+    if (r->state == REQUEST_RECEIVING)
         (resumed ? h->resume : h->finish)(r);
-    }
-    if (r->replied || r->suspended) {
+    if (r->replied || r->suspended)
         return MHD_YES;
-    }
     return reply_send_problem(r) ? MHD_YES : MHD_NO;
 }
 
@@ -192,12 +182,10 @@ enum MHD_Result request_on_call(void *context, struct MHD_Connection *mhd, const
     (void)context;
     (void)mhd;
     request *r = *slot;
-    if (!r) {
+    if (!r)
         return MHD_NO;
-    }
-    if (r->state == REQUEST_NEW) {
+    if (r->state == REQUEST_NEW)
         return first_call(r, url, method, version);
-    }
     if (*upload_size > 0) {
         size_t length = *upload_size;
         *upload_size = 0;

@@ -19,12 +19,10 @@ static bool lists(const char *list, const char *word)
     size_t length = strlen(word);
     while (length > 0) {
         size_t next = strcspn(list, ",");
-        if (next == length && memcmp(list, word, length) == 0) {
+        if (next == length && memcmp(list, word, length) == 0)
             return true;
-        }
-        if (list[next] == '\0') {
+        if (list[next] == '\0')
             break;
-        }
         list += next + 2;
     }
     return false;

@@ -42,9 +42,8 @@ static void hand_over(acceptor *a, int fd, const struct sockaddr *peer, socklen_
         return;
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (!event_loops_take(a->loops, fd, peer, size)) {
+    if (!event_loops_take(a->loops, fd, peer, size))
         log_write(LOG_ERROR, "connection lost: no memory", NULL);
-    }
 }
 
 /* Whether accept may succeed when it is called again at once. */
@@ -66,11 +65,10 @@ static void accept_some(acceptor *a, size_t burst)
         socklen_t size = sizeof peer;
         int fd =
             accept4(a->listening_fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
+        if (fd >= 0)
             hand_over(a, fd, (struct sockaddr *)&peer, size);
-        } else if (!goes_on(errno)) {
+        else if (!goes_on(errno))
             return;
-        }
     }
 }
 
@@ -105,9 +103,8 @@ static void *acceptor_main(void *context)
                                {.fd = a->end_fd, .events = POLLIN}};
     while (!(watched[1].revents & POLLIN)) {
         poll(watched, 2, a->refused.count > 0 ? SWEEP_MS : -1);
-        if (watched[0].revents) {
+        if (watched[0].revents)
             accept_some(a, BURST);
-        }
         refusals_sweep(&a->refused);
     }
     accept_the_last(a);
@@ -118,9 +115,8 @@ static void release(acceptor *a)
 {
     refusals_close(&a->refused);
     close(a->listening_fd);
-    if (a->end_fd >= 0) {
+    if (a->end_fd >= 0)
         close(a->end_fd);
-    }
     free(a);
 }
 
@@ -144,9 +140,8 @@ acceptor *acceptor_start(int listening_fd, event_loops *loops, size_t max_connec
 
 void acceptor_stop(acceptor *a)
 {
-    if (!a) {
+    if (!a)
         return;
-    }
     eventfd_write(a->end_fd, 1);
     pthread_join(a->thread, NULL);
     release(a);

@@ -117,9 +117,8 @@ static void shut_down(connection *c, connection_verdict verdict)
 {
     /* Without this the kernel would keep what a slow reader has not taken for minutes. */
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-    if (verdict == VERDICT_SLOW_READER) {
+    if (verdict == VERDICT_SLOW_READER)
         setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    }
     shutdown(c->fd, SHUT_RDWR);
     c->cut = verdict;
 }
@@ -134,9 +133,8 @@ static void report(const connection *c, connection_verdict verdict)
         [VERDICT_SLOW_BODY] = {REJECT_SLOW_BODY, "slow_body"},
         [VERDICT_SLOW_READER] = {REJECT_SLOW_READER, "slow_reader"},
     };
-    if (verdict == VERDICT_IDLE) {
+    if (verdict == VERDICT_IDLE)
         return;
-    }
     metrics_count_rejection(rows[verdict].reason);
     log_write(
         LOG_INFO, "connection cut off",
@@ -178,9 +176,8 @@ static void *registry_main(void *context)
 connections *connections_create(const config *limits)
 {
     connections *all = calloc(1, sizeof *all);
-    if (!all) {
+    if (!all)
         return NULL;
-    }
     all->limits = limits;
     pthread_mutex_init(&all->lock, NULL);
     pthread_cond_init(&all->end, NULL);
@@ -193,9 +190,8 @@ connections *connections_create(const config *limits)
 
 void connections_destroy(connections *all)
 {
-    if (!all) {
+    if (!all)
         return;
-    }
     pthread_mutex_lock(&all->lock);
     all->stopping = true;
     pthread_cond_signal(&all->end);
@@ -209,9 +205,8 @@ void connections_destroy(connections *all)
 connection *connections_add(connections *all, int fd, const struct sockaddr *peer)
 {
     connection *c = calloc(1, sizeof *c);
-    if (!c) {
+    if (!c)
         return NULL;
-    }
     c->fd = fd;
     c->progress.phase = PHASE_NEW;
     c->progress.began = c->progress.last = clock_now();
@@ -219,9 +214,8 @@ connection *connections_add(connections *all, int fd, const struct sockaddr *pee
     pthread_mutex_init(&c->lock, NULL);
     pthread_mutex_lock(&all->lock);
     c->next = all->first;
-    if (c->next) {
+    if (c->next)
         c->next->previous = c;
-    }
     all->first = c;
     all->count++;
     pthread_mutex_unlock(&all->lock);
@@ -231,14 +225,12 @@ connection *connections_add(connections *all, int fd, const struct sockaddr *pee
 void connections_remove(connections *all, connection *c)
 {
     pthread_mutex_lock(&all->lock);
-    if (c->previous) {
+    if (c->previous)
         c->previous->next = c->next;
-    } else {
+    else
         all->first = c->next;
-    }
-    if (c->next) {
+    if (c->next)
         c->next->previous = c->previous;
-    }
     all->count--;
     pthread_mutex_unlock(&all->lock);
     pthread_mutex_destroy(&c->lock);
@@ -259,9 +251,8 @@ void connections_end_idle(connections *all)
     for (connection *c = all->first; c; c = c->next) {
         pthread_mutex_lock(&c->lock);
         bool between = c->progress.phase == PHASE_IDLE || c->progress.phase == PHASE_NEW;
-        if (between && !has_unread_bytes(c->fd)) {
+        if (between && !has_unread_bytes(c->fd))
             shutdown(c->fd, SHUT_RD);
-        }
         pthread_mutex_unlock(&c->lock);
     }
     pthread_mutex_unlock(&all->lock);
@@ -270,9 +261,8 @@ void connections_end_idle(connections *all)
 size_t connections_end_all(connections *all)
 {
     pthread_mutex_lock(&all->lock);
-    for (connection *c = all->first; c; c = c->next) {
+    for (connection *c = all->first; c; c = c->next)
         shutdown(c->fd, SHUT_RDWR);
-    }
     size_t count = all->count;
     pthread_mutex_unlock(&all->lock);
     return count;

@@ -39,9 +39,8 @@ int64_t deadlines_interval(const config *limits)
 {
     double shortest = limits->header_timeout;
     const double others[] = {limits->idle_timeout, limits->body_timeout, limits->reply_timeout};
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         shortest = others[i] < shortest ? others[i] : shortest;
-    }
     double interval = shortest / 8;
     interval = interval < SHORTEST_INTERVAL ? SHORTEST_INTERVAL : interval;
     return clock_from_seconds(interval > LONGEST_INTERVAL ? LONGEST_INTERVAL : interval);

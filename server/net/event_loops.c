@@ -28,9 +28,8 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
     event_loop *loop = context;
     connections *all = loop->context.service->connections[loop->context.role];
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        if (*socket_context) {
+        if (*socket_context)
             connections_remove(all, *socket_context);
-        }
         *socket_context = NULL;
         atomic_fetch_sub(&loop->load, 1);
         return;
@@ -41,9 +40,8 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
     const union MHD_ConnectionInfo *peer =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     *socket_context = connections_add(all, socket_fd, peer ? peer->client_addr : NULL);
-    if (!*socket_context) {
+    if (!*socket_context)
         shutdown(socket_fd, SHUT_RDWR);
-    }
 }
 
 /* Strictness is 1 in both generations: 1.0 reads -1 as most lenient. */
@@ -62,9 +60,8 @@ static struct MHD_Daemon *start_daemon(event_loop *loop, size_t memory)
 event_loops *event_loops_start(service *s, service_role role, size_t count, size_t memory)
 {
     event_loops *loops = calloc(1, sizeof *loops + count * sizeof loops->loop[0]);
-    if (!loops) {
+    if (!loops)
         return NULL;
-    }
     for (; loops->count < count; loops->count++) {
         event_loop *loop = &loops->loop[loops->count];
         loop->context = (request_context){.service = s, .role = role};
@@ -80,11 +77,9 @@ event_loops *event_loops_start(service *s, service_role role, size_t count, size
 bool event_loops_take(event_loops *loops, int fd, const struct sockaddr *peer, socklen_t size)
 {
     event_loop *least = &loops->loop[0];
-    for (size_t i = 1; i < loops->count; i++) {
-        if (atomic_load(&loops->loop[i].load) < atomic_load(&least->load)) {
+    for (size_t i = 1; i < loops->count; i++)
+        if (atomic_load(&loops->loop[i].load) < atomic_load(&least->load))
             least = &loops->loop[i];
-        }
-    }
     atomic_fetch_add(&least->load, 1);
     if (MHD_add_connection(least->daemon, fd, peer, size) != MHD_YES) {
         atomic_fetch_sub(&least->load, 1);
@@ -96,16 +91,14 @@ bool event_loops_take(event_loops *loops, int fd, const struct sockaddr *peer, s
 size_t event_loops_load(event_loops *loops)
 {
     size_t load = 0;
-    for (size_t i = 0; i < loops->count; i++) {
+    for (size_t i = 0; i < loops->count; i++)
         load += atomic_load(&loops->loop[i].load);
-    }
     return load;
 }
 
 void event_loops_stop(event_loops *loops)
 {
-    for (size_t i = 0; loops && i < loops->count; i++) {
+    for (size_t i = 0; loops && i < loops->count; i++)
         MHD_stop_daemon(loops->loop[i].daemon);
-    }
     free(loops);
 }

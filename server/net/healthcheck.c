@@ -20,11 +20,10 @@ static bool fail(char *message, size_t size, const char *what, const char *why)
 
 static void to_loopback(address *where)
 {
-    if (strcmp(where->host, "0.0.0.0") == 0) {
+    if (strcmp(where->host, "0.0.0.0") == 0)
         snprintf(where->host, sizeof where->host, "127.0.0.1");
-    } else if (strcmp(where->host, "::") == 0) {
+    else if (strcmp(where->host, "::") == 0)
         snprintf(where->host, sizeof where->host, "::1");
-    }
 }
 
 static int connect_one(const struct addrinfo *at)
@@ -51,9 +50,8 @@ static int connect_to(const address *where)
         errno = EADDRNOTAVAIL;
         return -1;
     }
-    for (struct addrinfo *at = found; at && fd < 0; at = at->ai_next) {
+    for (struct addrinfo *at = found; at && fd < 0; at = at->ai_next)
         fd = connect_one(at);
-    }
     freeaddrinfo(found);
     return fd;
 }
@@ -66,14 +64,12 @@ static bool ask(int fd)
     static const char wanted[] = "HTTP/1.1 200 ";
     char answer[sizeof wanted - 1];
     size_t length = 0;
-    if (send(fd, question, sizeof question - 1, MSG_NOSIGNAL) != (ssize_t)(sizeof question - 1)) {
+    if (send(fd, question, sizeof question - 1, MSG_NOSIGNAL) != (ssize_t)(sizeof question - 1))
         return false;
-    }
     while (length < sizeof answer) {
         ssize_t got = recv(fd, answer + length, sizeof answer - length, 0);
-        if (got <= 0) {
+        if (got <= 0)
             return false;
-        }
         length += (size_t)got;
     }
     return memcmp(answer, wanted, sizeof answer) == 0;
@@ -83,14 +79,12 @@ bool healthcheck(const config *c, char *message, size_t message_size)
 {
     const char *text = c->admin_listen[0] != '\0' ? c->admin_listen : c->listen;
     address where;
-    if (!address_split(text, &where)) {
+    if (!address_split(text, &where))
         return fail(message, message_size, text, "not HOST:PORT");
-    }
     to_loopback(&where);
     int fd = connect_to(&where);
-    if (fd < 0) {
+    if (fd < 0)
         return fail(message, message_size, text, strerrordesc_np(errno));
-    }
     bool alive = ask(fd);
     close(fd);
     return alive || fail(message, message_size, text, "no 200 from GET /livez");

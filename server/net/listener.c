@@ -18,9 +18,8 @@ static int open_one(const struct addrinfo *at)
 {
     int fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int on = 1;
-    if (fd < 0) {
+    if (fd < 0)
         return -1;
-    }
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
         bind(fd, at->ai_addr, at->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
         int reason = errno;
@@ -46,9 +45,8 @@ int listener_open(const char *address_text, char *message, size_t message_size)
         return -1;
     }
     int fd = -1;
-    for (struct addrinfo *at = found; at && fd < 0; at = at->ai_next) {
+    for (struct addrinfo *at = found; at && fd < 0; at = at->ai_next)
         fd = open_one(at);
-    }
     if (fd < 0) {
         snprintf(message, message_size, "cannot listen on %s: %s", address_text,
                  strerrordesc_np(errno));

@@ -32,9 +32,8 @@ void refusals_add(refusals *r, int fd)
                           "Content-Type: application/problem+json\r\nContent-Length: %zu\r\n"
                           "Retry-After: 1\r\nConnection: close\r\n\r\n%s",
                           sizeof body - 1, body);
-    if (r->count == REFUSALS_MAX) {
+    if (r->count == REFUSALS_MAX)
         remove_at(r, 0);
-    }
     /* A fresh socket's buffer takes this whole, or the peer has gone. */
     send(fd, answer, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
     shutdown(fd, SHUT_WR);
@@ -50,9 +49,8 @@ static bool is_over(int fd)
     ssize_t got = 1;
     for (int i = 0; i < 16 && got > 0; i++) {
         got = recv(fd, unread, sizeof unread, MSG_DONTWAIT);
-        if (got == 0) {
+        if (got == 0)
             return true;
-        }
     }
     return false;
 }
@@ -60,16 +58,13 @@ static bool is_over(int fd)
 void refusals_sweep(refusals *r)
 {
     int64_t now = clock_now();
-    for (size_t i = r->count; i-- > 0;) {
-        if (now > r->until[i] || is_over(r->fds[i])) {
+    for (size_t i = r->count; i-- > 0;)
+        if (now > r->until[i] || is_over(r->fds[i]))
             remove_at(r, i);
-        }
-    }
 }
 
 void refusals_close(refusals *r)
 {
-    while (r->count > 0) {
+    while (r->count > 0)
         remove_at(r, r->count - 1);
-    }
 }

@@ -50,11 +50,10 @@ static void add_field(grad_text *line, const log_field *field)
     grad_text_add(line, ",", 1);
     grad_text_string(line, field->name);
     grad_text_add(line, ":", 1);
-    if (field->text) {
+    if (field->text)
         grad_text_string(line, field->text);
-    } else {
+    else
         grad_text_number(line, field->number);
-    }
 }
 
 /* A full pipe or a closed standard error costs lines, never the daemon. */
@@ -62,9 +61,8 @@ static void write_line(const char *line, size_t length)
 {
     while (length > 0) {
         ssize_t written = write(STDERR_FILENO, line, length);
-        if (written < 0 && errno != EINTR) {
+        if (written < 0 && errno != EINTR)
             return;
-        }
         if (written > 0) {
             line += written;
             length -= (size_t)written;
@@ -80,29 +78,25 @@ static bool write_fields(const struct timespec *now, log_level level, const char
     grad_text_init(&line, LOG_LINE_MAX);
     add_head(&line, now, level);
     add_field(&line, &LOG_TEXT("message", message));
-    for (; fields && fields->name; fields++) {
+    for (; fields && fields->name; fields++)
         add_field(&line, fields);
-    }
     grad_text_add(&line, end, strlen(end));
     bool fits = grad_text_status(&line, NULL) == GRAD_OK;
-    if (fits) {
+    if (fits)
         write_line(line.data, line.length);
-    }
     grad_text_free(&line);
     return fits;
 }
 
 void log_write(log_level level, const char *message, const log_field *fields)
 {
-    if (!log_enabled(level)) {
+    if (!log_enabled(level))
         return;
-    }
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     if (write_fields(&now, level, message, fields, "}\n") ||
-        write_fields(&now, level, message, NULL, ",\"truncated\":true}\n")) {
+        write_fields(&now, level, message, NULL, ",\"truncated\":true}\n"))
         return;
-    }
     /* No memory, or a message that alone is too long: the line that needs neither. */
     static const char lost[] = "{\"level\":\"error\",\"message\":\"a line of the log was lost\"}\n";
     write_line(lost, sizeof lost - 1);

@@ -75,13 +75,11 @@ void metrics_count_bytes(size_t received, size_t sent)
 void metrics_observe_stage(metrics_stage stage, double seconds)
 {
     double duration = seconds > 0 ? seconds : 0; /* 0 for a NaN too */
-    if (duration > LONGEST_DURATION) {
+    if (duration > LONGEST_DURATION)
         duration = LONGEST_DURATION;
-    }
     size_t bucket = 0;
-    while (bucket < BOUND_COUNT && duration > bounds[bucket]) {
+    while (bucket < BOUND_COUNT && duration > bounds[bucket])
         bucket++;
-    }
     add(&stages[stage].buckets[bucket], 1);
     add(&stages[stage].nanoseconds, (uint64_t)(duration * 1e9 + 0.5));
 }
@@ -159,9 +157,8 @@ static void write_stages(grad_text *text)
 {
     begin_family(text, "gradientd_stage_duration_seconds", "histogram",
                  "Time requests spent in each stage.");
-    for (size_t i = 0; i < STAGE_COUNT; i++) {
+    for (size_t i = 0; i < STAGE_COUNT; i++)
         write_stage(text, stage_names[i], &stages[i]);
-    }
 }
 
 static void write_rejections(grad_text *text)
@@ -192,9 +189,8 @@ static void write_gauges(const metrics_gauges *g, grad_text *text)
         {"gradientd_memory_budget_bytes", "Bytes that may be leased.", g->memory_budget},
         {"gradientd_draining", "1 while the daemon is stopping.", g->draining},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         write_single(text, rows[i].name, "gauge", rows[i].help, (double)rows[i].value);
-    }
 }
 
 static void write_process(grad_text *text)
@@ -212,11 +208,9 @@ static void write_process(grad_text *text)
         {"process_cpu_seconds_total", "counter", "CPU time, user and system.", p.cpu_seconds},
         {"process_open_fds", "gauge", "Open file descriptors.", p.open_files},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (rows[i].value >= 0) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].value >= 0)
             write_single(text, rows[i].name, rows[i].type, rows[i].help, rows[i].value);
-        }
-    }
 }
 
 void metrics_write(const metrics_gauges *gauges, grad_text *text)

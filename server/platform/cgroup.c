@@ -17,9 +17,8 @@ double cgroup_read_number(const char *root, const char *folder, const char *file
     char *text = files_read_in(root, folder, file);
     char *end;
     double number = text ? strtod(text, &end) : INFINITY;
-    if (text && end == text) {
+    if (text && end == text)
         number = INFINITY;
-    }
     free(text);
     return number;
 }
@@ -29,16 +28,14 @@ static double walk_up(const char *root, const char *mount, const char *path, cgr
 {
     char folder[PATH_MAX];
     int length = snprintf(folder, sizeof folder, "%s%s", mount, path);
-    if (length < 0 || (size_t)length >= sizeof folder) {
+    if (length < 0 || (size_t)length >= sizeof folder)
         return INFINITY;
-    }
     double least = INFINITY;
     for (;;) {
         least = fmin(least, read(root, folder));
         char *slash = strrchr(folder, '/');
-        if (slash < folder + strlen(mount)) {
+        if (slash < folder + strlen(mount))
             return least;
-        }
         *slash = '\0';
     }
 }
@@ -49,9 +46,8 @@ static bool has_controller(const char *controllers, const char *wanted)
     size_t length = strlen(wanted);
     for (const char *at = controllers; *at; at += *at == ',') {
         size_t next = strcspn(at, ",");
-        if (next == length && strncmp(at, wanted, length) == 0) {
+        if (next == length && strncmp(at, wanted, length) == 0)
             return true;
-        }
         at += next;
     }
     return false;
@@ -64,18 +60,16 @@ static double line_limit(const char *root, char *line, const char *controller,
     char mount[128];
     char *controllers = strchr(line, ':');
     char *path = controllers ? strchr(controllers + 1, ':') : NULL;
-    if (!path) {
+    if (!path)
         return INFINITY;
-    }
     *controllers++ = '\0';
     *path++ = '\0';
     if (strcmp(line, "0") == 0 && controllers[0] == '\0') {
         return fmin(walk_up(root, "/sys/fs/cgroup", path, version_2),
                     walk_up(root, "/sys/fs/cgroup/unified", path, version_2));
     }
-    if (!has_controller(controllers, controller)) {
+    if (!has_controller(controllers, controller))
         return INFINITY;
-    }
     /* Mounted under the list of its controllers, usually with a link from each of them. */
     snprintf(mount, sizeof mount, "/sys/fs/cgroup/%s", controllers);
     double least = walk_up(root, mount, path, version_1);
@@ -90,9 +84,8 @@ double cgroup_least_limit(const char *root, const char *controller, cgroup_reade
     double least = INFINITY;
     char *rest;
     for (char *line = text ? strtok_r(text, "\n", &rest) : NULL; line;
-         line = strtok_r(NULL, "\n", &rest)) {
+         line = strtok_r(NULL, "\n", &rest))
         least = fmin(least, line_limit(root, line, controller, version_1, version_2));
-    }
     free(text);
     return least;
 }

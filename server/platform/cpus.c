@@ -16,9 +16,8 @@ static double quota_version_2(const char *root, const char *folder)
     char *text = files_read_in(root, folder, "/cpu.max");
     double quota, period;
     double cpus = INFINITY;
-    if (text && sscanf(text, "%lf %lf", &quota, &period) == 2 && quota > 0 && period > 0) {
+    if (text && sscanf(text, "%lf %lf", &quota, &period) == 2 && quota > 0 && period > 0)
         cpus = quota / period;
-    }
     free(text);
     return cpus;
 }
@@ -44,14 +43,12 @@ static size_t affinity_count(void)
     for (int cpus = CPU_SETSIZE; cpus <= 1 << 20; cpus *= 2) {
         cpu_set_t *mask = CPU_ALLOC((size_t)cpus);
         size_t size = CPU_ALLOC_SIZE((size_t)cpus);
-        if (!mask) {
+        if (!mask)
             break;
-        }
         int count = sched_getaffinity(0, size, mask) == 0 ? CPU_COUNT_S(size, mask) : 0;
         CPU_FREE(mask);
-        if (count > 0) {
+        if (count > 0)
             return (size_t)count;
-        }
     }
     long online = sysconf(_SC_NPROCESSORS_ONLN);
     return online > 0 ? (size_t)online : 1;

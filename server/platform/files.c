@@ -40,9 +40,8 @@ static char *read_all(FILE *file)
             problem = errno;
             break;
         }
-        if (length < capacity - 1) {
+        if (length < capacity - 1)
             return finish(text, length);
-        }
     }
     free(text);
     errno = problem;
@@ -52,9 +51,8 @@ static char *read_all(FILE *file)
 char *files_read(const char *path)
 {
     FILE *file = fopen(path, "re");
-    if (!file) {
+    if (!file)
         return NULL;
-    }
     char *text = read_all(file);
     int problem = errno;
     fclose(file);

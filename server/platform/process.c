@@ -16,9 +16,8 @@ double process_parse_start(const char *stat)
 {
     /* Field 2, the command, is in parentheses and may hold anything, parentheses too. */
     const char *at = strrchr(stat, ')');
-    for (int field = 2; at && field < 22; field++) {
+    for (int field = 2; at && field < 22; field++)
         at = strchr(at + 1, ' ');
-    }
     char *end;
     double ticks = at ? strtod(at, &end) : -1;
     return at && end > at + 1 ? ticks : -1;
@@ -53,22 +52,19 @@ static double resident_memory(void)
 static double cpu_seconds(void)
 {
     struct timespec t;
-    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) != 0) {
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) != 0)
         return -1;
-    }
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 static double open_files(void)
 {
     DIR *folder = opendir("/proc/self/fd");
-    if (!folder) {
+    if (!folder)
         return -1;
-    }
     double count = -1; /* the folder's own descriptor */
-    for (const struct dirent *entry; (entry = readdir(folder));) {
+    for (const struct dirent *entry; (entry = readdir(folder));)
         count += entry->d_name[0] != '.';
-    }
     closedir(folder);
     return count;
 }

@@ -20,9 +20,8 @@ bool budget_lease(budget *b, size_t bytes)
 {
     size_t in_use = atomic_load(&b->in_use);
     do {
-        if (bytes > b->total - in_use) {
+        if (bytes > b->total - in_use)
             return false;
-        }
     } while (!atomic_compare_exchange_weak(&b->in_use, &in_use, in_use + bytes));
     raise_peak(b, in_use + bytes);
     return true;
@@ -35,12 +34,10 @@ void budget_release(budget *b, size_t bytes)
 
 bool budget_resize(budget *b, size_t *held, size_t wanted)
 {
-    if (wanted > *held && !budget_lease(b, wanted - *held)) {
+    if (wanted > *held && !budget_lease(b, wanted - *held))
         return false;
-    }
-    if (wanted < *held) {
+    if (wanted < *held)
         budget_release(b, *held - wanted);
-    }
     *held = wanted;
     return true;
 }

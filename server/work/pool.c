@@ -38,11 +38,10 @@ static int64_t now_ns(void)
 static void list_append(job_list *list, pool_job *job)
 {
     job->next = NULL;
-    if (list->last) {
+    if (list->last)
         list->last->next = job;
-    } else {
+    else
         list->first = job;
-    }
     list->last = job;
     list->length++;
 }
@@ -53,9 +52,8 @@ static pool_job *list_take_after(job_list *list, pool_job *before)
     pool_job **link = before ? &before->next : &list->first;
     pool_job *job = *link;
     *link = job->next;
-    if (list->last == job) {
+    if (list->last == job)
         list->last = before;
-    }
     list->length--;
     return job;
 }
@@ -63,9 +61,8 @@ static pool_job *list_take_after(job_list *list, pool_job *before)
 static void list_remove(job_list *list, const pool_job *job)
 {
     pool_job *before = NULL;
-    for (pool_job *j = list->first; j != job; j = j->next) {
+    for (pool_job *j = list->first; j != job; j = j->next)
         before = j;
-    }
     list_take_after(list, before);
 }
 
@@ -73,16 +70,13 @@ static void list_remove(job_list *list, const pool_job *job)
  * deadline has passed. */
 static void sort_out_expired(pool *p)
 {
-    if (p->waiting.length == 0) {
+    if (p->waiting.length == 0)
         p->next_expiry = INT64_MAX;
-    }
-    if (p->next_expiry == INT64_MAX) {
+    if (p->next_expiry == INT64_MAX)
         return;
-    }
     int64_t now = now_ns();
-    if (now < p->next_expiry) {
+    if (now < p->next_expiry)
         return;
-    }
     p->next_expiry = INT64_MAX;
     pool_job *before = NULL;
     for (pool_job *job = p->waiting.first, *next; job; job = next) {
@@ -91,18 +85,16 @@ static void sort_out_expired(pool *p)
             list_append(&p->expired, list_take_after(&p->waiting, before));
             continue;
         }
-        if (job->start_deadline != 0 && job->start_deadline < p->next_expiry) {
+        if (job->start_deadline != 0 && job->start_deadline < p->next_expiry)
             p->next_expiry = job->start_deadline;
-        }
         before = job;
     }
 }
 
 static void wake(pool *p, size_t workers)
 {
-    for (size_t i = 0; i < workers && i < p->idle; i++) {
+    for (size_t i = 0; i < workers && i < p->idle; i++)
         pthread_cond_signal(&p->work);
-    }
 }
 
 /* Begins the job's stages from job->stage on until one has tiles, or completes the job. The calling
@@ -113,9 +105,8 @@ static void begin_or_complete(pool *p, pool_job *job)
     size_t tiles = 0;
     pthread_mutex_unlock(&p->lock);
     while (job->stage < kind->stage_count &&
-           (tiles = kind->begin_stage(job->context, job->stage)) == 0) {
+           (tiles = kind->begin_stage(job->context, job->stage)) == 0)
         job->stage++;
-    }
     pthread_mutex_lock(&p->lock);
     if (tiles > 0) {
         job->tile_count = tiles;
@@ -125,9 +116,8 @@ static void begin_or_complete(pool *p, pool_job *job)
         return;
     }
     list_remove(&p->active, job);
-    if (p->stopping) {
+    if (p->stopping)
         pthread_cond_broadcast(&p->work);
-    }
     pthread_mutex_unlock(&p->lock);
     kind->done(job->context, false);
     pthread_mutex_lock(&p->lock);
@@ -149,9 +139,8 @@ static void run_tile(pool *p, pool_job *job)
 static pool_job *oldest_with_tiles(const pool *p)
 {
     pool_job *job = p->active.first;
-    while (job && job->next_tile == job->tile_count) {
+    while (job && job->next_tile == job->tile_count)
         job = job->next;
-    }
     return job;
 }
 
@@ -185,13 +174,11 @@ static void *worker_main(void *context)
     pool *p = context;
     pthread_mutex_lock(&p->lock);
     for (;;) {
-        if (work_once(p)) {
+        if (work_once(p))
             continue;
-        }
         /* An active job may still begin a stage with tiles for everybody. */
-        if (p->stopping && p->active.length == 0) {
+        if (p->stopping && p->active.length == 0)
             break;
-        }
         p->idle++;
         pthread_cond_wait(&p->work, &p->lock);
         p->idle--;
@@ -202,13 +189,11 @@ static void *worker_main(void *context)
 
 pool *pool_create(size_t workers, size_t queue_depth)
 {
-    if (workers == 0 || workers > (SIZE_MAX - sizeof(pool)) / sizeof(pthread_t)) {
+    if (workers == 0 || workers > (SIZE_MAX - sizeof(pool)) / sizeof(pthread_t))
         return NULL;
-    }
     pool *p = calloc(1, sizeof *p + workers * sizeof p->workers[0]);
-    if (!p) {
+    if (!p)
         return NULL;
-    }
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->work, NULL);
     p->queue_depth = queue_depth;
@@ -230,9 +215,8 @@ bool pool_submit(pool *p, pool_job *job)
     if (room) {
         job->stage = job->tile_count = job->next_tile = job->tiles_left = 0;
         list_append(&p->waiting, job);
-        if (job->start_deadline != 0 && job->start_deadline < p->next_expiry) {
+        if (job->start_deadline != 0 && job->start_deadline < p->next_expiry)
             p->next_expiry = job->start_deadline;
-        }
         wake(p, 1);
     }
     pthread_mutex_unlock(&p->lock);
@@ -257,16 +241,14 @@ size_t pool_running(pool *p)
 
 void pool_destroy(pool *p)
 {
-    if (!p) {
+    if (!p)
         return;
-    }
     pthread_mutex_lock(&p->lock);
     p->stopping = true;
     pthread_cond_broadcast(&p->work);
     pthread_mutex_unlock(&p->lock);
-    for (size_t i = 0; i < p->worker_count; i++) {
+    for (size_t i = 0; i < p->worker_count; i++)
         pthread_join(p->workers[i], NULL);
-    }
     pthread_cond_destroy(&p->work);
     pthread_mutex_destroy(&p->lock);
     free(p);

@@ -66,10 +66,9 @@ static const char *batches_differ(const grad_batch *a, const grad_batch *b)
         a->outputs != b->outputs || a->non_finite != b->non_finite ||
         a->layer_count != b->layer_count)
         return "options differ";
-    for (size_t i = 0; i < a->layer_count; i++) {
+    for (size_t i = 0; i < a->layer_count; i++)
         if (!same_layer(&a->layers[i], &b->layers[i]))
             return "a layer differs";
-    }
     return NULL;
 }
 
@@ -113,10 +112,9 @@ static bool is_literal_of(float found, const char *name)
 /* Compares the leaves of value, in order, with *next; false where one differs. */
 static bool same_leaves(const json_t *value, const float **next, const float *end)
 {
-    for (size_t i = 0; json_is_array(value) && i < json_array_size(value); i++) {
+    for (size_t i = 0; json_is_array(value) && i < json_array_size(value); i++)
         if (!same_leaves(json_array_get(value, i), next, end))
             return false;
-    }
     if (json_is_array(value))
         return true;
     if (*next == end)
@@ -212,10 +210,9 @@ static const char *compare_batch(const grad_batch *batch, const json_t *root)
         return "other options than the tree's";
     if (batch->layer_count != json_array_size(layers))
         return "another number of layers than the tree's";
-    for (size_t i = 0; i < batch->layer_count; i++) {
+    for (size_t i = 0; i < batch->layer_count; i++)
         if (!is_layer(&batch->layers[i], json_array_get(layers, i)))
             return "another layer than the tree's";
-    }
     return NULL;
 }
 

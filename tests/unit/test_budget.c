@@ -64,9 +64,8 @@ static void *lease_and_release(void *context)
     size_t held = 0;
     for (size_t i = 0; i < ROUNDS; i++) {
         budget_resize(b, &held, i % 7);
-        if (b->in_use > TOTAL) {
+        if (b->in_use > TOTAL)
             return b;
-        }
     }
     budget_resize(b, &held, 0);
     return NULL;
@@ -78,9 +77,8 @@ static void test_threads_never_exceed_the_total(void **state)
     budget b;
     pthread_t threads[THREADS];
     budget_init(&b, TOTAL);
-    for (size_t i = 0; i < THREADS; i++) {
+    for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, lease_and_release, &b), 0);
-    }
     for (size_t i = 0; i < THREADS; i++) {
         void *failure;
         assert_int_equal(pthread_join(threads[i], &failure), 0);

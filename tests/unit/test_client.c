@@ -46,18 +46,16 @@ static const char *read_request(int socket, char *buffer)
     for (;;) {
         const char *end;
         ssize_t got = recv(socket, buffer + length, REQUEST_SIZE - 1 - length, 0);
-        if (got <= 0) {
+        if (got <= 0)
             return NULL;
-        }
         length += (size_t)got;
         buffer[length] = '\0';
         end = strstr(buffer, "\r\n\r\n");
         if (end != NULL) {
             const char *header = strstr(buffer, "Content-Length: ");
             size_t body = header != NULL ? strtoul(header + 16, NULL, 10) : 0;
-            if (length >= (size_t)(end + 4 - buffer) + body) {
+            if (length >= (size_t)(end + 4 - buffer) + body)
                 return end + 4;
-            }
         }
     }
 }
@@ -78,9 +76,8 @@ static void *serve(void *context)
                  strlen(reply));
         send(t->socket, head, strlen(head), MSG_NOSIGNAL);
         send(t->socket, reply, strlen(reply), MSG_NOSIGNAL);
-        if (t->owner->close_each) {
+        if (t->owner->close_each)
             break;
-        }
     }
     close(t->socket);
     free(reply);
@@ -350,9 +347,8 @@ static void test_threads_share_a_client(void **state)
     pthread_t threads[THREADS];
 
     (void)state;
-    for (int t = 0; t < THREADS; t++) {
+    for (int t = 0; t < THREADS; t++)
         assert_int_equal(pthread_create(&threads[t], NULL, call_often, client), 0);
-    }
     for (int t = 0; t < THREADS; t++) {
         void *right;
         pthread_join(threads[t], &right);

@@ -55,9 +55,8 @@ static void test_two_clients_wait_differently(void **state)
     (void)state;
     client_backoff_init(&a, 1, 1);
     client_backoff_init(&b, 1, 1);
-    for (int i = 0; i < DRAWS; i++) {
+    for (int i = 0; i < DRAWS; i++)
         equal += client_backoff_wait(&a, 1, 0) == client_backoff_wait(&b, 1, 0);
-    }
     assert_true(equal < 3);
 }
 
@@ -65,9 +64,8 @@ static void *draw(void *context)
 {
     double *sum = calloc(1, sizeof *sum);
 
-    for (int i = 0; sum != NULL && i < DRAWS; i++) {
+    for (int i = 0; sum != NULL && i < DRAWS; i++)
         *sum += client_backoff_wait(context, 1, 0);
-    }
     return sum;
 }
 
@@ -79,9 +77,8 @@ static void test_threads_share_one_state(void **state)
 
     (void)state;
     client_backoff_init(&backoff, 1, 1);
-    for (int t = 0; t < THREADS; t++) {
+    for (int t = 0; t < THREADS; t++)
         assert_int_equal(pthread_create(&threads[t], NULL, draw, &backoff), 0);
-    }
     for (int t = 0; t < THREADS; t++) {
         void *sum = NULL;
         pthread_join(threads[t], &sum);
@@ -89,9 +86,8 @@ static void test_threads_share_one_state(void **state)
         sums[t] = *(double *)sum;
         free(sum);
     }
-    for (int t = 1; t < THREADS; t++) {
+    for (int t = 1; t < THREADS; t++)
         assert_true(sums[t] != sums[0]);
-    }
 }
 
 static void test_sleep_lasts_as_long_as_it_says(void **state)

@@ -25,9 +25,8 @@ static char file_path[64];
 
 static void forget(void)
 {
-    if (loaded.good) {
+    if (loaded.good)
         config_free(&loaded.values, loaded.sources);
-    }
     memset(&loaded, 0, sizeof loaded);
 }
 
@@ -106,9 +105,8 @@ static void expect_line(const char *before, const char *path, const char *after)
     char line[256];
     char *text = effective();
     snprintf(line, sizeof line, "%s%s%s\n", before, path, after);
-    if (!strstr(text, line)) {
+    if (!strstr(text, line))
         print_error("no line %sin\n%s", line, text);
-    }
     assert_non_null(strstr(text, line));
     free(text);
 }

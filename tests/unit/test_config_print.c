@@ -48,11 +48,9 @@ static void test_lines_of_help_fit_a_terminal(void **state)
     (void)state;
     char *help = printed(config_print_help);
     char *rest;
-    for (char *line = strtok_r(help, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        if (strlen(line) > 100) {
+    for (char *line = strtok_r(help, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        if (strlen(line) > 100)
             fail_msg("%zu columns: %s", strlen(line), line);
-        }
-    }
     free(help);
 }
 
@@ -62,9 +60,8 @@ static void test_the_documentation_is_current(void **state)
     char *page = files_read("docs/configuration.md");
     char *table = printed(config_print_markdown);
     assert_non_null(page);
-    if (!strstr(page, table)) {
+    if (!strstr(page, table))
         fail_msg("docs/configuration.md lacks the table that gradientd --help-markdown prints");
-    }
     free(table);
     free(page);
 }

@@ -32,9 +32,8 @@ static void expect_refused(const option *o, const char *const *texts)
 {
     for (; *texts; texts++) {
         option_value value = {.number = 77};
-        if (value_parse(o, *texts, &value)) {
+        if (value_parse(o, *texts, &value))
             print_error("accepted: \"%s\"\n", *texts);
-        }
         assert_false(value_parse(o, *texts, &value));
         assert_int_equal(value.number, 77);
     }

@@ -113,9 +113,8 @@ static void check_cut(connection_phase phase, connection_verdict wanted)
     connection_enter(c, phase);
     assert_true(ends_within(pair[1], 5000));
     /* The verdict is noted right behind the shutting down. */
-    for (int i = 0; i < 500 && connection_cut(c) == VERDICT_FINE; i++) {
+    for (int i = 0; i < 500 && connection_cut(c) == VERDICT_FINE; i++)
         poll(NULL, 0, 10);
-    }
     assert_int_equal(connection_cut(c), wanted);
     connections_remove(all, c);
     connections_destroy(all);

@@ -162,10 +162,9 @@ static void *run_share(void *argument)
 {
     share *s = argument;
 
-    for (size_t i = s->first; i < grad_encoder_segment_count(s->encoder); i += 2) {
+    for (size_t i = s->first; i < grad_encoder_segment_count(s->encoder); i += 2)
         if (s->status == GRAD_OK)
             s->status = grad_encoder_segment_run(s->encoder, i, NULL);
-    }
     return NULL;
 }
 

@@ -25,9 +25,8 @@ static const char *fault_of(const char *version, const header *list)
 {
     static headers h;
     headers_begin(&h, version);
-    for (; list->name; list++) {
+    for (; list->name; list++)
         headers_add(&h, list->name, strlen(list->name), list->value, strlen(list->value));
-    }
     headers_end(&h, NULL);
     return h.fault;
 }
@@ -42,9 +41,8 @@ static void test_sound_headers_pass(void **state)
         {HOST, {"X-Tab", "a\tb"}, {"X-Tab", "again"}, {"X-Empty", ""}},
         {HOST, {"X-High", "\xc3\xa9"}, {"X!#$%&'*+-.^_`|~9", "1"}},
     };
-    for (size_t i = 0; i < sizeof sound / sizeof sound[0]; i++) {
+    for (size_t i = 0; i < sizeof sound / sizeof sound[0]; i++)
         assert_null(fault_of("HTTP/1.1", sound[i]));
-    }
     static const header none[MOST] = {{NULL, NULL}};
     assert_null(fault_of("HTTP/1.0", none));
 }
@@ -74,9 +72,8 @@ static void test_ambiguous_headers_are_found(void **state)
         {HOST, {"X-Y", "a\x7f"}},
         {HOST, {"X-Y", "a\rb"}},
     };
-    for (size_t i = 0; i < sizeof ambiguous / sizeof ambiguous[0]; i++) {
+    for (size_t i = 0; i < sizeof ambiguous / sizeof ambiguous[0]; i++)
         assert_non_null(fault_of("HTTP/1.1", ambiguous[i]));
-    }
     static const header chunked[MOST] = {{"Transfer-Encoding", "chunked"}};
     assert_non_null(fault_of("HTTP/1.0", chunked));
 }
@@ -154,12 +151,10 @@ static void test_media_types(void **state)
         "application/json; charset=\"utf-8",
         "text/plain; a=application/json",
     };
-    for (size_t i = 0; i < sizeof json / sizeof json[0]; i++) {
+    for (size_t i = 0; i < sizeof json / sizeof json[0]; i++)
         assert_true(headers_is_json(json[i]));
-    }
-    for (size_t i = 0; i < sizeof other / sizeof other[0]; i++) {
+    for (size_t i = 0; i < sizeof other / sizeof other[0]; i++)
         assert_false(headers_is_json(other[i]));
-    }
 }
 
 static void test_request_ids(void **state)
@@ -186,9 +181,8 @@ static void test_made_request_ids_differ(void **state)
         request_id_make(made[i]);
         assert_int_equal(strlen(made[i]), 16);
         assert_true(headers_is_request_id(made[i]));
-        for (size_t k = 0; k < i; k++) {
+        for (size_t k = 0; k < i; k++)
             assert_string_not_equal(made[i], made[k]);
-        }
     }
 }
 

@@ -35,9 +35,8 @@ static const char *end_capture(void)
     ssize_t got;
     assert_true(dup2(saved_stderr, STDERR_FILENO) >= 0);
     close(saved_stderr);
-    while ((got = read(pipe_ends[0], captured + length, sizeof captured - 1 - length)) > 0) {
+    while ((got = read(pipe_ends[0], captured + length, sizeof captured - 1 - length)) > 0)
         length += (size_t)got;
-    }
     close(pipe_ends[0]);
     captured[length] = '\0';
     return captured;
@@ -146,9 +145,8 @@ static void *write_lines(void *context)
     char text[500];
     memset(text, *(const char *)context, sizeof text - 1);
     text[sizeof text - 1] = '\0';
-    for (size_t i = 0; i < LINES; i++) {
+    for (size_t i = 0; i < LINES; i++)
         log_write(LOG_INFO, text, (log_field[]){LOG_NUMBER("i", i), LOG_END});
-    }
     return NULL;
 }
 
@@ -158,12 +156,10 @@ static void test_lines_of_threads_do_not_mix(void **state)
     static char letters[THREADS] = {'a', 'b', 'c', 'd'};
     pthread_t threads[THREADS];
     begin_capture();
-    for (size_t i = 0; i < THREADS; i++) {
+    for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, write_lines, &letters[i]), 0);
-    }
-    for (size_t i = 0; i < THREADS; i++) {
+    for (size_t i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
-    }
     end_capture();
     size_t count = 0;
     char *rest;

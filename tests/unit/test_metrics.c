@@ -39,11 +39,9 @@ static double series(const char *name)
     char *text = exposition();
     size_t length = strlen(name);
     double value = 0;
-    for (const char *at = text; at && *at; at = strchr(at, '\n'), at = at ? at + 1 : NULL) {
-        if (strncmp(at, name, length) == 0 && at[length] == ' ') {
+    for (const char *at = text; at && *at; at = strchr(at, '\n'), at = at ? at + 1 : NULL)
+        if (strncmp(at, name, length) == 0 && at[length] == ' ')
             value = strtod(at + length, NULL);
-        }
-    }
     free(text);
     return value;
 }
@@ -93,17 +91,15 @@ static void read_comment(reader *r, const char *line)
     assert_int_equal(strncmp(line + part[1].rm_so, r->family, strlen(r->family)), 0);
     const char *type = line + part[2].rm_so;
     r->histogram = strcmp(type, "histogram") == 0;
-    if (strcmp(type, "counter") == 0) {
+    if (strcmp(type, "counter") == 0)
         assert_string_equal(r->family + strlen(r->family) - strlen("_total"), "_total");
-    }
 }
 
 static void read_sample(reader *r, const char *line)
 {
     regmatch_t part[3];
-    if (regexec(&r->sample, line, 3, part, 0) != 0) {
+    if (regexec(&r->sample, line, 3, part, 0) != 0)
         fail_msg("no sample: %s", line);
-    }
     size_t length = strlen(r->family);
     assert_int_equal(strncmp(line, r->family, length), 0);
     char suffix[16];
@@ -123,13 +119,11 @@ static void test_every_line_is_of_the_format(void **state)
     char *text = exposition();
     assert_int_equal(text[strlen(text) - 1], '\n');
     begin_reading(&r);
-    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        if (line[0] == '#') {
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        if (line[0] == '#')
             read_comment(&r, line);
-        } else {
+        else
             read_sample(&r, line);
-        }
-    }
     end_reading(&r);
     free(text);
 }
@@ -165,9 +159,8 @@ static void test_histogram(void **state)
 {
     (void)state;
     static const double durations[] = {0.0001, 0.00011, 0.9, 30, 31, -1, NAN, INFINITY};
-    for (size_t i = 0; i < sizeof durations / sizeof durations[0]; i++) {
+    for (size_t i = 0; i < sizeof durations / sizeof durations[0]; i++)
         metrics_observe_stage(STAGE_ENCODE, durations[i]);
-    }
     assert_true(bucket("0.0001") == 3); /* -1 and NaN count as 0 */
     assert_true(bucket("0.00025") == 4);
     assert_true(bucket("0.5") == 4);
@@ -192,9 +185,8 @@ static void test_bytes_and_rejections(void **state)
         char name[96];
         snprintf(name, sizeof name, "gradientd_rejections_total{reason=\"%s\"}",
                  metrics_rejection_name(reason));
-        for (size_t i = 0; i <= (size_t)reason; i++) {
+        for (size_t i = 0; i <= (size_t)reason; i++)
             metrics_count_rejection(reason);
-        }
         assert_true(series(name) == (double)reason + 1);
     }
 }
@@ -204,12 +196,10 @@ static void test_names(void **state)
     (void)state;
     assert_string_equal(metrics_route_name(ROUTE_GRADIENTS), "/v1/gradients");
     assert_string_equal(metrics_stage_name(STAGE_TOTAL), "total");
-    for (metrics_route route = 0; route < ROUTE_COUNT; route++) {
+    for (metrics_route route = 0; route < ROUTE_COUNT; route++)
         assert_non_null(metrics_route_name(route));
-    }
-    for (metrics_stage stage = 0; stage < STAGE_COUNT; stage++) {
+    for (metrics_stage stage = 0; stage < STAGE_COUNT; stage++)
         assert_non_null(metrics_stage_name(stage));
-    }
 }
 
 static void test_gauges_and_the_process(void **state)
@@ -254,13 +244,11 @@ static void test_threads_lose_nothing(void **state)
     pthread_t threads[THREADS];
     pthread_barrier_t start;
     pthread_barrier_init(&start, NULL, THREADS);
-    for (size_t i = 0; i < THREADS; i++) {
+    for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, count_many, &start), 0);
-    }
     free(exposition()); /* reading meanwhile */
-    for (size_t i = 0; i < THREADS; i++) {
+    for (size_t i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
-    }
     pthread_barrier_destroy(&start);
     assert_true(series("gradientd_requests_total{route=\"/v1/info\",status=\"200\"}") ==
                 THREADS * ROUNDS);

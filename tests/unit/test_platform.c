@@ -162,11 +162,9 @@ static void test_affinity_counts(void **state)
     cpu_set_t before, one;
     assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
     CPU_ZERO(&one);
-    for (size_t cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; cpu++) {
-        if (CPU_ISSET(cpu, &before)) {
+    for (size_t cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; cpu++)
+        if (CPU_ISSET(cpu, &before))
             CPU_SET(cpu, &one);
-        }
-    }
     assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
     size_t usable = cpus_usable();
     assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);

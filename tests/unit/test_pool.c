@@ -23,9 +23,8 @@ enum { GATE_POLLS = 20000, STAGES = 4 };
 
 static bool await(const _Atomic bool *condition)
 {
-    for (int i = 0; i < GATE_POLLS && !*condition; i++) {
+    for (int i = 0; i < GATE_POLLS && !*condition; i++)
         usleep(500);
-    }
     return *condition;
 }
 
@@ -46,9 +45,8 @@ static size_t probe_begin(void *context, size_t stage)
 {
     probe *p = context;
     p->wrong += p->begun[stage]++ != 0;
-    for (size_t s = 0; s < STAGES; s++) {
+    for (size_t s = 0; s < STAGES; s++)
         p->wrong += p->ran[s] != (s < stage ? p->tiles[s] : 0);
-    }
     return p->tiles[stage];
 }
 
@@ -56,9 +54,8 @@ static void probe_tile(void *context, size_t stage, size_t tile)
 {
     probe *p = context;
     p->wrong += tile >= p->tiles[stage] || p->begun[stage] != 1;
-    for (size_t s = 0; s < stage; s++) {
+    for (size_t s = 0; s < stage; s++)
         p->wrong += p->ran[s] != p->tiles[s];
-    }
     if (p->holds_tile_0 && stage == 0 && tile == 0) {
         p->reached = true;
         p->wrong += !await(&p->holds_tile_0->open);
@@ -70,9 +67,8 @@ static void probe_done(void *context, bool expired)
 {
     probe *p = context;
     p->expired = expired;
-    if (p->next_rank) {
+    if (p->next_rank)
         p->rank = (*p->next_rank)++;
-    }
     p->is_done = true;
 }
 
@@ -100,9 +96,8 @@ static void assert_complete(probe *p)
     assert_true(await(&p->is_done));
     assert_false(p->expired);
     assert_int_equal(p->wrong, 0);
-    for (size_t s = 0; s < STAGES; s++) {
+    for (size_t s = 0; s < STAGES; s++)
         assert_int_equal(p->ran[s], p->tiles[s]);
-    }
 }
 
 static int64_t now_ns(void)
@@ -159,9 +154,8 @@ static void meeting_tile(void *context, size_t stage, size_t tile)
         usleep(20000);
         return;
     }
-    if (++m->begun == m->expected) {
+    if (++m->begun == m->expected)
         m->complete = true;
-    }
     m->came_alone += !await(&m->complete);
 }
 
@@ -237,9 +231,8 @@ static void test_a_stage_waits_for_the_one_before(void **state)
     pool_destroy(p);
     for (size_t i = 0; i < JOBS; i++) {
         assert_complete(&jobs[i]);
-        for (size_t s = 0; s < STAGES; s++) {
+        for (size_t s = 0; s < STAGES; s++)
             assert_int_equal(jobs[i].begun[s], 1);
-        }
     }
     free(jobs);
 }

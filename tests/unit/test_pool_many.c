@@ -47,9 +47,8 @@ static void *submit_many(void *context)
     for (size_t i = 0; i < JOBS_EACH; i++) {
         jobs[i].job.kind = &small_kind;
         jobs[i].job.context = &jobs[i];
-        while (!pool_submit(jobs[i].p, &jobs[i].job)) {
+        while (!pool_submit(jobs[i].p, &jobs[i].job))
             usleep(50);
-        }
     }
     return NULL;
 }
@@ -61,15 +60,12 @@ static void test_ten_thousand_jobs_of_four_threads(void **state)
     small_job *jobs = calloc(SUBMITTERS * JOBS_EACH, sizeof *jobs);
     pthread_t threads[SUBMITTERS];
     assert_non_null(jobs);
-    for (size_t i = 0; i < SUBMITTERS * JOBS_EACH; i++) {
+    for (size_t i = 0; i < SUBMITTERS * JOBS_EACH; i++)
         jobs[i].p = p;
-    }
-    for (size_t i = 0; i < SUBMITTERS; i++) {
+    for (size_t i = 0; i < SUBMITTERS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, submit_many, jobs + i * JOBS_EACH), 0);
-    }
-    for (size_t i = 0; i < SUBMITTERS; i++) {
+    for (size_t i = 0; i < SUBMITTERS; i++)
         pthread_join(threads[i], NULL);
-    }
     pool_destroy(p);
     for (size_t i = 0; i < SUBMITTERS * JOBS_EACH; i++) {
         assert_true(jobs[i].is_done);
@@ -82,9 +78,8 @@ static void again_done(void *context, bool expired)
 {
     small_job *s = context;
     (void)expired;
-    if (++s->runs == 100 || !pool_submit(s->p, &s->job)) {
+    if (++s->runs == 100 || !pool_submit(s->p, &s->job))
         s->is_done = true;
-    }
 }
 
 static void test_done_may_queue_the_job_again(void **state)
@@ -94,9 +89,8 @@ static void test_done_may_queue_the_job_again(void **state)
     small_job s = {.p = pool_create(2, 1)};
     s.job = (pool_job){.kind = &kind, .context = &s};
     assert_true(pool_submit(s.p, &s.job));
-    for (int i = 0; i < 20000 && !s.is_done; i++) {
+    for (int i = 0; i < 20000 && !s.is_done; i++)
         usleep(500);
-    }
     assert_true(s.is_done);
     pool_destroy(s.p);
     assert_int_equal(s.runs, 100);

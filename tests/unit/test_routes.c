@@ -41,9 +41,8 @@ static void test_paths_are_exact(void **state)
     (void)state;
     static const char *const unknown[] = {"",       "/",       "/v1",      "/v1/gradients/",
                                           "/LIVEZ", "//livez", "/livez/x", "livez"};
-    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
         expect(ROLE_SERVICE, "GET", unknown[i], ROUTE_UNKNOWN_PATH);
-    }
 }
 
 static void test_methods(void **state)
@@ -52,9 +51,8 @@ static void test_methods(void **state)
     expect(ROLE_SERVICE, "HEAD", "/v1/info", ROUTE_FOUND);
     expect(ROLE_ADMIN, "HEAD", "/metrics", ROUTE_FOUND);
     static const char *const wrong[] = {"GET", "HEAD", "PUT", "POS", "POSTS", "post", ",", ""};
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         expect(ROLE_SERVICE, wrong[i], "/v1/gradients", ROUTE_WRONG_METHOD);
-    }
     expect(ROLE_SERVICE, "POST", "/livez", ROUTE_WRONG_METHOD);
     expect(ROLE_SERVICE, "GET, HEAD", "/livez", ROUTE_WRONG_METHOD);
 }

@@ -43,9 +43,8 @@ static void on_done(void *context)
 static void wait_for(signal_box *box, size_t count)
 {
     pthread_mutex_lock(&box->lock);
-    while (box->count < count) {
+    while (box->count < count)
         pthread_cond_wait(&box->arrived, &box->lock);
-    }
     pthread_mutex_unlock(&box->lock);
 }
 
@@ -76,9 +75,8 @@ static char *text_of(const work *w)
     grad_text text;
     grad_text_init(&text, 1 << 20);
     const grad_segment *segments = grad_encoder_segments(w->encoder);
-    for (size_t i = 0; i < grad_encoder_segment_count(w->encoder); i++) {
+    for (size_t i = 0; i < grad_encoder_segment_count(w->encoder); i++)
         grad_text_add(&text, segments[i].text, segments[i].length);
-    }
     assert_int_equal(grad_text_status(&text, NULL), GRAD_OK);
     return text.data;
 }
