@@ -7,13 +7,14 @@ MAKE_ALL = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(
 
 # The variants of the ordinary run: plain, then both sanitizer trees.
 VARIANTS := plain address,undefined thread
+TREES = $(patsubst build/plain,build,$(addprefix build/,$(subst $(comma),-,$(VARIANTS))))
 
 ## test        everything: unit and integration tests, plain and under the sanitizers, and lint
 ifeq ($(SANITIZE),)
 test: packages-test
 	@for v in $(VARIANTS); do \
 		$(MAKE_ALL) suite-build SANITIZE=$$(echo $$v | sed 's/plain//') || exit 1; done
-	$(PYTHON) tests/run.py --lint build build/address-undefined build/thread
+	$(PYTHON) tests/run.py --lint $(TREES)
 else
 test: packages-test
 	@$(MAKE_ALL) suite-build
