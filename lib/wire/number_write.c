@@ -29,6 +29,11 @@ typedef struct place {
  * an end of the interval but what stands on it, which belongs to even mantissas. */
 #define SLACK ((uint64_t)1 << 25)
 
+/* How much shorter the reach of an odd mantissa is: what a reader that goes through a double would
+ * round to the very end of the interval, and from there to the even neighbour. Half a unit of that
+ * double is at most 2^-53 of the number, which is below 2^28 times 2^60 here. */
+#define ODD_MARGIN_BITS 35
+
 /* bits: of a finite magnitude that isn't 0. */
 GRAD_NUMBER_INLINE place find_place(uint32_t bits)
 {
@@ -39,7 +44,7 @@ GRAD_NUMBER_INLINE place find_place(uint32_t bits)
     place found = {.tens = (uint32_t)whole / 10, .exponent = grad_print_exponent[field]};
 
     found.rest = (whole - (uint64_t)found.tens * 10) << 60 | fraction >> 4;
-    found.reach = (scale >> 1) + SLACK - ((uint64_t)(bits & 1) << 26);
+    found.reach = (scale >> 1) + SLACK - ((uint64_t)(bits & 1) << ODD_MARGIN_BITS);
     return found;
 }
 

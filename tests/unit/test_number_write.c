@@ -50,6 +50,14 @@ static void known_numbers_are_short(void **state)
     expect_text(9007199254740992.0f, "9.007199e15");
 }
 
+/* 7.038531e-26 would do for a reader of floats, but as a double it is a middle between two. */
+static void doubles_in_between_are_avoided(void **state)
+{
+    (void)state;
+    expect_text(number_of_bits(0x15AE43FD), "7.0385307e-26");
+    expect_text(number_of_bits(0x95AE43FD), "-7.0385307e-26");
+}
+
 /* Of the powers of two that only one digit more than the others' can tell. */
 static void powers_of_two_are_not_too_short(void **state)
 {
@@ -212,6 +220,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_numbers_are_short),
+        cmocka_unit_test(doubles_in_between_are_avoided),
         cmocka_unit_test(powers_of_two_are_not_too_short),
         cmocka_unit_test(the_shorter_notation_is_used),
         cmocka_unit_test(random_numbers_read_back),
