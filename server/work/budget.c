@@ -32,6 +32,11 @@ void budget_release(budget *b, size_t bytes)
     atomic_fetch_sub(&b->in_use, bytes);
 }
 
+size_t budget_take_peak(budget *b)
+{
+    return atomic_exchange(&b->peak, atomic_load(&b->in_use));
+}
+
 bool budget_resize(budget *b, size_t *held, size_t wanted)
 {
     if (wanted > *held && !budget_lease(b, wanted - *held))

@@ -19,6 +19,9 @@ void budget_init(budget *b, size_t total);
 bool budget_lease(budget *b, size_t bytes);
 void budget_release(budget *b, size_t bytes);
 
+/* The most that was leased at once since this was last asked. */
+size_t budget_take_peak(budget *b);
+
 /* Changes a lease from *held to wanted bytes, and *held with it. Shrinking always succeeds. */
 bool budget_resize(budget *b, size_t *held, size_t wanted);
 
