@@ -22,26 +22,35 @@ bool grad_bind_is_reference(const json_t *value)
            json_is_number(json_array_get(inner, 0));
 }
 
-/* [], [[], []] … : an array of no numbers at all. */
-static bool is_empty_array(const json_t *value)
+/* Why the scanner did not take the array at path for one of numbers: its first leaf says it. */
+static grad_status fail_array(grad_binder *binder, const grad_path *path, const grad_path *leaf,
+                              const json_t *value)
 {
-    while (json_is_array(value) && json_array_size(value) > 0)
-        value = json_array_get(value, 0);
-    return json_is_array(value);
+    const grad_path next = {.parent = leaf, .index = 0};
+
+    if (json_is_null(value))
+        return grad_bind_fail(binder, leaf, "unexpected_type", "expected a number, found %s",
+                              GRAD_FOUND_NULL);
+    if (!json_is_array(value))
+        return grad_bind_fail_type(binder, leaf, "a number", value);
+    if (json_array_size(value) == 0)
+        return grad_bind_fail(binder, path, "empty_tensor",
+                              "expected at least one number, found an empty array");
+    if (grad_bind_is_reference(value))
+        return grad_bind_fail(binder, path, "unexpected_type",
+                              "expected numbers in at most %d dimensions, found more",
+                              GRAD_MAX_RANK);
+    return fail_array(binder, path, &next, json_array_get(value, 0));
 }
 
 static grad_status bind_array(grad_binder *binder, const grad_path *path, const json_t *value,
-                              const char *expected, grad_tensor *target)
+                              grad_tensor *target)
 {
     const grad_number_array *array;
     size_t index;
 
-    if (!grad_bind_is_reference(value)) {
-        if (is_empty_array(value))
-            return grad_bind_fail(binder, path, "empty_tensor",
-                                  "expected at least one number, found an empty array");
-        return grad_bind_fail_type(binder, path, expected, value);
-    }
+    if (!grad_bind_is_reference(value))
+        return fail_array(binder, path, path, value);
     index = (size_t)json_number_value(json_array_get(json_array_get(value, 0), 0));
     array = &binder->envelope->arrays[index];
     *target = (grad_tensor){.data = binder->numbers + array->first, .rank = array->rank};
@@ -83,7 +92,9 @@ static grad_status read_shape(grad_binder *binder, const grad_path *path, const 
 static grad_status read_data(grad_binder *binder, const grad_path *path, const json_t *value,
                              void *target)
 {
-    return bind_array(binder, path, value, "an array of numbers", target);
+    if (!json_is_array(value))
+        return grad_bind_fail_type(binder, path, "an array of numbers", value);
+    return bind_array(binder, path, value, target);
 }
 
 static grad_status read_datatype(grad_binder *binder, const grad_path *path, const json_t *value,
@@ -153,7 +164,7 @@ grad_status grad_bind_tensor(grad_binder *binder, const grad_path *path, const j
     grad_status status;
 
     if (json_is_array(value))
-        return bind_array(binder, path, value, "numbers in at most 3 dimensions", target);
+        return bind_array(binder, path, value, target);
     status = grad_bind_object(binder, path, value, "an array of numbers or an object",
                               tensor_fields, sizeof tensor_fields / sizeof *tensor_fields, &tensor);
     if (status == GRAD_OK)

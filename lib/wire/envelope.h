@@ -14,6 +14,9 @@
 /* Deeper documents are refused whatever the limits say. */
 #define GRAD_DEPTH_MAX 256
 
+/* What to say of a null among numbers: JavaScript writes one for a NaN. */
+#define GRAD_FOUND_NULL "null; if it stands for NaN, that is spelled \"NaN\""
+
 /* An array of numbers: its place among all numbers of the document, and its shape. */
 typedef struct grad_number_array {
     size_t first;

@@ -185,6 +185,17 @@ static const char *begin_string(grad_scanner *s, const char *p)
     return copy(s, p, 1);
 }
 
+/* Whether the object or array that is the document has been closed. */
+static bool is_behind_document(const grad_scanner *s)
+{
+    const grad_text *text = &s->envelope.text;
+    size_t length = text->length;
+
+    if (length > 0 && text->data[length - 1] == ' ')
+        length--;
+    return s->depth == 0 && length > 0 && strchr("]}", text->data[length - 1]) != NULL;
+}
+
 /* One token outside strings and arrays of numbers, or one byte of a literal. */
 static const char *scan_token(grad_scanner *s, const char *p)
 {
@@ -209,7 +220,9 @@ static const char *scan_token(grad_scanner *s, const char *p)
         return copy(s, p, 1);
     default:
         if (*p == '\0' || strchr(",0123456789+-.eEtrufalsn", *p) == NULL)
-            return grad_scanner_fail_byte(s, p, "a JSON value or punctuation");
+            return grad_scanner_fail_byte(s, p,
+                                          is_behind_document(s) ? "the end of the document"
+                                                                : "a JSON value or punctuation");
         return copy(s, p, 1);
     }
 }

@@ -225,7 +225,7 @@ static const char *fail_element(grad_scanner *s, const char *p)
     const char *found = *p == '{'   ? "an object"
                         : *p == 't' ? "true"
                         : *p == 'f' ? "false"
-                        : *p == 'n' ? "null"
+                        : *p == 'n' ? GRAD_FOUND_NULL
                                     : NULL;
 
     if (found == NULL)
