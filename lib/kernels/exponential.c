@@ -14,7 +14,7 @@ GRAD_INLINE float exp_delta(float z, float dy)
     return (float)(dy * grad_exp(z));
 }
 
-GRAD_ELEMENT_WISE(exp)
+GRAD_ELEMENT_WISE(exp);
 
 /* z <= 0 ? below (e^z - 1) : z above */
 GRAD_INLINE float kinked_value(float z, double below, double above)
@@ -41,7 +41,7 @@ GRAD_INLINE float elu_delta(float z, float dy, float alpha)
     return kinked_delta(z, dy, alpha, 1);
 }
 
-GRAD_ELEMENT_WISE_1(elu)
+GRAD_ELEMENT_WISE_1(elu);
 
 GRAD_INLINE float celu_value(float z, float alpha)
 {
@@ -57,7 +57,7 @@ GRAD_INLINE float celu_delta(float z, float dy, float alpha)
     return z <= 0 ? (float)(dy * lower) : dy;
 }
 
-GRAD_ELEMENT_WISE_1(celu)
+GRAD_ELEMENT_WISE_1(celu);
 
 /* Klambauer et al., Self-Normalizing Neural Networks, arXiv:1706.02515 */
 #define SELU_ALPHA 1.67326324235437728481704
@@ -73,4 +73,4 @@ GRAD_INLINE float selu_delta(float z, float dy)
     return kinked_delta(z, dy, SELU_SCALE * SELU_ALPHA, SELU_SCALE);
 }
 
-GRAD_ELEMENT_WISE(selu)
+GRAD_ELEMENT_WISE(selu);

@@ -43,7 +43,7 @@ GRAD_INLINE float gelu_delta(float z, float dy)
     return (float)(dy * (z < 0 ? tail : 1 - tail));
 }
 
-GRAD_ELEMENT_WISE(gelu)
+GRAD_ELEMENT_WISE(gelu);
 
 /* ½ z (1 + tanh(v/2)) = z σ(v) with v = 2 √(2/π) (z + 0.044715 z³) */
 GRAD_INLINE double tanh_argument(double z)
@@ -67,4 +67,4 @@ GRAD_INLINE float gelu_tanh_delta(float z, float dy)
     return (float)(dy * (sigma + u * dv * slope));
 }
 
-GRAD_ELEMENT_WISE(gelu_tanh)
+GRAD_ELEMENT_WISE(gelu_tanh);

@@ -54,7 +54,7 @@ typedef struct grad_loops {
     GRAD_PATH_PAIR(prefix, avx2, GRAD_FOR_AVX2)                                                    \
     const grad_loops grad_##prefix##_loops = {                                                     \
         {prefix##_forward_portable, prefix##_forward_avx2},                                        \
-        {prefix##_backward_portable, prefix##_backward_avx2}};
+        {prefix##_backward_portable, prefix##_backward_avx2}}
 
 /* The loops over value, an expression in z_i, and delta, one in z_i and dy_i; both may use the
  * parameters a and b. */

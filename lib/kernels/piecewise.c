@@ -13,7 +13,7 @@ GRAD_INLINE float identity_delta(float z, float dy)
     return dy;
 }
 
-GRAD_ELEMENT_WISE(identity)
+GRAD_ELEMENT_WISE(identity);
 
 GRAD_INLINE float relu_value(float z)
 {
@@ -25,7 +25,7 @@ GRAD_INLINE float relu_delta(float z, float dy)
     return z <= 0 ? 0 : dy;
 }
 
-GRAD_ELEMENT_WISE(relu)
+GRAD_ELEMENT_WISE(relu);
 
 GRAD_INLINE float leaky_relu_value(float z, float slope)
 {
@@ -37,7 +37,7 @@ GRAD_INLINE float leaky_relu_delta(float z, float dy, float slope)
     return z > 0 ? dy : dy * slope;
 }
 
-GRAD_ELEMENT_WISE_1(leaky_relu)
+GRAD_ELEMENT_WISE_1(leaky_relu);
 
 GRAD_INLINE float threshold_value(float z, float threshold, float value)
 {
@@ -50,7 +50,7 @@ GRAD_INLINE float threshold_delta(float z, float dy, float threshold, float valu
     return z <= threshold ? 0 : dy;
 }
 
-GRAD_ELEMENT_WISE_2(threshold)
+GRAD_ELEMENT_WISE_2(threshold);
 
 /* ---- Between two ends ------------------------------------------------------------------------ */
 
@@ -68,7 +68,7 @@ GRAD_INLINE float hard_tanh_delta(float z, float dy, float min, float max)
     return z <= min ? 0 : below_max;
 }
 
-GRAD_ELEMENT_WISE_2(hard_tanh)
+GRAD_ELEMENT_WISE_2(hard_tanh);
 
 GRAD_INLINE float relu6_value(float z)
 {
@@ -80,7 +80,7 @@ GRAD_INLINE float relu6_delta(float z, float dy)
     return hard_tanh_delta(z, dy, 0, 6);
 }
 
-GRAD_ELEMENT_WISE(relu6)
+GRAD_ELEMENT_WISE(relu6);
 
 /* min(max(z + 3, 0), 6), in double: the sum of a float and 3 is rounded once, at the end */
 GRAD_INLINE double ramp(float z)
@@ -103,7 +103,7 @@ GRAD_INLINE float hard_sigmoid_delta(float z, float dy)
     return z > -3 ? below_top : 0;
 }
 
-GRAD_ELEMENT_WISE(hard_sigmoid)
+GRAD_ELEMENT_WISE(hard_sigmoid);
 
 GRAD_INLINE float hardswish_value(float z)
 {
@@ -120,7 +120,7 @@ GRAD_INLINE float hardswish_delta(float z, float dy)
     return z < -3 ? 0 : rising;
 }
 
-GRAD_ELEMENT_WISE(hardswish)
+GRAD_ELEMENT_WISE(hardswish);
 
 /* ---- Shrinking ------------------------------------------------------------------------------- */
 
@@ -150,5 +150,5 @@ GRAD_INLINE float softshrink_delta(float z, float dy, float lambda)
     return hardshrink_delta(z, dy, lambda);
 }
 
-GRAD_ELEMENT_WISE_1(softshrink)
-GRAD_ELEMENT_WISE_1(hardshrink)
+GRAD_ELEMENT_WISE_1(softshrink);
+GRAD_ELEMENT_WISE_1(hardshrink);

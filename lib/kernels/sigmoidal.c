@@ -29,7 +29,7 @@ GRAD_INLINE float sigmoid_delta(float z, float dy)
     return (float)(dy * logistic_slope(grad_exp(-fabs((double)z))));
 }
 
-GRAD_ELEMENT_WISE(sigmoid)
+GRAD_ELEMENT_WISE(sigmoid);
 
 /* min(z, 0) - log(1 + e^-|z|) */
 GRAD_INLINE float log_sigmoid_value(float z)
@@ -44,7 +44,7 @@ GRAD_INLINE float log_sigmoid_delta(float z, float dy)
     return (float)(dy * logistic(-z, grad_exp(-fabs((double)z))));
 }
 
-GRAD_ELEMENT_WISE(log_sigmoid)
+GRAD_ELEMENT_WISE(log_sigmoid);
 
 /* log(1 + e^u) = max(u, 0) + log(1 + e^-|u|) */
 GRAD_INLINE float softplus_value(float z, float beta, float threshold)
@@ -64,7 +64,7 @@ GRAD_INLINE float softplus_delta(float z, float dy, float beta, float threshold)
     return (float)(dy * (u > threshold ? 1 : slope));
 }
 
-GRAD_ELEMENT_WISE_2(softplus)
+GRAD_ELEMENT_WISE_2(softplus);
 
 GRAD_INLINE float silu_value(float z)
 {
@@ -78,7 +78,7 @@ GRAD_INLINE float silu_delta(float z, float dy)
     return (float)(dy * (logistic(z, e) + z * logistic_slope(e)));
 }
 
-GRAD_ELEMENT_WISE(silu)
+GRAD_ELEMENT_WISE(silu);
 
 /* ---- tanh ------------------------------------------------------------------------------------ */
 
@@ -101,7 +101,7 @@ GRAD_INLINE float tanh_delta(float z, float dy)
     return (float)(dy * (4 * logistic_slope(grad_exp(-2 * fabs((double)z)))));
 }
 
-GRAD_ELEMENT_WISE(tanh)
+GRAD_ELEMENT_WISE(tanh);
 
 /* Near 0 the difference has no digits left: there z - tanh(z) = z³/3 - 2z⁵/15 + 17z⁷/315 - ... */
 GRAD_INLINE float tanhshrink_value(float z)
@@ -120,7 +120,7 @@ GRAD_INLINE float tanhshrink_delta(float z, float dy)
     return (float)(dy * (t * t));
 }
 
-GRAD_ELEMENT_WISE(tanhshrink)
+GRAD_ELEMENT_WISE(tanhshrink);
 
 /* Misra, Mish: A Self Regularized Non-Monotonic Activation Function, arXiv:1908.08681.
  * f(z) = z T with T = tanh(log(1 + e^z)) = ((1 + e^z)² - 1) / ((1 + e^z)² + 1): above 0, in e =
@@ -146,7 +146,7 @@ GRAD_INLINE float mish_delta(float z, float dy)
     return (float)(dy * (part / whole + z * slope));
 }
 
-GRAD_ELEMENT_WISE(mish)
+GRAD_ELEMENT_WISE(mish);
 
 /* ---- softsign -------------------------------------------------------------------------------- */
 
@@ -162,4 +162,4 @@ GRAD_INLINE float softsign_delta(float z, float dy)
     return (float)(dy / (d * d));
 }
 
-GRAD_ELEMENT_WISE(softsign)
+GRAD_ELEMENT_WISE(softsign);
