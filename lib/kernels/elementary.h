@@ -30,10 +30,9 @@ typedef struct grad_exponential {
     double rest;
 } grad_exponential;
 
-/* x is held between these, where 2^k is a normal double. Beyond them exp is so far outside float32
- * that, after products with any two float32, every result still rounds to 0 or to infinity. */
-#define GRAD_EXP_LOW (-708.0)
-#define GRAD_EXP_HIGH 708.0
+/* x is held here, where 2^k comes out as 0: exp is 0 from about -708.7 on. That is so far below
+ * float32 that, after products with any two of them, every result still rounds to 0. */
+#define GRAD_EXP_LOW (-709.0)
 
 /* Adding it rounds to an integer, which then stands in the low bits. */
 #define GRAD_ROUNDER 0x1.8p52
@@ -49,8 +48,7 @@ GRAD_INLINE grad_exponential grad_exponential_of(double x)
         0x1.6c16c1788bd90p-10, 0x1.a01a01a7c41d5p-13, 0x1.a019b90d2ae7ap-16, 0x1.71de0dae63bb3p-19,
         0x1.289185613a3d6p-22, 0x1.af38a9b0ec855p-26,
     };
-    double low = x < GRAD_EXP_LOW ? GRAD_EXP_LOW : x; /* a NaN passes both */
-    double held = low > GRAD_EXP_HIGH ? GRAD_EXP_HIGH : low;
+    double held = x < GRAD_EXP_LOW ? GRAD_EXP_LOW : x; /* a NaN passes */
     double shifted = held * GRAD_LOG2_E + GRAD_ROUNDER;
     double k = shifted - GRAD_ROUNDER;
     double r = (held - k * GRAD_LOG_2_HIGH) - k * GRAD_LOG_2_LOW;
@@ -65,15 +63,15 @@ GRAD_INLINE grad_exponential grad_exponential_of(double x)
     return e;
 }
 
+/* For x <= 709; above, the result is any number. */
 GRAD_INLINE double grad_exp(double x)
 {
     grad_exponential e = grad_exponential_of(x);
-    double y = e.power + e.power * e.rest;
 
-    return x < GRAD_EXP_LOW ? 0 : y;
+    return e.power + e.power * e.rest;
 }
 
-/* exp(x) - 1, with all its digits near 0 */
+/* exp(x) - 1, with all its digits near 0; x as above */
 GRAD_INLINE double grad_expm1(double x)
 {
     grad_exponential e = grad_exponential_of(x);
@@ -105,21 +103,20 @@ GRAD_INLINE double grad_log1p(double e)
  * (1 + 2x) exp(x²) erfc x, Mathematics of Computation 36 (1981). */
 GRAD_INLINE double grad_mills_ratio(double u)
 {
-    static const double c[24] = {
-        0x1.ed96b8318f6c4p+0,   -0x1.aaf94e206d6dap+0,  0x1.3dd60739e79a9p+0,
-        -0x1.9262efbe12c32p-1,  0x1.a7927af8ee6cfp-2,   -0x1.62d360c63df3ep-3,
-        0x1.ab031a0616683p-5,   -0x1.ebbc32579a082p-8,  -0x1.0623975b6eacap-9,
-        0x1.660d421973fd4p-10,  -0x1.381fd9df7a794p-13, -0x1.0596fefb952fep-13,
-        0x1.5ec008a1bb5f1p-15,  0x1.4eb4c4b4cb950p-17,  -0x1.d1c4fff9b6150p-18,
-        -0x1.c11485697c37fp-21, 0x1.23a8a07b60aa2p-20,  0x1.a136b6d2d4561p-24,
-        -0x1.6ad1ad42f2cd3p-23, -0x1.30600715941d8p-26, 0x1.8f242dc586cdbp-26,
-        0x1.c779bc7ecf16bp-29,  -0x1.0e30de9a3ea39p-29, -0x1.87238cc432042p-32,
+    static const double c[21] = {
+        0x1.ed96b8318f6c5p+0,   -0x1.aaf94e206d75cp+0,  0x1.3dd60739e7a3dp+0,
+        -0x1.9262efbe0e142p-1,  0x1.a7927af8e27e6p-2,   -0x1.62d360c7d5c50p-3,
+        0x1.ab031a0e692aep-5,   -0x1.ebbc3057ff725p-8,  -0x1.06239c9516b94p-9,
+        0x1.660d15b601d3fp-10,  -0x1.381e0f7929cddp-13, -0x1.059253549c3e4p-13,
+        0x1.5ea880955317ep-15,  0x1.4e1512efc37bep-17,  -0x1.d0420045db6eap-18,
+        -0x1.b3579a64d817bp-21, 0x1.1bd12541f8b41p-20,  0x1.412199be400b0p-24,
+        -0x1.38f7e9a118900p-23, -0x1.96ffb51882909p-28, 0x1.bbaed7bf9a5b1p-27,
     };
     double scale = 1 / (u + 5);
     double t = (u - 5) * scale;
     double t2 = t * t, t4 = t2 * t2, t8 = t4 * t4;
     double low = grad_polynomial_8(c, t, t2, t4), middle = grad_polynomial_8(c + 8, t, t2, t4);
-    double high = grad_polynomial_8(c + 16, t, t2, t4);
+    double high = grad_polynomial_4(c + 16, t, t2) + c[20] * t4;
 
     return (low + (middle + high * t8) * t8) * scale;
 }

@@ -4,14 +4,20 @@
 
 #include "kernels/activations.h"
 
+/* e^z, held at 1e307, which is beyond float32 also after a product with the least of them. */
+GRAD_INLINE double held_exp(float z)
+{
+    return grad_exp(z > 708 ? 708 : z);
+}
+
 GRAD_INLINE float exp_value(float z)
 {
-    return (float)grad_exp(z);
+    return (float)held_exp(z);
 }
 
 GRAD_INLINE float exp_delta(float z, float dy)
 {
-    return (float)(dy * grad_exp(z));
+    return (float)(dy * held_exp(z));
 }
 
 GRAD_ELEMENT_WISE(exp);

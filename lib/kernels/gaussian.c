@@ -58,13 +58,14 @@ GRAD_INLINE float gelu_tanh_value(float z)
     return (float)(z * ((v >= 0 ? 1 : e) / (1 + e)));
 }
 
+/* f'(z) = σ(v) + z v' σ(v) σ(-v) with σ(v) σ(-v) = e / (1 + e)² */
 GRAD_INLINE float gelu_tanh_delta(float z, float dy)
 {
     double u = z, v = tanh_argument(u), e = grad_exp(-fabs(v));
     double dv = SQRT_8_OVER_PI * (1 + 3 * GELU_CUBIC * u * u);
-    double sigma = (v >= 0 ? 1 : e) / (1 + e), slope = e / ((1 + e) * (1 + e));
+    double part = v >= 0 ? 1 : e, whole = 1 + e;
 
-    return (float)(dy * (sigma + u * dv * slope));
+    return (float)(dy * ((part * whole + u * dv * e) / (whole * whole)));
 }
 
 GRAD_ELEMENT_WISE(gelu_tanh);

@@ -71,11 +71,13 @@ GRAD_INLINE float silu_value(float z)
     return (float)(z * logistic(z, grad_exp(-fabs((double)z))));
 }
 
+/* f'(z) = σ(z) + z σ(z) σ(-z), over one denominator: a division costs as much as ten products */
 GRAD_INLINE float silu_delta(float z, float dy)
 {
-    double e = grad_exp(-fabs((double)z));
+    double e = grad_exp(-fabs((double)z)), whole = 1 + e;
+    double part = z >= 0 ? 1 : e;
 
-    return (float)(dy * (logistic(z, e) + z * logistic_slope(e)));
+    return (float)(dy * ((part * whole + z * e) / (whole * whole)));
 }
 
 GRAD_ELEMENT_WISE(silu);
@@ -141,9 +143,9 @@ GRAD_INLINE float mish_delta(float z, float dy)
     double part = z >= 0 ? 1 + 2 * e : e * (2 + e);
     double gap = z >= 0 ? 2 * e * e : 2;
     double whole = part + gap;
-    double slope = gap * (whole + part) / (whole * whole) * logistic(z, e);
+    double rise = z * (z >= 0 ? 1 : e) * gap * (whole + part);
 
-    return (float)(dy * (part / whole + z * slope));
+    return (float)(dy * ((part * whole * (1 + e) + rise) / (whole * whole * (1 + e))));
 }
 
 GRAD_ELEMENT_WISE(mish);

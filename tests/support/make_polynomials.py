@@ -105,7 +105,7 @@ def main():
     show("Mills", mills_scaled(Decimal(MILLS_SHIFT)), -ONE, ONE, MILLS_COUNT)
 
 
-MILLS_SHIFT, MILLS_COUNT = 5, 24
+MILLS_SHIFT, MILLS_COUNT = 5, 21
 
 if __name__ == "__main__":
     main()
