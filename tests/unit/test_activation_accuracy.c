@@ -1,6 +1,6 @@
 /* How far every f' is from its twin, in units of the last place, over a stripe of all finite
- * float32; over all of them, which takes hours, with GRADIENTD_LONG=1. An argument is the name of
- * the one activation to measure. */
+ * float32. With GRADIENTD_LONG=1 over all of them: that takes hours and is run by hand, an activation
+ * at a time, whose name is the argument. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
