@@ -1,6 +1,6 @@
 /* How far every f' is from its twin, in units of the last place, over a stripe of all finite
- * float32. With GRADIENTD_LONG=1 over all of them: that takes hours and is run by hand, an activation
- * at a time, whose name is the argument. */
+ * float32. With GRADIENTD_LONG=1 over all of them: that takes hours and is run by hand, one
+ * activation at a time, whose name is the argument. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
