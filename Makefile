@@ -68,7 +68,9 @@ examples: $(EXAMPLE_BIN)
 unit-tests: $(UNIT_BIN)
 
 $(BUILD)/obj/lib/%.o $(BUILD)/obj/client/%.o: CFLAGS += -fPIC -fvisibility=hidden
-$(BUILD)/obj/lib/kernels/%.o: CFLAGS += -O3
+# Vector code of plain loops. No flag here changes a value: no trap and no errno is looked at, and
+# products and sums are rounded one by one on every processor.
+$(BUILD)/obj/lib/kernels/%.o: CFLAGS += -O3 -fno-trapping-math -fno-math-errno -ffp-contract=off
 $(BUILD)/obj/server/%.o: CPPFLAGS += -Iserver -DGRADIENTD_REVISION='"$(REVISION)"'
 $(BUILD)/obj/client/%.o: CPPFLAGS += -Iclient
 $(BUILD)/obj/tests/%.o: CPPFLAGS += -Iserver -Iclient -Itests

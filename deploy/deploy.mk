@@ -1,11 +1,11 @@
 # The targets that install, package and demonstrate. Included by the Makefile.
 
 .PHONY: install uninstall demo image test-image test-fresh
-.PHONY: packages packages-test packages-bench packages-image
+.PHONY: packages packages-test packages-bench packages-image packages-conformance
 
 packages:
 	@deploy/packages.sh build
-packages-test packages-bench packages-image: packages-%:
+packages-test packages-bench packages-image packages-conformance: packages-%:
 	@deploy/packages.sh $*
 
 ## demo        trains a small network on handwritten digits through the daemon

@@ -6,10 +6,12 @@ set -eu
 
 usage() {
     cat <<'TEXT'
-usage: deploy/packages.sh build|test|bench|image [--yes|--list]
+usage: deploy/packages.sh build|test|conformance|bench|image [--yes|--list]
 
   build   compile the libraries, the daemon and the client
   test    what build needs, and what `make test` and `make lint` need
+  conformance
+          what build needs, and PyTorch, which `make conformance` compares with
   bench   what build needs, and the peers that `make bench` measures against
   image   what `make image` and `make test-image` need
 
@@ -26,6 +28,7 @@ BUILD="gcc libc6-dev make pkgconf libmicrohttpd-dev libjansson-dev
     libcurl4-gnutls-dev|libcurl4-openssl-dev libopenblas-pthread-dev"
 TEST="$BUILD python3 curl iproute2 procps libcmocka-dev cppcheck universal-ctags pmccabe shellcheck
     clang-format-14?"
+CONFORMANCE="$BUILD python3 python3-torch"
 BENCH="$BUILD g++ python3 libcmocka-dev libsimdjson-dev wrk python3-torch python3-fastapi
     python3-ujson uvicorn python3-uvloop python3-httptools"
 IMAGE="docker.io|docker-ce docker-cli|docker-ce-cli? docker-compose|docker-compose-plugin
@@ -129,6 +132,7 @@ purpose=$1
 case $purpose in
 build) list=$BUILD ;;
 test) list=$TEST ;;
+conformance) list=$CONFORMANCE ;;
 bench) list=$BENCH ;;
 image) list=$IMAGE ;;
 -h | --help) usage; exit 0 ;;

@@ -98,15 +98,31 @@ GRAD_API size_t grad_tensor_count(const grad_tensor *tensor);
 typedef enum grad_activation_kind {
     GRAD_IDENTITY,
     GRAD_RELU,
+    GRAD_RELU6,
     GRAD_LEAKY_RELU,
+    GRAD_THRESHOLD,
+    GRAD_HARD_TANH,
+    GRAD_HARD_SIGMOID,
+    GRAD_HARDSWISH,
+    GRAD_SOFTSHRINK,
+    GRAD_HARDSHRINK,
+    GRAD_EXP,
     GRAD_ELU,
+    GRAD_CELU,
+    GRAD_SELU,
     GRAD_SIGMOID,
-    GRAD_TANH,
+    GRAD_LOG_SIGMOID,
     GRAD_SOFTPLUS,
     GRAD_SILU,
+    GRAD_MISH,
+    GRAD_TANH,
+    GRAD_TANHSHRINK,
+    GRAD_SOFTSIGN,
     GRAD_GELU,
     GRAD_GELU_TANH,
     GRAD_SOFTMAX,
+    GRAD_LOG_SOFTMAX,
+    GRAD_SOFTMIN,
     GRAD_ACTIVATION_COUNT
 } grad_activation_kind;
 
@@ -125,7 +141,9 @@ typedef struct grad_parameter_info {
     bool positive; /* the value must be > 0; otherwise any finite value will do */
 } grad_parameter_info;
 
-/* One activation as people and programs read about it. Conventions at kinks are PyTorch's. */
+/* One activation as people and programs read about it. Conventions at kinks are PyTorch's (1.13),
+ * those of its vector code where its scalar code differs (hardswish at 3). A z that is NaN passes
+ * through the smooth activations; the piecewise ones treat it as their comparisons come out. */
 typedef struct grad_activation_info {
     grad_activation_kind kind;
     const char *name;       /* "leaky_relu" */
@@ -144,11 +162,13 @@ GRAD_API const grad_activation_info *grad_activation_find(const char *name);
 /* The activation with its default parameters. */
 GRAD_API grad_activation grad_activation_default(grad_activation_kind kind);
 
-/* y[B,N] = f(z[B,N]). y may be z. Softmax is over the N features of each sample. */
+/* y[B,N] = f(z[B,N]), worked out in double and rounded once. y may be z. Softmax, log_softmax and
+ * softmin are over the N features of each sample. */
 GRAD_API void grad_activation_forward(const grad_activation *f, size_t B, size_t N, const float *z,
                                       float *y);
 
-/* δ[B,N] = ∂L/∂y[B,N] ⊙ f'(z[B,N]); for softmax δ = Jᵀ ∂L/∂y. delta may be grad_output. */
+/* δ[B,N] = ∂L/∂y[B,N] ⊙ f'(z[B,N]); for softmax and its kin δ = Jᵀ ∂L/∂y. Worked out in double and
+ * rounded once; the same bits on every processor. delta may be grad_output. */
 GRAD_API void grad_activation_backward(const grad_activation *f, size_t B, size_t N, const float *z,
                                        const float *grad_output, float *delta);
 

@@ -1,6 +1,6 @@
 # The targets that test, measure and lint. Included by the Makefile.
 
-.PHONY: test suite-build lint
+.PHONY: test suite-build lint conformance
 
 # A recursive make on all processors, unless the caller chose a number of jobs.
 MAKE_ALL = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -27,6 +27,13 @@ suite-build: all unit-tests
 lint: packages-test
 	@$(MAKE_ALL) lib client
 	$(PYTHON) tests/lint/lint.py
+
+## conformance every activation against PyTorch's (CONFORMANCE_ROUNDS)
+CONFORMANCE_ROUNDS ?= 8
+conformance: packages-conformance
+	@$(MAKE_ALL) lib client
+	@OPENBLAS_NUM_THREADS=1 $(PYTHON) tests/conformance/test_activations.py $(BUILD) \
+		$(CONFORMANCE_ROUNDS)
 
 # The packages of the peers come first.
 bench: packages-bench

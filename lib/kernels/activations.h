@@ -1,16 +1,35 @@
 /* What the files of kernels/ and batch/ need to know of the activations beyond gradient.h. The
- * formulae are in the .c files. */
+ * formulae are in the .c files, one for each family.
+ *
+ * Arithmetic of all of them. z and ∂L/∂y are float32; f and f' are worked out in double and rounded
+ * once, at the end. So a result is good to an ulp also where f' crosses zero (gelu, silu) or
+ * underflows float32 while ∂L/∂y is large; squares and cubes of any float32 stay finite; and where
+ * f' overflows float32 (exp) a small ∂L/∂y still gives the right product. Comparisons are
+ * PyTorch's, also for NaN. */
 #ifndef GRAD_KERNELS_ACTIVATIONS_H
 #define GRAD_KERNELS_ACTIVATIONS_H
 
 #include "gradient.h"
+#include "kernels/loops.h"
 
 /* Whether f mixes the features of a sample (softmax), so that a row of z is not to be cut. */
 bool grad_activation_couples_features(grad_activation_kind kind);
 
-/* Softmax's two functions in the table; p is not read. */
-void grad_softmax_forward(const float *p, size_t B, size_t N, const float *z, float *y);
-void grad_softmax_backward(const float *p, size_t B, size_t N, const float *z, const float *dy,
-                           float *dz);
+/* Whether this processor can run that path. */
+bool grad_path_is_supported(grad_path path);
+
+/* The loops of an activation on every path: for the tests, which compare the paths. */
+const grad_loops *grad_activation_loops(grad_activation_kind kind);
+
+extern const grad_loops grad_identity_loops, grad_relu_loops, grad_relu6_loops,
+    grad_leaky_relu_loops, grad_threshold_loops, grad_hard_tanh_loops, grad_hard_sigmoid_loops,
+    grad_hardswish_loops, grad_softshrink_loops, grad_hardshrink_loops; /* piecewise.c */
+extern const grad_loops grad_exp_loops, grad_elu_loops, grad_celu_loops,
+    grad_selu_loops; /* exponential.c */
+extern const grad_loops grad_sigmoid_loops, grad_log_sigmoid_loops, grad_softplus_loops,
+    grad_silu_loops, grad_tanh_loops, grad_tanhshrink_loops, grad_mish_loops,
+    grad_softsign_loops;                                       /* sigmoidal.c */
+extern const grad_loops grad_gelu_loops, grad_gelu_tanh_loops; /* gaussian.c */
+extern const grad_loops grad_softmax_loops, grad_log_softmax_loops, grad_softmin_loops;
 
 #endif

@@ -6,6 +6,7 @@ codec and the kernels are shorter by their nature). BENCH_ONLY=service runs one 
     tests/bench/bench.py BUILD
 """
 
+import importlib.util
 import json
 import os
 import pathlib
@@ -33,7 +34,19 @@ def codec(build):
 
 
 def kernels(build):
-    return program(build, "kernels", str(min(1, SECONDS / 10)))
+    seconds = min(1, SECONDS / 10)
+    results = program(build, "kernels", str(seconds))
+    results["torch"] = torch_activations(seconds / 10)
+    return results
+
+
+def torch_activations(seconds):
+    """PyTorch's times of the activations, {} where it is not installed."""
+    if importlib.util.find_spec("torch") is None:
+        return {}
+    command = [sys.executable, str(HERE / "kernels" / "torch_activations.py"), "1000000",
+               str(seconds)]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
 def machine():
@@ -50,6 +63,14 @@ def describe_kernels(results):
     for name, times in results["activations"].items():
         yield "%-12s forward %7.2f ns a number   backward %7.2f ns" % (
             name, times["forward_ns"], times["backward_ns"])
+    yield "10^6 elements, ns a number: forward, backward; PyTorch's, its autograd's; their ratios"
+    for name, theirs in results["torch"].items():
+        ours = [results["large"][name][way] for way in ("forward_ns", "backward_ns")]
+        theirs = [theirs[way] for way in ("forward_ns", "backward_ns")]
+        yield "%-12s %6.2f %6.2f   %6.2f %6.2f   %5.2f %5.2f" % (
+            name, *ours, *theirs, *(t / o for t, o in zip(theirs, ours)))
+    if not results["torch"]:
+        yield "PyTorch is not installed here: left out"
     for p in results["products"]:
         yield "B=%d K=%d N=%d: sgemm %.1f us, whole batch %.1f us, ratio %.2f" % (
             p["B"], p["K"], p["N"], p["sgemm_us"], p["batch_us"], p["batch_over_sgemm"])

@@ -5,81 +5,19 @@ no code with the library."""
 import math
 import struct
 
+from slopes import SLOPES, delta_of, float32
+
 NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 # float32 has a unit roundoff of 6e-8; sums of products and a few roundings of δ leave room.
 RELATIVE_TOLERANCE = 4e-6
 
-
-def float32(value):
-    """The nearest float32, as a double."""
-    return struct.unpack("<f", struct.pack("<f", value))[0]
+ACTIVATIONS = sorted(SLOPES) + ["softmax", "log_softmax", "softmin"]
 
 
 def bits(value):
     """The bit pattern of a number of an answer, as float32."""
     return struct.unpack("<I", struct.pack("<f", NON_FINITE.get(value, value)))[0]
-
-
-def sigmoid(z):
-    if z >= 0:
-        return 1 / (1 + math.exp(-z))
-    return math.exp(z) / (1 + math.exp(z))
-
-
-def silu_slope(z):
-    s = sigmoid(z)
-    return s * (1 + z * (1 - s))
-
-
-def gelu_slope(z):
-    return 0.5 * math.erfc(-z / math.sqrt(2)) + z * math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
-
-
-def gelu_tanh_slope(z):
-    c = math.sqrt(2 / math.pi)
-    t = math.tanh(c * (z + 0.044715 * z ** 3))
-    return 0.5 * (1 + t) + 0.5 * z * (1 - t * t) * c * (1 + 3 * 0.044715 * z * z)
-
-
-def softplus_slope(z, beta=1.0, threshold=20.0):
-    return 1.0 if z * beta > threshold else sigmoid(beta * z)
-
-
-SLOPES = {
-    "identity": lambda z: 1.0,
-    "relu": lambda z: 1.0 if z > 0 else 0.0,
-    "leaky_relu": lambda z, negative_slope=0.01: 1.0 if z > 0 else float32(negative_slope),
-    "elu": lambda z, alpha=1.0: 1.0 if z > 0 else float32(alpha) * math.exp(z),
-    "sigmoid": lambda z: sigmoid(z) * sigmoid(-z),
-    "tanh": lambda z: 1 - math.tanh(z) ** 2 if abs(z) < 1 else 4 * sigmoid(2 * z) * sigmoid(-2 * z),
-    "softplus": softplus_slope,
-    "silu": silu_slope,
-    "gelu": gelu_slope,
-    "gelu_tanh": gelu_tanh_slope,
-}
-ACTIVATIONS = sorted(SLOPES) + ["softmax"]
-
-
-def softmax_delta(z, g):
-    top = max(z)
-    e = [math.exp(v - top) for v in z]
-    total = math.fsum(e)
-    y = [v / total for v in e]
-    inner = math.fsum(a * b for a, b in zip(y, g))
-    return [a * (b - inner) for a, b in zip(y, g)]
-
-
-def delta_of(activation, z, g):
-    """δ of every sample: rows of z and ∂L/∂y."""
-    name, parameters = activation, {}
-    if isinstance(activation, dict):
-        parameters = {k: v for k, v in activation.items() if k != "name"}
-        name = activation["name"]
-    if name == "softmax":
-        return [softmax_delta(zr, gr) for zr, gr in zip(z, g)]
-    slope = SLOPES[name]
-    return [[gv * slope(zv, **parameters) for zv, gv in zip(zr, gr)] for zr, gr in zip(z, g)]
 
 
 def matrix(tensor):

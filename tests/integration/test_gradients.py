@@ -7,6 +7,7 @@ import random
 import unittest
 
 import oracle
+import slopes
 from support import SLOW, Daemon, DaemonCase, body_of, make_layer, make_request, scaled, values
 
 
@@ -35,28 +36,42 @@ class Gradients(DaemonCase):
                            {"name": "leaky_relu", "negative_slope": -1.5}, {"name": "leaky_relu"},
                            {"name": "elu", "alpha": 0.5}, {"name": "relu"},
                            {"name": "softplus", "beta": 2, "threshold": 3},
-                           {"name": "softplus", "threshold": 1}):
+                           {"name": "softplus", "threshold": 1},
+                           {"name": "celu", "alpha": 0.3}, {"name": "hard_tanh", "min_val": -2},
+                           {"name": "hard_tanh", "min_val": -0.5, "max_val": 0.25},
+                           {"name": "threshold", "threshold": 0.3, "value": 20},
+                           {"name": "softshrink", "lambda": 0.1}, {"name": "hardshrink"},
+                           {"name": "hardshrink", "lambda": 1.25}):
             with self.subTest(str(activation)):
                 self.check({"layers": [make_layer(generator, 3, 2, 7, activation)]})
 
-    def test_extreme_states_stay_finite(self):
+    def test_kinks(self):
+        generator = random.Random(11)
+        z = [-3.0, -1.0, -0.5, -0.0, 0.0, 0.5, 1.0, 3.0, 6.0, 20.0]
         for activation in oracle.ACTIVATIONS:
             with self.subTest(activation):
-                z = [88.0, -88.0, 1e4, -1e4, 3e38, -3e38, 104.0, -104.0]
+                layer = make_layer(generator, 1, 2, len(z), activation)
+                layer["pre_activation"][0] = z
+                self.check({"layers": [layer]})
+
+    def test_extreme_states_stay_finite(self):
+        limits = dict.fromkeys(oracle.ACTIVATIONS, (1, 0))
+        limits.update({
+            "identity": (1, 1), "softshrink": (1, 1), "hardshrink": (1, 1), "tanhshrink": (1, 1),
+            "leaky_relu": (1, 0.01), "selu": (1.0507010, 0), "log_sigmoid": (0, 1)})
+        limits.update(dict.fromkeys(("sigmoid", "tanh", "relu6", "hard_tanh", "hard_sigmoid"),
+                                    (0, 0)))
+        magnitudes = [88.0, 1e4, 3e38, 104.0]
+        for activation in set(oracle.ACTIVATIONS) - {"exp", "softsign"}:
+            with self.subTest(activation):
+                z = [sign * magnitude for magnitude in magnitudes for sign in (1, -1)]
                 layer = {"activation": activation, "input": [1.0], "pre_activation": z,
                          "grad_output": [1.0] * len(z)}
                 response = self.daemon.post({"layers": [layer]})
                 self.assertEqual(response.status, 200, response)
                 found = response.json()["layers"][0]["bias_delta"]
-                if activation != "softmax":
-                    limits = [1, 0] * 4
-                    if activation == "identity":
-                        limits = [1] * 8
-                    elif activation == "leaky_relu":
-                        limits = [1, 0.01] * 4
-                    elif activation in ("sigmoid", "tanh"):
-                        limits = [0] * 8
-                    for value, limit in zip(found, limits):
+                if activation in slopes.SLOPES:
+                    for value, limit in zip(found, limits[activation] * len(magnitudes)):
                         self.assertAlmostEqual(value, limit, delta=1e-6)
 
     def test_several_layers_of_mixed_shapes(self):

@@ -9,12 +9,13 @@
 long double twin_activation(const grad_activation *f, long double z);
 long double twin_derivative(const grad_activation *f, long double z);
 
-/* y = softmax(z) of one sample. */
-void twin_softmax(size_t N, const float *z, long double *y);
+/* y = softmax(sign z) of one sample: sign is 1, or -1 for softmin. */
+void twin_softmax(int sign, size_t N, const float *z, long double *y);
 
-/* ∂L/∂z_i of softmax, given y and ∂L/∂y, and the magnitude of its terms. */
-long double twin_softmax_delta(size_t N, const long double *y, const float *dy, size_t i,
-                               long double *magnitude);
+/* ∂L/∂z_i of softmax, softmin or log_softmax, given ∂L/∂y and y = softmax(z) or, for softmin,
+ * softmax(-z); and the magnitude of its terms. */
+long double twin_row_delta(grad_activation_kind kind, size_t N, const long double *y,
+                           const float *dy, size_t i, long double *magnitude);
 
 /* δ[B,N] of one layer, any activation. */
 void twin_delta(const grad_layer *layer, size_t B, size_t N, double *dz);

@@ -185,7 +185,7 @@ static const wrong_batch cases[] = {
     {infinite_scale, GRAD_INVALID, "unsupported_value", "/scale",
      "scale is inf, expected a finite number"},
     {bad_kind, GRAD_INVALID, "unknown_name", "/layers/1/activation",
-     "layers/1/activation is of kind 11, expected one below 11"},
+     "layers/1/activation is of kind 27, expected one below 27"},
     {negative_beta, GRAD_INVALID, "bad_parameter", "/layers/1/activation/beta",
      "layers/1/activation/beta is -1, expected a finite positive number"},
     {zero_beta, GRAD_INVALID, "bad_parameter", "/layers/1/activation/beta",

@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define LARGE_ELEMENTS 1000000
+#define LARGE_FEATURES 250
+
 static float *random_array(size_t count, unsigned seed)
 {
     float *a = malloc(count * sizeof(float));
@@ -52,6 +55,27 @@ static void bench_activations(double seconds)
         double backward = time_best(run_backward, &c, seconds) / (B * N);
         printf("%s\"%s\": {\"forward_ns\": %.3f, \"backward_ns\": %.3f}", kind ? ", " : "",
                grad_activation_info_of(f.kind)->name, forward * 1e9, backward * 1e9);
+    }
+    printf("}");
+    free(z);
+    free(g);
+    free(out);
+}
+
+/* Backward over arrays that the caches do not hold, as the reference is measured. */
+static void bench_large_activations(double seconds)
+{
+    enum { B = LARGE_ELEMENTS / LARGE_FEATURES, N = LARGE_FEATURES };
+    float *z = random_array(LARGE_ELEMENTS, 1), *g = random_array(LARGE_ELEMENTS, 2);
+    float *out = random_array(LARGE_ELEMENTS, 3);
+    printf("\"large\": {");
+    for (int kind = 0; kind < GRAD_ACTIVATION_COUNT; kind++) {
+        grad_activation f = grad_activation_default((grad_activation_kind)kind);
+        struct activation_case c = {f, B, N, z, g, out};
+        printf("%s\"%s\": {\"forward_ns\": %.3f, \"backward_ns\": %.3f}", kind ? ", " : "",
+               grad_activation_info_of(f.kind)->name,
+               time_best(run_forward, &c, seconds) / LARGE_ELEMENTS * 1e9,
+               time_best(run_backward, &c, seconds) / LARGE_ELEMENTS * 1e9);
     }
     printf("}");
     free(z);
@@ -121,6 +145,8 @@ int main(int argc, char **argv)
     double seconds = argc > 1 ? atof(argv[1]) : 0.2;
     printf("{");
     bench_activations(seconds / 10);
+    printf(", ");
+    bench_large_activations(seconds / 10);
     printf(", \"products\": [");
     bench_product(8, 64, 32, seconds);
     printf(", ");

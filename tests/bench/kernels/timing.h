@@ -12,14 +12,26 @@ static inline double thread_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-/* Seconds of one call of work, the best of at least three, repeated for that long. */
+/* One sample lasts at least so long: the kernel's account of a thread's time has steps. */
+#define SAMPLE_SECONDS 2e-3
+
+static inline double time_calls(void (*work)(void *), void *context, long calls)
+{
+    double begin = thread_seconds();
+    for (long i = 0; i < calls; i++)
+        work(context);
+    return thread_seconds() - begin;
+}
+
+/* Seconds of one call of work, the best of at least three samples, repeated for that long. */
 static inline double time_best(void (*work)(void *), void *context, double seconds)
 {
+    long calls = 1;
+    while (time_calls(work, context, calls) < SAMPLE_SECONDS)
+        calls *= 2;
     double best = 1e9, begin = thread_seconds();
     for (int i = 0; i < 3 || thread_seconds() - begin < seconds; i++) {
-        double before = thread_seconds();
-        work(context);
-        double taken = thread_seconds() - before;
+        double taken = time_calls(work, context, calls) / (double)calls;
         best = taken < best ? taken : best;
     }
     return best;

@@ -1,0 +1,154 @@
+/* Activations made of straight pieces (and the parabola of hardswish): no function but products.
+ * At a kink the comparisons are PyTorch's. What has an exponential in it lives elsewhere. */
+#include "kernels/activations.h"
+
+GRAD_INLINE float identity_value(float z)
+{
+    return z;
+}
+
+GRAD_INLINE float identity_delta(float z, float dy)
+{
+    (void)z;
+    return dy;
+}
+
+GRAD_ELEMENT_WISE(identity);
+
+GRAD_INLINE float relu_value(float z)
+{
+    return z <= 0 ? 0 : z;
+}
+
+GRAD_INLINE float relu_delta(float z, float dy)
+{
+    return z <= 0 ? 0 : dy;
+}
+
+GRAD_ELEMENT_WISE(relu);
+
+GRAD_INLINE float leaky_relu_value(float z, float slope)
+{
+    return z > 0 ? z : z * slope;
+}
+
+GRAD_INLINE float leaky_relu_delta(float z, float dy, float slope)
+{
+    return z > 0 ? dy : dy * slope;
+}
+
+GRAD_ELEMENT_WISE_1(leaky_relu);
+
+GRAD_INLINE float threshold_value(float z, float threshold, float value)
+{
+    return z <= threshold ? value : z;
+}
+
+GRAD_INLINE float threshold_delta(float z, float dy, float threshold, float value)
+{
+    (void)value;
+    return z <= threshold ? 0 : dy;
+}
+
+GRAD_ELEMENT_WISE_2(threshold);
+
+/* ---- Between two ends ------------------------------------------------------------------------ */
+
+GRAD_INLINE float hard_tanh_value(float z, float min, float max)
+{
+    float raised = z < min ? min : z;
+
+    return raised > max ? max : raised;
+}
+
+GRAD_INLINE float hard_tanh_delta(float z, float dy, float min, float max)
+{
+    float below_max = z >= max ? 0 : dy;
+
+    return z <= min ? 0 : below_max;
+}
+
+GRAD_ELEMENT_WISE_2(hard_tanh);
+
+GRAD_INLINE float relu6_value(float z)
+{
+    return hard_tanh_value(z, 0, 6);
+}
+
+GRAD_INLINE float relu6_delta(float z, float dy)
+{
+    return hard_tanh_delta(z, dy, 0, 6);
+}
+
+GRAD_ELEMENT_WISE(relu6);
+
+/* min(max(z + 3, 0), 6), in double: the sum of a float and 3 is rounded once, at the end */
+GRAD_INLINE double ramp(float z)
+{
+    double u = z + 3.0;
+    double raised = u < 0 ? 0 : u;
+
+    return raised > 6 ? 6 : raised;
+}
+
+GRAD_INLINE float hard_sigmoid_value(float z)
+{
+    return (float)(ramp(z) / 6);
+}
+
+GRAD_INLINE float hard_sigmoid_delta(float z, float dy)
+{
+    float below_top = z < 3 ? dy / 6 : 0;
+
+    return z > -3 ? below_top : 0;
+}
+
+GRAD_ELEMENT_WISE(hard_sigmoid);
+
+GRAD_INLINE float hardswish_value(float z)
+{
+    return (float)(z * ramp(z) / 6);
+}
+
+/* (2z + 3) / 6 between -3, which belongs to it, and 3, which does not: so PyTorch's vector code has
+ * it, the one that computes tensors; its scalar code has 3 too. */
+GRAD_INLINE float hardswish_delta(float z, float dy)
+{
+    float between = (float)(dy * (2.0 * z + 3) / 6);
+    float rising = z >= 3 ? dy : between;
+
+    return z < -3 ? 0 : rising;
+}
+
+GRAD_ELEMENT_WISE(hardswish);
+
+/* ---- Shrinking ------------------------------------------------------------------------------- */
+
+GRAD_INLINE float softshrink_value(float z, float lambda)
+{
+    float below = z < -lambda ? z + lambda : 0;
+
+    return z > lambda ? z - lambda : below;
+}
+
+GRAD_INLINE float hardshrink_value(float z, float lambda)
+{
+    float below_top = z <= lambda ? 0 : z;
+
+    return z >= -lambda ? below_top : z;
+}
+
+GRAD_INLINE float hardshrink_delta(float z, float dy, float lambda)
+{
+    float below_top = z <= lambda ? 0 : dy;
+
+    return z >= -lambda ? below_top : dy;
+}
+
+GRAD_INLINE float softshrink_delta(float z, float dy, float lambda)
+{
+    return hardshrink_delta(z, dy, lambda);
+}
+
+GRAD_ELEMENT_WISE_1(softshrink);
+GRAD_ELEMENT_WISE_1(hardshrink);
