@@ -9,7 +9,7 @@
 
 /* Per tile, worth about 100 µs on the machines measured. */
 #define PRODUCT_WORK ((size_t)4 << 20) /* multiply-adds */
-#define DELTA_ELEMENTS ((size_t)8192)  /* of the dearest activations */
+#define DELTA_ELEMENTS ((size_t)24576) /* of the dearest activations */
 #define BIAS_ELEMENTS ((size_t)1 << 17)
 
 /* A product's tile has an area between these: below, sgemm's copying of the factors shows; above,

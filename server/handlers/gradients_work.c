@@ -12,7 +12,7 @@
 /* Rough and on the high side, measured on one core of an AMD EPYC: what matters is the order of
  * magnitude, which decides between the event loop and a worker. */
 #define SECONDS_PER_PRINTED_NUMBER 12e-9
-#define SECONDS_PER_ACTIVATION 10e-9
+#define SECONDS_PER_ACTIVATION 4e-9
 #define SECONDS_PER_FLOP 5e-11
 
 double work_cost(const grad_batch *batch, const grad_measure *measure)
