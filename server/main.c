@@ -41,10 +41,10 @@ static bool restart_with_serial_blas(char **argv)
     return false;
 }
 
-/* Blocks below 4 MiB are used again by the next request: mapping and unmapping them takes a third of
- * a request's time. Larger ones go back to the kernel when they are freed, the others when all is
- * quiet (wait_for_stop), and few arenas keep them. Many connections need many descriptors. A peer
- * that has gone is no reason to end. */
+/* Blocks below 4 MiB are used again by the next request: mapping and unmapping them takes a third
+ * of a request's time. Larger ones go back to the kernel when they are freed, the others when all
+ * is quiet (wait_for_stop), and few arenas keep them. Many connections need many descriptors. A
+ * peer that has gone is no reason to end. */
 static void prepare_process(void)
 {
     struct rlimit files;
@@ -90,8 +90,8 @@ static void log_start(const gradientd *d)
                             LOG_NUMBER("memory_budget", c->memory_budget), LOG_END});
 }
 
-/* Waits for a signal. Meanwhile, whenever the requests of a busy time are all gone, what malloc kept
- * of their memory goes back to the kernel. */
+/* Waits for a signal. Meanwhile, whenever the requests of a busy time are all gone, what malloc
+ * kept of their memory goes back to the kernel. */
 static void wait_for_stop(gradientd *d, const sigset_t *stop)
 {
     const struct timespec pause = {.tv_sec = 1};
