@@ -9,9 +9,19 @@
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+
+/* Cut off in one look; a look that finds more is followed by another at once. */
+#define CUTS_AT_ONCE 64
+
+/* What is logged when the locks are released, and the connection perhaps gone. */
+typedef struct cut_off {
+    connection_verdict verdict;
+    char peer[LISTENER_ADDRESS_SIZE];
+} cut_off;
 
 struct connections {
     const config *limits;
@@ -83,6 +93,21 @@ static bool has_unread_bytes(int fd)
     return ioctl(fd, FIONREAD, &waiting) == 0 && waiting > 0;
 }
 
+static bool has_peer_ended(int fd)
+{
+    struct pollfd watched = {.fd = fd, .events = POLLRDHUP};
+    return poll(&watched, 1, 0) == 1 && (watched.revents & POLLRDHUP);
+}
+
+/* Whether all is read that the peer will ever send, and no request came of it. One whose request is
+ * whole still gets its answer. */
+static bool is_abandoned(const connection *c)
+{
+    connection_phase phase = c->progress.phase;
+    return phase != PHASE_WORK && phase != PHASE_REPLY && has_peer_ended(c->fd) &&
+           !has_unread_bytes(c->fd) && !has_unsent_bytes(c->fd);
+}
+
 /* What the peer takes is what its kernel acknowledges; libmicrohttpd only knows what ours accepted
  * into its buffer. Measured from the first look at each reply on. */
 static connection_verdict judge_reply(const connections *all, connection *c, uint64_t request,
@@ -123,7 +148,7 @@ static void shut_down(connection *c, connection_verdict verdict)
     c->cut = verdict;
 }
 
-static void report(const connection *c, connection_verdict verdict)
+static void report(const cut_off *cut)
 {
     static const struct {
         metrics_rejection reason;
@@ -133,26 +158,57 @@ static void report(const connection *c, connection_verdict verdict)
         [VERDICT_SLOW_BODY] = {REJECT_SLOW_BODY, "slow_body"},
         [VERDICT_SLOW_READER] = {REJECT_SLOW_READER, "slow_reader"},
     };
-    if (verdict == VERDICT_IDLE)
+    if (cut->verdict == VERDICT_IDLE)
         return;
-    metrics_count_rejection(rows[verdict].reason);
-    log_write(
-        LOG_INFO, "connection cut off",
-        (log_field[]){LOG_TEXT("reason", rows[verdict].name), LOG_TEXT("peer", c->peer), LOG_END});
+    metrics_count_rejection(rows[cut->verdict].reason);
+    log_write(LOG_INFO, "connection cut off",
+              (log_field[]){LOG_TEXT("reason", rows[cut->verdict].name),
+                            LOG_TEXT("peer", cut->peer), LOG_END});
 }
 
-static void judge_all(connections *all)
+/* An end that came together with the last bytes goes unseen by libmicrohttpd, which waits for edges
+ * and stops reading at a short read. Ending the reading of what has ended loses nothing, and is an
+ * edge: it reads once more and finds the end. Such a connection is lost, not cut off. */
+static connection_verdict look_at(const connections *all, connection *c, int64_t now)
+{
+    if (c->cut != VERDICT_FINE)
+        return VERDICT_FINE;
+    connection_verdict verdict = judge(all, c, now);
+    if (verdict != VERDICT_FINE)
+        shut_down(c, verdict);
+    else if (is_abandoned(c))
+        shutdown(c->fd, SHUT_RD);
+    return verdict;
+}
+
+/* Returns how many were cut off. */
+static size_t judge_all(connections *all, cut_off cuts[CUTS_AT_ONCE])
 {
     int64_t now = clock_now();
-    for (connection *c = all->first; c; c = c->next) {
+    size_t count = 0;
+    pthread_mutex_lock(&all->lock);
+    for (connection *c = all->first; c && count < CUTS_AT_ONCE; c = c->next) {
         pthread_mutex_lock(&c->lock);
-        connection_verdict verdict = c->cut == VERDICT_FINE ? judge(all, c, now) : VERDICT_FINE;
-        if (verdict != VERDICT_FINE) {
-            shut_down(c, verdict);
-            report(c, verdict);
-        }
+        connection_verdict verdict = look_at(all, c, now);
         pthread_mutex_unlock(&c->lock);
+        if (verdict == VERDICT_FINE)
+            continue;
+        cuts[count].verdict = verdict;
+        memcpy(cuts[count++].peer, c->peer, sizeof c->peer);
     }
+    pthread_mutex_unlock(&all->lock);
+    return count;
+}
+
+static void judge_and_report(connections *all)
+{
+    cut_off cuts[CUTS_AT_ONCE];
+    size_t count;
+    do {
+        count = judge_all(all, cuts);
+        for (size_t i = 0; i < count; i++)
+            report(&cuts[i]);
+    } while (count == CUTS_AT_ONCE);
 }
 
 static void *registry_main(void *context)
@@ -165,7 +221,9 @@ static void *registry_main(void *context)
         struct timespec deadline = {.tv_sec = (time_t)(until / NS_PER_SECOND),
                                     .tv_nsec = (long)(until % NS_PER_SECOND)};
         pthread_cond_clockwait(&all->end, &all->lock, CLOCK_MONOTONIC, &deadline);
-        judge_all(all);
+        pthread_mutex_unlock(&all->lock);
+        judge_and_report(all);
+        pthread_mutex_lock(&all->lock);
     }
     pthread_mutex_unlock(&all->lock);
     return NULL;

@@ -1,6 +1,7 @@
 /* The registry of open connections: how far each is, and the thread that cuts off those past a
- * deadline. libmicrohttpd's own timeout knows inactivity only, and one byte a second lives for
- * ever. Sockets are shut down here, never closed: closing is libmicrohttpd's. */
+ * deadline and ends those whose peer has gone. libmicrohttpd's own timeout knows inactivity only,
+ * and one byte a second lives for ever. Sockets are shut down here, never closed: closing is
+ * libmicrohttpd's. */
 #ifndef GRADIENTD_CONNECTIONS_H
 #define GRADIENTD_CONNECTIONS_H
 
@@ -41,7 +42,7 @@ void connection_enter(connection *c, connection_phase phase);
 /* The peer has sent bytes of a body. */
 void connection_received(connection *c, size_t bytes);
 
-/* Why it was cut off. */
+/* Why it was cut off; VERDICT_FINE when it was not, though its peer may have gone. */
 connection_verdict connection_cut(connection *c);
 
 /* Ends reading from connections that are between two requests and have nothing unread: a request

@@ -1,6 +1,7 @@
 """Peers that are slow, that vanish, that send strange but legal things: each costs the daemon a
 bounded time and no memory, and nobody else notices."""
 
+import socket
 import time
 import unittest
 
@@ -132,6 +133,52 @@ class Gone(DaemonCase):
                 connection.socket.recv(1000)
                 getattr(connection, how)()
         self.settle()
+
+
+class GoneAtOnce(DaemonCase):
+    """Peers whose end comes with their last bytes, long before any deadline."""
+
+    FLAGS = ("--header-timeout", "60s", "--body-timeout", "60s", "--idle-timeout", "60s")
+
+    def send_and_end(self, connection, data):
+        """The end travels in the same segment as the last bytes."""
+        connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        connection.send(data)
+        connection.socket.shutdown(socket.SHUT_WR)
+
+    def send_and_vanish(self, data):
+        for _ in range(200):
+            with self.daemon.connect() as connection:
+                self.send_and_end(connection, data)
+        for gauge in ("connections", "in_flight", "memory_leased_bytes"):
+            self.daemon.wait_metric(lambda v: v == 0, patience(3), "gradientd_" + gauge)
+
+    def test_part_of_a_body(self):
+        data = build_request("POST", "/v1/gradients", GOOD)
+        self.send_and_vanish(data[:-20])
+        self.daemon.wait_log(patience(3), code="connection_lost")
+
+    def test_part_of_the_headers(self):
+        self.send_and_vanish(b"POST /v1/gradients HTTP/1.1\r\nHost:")
+
+    def test_part_of_a_request_line(self):
+        self.send_and_vanish(b"POST /v1")
+
+    def test_end_behind_a_whole_request(self):
+        wanted = self.daemon.post(GOOD).body
+        for pipelined in (1, 3):
+            with self.subTest(pipelined), self.daemon.connect() as connection:
+                self.send_and_end(connection,
+                                  build_request("POST", "/v1/gradients", GOOD) * pipelined)
+                for _ in range(pipelined):
+                    self.assertEqual(connection.read_response().body, wanted)
+                self.assertTrue(connection.closed_within(patience(3)))
+
+    def test_end_while_computed(self):
+        with self.daemon.connect() as connection:
+            self.send_and_end(connection, build_request("POST", "/v1/gradients", BIG))
+            self.assertEqual(connection.read_response().status, 200)
+            self.assertTrue(connection.closed_within(patience(3)))
 
 
 class Strange(DaemonCase):

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -204,6 +205,45 @@ static void test_ending_idle_connections(void **state)
     close_pair(busy);
 }
 
+static const config patient_limits = {
+    .header_timeout = 60, .idle_timeout = 60, .body_timeout = 60, .reply_timeout = 60};
+
+/* Whether one who waits for edges, as libmicrohttpd does, and has read a peer's last bytes without
+ * finding the end behind them, is woken once more. */
+static bool wakes_for_the_end(connection_phase phase)
+{
+    int pair[2];
+    char text[8];
+    struct epoll_event edge = {.events = EPOLLIN | EPOLLET};
+    open_pair(pair);
+    int waiting = epoll_create1(0);
+    assert_int_equal(epoll_ctl(waiting, EPOLL_CTL_ADD, pair[0], &edge), 0);
+    assert_int_equal(send(pair[1], "hello", 5, 0), 5);
+    close(pair[1]);
+    assert_int_equal(epoll_wait(waiting, &edge, 1, 5000), 1);
+    connections *all = connections_create(&patient_limits);
+    connection *c = connections_add(all, pair[0], NULL);
+    connection_enter(c, phase);
+    assert_int_equal(epoll_wait(waiting, &edge, 1, 300), 0); /* not while there is more to read */
+    assert_int_equal(recv(pair[0], text, sizeof text, 0), 5);
+    bool woken = epoll_wait(waiting, &edge, 1, phase == PHASE_WORK ? 600 : 5000) == 1;
+    assert_int_equal(connection_cut(c), VERDICT_FINE);
+    connections_remove(all, c);
+    connections_destroy(all);
+    close(waiting);
+    close(pair[0]);
+    return woken;
+}
+
+static void test_registry_finds_the_gone(void **state)
+{
+    (void)state;
+    assert_true(wakes_for_the_end(PHASE_IDLE));
+    assert_true(wakes_for_the_end(PHASE_HEADERS));
+    assert_true(wakes_for_the_end(PHASE_BODY));
+    assert_false(wakes_for_the_end(PHASE_WORK));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_registry_leaves_work_alone),
         cmocka_unit_test(test_headers_begin),
         cmocka_unit_test(test_ending_idle_connections),
+        cmocka_unit_test(test_registry_finds_the_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
