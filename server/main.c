@@ -128,6 +128,7 @@ static int run(const config *c, char **argv)
     char message[MESSAGE_SIZE];
     grad_error error = GRAD_ERROR_INIT;
     gradientd d;
+    log_open();
     if (!restart_with_serial_blas(argv)) {
         log_write(LOG_ERROR, "cannot start over with OPENBLAS_NUM_THREADS=1", NULL);
         return EXIT_CANNOT_START;

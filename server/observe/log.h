@@ -1,11 +1,16 @@
 /* The log: one JSON object a line on standard error. Lines are whole (one write each) from any
- * thread. What is worth a line is decided by the callers. */
+ * thread. None waits for a reader: what a full pipe does not take is lost, and counted. What is
+ * worth a line is decided by the callers. */
 #ifndef GRADIENTD_LOG_H
 #define GRADIENTD_LOG_H
 
 #include "gradient_wire.h"
 
 typedef enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR } log_level;
+
+/* Makes standard error one that never blocks. Once, before there are other threads; until then lines
+ * are written to it as it is. */
+void log_open(void);
 
 /* The least level that is written; LOG_INFO until it is set. Thread-safe. */
 void log_set_level(log_level level);

@@ -22,7 +22,7 @@ typedef struct histogram {
 
 static _Atomic uint64_t requests[ROUTE_COUNT][LARGEST_STATUS + 1];
 static _Atomic uint64_t rejections[REJECT_COUNT];
-static _Atomic uint64_t received_bytes, sent_bytes;
+static _Atomic uint64_t received_bytes, sent_bytes, lost_lines;
 static histogram stages[STAGE_COUNT];
 
 static const char *const route_names[ROUTE_COUNT] = {
@@ -87,6 +87,11 @@ void metrics_observe_stage(metrics_stage stage, double seconds)
 void metrics_count_rejection(metrics_rejection reason)
 {
     add(&rejections[reason], 1);
+}
+
+void metrics_count_lost_line(void)
+{
+    add(&lost_lines, 1);
 }
 
 const char *metrics_rejection_name(metrics_rejection reason)
@@ -222,6 +227,9 @@ void metrics_write(const metrics_gauges *gauges, grad_text *text)
     write_single(text, "gradientd_sent_bytes_total", "counter", "Bytes of bodies sent.",
                  (double)value_of(&sent_bytes));
     write_rejections(text);
+    write_single(text, "gradientd_log_lines_lost_total", "counter",
+                 "Lines of the log that standard error did not take.",
+                 (double)value_of(&lost_lines));
     write_gauges(gauges, text);
     begin_family(text, "gradientd_build_info", "gauge", "Always 1; the labels say what runs.");
     grad_text_printf(text,

@@ -45,6 +45,7 @@ void metrics_count_request(metrics_route route, int http_status);
 void metrics_count_bytes(size_t received, size_t sent);
 void metrics_observe_stage(metrics_stage stage, double seconds);
 void metrics_count_rejection(metrics_rejection reason);
+void metrics_count_lost_line(void); /* of the log */
 const char *metrics_rejection_name(metrics_rejection reason);
 const char *metrics_route_name(metrics_route route);
 const char *metrics_stage_name(metrics_stage stage);

@@ -181,6 +181,9 @@ static void test_bytes_and_rejections(void **state)
     metrics_count_bytes(1, 0);
     assert_true(series("gradientd_received_bytes_total") == 5368709121);
     assert_true(series("gradientd_sent_bytes_total") == 7);
+    assert_true(series("gradientd_log_lines_lost_total") == 0);
+    metrics_count_lost_line();
+    assert_true(series("gradientd_log_lines_lost_total") == 1);
     for (metrics_rejection reason = 0; reason < REJECT_COUNT; reason++) {
         char name[96];
         snprintf(name, sizeof name, "gradientd_rejections_total{reason=\"%s\"}",
