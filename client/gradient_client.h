@@ -43,7 +43,7 @@ typedef struct gradient_client_error {
 
 #define GRADIENT_CLIENT_ERROR_INIT                                                                 \
     {                                                                                              \
-        .status = GRADIENT_CLIENT_OK                                                               \
+        GRADIENT_CLIENT_OK, "", {0, "", GRAD_ERROR_INIT, ""}, 0                                    \
     }
 
 /* Times in seconds. 0 means the default, given behind each. */

@@ -73,9 +73,10 @@ typedef struct grad_error {
     uint64_t limit;                  /* its value */
 } grad_error;
 
+/* Positional, so that C++ before C++20 takes it. */
 #define GRAD_ERROR_INIT                                                                            \
     {                                                                                              \
-        .status = GRAD_OK, .offset = GRAD_OFFSET_UNKNOWN                                           \
+        GRAD_OK, "", "", "", GRAD_OFFSET_UNKNOWN, "", 0                                            \
     }
 
 /* ---- Tensors --------------------------------------------------------------------------------- */
@@ -206,13 +207,18 @@ typedef struct grad_layer {
 typedef struct grad_batch {
     const char *id; /* UTF-8, or NULL; echoed in replies */
     grad_reduction reduction;
-    double scale;     /* multiplies the deltas; 1 for plain gradients. grad_input is never scaled */
+    double scale;     /* multiplies the deltas. Set it: 1 for plain gradients, 0 gives zeros.
+                       * It multiplies finished float32 sums: one that overflows float32 stays
+                       * infinite. grad_input is never scaled */
     unsigned outputs; /* GRAD_OUTPUT_* bits; 0: the deltas, and grad_input where weight is given */
     grad_non_finite non_finite;
     bool overwrite_grad_output; /* δ may be written over grad_output: saves [B,N] a layer */
     size_t layer_count;
     grad_layer *layers;
 } grad_batch;
+
+/* What services and tools take for max_result_numbers unless they are told otherwise. */
+#define GRAD_DEFAULT_MAX_RESULT_NUMBERS ((size_t)1 << 26)
 
 /* Caps of a computation. 0 means no cap of that name. */
 typedef struct grad_limits {

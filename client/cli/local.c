@@ -53,16 +53,17 @@ static grad_status compute(const grad_batch *batch, grad_error *error)
 /* The whole document was pushed: what it asks for is checked, computed and printed. */
 static grad_status answer(grad_decoder *decoder, grad_error *error)
 {
+    const grad_limits limits = {.max_result_numbers = GRAD_DEFAULT_MAX_RESULT_NUMBERS};
     grad_measure measure;
     grad_batch *batch;
     grad_status status = grad_decoder_finish_request(decoder, &batch, error);
 
     if (status != GRAD_OK)
         return status;
-    status = grad_batch_measure(batch, NULL, &measure, error);
+    status = grad_batch_measure(batch, &limits, &measure, error);
     if (status == GRAD_OK)
         status = compute(batch, error);
-    if (status != GRAD_OK && error->offset == GRAD_OFFSET_UNKNOWN)
+    if (status != GRAD_OK && error->offset == GRAD_OFFSET_UNKNOWN && error->pointer[0] != '\0')
         error->offset = grad_decoder_locate(decoder, error->pointer);
     return status;
 }

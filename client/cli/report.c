@@ -62,13 +62,24 @@ static void add_place(grad_text *text, const grad_error *error)
         grad_text_printf(text, "%s)", error->pointer);
 }
 
+/* Names come from documents and words from the peer: none of them steers the terminal. */
+static void defuse(grad_text *text, size_t begin)
+{
+    for (size_t i = begin; i < text->length; i++)
+        if ((unsigned char)text->data[i] < 0x20 || text->data[i] == 0x7f)
+            text->data[i] = '?';
+}
+
 static void write_words(const gradient_client_error *error, grad_text *text)
 {
     bool color = report_in_color(STDERR_FILENO);
+    size_t begin;
 
-    grad_text_printf(text, "%sgradient:%s %s", color ? "\033[1;31m" : "", color ? "\033[0m" : "",
-                     error->message);
+    grad_text_printf(text, "%sgradient:%s ", color ? "\033[1;31m" : "", color ? "\033[0m" : "");
+    begin = text->length;
+    grad_text_printf(text, "%s", error->message);
     add_place(text, &error->problem.error);
+    defuse(text, begin);
 }
 
 static void write_json(int exit_code, const gradient_client_error *error, grad_text *text)

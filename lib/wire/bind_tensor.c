@@ -8,6 +8,9 @@
 /* The largest integer up to which a double holds all of them. */
 #define EXACT_INTEGERS 9007199254740992.0
 
+/* The same for float32. */
+#define EXACT_FLOATS 16777216.0
+
 /* A tensor as form 2 spells it. */
 typedef struct spelled_tensor {
     grad_tensor shape; /* no data */
@@ -73,6 +76,31 @@ static grad_status read_dimension(grad_binder *binder, const grad_path *path, co
     return GRAD_OK;
 }
 
+/* A shape whose key was spelled with escapes: the scanner took it for an array of numbers. */
+static grad_status read_scanned_shape(grad_binder *binder, const grad_path *path,
+                                      const json_t *value, grad_tensor *shape)
+{
+    grad_tensor sizes;
+    grad_status status = bind_array(binder, path, value, &sizes);
+
+    if (status != GRAD_OK)
+        return status;
+    if (sizes.rank != 1 || sizes.shape[0] > GRAD_MAX_RANK)
+        return grad_bind_fail(binder, path, "unsupported_value",
+                              "expected 1 to %d dimensions, found more", GRAD_MAX_RANK);
+    shape->rank = sizes.shape[0];
+    for (size_t i = 0; i < shape->rank; i++) {
+        float size = sizes.data[i];
+
+        if (!(size >= 0 && size <= EXACT_FLOATS) || size != (float)(size_t)size)
+            return grad_bind_fail(binder, path, "unsupported_value",
+                                  "expected integers from 0 to %.0f, found %.9g", EXACT_FLOATS,
+                                  (double)size);
+        shape->shape[i] = (size_t)size;
+    }
+    return GRAD_OK;
+}
+
 static grad_status read_shape(grad_binder *binder, const grad_path *path, const json_t *value,
                               void *target)
 {
@@ -81,6 +109,8 @@ static grad_status read_shape(grad_binder *binder, const grad_path *path, const 
 
     if (!json_is_array(value))
         return grad_bind_fail_type(binder, path, "an array of integers", value);
+    if (grad_bind_is_reference(value))
+        return read_scanned_shape(binder, path, value, shape);
     if (rank < 1 || rank > GRAD_MAX_RANK)
         return grad_bind_fail(binder, path, "unsupported_value",
                               "expected 1 to %d dimensions, found %zu", GRAD_MAX_RANK, rank);

@@ -91,6 +91,17 @@ static void write_layer(grad_encoder *encoder, const grad_layer *layer, size_t i
 }
 
 /* JSON has no spelling for options that are not finite. */
+static bool has_ranks(const grad_layer *layer)
+{
+    const grad_tensor *tensors[] = {&layer->input, &layer->pre_activation, &layer->grad_output,
+                                    &layer->weight};
+
+    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
+        if (tensors[i]->data != NULL && (tensors[i]->rank < 1 || tensors[i]->rank > GRAD_MAX_RANK))
+            return false;
+    return true;
+}
+
 static grad_status check_options(const grad_batch *batch, grad_error *error)
 {
     if (!isfinite(batch->scale))
@@ -100,6 +111,9 @@ static grad_status check_options(const grad_batch *batch, grad_error *error)
         const grad_activation *activation = &batch->layers[i].activation;
         const grad_activation_info *info = grad_activation_info_of(activation->kind);
 
+        if (!has_ranks(&batch->layers[i]))
+            return grad_fail(error, GRAD_INVALID, "shape_mismatch", GRAD_AT("/layers/%zu", i),
+                             "expected tensors of rank 1 to %d", GRAD_MAX_RANK);
         for (size_t k = 0; k < info->parameter_count; k++) {
             if (!isfinite(activation->parameters[k]))
                 return grad_fail(error, GRAD_INVALID, "non_finite",

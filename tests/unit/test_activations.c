@@ -175,7 +175,7 @@ static void central_differences_agree(void **state)
             product += (long double)dz[i] * v[i];
             magnitude += fabsl((long double)dy[i] * v[i]);
         }
-        if (fabsl(difference - product) > TOLERANCE_DIFFERENCE * magnitude)
+        if (!(fabsl(difference - product) <= TOLERANCE_DIFFERENCE * magnitude))
             fail_msg("%s: found %Lg, expected %Lg", name_of(&f), product, difference);
     }
 }
