@@ -25,7 +25,8 @@ ENV GRADIENTD_LISTEN=0.0.0.0:8080 \
 EXPOSE 8080 8081
 USER 65532:65532
 STOPSIGNAL SIGTERM
-# Reads the daemon's own configuration: healthy on whatever port it was told to listen.
+# Finds the daemon by the container's variables (and the file that they name); it does not see flags
+# given to docker run after the image's name.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
     CMD ["gradientd", "healthcheck"]
 ENTRYPOINT ["gradientd"]
