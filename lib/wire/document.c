@@ -23,7 +23,7 @@ grad_status grad_document_count_layers(const grad_document *document, grad_binde
     if (!json_is_array(layers) || grad_bind_is_reference(layers))
         return grad_bind_fail_type(binder, &path, "an array of layers", layers);
     if (found == 0)
-        return grad_bind_fail(binder, &path, "empty_array",
+        return grad_bind_fail(binder, &path, "empty_batch",
                               "expected at least one layer, found none");
     if (found > document->max_layers) {
         grad_fail_limit(binder->error, "max_layers", document->max_layers, "/layers",

@@ -72,7 +72,7 @@ static void test_refusals(void **unused)
         const char *code;
         const char *pointer;
     } cases[] = {
-        {"{\"layers\":[]}", GRAD_INVALID, "empty_array", "/layers"},
+        {"{\"layers\":[]}", GRAD_INVALID, "empty_batch", "/layers"},
         {"{}", GRAD_INVALID, "missing_field", ""},
         {"{\"layers\":[{\"name\":3}]}", GRAD_INVALID, "unexpected_type", "/layers/0/name"},
         {"{\"layers\":[{\"bias_delta\":[[1],[]]}]}", GRAD_INVALID, "ragged_array",

@@ -58,7 +58,7 @@ static const refusal invalid[] = {
     {"@{}", GRAD_INVALID, "missing_field", "", "expected a field \"layers\""},
     {"{\"layers\": @3}", GRAD_INVALID, "unexpected_type", "/layers", "an array of layers"},
     {"{\"layers\": @[[0]]}", GRAD_INVALID, "unexpected_type", "/layers", "found an array of numb"},
-    {"{\"layers\": @[]}", GRAD_INVALID, "empty_array", "/layers", "at least one layer"},
+    {"{\"layers\": @[]}", GRAD_INVALID, "empty_batch", "/layers", "at least one layer"},
     {"{\"layers\": [@{}]}", GRAD_INVALID, "missing_field", "/layers/0", "a field \"activation\""},
     {"{\"layers\": [[], {}]}", GRAD_INVALID, "unexpected_type", "/layers/0", "a layer"},
     {LAYER("\"inptu\":@[1]"), GRAD_INVALID, "unknown_field", "/layers/0/inptu", "mean \"input\"?"},
