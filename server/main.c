@@ -164,22 +164,31 @@ static int check_health(const config *c)
     return EXIT_CANNOT_START;
 }
 
+/* What was printed may have gone nowhere: a full disk, a closed descriptor. */
+static int end_printing(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EXIT_SUCCESS;
+    fprintf(stderr, "gradientd: cannot write to standard output: %s\n", strerror(errno));
+    return EXIT_CANNOT_START;
+}
+
 static int act(config *c, const config_sources *sources, config_action action, char **argv)
 {
     log_level level;
     switch (action) {
     case CONFIG_HELP:
         config_print_help(stdout);
-        return EXIT_SUCCESS;
+        return end_printing();
     case CONFIG_VERSION:
         printf("gradientd %s (%s)\n", GRAD_VERSION, GRADIENTD_REVISION);
-        return EXIT_SUCCESS;
+        return end_printing();
     case CONFIG_CHECK:
         config_print_effective(c, sources, stdout);
-        return EXIT_SUCCESS;
+        return end_printing();
     case CONFIG_MARKDOWN:
         config_print_markdown(stdout);
-        return EXIT_SUCCESS;
+        return end_printing();
     case CONFIG_HEALTHCHECK:
         return check_health(c);
     case CONFIG_RUN:

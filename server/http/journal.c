@@ -44,16 +44,16 @@ static log_level level_of(const request *r)
 
 static void write_line(const request *r, bool whole, double total)
 {
-    log_field fields[MAX_FIELDS] = {
-        LOG_TEXT("method", r->method),
-        LOG_TEXT("path", r->path),
-        LOG_NUMBER("status", whole ? r->status : 0),
-        LOG_TEXT("request_id", r->id),
-        LOG_TEXT("peer", r->connection->peer),
-        LOG_NUMBER("bytes_in", r->received),
-        LOG_NUMBER("bytes_out", whole ? r->reply_size : 0),
-    };
-    size_t n = 7;
+    log_field fields[MAX_FIELDS];
+    size_t n = 0;
+    if (r->method[0] != '\0') /* else its headers were never taken */
+        fields[n++] = LOG_TEXT("method", r->method);
+    fields[n++] = LOG_TEXT("path", r->path);
+    fields[n++] = LOG_NUMBER("status", whole ? r->status : 0);
+    fields[n++] = LOG_TEXT("request_id", r->id);
+    fields[n++] = LOG_TEXT("peer", r->connection->peer);
+    fields[n++] = LOG_NUMBER("bytes_in", r->received);
+    fields[n++] = LOG_NUMBER("bytes_out", whole ? r->reply_size : 0);
     if (r->layers > 0) {
         fields[n++] = LOG_NUMBER("layers", r->layers);
         fields[n++] = LOG_NUMBER("numbers", r->numbers);

@@ -40,10 +40,10 @@ static void read_headers(request *r, const char *method, const char *version)
 
 /* ---- The steps ------------------------------------------------------------------------------- */
 
-static void refuse_path(request *r, const char *path)
+static void refuse_path(request *r)
 {
     char detail[GRAD_DETAIL_SIZE];
-    snprintf(detail, sizeof detail, "there is no %.200s here", path);
+    snprintf(detail, sizeof detail, "there is no %.200s here", r->path);
     request_refuse_with(r, MHD_HTTP_NOT_FOUND, "unknown_path", detail);
 }
 
@@ -61,14 +61,23 @@ static void refuse_length(request *r)
     metrics_count_rejection(REJECT_BODY_TOO_LARGE);
     snprintf(detail, sizeof detail, "expected a body of at most %llu bytes, found %llu",
              (unsigned long long)limit, (unsigned long long)r->declared);
-    request_refuse_limit(r, MHD_HTTP_CONTENT_TOO_LARGE, "body_too_large", detail, "max_body",
-                         limit);
+    request_refuse_limit(r, MHD_HTTP_CONTENT_TOO_LARGE, "body_too_large", detail,
+                         request_body_limit_name(r), limit);
+}
+
+static bool takes_body(const request *r)
+{
+    return r->route && r->route->handler->takes_body;
 }
 
 uint64_t request_body_limit(const request *r)
 {
-    bool takes_body = r->route && r->route->handler->takes_body;
-    return takes_body ? r->context->service->config->max_body : SMALL_BODY;
+    return takes_body(r) ? r->context->service->config->max_body : SMALL_BODY;
+}
+
+const char *request_body_limit_name(const request *r)
+{
+    return takes_body(r) ? "max_body" : "max_ignored_body";
 }
 
 /* No parameter is known but datatype, whose one value is what there is anyway. */
@@ -78,7 +87,7 @@ static enum MHD_Result check_parameter(void *context, enum MHD_ValueKind kind, c
     (void)kind;
     request *r = context;
     char detail[GRAD_DETAIL_SIZE];
-    if (strcmp(name, "datatype") != 0 || !r->route->handler->takes_body) {
+    if (strcmp(name, "datatype") != 0 || !takes_body(r)) {
         snprintf(detail, sizeof detail, "unknown query parameter %.100s", name);
         request_refuse_with(r, MHD_HTTP_UNPROCESSABLE_CONTENT, "unknown_field", detail);
     } else if (!value || strcmp(value, "FP32") != 0) {
@@ -89,11 +98,11 @@ static enum MHD_Result check_parameter(void *context, enum MHD_ValueKind kind, c
     return r->status == 0 ? MHD_YES : MHD_NO;
 }
 
-static void climb_steps(request *r, const char *path, const char *method)
+static void climb_steps(request *r, const char *method)
 {
-    route_found found = routes_find(r->context->role, method, path, &r->route);
+    route_found found = routes_find(r->context->role, method, r->path, &r->route);
     if (found == ROUTE_UNKNOWN_PATH) {
-        refuse_path(r, path);
+        refuse_path(r);
         return;
     }
     if (found == ROUTE_WRONG_METHOD) {
@@ -119,7 +128,7 @@ static bool answers_at_once(const request *r)
     return asks_first || r->headers.transfer_encoding || r->declared > SMALL_BODY;
 }
 
-void ladder_climb(request *r, const char *url, const char *method, const char *version)
+void ladder_climb(request *r, const char *method, const char *version)
 {
     snprintf(r->method, sizeof r->method, "%s", method);
     read_headers(r, method, version);
@@ -131,7 +140,7 @@ void ladder_climb(request *r, const char *url, const char *method, const char *v
         metrics_count_rejection(REJECT_BAD_FRAMING);
         request_refuse_with(r, MHD_HTTP_BAD_REQUEST, "bad_framing", r->headers.fault);
     } else {
-        climb_steps(r, url, method);
+        climb_steps(r, method);
     }
     if (r->status != 0 && (r->closes || answers_at_once(r)) && !reply_send_problem(r))
         r->state = REQUEST_ANSWERED;

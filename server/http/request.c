@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* A refused body without a declared length is read this far beyond the limit, in the hope that the
  * client will then read the answer; beyond that the connection is closed. */
@@ -18,6 +19,18 @@
 static void copy_text(char *to, size_t size, const char *from)
 {
     snprintf(to, size, "%s", from);
+}
+
+/* The path within a request's target. It may be an absolute URI (RFC 9112, section 3.2.2), whose
+ * scheme and authority say nothing here: whoever reached this listener meant it. */
+static const char *path_of(const char *target)
+{
+    static const char scheme[] = "http://";
+    if (strncasecmp(target, scheme, sizeof scheme - 1) != 0)
+        return target;
+    const char *authority = target + sizeof scheme - 1;
+    const char *path = authority + strcspn(authority, "/?");
+    return path > authority && *path == '/' ? path : target;
 }
 
 void *request_on_line(void *context, const char *uri, struct MHD_Connection *mhd)
@@ -38,14 +51,16 @@ void *request_on_line(void *context, const char *uri, struct MHD_Connection *mhd
     r->line_at = clock_now();
     for (size_t i = 0; i < STAGE_TOTAL; i++)
         r->stages[i] = -1;
-    copy_text(r->path, strcspn(uri, "?") < sizeof r->path ? strcspn(uri, "?") + 1 : sizeof r->path,
-              uri);
+    const char *path = path_of(uri);
+    size_t length = strcspn(path, "?");
+    copy_text(r->path, length < sizeof r->path ? length + 1 : sizeof r->path, path);
     request_id_make(r->id);
     connection_enter(r->connection, PHASE_HEADERS);
     return r;
 }
 
-/* What libmicrohttpd has answered by itself, to headers that are none or too long. */
+/* What libmicrohttpd has answered by itself: to headers that are none or too long, to chunks that
+ * are none. 0: nothing. */
 static int status_of_library(struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info =
@@ -62,8 +77,9 @@ void request_on_completed(void *context, struct MHD_Connection *mhd, void **slot
         return;
     *slot = NULL;
     bool whole = how == MHD_REQUEST_TERMINATED_COMPLETED_OK;
-    if (r->state == REQUEST_NEW) {
+    if (!r->replied) {
         r->status = status_of_library(mhd);
+        r->error.code[0] = '\0';
         whole = r->status != 0;
     }
     journal_write(r, whole);
@@ -124,8 +140,7 @@ int request_status_of(grad_status status)
 
 /* ---- The calls ------------------------------------------------------------------------------- */
 
-static enum MHD_Result first_call(request *r, const char *url, const char *method,
-                                  const char *version)
+static enum MHD_Result first_call(request *r, const char *method, const char *version)
 {
     service *s = r->context->service;
     if (r->context->role == ROLE_SERVICE) {
@@ -133,11 +148,19 @@ static enum MHD_Result first_call(request *r, const char *url, const char *metho
         r->in_flight = true;
     }
     r->state = REQUEST_RECEIVING;
-    ladder_climb(r, url, method, version);
+    ladder_climb(r, method, version);
     if (r->replied)
         return MHD_YES;
     connection_enter(r->connection, PHASE_BODY);
     return r->status == 0 || r->state == REQUEST_SWALLOWING ? MHD_YES : MHD_NO;
+}
+
+static void refuse_growth(request *r)
+{
+    metrics_count_rejection(REJECT_BODY_TOO_LARGE);
+    request_refuse_limit(r, MHD_HTTP_CONTENT_TOO_LARGE, "body_too_large",
+                         "the body is longer than its limit", request_body_limit_name(r),
+                         request_body_limit(r));
 }
 
 /* A body that grows over its limit is found out here; declared ones were refused by the ladder. */
@@ -145,12 +168,8 @@ static enum MHD_Result take_piece(request *r, const char *bytes, size_t length)
 {
     connection_received(r->connection, length);
     r->received += length;
-    if (r->state == REQUEST_RECEIVING && r->received > request_body_limit(r)) {
-        metrics_count_rejection(REJECT_BODY_TOO_LARGE);
-        request_refuse_limit(r, MHD_HTTP_CONTENT_TOO_LARGE, "body_too_large",
-                             "the body is longer than max_body bytes", "max_body",
-                             request_body_limit(r));
-    }
+    if (r->state == REQUEST_RECEIVING && r->received > request_body_limit(r))
+        refuse_growth(r);
     if (r->state == REQUEST_SWALLOWING) {
         bool enough = r->received > r->swallow_limit || clock_now() > r->swallow_until;
         return enough ? MHD_NO : MHD_YES;
@@ -181,11 +200,12 @@ enum MHD_Result request_on_call(void *context, struct MHD_Connection *mhd, const
 {
     (void)context;
     (void)mhd;
+    (void)url; /* with its escapes undone: two spellings of a path are two paths here */
     request *r = *slot;
     if (!r)
         return MHD_NO;
     if (r->state == REQUEST_NEW)
-        return first_call(r, url, method, version);
+        return first_call(r, method, version);
     if (*upload_size > 0) {
         size_t length = *upload_size;
         *upload_size = 0;

@@ -36,7 +36,7 @@ struct request {
     const char *uri;    /* as it came, valid like headers; with its query */
     size_t uri_length;
     char method[REQUEST_METHOD_SIZE]; /* cut off where they are longer */
-    char path[REQUEST_PATH_SIZE];
+    char path[REQUEST_PATH_SIZE];     /* as it came, without its query; cut off likewise */
     char id[GRAD_REQUEST_ID_SIZE];
 
     uint64_t declared;          /* Content-Length; 0: none */
@@ -97,10 +97,11 @@ void request_answer(request *r, int http_status, const char *content_type,
 /* ---- Between the files of http/ -------------------------------------------------------------- */
 
 /* What the headers decide, in the first call: routes or refuses. */
-void ladder_climb(request *r, const char *url, const char *method, const char *version);
+void ladder_climb(request *r, const char *method, const char *version);
 
-/* The most bytes that a request's body may have. */
+/* The most bytes that a request's body may have, and what that limit is called. */
 uint64_t request_body_limit(const request *r);
+const char *request_body_limit_name(const request *r);
 
 /* Hands the problem of a refused request to libmicrohttpd. False: the connection must close. */
 bool reply_send_problem(request *r);

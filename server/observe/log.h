@@ -8,8 +8,8 @@
 
 typedef enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR } log_level;
 
-/* Makes standard error one that never blocks. Once, before there are other threads; until then lines
- * are written to it as it is. */
+/* Makes standard error one that never blocks. Once, before there are other threads; until then
+ * lines are written to it as it is. */
 void log_open(void);
 
 /* The least level that is written; LOG_INFO until it is set. Thread-safe. */

@@ -117,6 +117,18 @@ class Errors(DaemonCase):
         problem = self.assert_problem(self.daemon.post(body), 422, "unknown_name")
         self.assertEqual(problem["offset"], body.index(b'"rellu"'))
 
+    def test_paths_are_taken_as_they_are_spelled(self):
+        for path in ("/v1/gradients%00x", "/v1%2Fgradients", "/v1/%67radients", "/v1/gradients/",
+                     "http://test", "http://test/", "http:///v1/gradients", "ftp://test/v1/info"):
+            with self.subTest(path):
+                self.assert_problem(self.daemon.post(GOOD, path=path), 404, "unknown_path")
+
+    def test_targets_of_absolute_form(self):
+        self.assertEqual(self.daemon.get("http://test/livez").status, 200)
+        self.assertEqual(self.daemon.get("HTTP://test:80/v1/info").status, 200)
+        response = self.daemon.post(GOOD, path="http://test/v1/gradients?datatype=FP32")
+        self.assertEqual(response.status, 200, response)
+
     def test_duplicate_fields(self):
         for body, pointer in (
                 (b'{"scale":1,"scale":2,"layers":[]}', "/scale"),

@@ -43,6 +43,16 @@ class Limits(DaemonCase):
                 ("Content-Length", str(10 ** 15)), ("Expect", "100-continue")]))
             self.assert_limit(connection.read_response(interim=True), "max_body", MAX_BODY)
 
+    def test_bodies_that_nobody_expects(self):
+        body = b" " * 65536
+        for chunks in (None, 1000):
+            with self.daemon.connect() as connection:
+                response = connection.request("GET", "/v1/info", body, chunks=chunks)
+                self.assertEqual(response.status, 200, response)
+            with self.daemon.connect() as connection:
+                response = connection.request("GET", "/v1/info", body + b" ", chunks=chunks)
+                self.assert_limit(response, "max_ignored_body", 65536)
+
     def test_chunked_growth_is_refused(self):
         """A body without a declared length is cut off soon after the limit."""
         piece = b"4000\r\n" + b" " * 0x4000 + b"\r\n"

@@ -9,7 +9,7 @@ import tempfile
 import unittest
 
 import oracle
-from support import DAEMON, Case, Daemon, DaemonCase, body_of, make_request, patience
+from support import DAEMON, Case, Daemon, DaemonCase, body_of, build_request, make_request, patience
 
 GOOD = body_of(make_request(3, 4, 5))
 STAGES = ("receive", "decode", "queue", "compute", "encode")
@@ -79,6 +79,28 @@ class Observed(Case):
             self.assertRegex(good[0]["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
             self.assertTrue(bad[0].get("code"), bad)
 
+    def test_answers_of_the_library_are_logged_as_they_were(self):
+        """Chunks that are none are answered by libmicrohttpd, in the middle of a body."""
+        head = build_request("POST", "/v1/gradients", headers=[
+            ("Content-Type", "application/json"), ("Transfer-Encoding", "chunked")])
+        with Daemon() as daemon:
+            for size, wanted in ((b"zz", 400), (b"f" * 18, 413)):
+                with daemon.connect() as connection:
+                    connection.send(head + size + b"\r\n")
+                    self.assertEqual(connection.read_response().status, wanted)
+                line = daemon.wait_log(patience(5), message="request", status=wanted)
+                self.assertNotIn("code", line)
+                daemon.wait_metric(lambda found: found == 1, patience(5),
+                                   "gradientd_requests_total", status=str(wanted))
+            self.assertEqual(daemon.records(status=0), [])
+
+    def test_a_request_whose_headers_were_never_taken_has_no_method(self):
+        with Daemon() as daemon:
+            with daemon.connect() as connection:
+                connection.send(b"GET /livez HTTP/1.1\r\nHost: a\r\n")
+            line = daemon.wait_log(patience(5), path="/livez", status=0)
+            self.assertNotIn("method", line)
+
     def test_request_log_can_be_switched_off(self):
         with Daemon("--log-requests", "off") as daemon:
             daemon.post(GOOD, headers=[("X-Request-Id", "quiet-1")])
@@ -124,11 +146,12 @@ class Information(DaemonCase):
                 self.assertEqual(self.daemon.get(path, admin=admin).status, 200)
 
 
-def run(*arguments, **variables):
+def run(*arguments, stdout=subprocess.PIPE, **variables):
     """gradientd run to its end: exit status, standard output, standard error."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GRADIENTD_")}
     result = subprocess.run([DAEMON, *arguments], env={**environment, **variables}, text=True,
-                            capture_output=True, timeout=patience(20), stdin=subprocess.DEVNULL)
+                            stdout=stdout, stderr=subprocess.PIPE, timeout=patience(20),
+                            stdin=subprocess.DEVNULL)
     return result.returncode, result.stdout, result.stderr
 
 
@@ -143,6 +166,13 @@ class Configuration(Case):
         status, out, _ = run("--version")
         self.assertEqual(status, 0)
         self.assertRegex(out, r"\d+\.\d+\.\d+")
+
+    def test_standard_output_that_takes_nothing(self):
+        with open("/dev/full", "wb") as full:
+            for argument in ("--help", "--version", "--check-config"):
+                status, _, err = run(argument, stdout=full)
+                self.assertEqual(status, 1, argument)
+                self.assertIn("No space left on device", err)
 
     def test_check_config_names_the_source_of_each_value(self):
         with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
