@@ -10,6 +10,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 from files import Skipped  # noqa: E402
 from results import Totals  # noqa: E402
+import codes  # noqa: E402
 import includes  # noqa: E402
 import seeded  # noqa: E402
 import shape  # noqa: E402
@@ -29,6 +30,7 @@ RULES = (
     ("calls banned everywhere", words.calls_anywhere, "use the bounded, thread-safe call"),
     ("calls banned in lib/", words.calls_in_library, "the library returns a status, always"),
     ("banned words", words.banned, "finish it or take it out"),
+    ("error codes", codes.table, "the sources and the table of docs/api.md name the same codes"),
     ("format", tools.clang_format, "clang-format-14 -i FILE"),
     ("cppcheck", tools.cppcheck, "mend it, or suppress it inline and say why"),
     ("shellcheck", tools.shellcheck, "mend it, or disable it inline and say why"),

@@ -3,6 +3,7 @@ directory, never kept. A rule that finds nothing in its file is itself the probl
 import pathlib
 import tempfile
 
+import codes
 import files
 import includes
 import shape
@@ -38,6 +39,7 @@ SEEDS = (
     (words.white_space, "lib/core/a.c", OPEN + "\tint x;\n"),
     (words.calls_anywhere, "server/a.c", OPEN + "void f(char *s) { strcpy(s, s); }\n"),
     (words.calls_in_library, "lib/core/a.c", OPEN + 'void f(void) { printf("x"); }\n'),
+    (codes.table, "docs/api.md", "| 422 | `no_such_code` | never |\n"),
     (words.banned, "README.md", "To" + "do: TO" + "DO\n"),
     (tools.clang_format, "lib/core/a.c", OPEN + "int  x;\n"),
     (tools.cppcheck, "lib/core/a.c", OPEN + "int f(void) { int *p = 0; return *p; }\n"),

@@ -1,0 +1,54 @@
+"""The codes of errors: each that the sources can give a client is in the table of docs/api.md, and
+each in the table is in the sources. Finds them by how the house writes a refusal: the first literal
+of a call whose name says fail or refuse, or what is assigned to `code`."""
+import re
+
+import files
+
+SOURCES = ("lib/core", "lib/batch", "lib/wire", "server/http", "server/handlers", "server/net")
+API = "docs/api.md"
+# Not in the table: the cap of a text, which the daemon sets beyond whatever it writes.
+INSIDE = {"max_text"}
+
+REFUSAL = re.compile(r"\b(?:\w*_)?(?:fail|refuse)(?:_\w+)?\(")
+LITERAL = re.compile(r'"((?:\\.|[^"\\\n])*)"(?:\s*:\s*"([a-z_]+)")?')
+ASSIGNED = re.compile(r'\bcode = "([a-z_]+)"|\\"code\\":\\"([a-z_]+)\\"')
+CODE = re.compile(r"[a-z]+(_[a-z]+)*")
+
+
+def arguments(source, start):
+    """The text from there to the parenthesis that closes the call."""
+    depth = 1
+    for found in re.finditer(r'"(?:\\.|[^"\\\n])*"|[()]', source[start:]):
+        depth += {"(": 1, ")": -1}.get(found.group(), 0)
+        if depth == 0:
+            return source[start:start + found.start()]
+    return source[start:]
+
+
+def codes_of(source):
+    """The codes in C source without comments."""
+    for call in REFUSAL.finditer(source):
+        literal = LITERAL.search(arguments(source, call.end()))
+        for code in filter(None, literal.groups() if literal else ()):
+            if CODE.fullmatch(code):
+                yield code
+    for assigned in ASSIGNED.finditer(source):
+        yield assigned.group(1) or assigned.group(2)
+
+
+def documented():
+    """The codes of the table's second column."""
+    rows = re.findall(r"^\| \d{3} \| (.*?) \|", files.text(API), re.MULTILINE)
+    return {code for row in rows for code in re.findall(r"`(\w+)`", row)}
+
+
+def table():
+    found = {}
+    for name in files.c_files(*SOURCES):
+        for code in codes_of(files.without_comments(files.text(name), keep_strings=True)):
+            found.setdefault(code, name)
+    for code in sorted(found.keys() - documented() - INSIDE):
+        yield f"{found[code]}: {code} is not in the table of {API}"
+    for code in sorted(documented() - found.keys()):
+        yield f"{API}: nothing gives {code}"
