@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """The service end to end: requests a second against the two peers, the memory and the CPU time that
 a request costs. Every server's answer is held right before it is timed. Used by ../bench.py."""
 
