@@ -9,10 +9,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* A connection's buffer, kept for its whole life and cleared after each request; half of it takes a
- * piece of a body. From here on larger pieces made no difference that could be measured. */
-#define SERVICE_BUFFER ((size_t)64 << 10)
-#define ADMIN_BUFFER ((size_t)32 << 10)
 /* Enough for every prober and scraper, and independent of what the service has. */
 #define ADMIN_CONNECTIONS 256
 

@@ -10,6 +10,11 @@
 /* Bodies of refused requests up to this are read, so that the connection can be used again. */
 #define SMALL_BODY 65536
 
+/* What a reply's headers need of a connection's buffer, generously; what libmicrohttpd notes there
+ * of each header, cookie and query parameter, besides their text. */
+#define ROOM_FOR_REPLY ((size_t)4 << 10)
+#define NOTE_SIZE ((size_t)64)
+
 /* ---- Framing --------------------------------------------------------------------------------- */
 
 static enum MHD_Result add_header(void *context, enum MHD_ValueKind kind, const char *name,
@@ -36,6 +41,36 @@ static void read_headers(request *r, const char *method, const char *version)
 #endif
     MHD_get_connection_values_n(r->mhd, MHD_HEADER_KIND, add_header, &r->headers);
     headers_end(&r->headers, end);
+}
+
+/* Of the connection's buffer. Cookies are there twice. */
+static size_t room_taken(const request *r)
+{
+    const int kinds = MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    const char *cookies = MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, "Cookie");
+    int notes = MHD_get_connection_values(r->mhd, (enum MHD_ValueKind)kinds, NULL, NULL);
+    return (info ? info->header_size : 0) + (cookies ? strlen(cookies) : 0) +
+           (size_t)notes * NOTE_SIZE;
+}
+
+/* Whether there is room left for the reply's headers; else the work would be for nothing. */
+static bool check_room(request *r)
+{
+    char detail[GRAD_DETAIL_SIZE];
+    size_t limit = r->context->role == ROLE_SERVICE ? SERVICE_BUFFER : ADMIN_BUFFER;
+    limit -= ROOM_FOR_REPLY;
+    size_t taken = room_taken(r);
+    if (taken <= limit)
+        return true;
+    snprintf(detail, sizeof detail,
+             "expected headers that take at most %zu bytes, with %zu for each of them, found %zu",
+             limit, NOTE_SIZE, taken);
+    r->closes = true;
+    request_refuse_limit(r, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", detail,
+                         "max_headers", limit);
+    return false;
 }
 
 /* ---- The steps ------------------------------------------------------------------------------- */
@@ -139,7 +174,7 @@ void ladder_climb(request *r, const char *method, const char *version)
         r->closes = true;
         metrics_count_rejection(REJECT_BAD_FRAMING);
         request_refuse_with(r, MHD_HTTP_BAD_REQUEST, "bad_framing", r->headers.fault);
-    } else {
+    } else if (check_room(r)) {
         climb_steps(r, method);
     }
     if (r->status != 0 && (r->closes || answers_at_once(r)) && !reply_send_problem(r))

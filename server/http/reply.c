@@ -59,6 +59,7 @@ static const char *title_of(int status)
         {413, "Content Too Large"},
         {415, "Unsupported Media Type"},
         {422, "Unprocessable Content"},
+        {431, "Request Header Fields Too Large"},
         {503, "Service Unavailable"},
         {504, "Gateway Timeout"},
     };

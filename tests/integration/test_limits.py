@@ -118,6 +118,51 @@ class Limits(DaemonCase):
                 pass
 
 
+class Headers(DaemonCase):
+    """Headers leave room in a connection's buffer for those of the reply, or are refused."""
+
+    NOTE = 64  # bytes that are added for each header
+
+    def assert_sides(self, limit, build, admin=False):
+        """That a request of limit bytes is answered, and one of a byte more refused. build makes
+        the request with a header of so many bytes, and says how many headers it has."""
+        data, count = build(0)
+        fill = limit - len(data) - count * self.NOTE
+        for more in (0, 1, 1000, 2000, 3000):
+            with self.subTest(more), self.daemon.connect(admin=admin) as connection:
+                connection.send(build(fill + more)[0])
+                response = connection.read_response()
+                if more == 0:
+                    self.assertEqual(response.status, 200, response)
+                    continue
+                problem = self.assert_problem(response, 431, "headers_too_large")
+                self.assertEqual(problem["limit"], {"name": "max_headers", "value": limit})
+                self.assertEqual(response.headers["connection"], "close")
+
+    def test_one_long_header(self):
+        def build(size):
+            return build_request("GET", "/v1/info", headers=[("X-Long", "y" * size)]), 2
+        self.assert_sides(61440, build)
+
+    def test_many_short_headers(self):
+        def build(size):
+            many = [("X-%03d" % i, "y") for i in range(700)]
+            return build_request("GET", "/v1/info", headers=many + [("X-Long", "y" * size)]), 702
+        self.assert_sides(61440, build)
+
+    def test_the_admin_listener(self):
+        def build(size):
+            return build_request("GET", "/metrics", headers=[("X-Long", "y" * size)]), 2
+        self.assert_sides(28672, build, admin=True)
+
+    def test_a_post_is_not_computed(self):
+        with self.daemon.connect() as connection:
+            response = connection.request("POST", "/v1/gradients", padded(1000),
+                                          headers=[("X-Long", "y" * 62600)])
+            self.assert_problem(response, 431, "headers_too_large")
+        self.assert_alive()
+
+
 class Results(DaemonCase):
     """Answers far larger than their requests."""
 
