@@ -18,7 +18,7 @@ from rawhttp import Broken, Connection, build_request  # noqa: F401 (re-exported
 BUILD = os.environ.get("GRADIENTD_BUILD", "build")
 DAEMON = os.path.join(BUILD, "gradientd")
 SANITIZED = "address" in os.path.basename(BUILD) or "thread" in os.path.basename(BUILD)
-# The runner sets GRADIENTD_SLOW for the trees of the sanitizers; they are found by name as well.
+# The trees of the sanitizers are slow; GRADIENTD_SLOW=1 says so of any other, 0 of none.
 SLOW = os.environ.get("GRADIENTD_SLOW", "1" if SANITIZED else "0") not in ("", "0")
 
 REPORTS = re.compile(r"(Address|Leak|Thread|Memory)Sanitizer|runtime error:|Assertion .* failed")
@@ -176,10 +176,17 @@ class Daemon:
                 raise AssertionError("%s%s is %g after %g s" % (name, labels, value, seconds))
             time.sleep(0.02)
 
+    def _memory(self, field):
+        with open("/proc/%d/status" % self.pid) as status:
+            return int(re.search(field + r":\s+(\d+) kB", status.read()).group(1)) * 1024
+
+    def resident_memory(self):
+        """Bytes of the resident set."""
+        return self._memory("VmRSS")
+
     def peak_memory(self):
         """Bytes of the highest resident set since the last reset_peak_memory()."""
-        with open("/proc/%d/status" % self.pid) as status:
-            return int(re.search(r"VmHWM:\s+(\d+) kB", status.read()).group(1)) * 1024
+        return self._memory("VmHWM")
 
     def reset_peak_memory(self):
         with open("/proc/%d/clear_refs" % self.pid, "w") as control:
