@@ -1,7 +1,8 @@
 """The README, word for word: every `console` block is typed as it stands and must print what it
 shows; the C program compiles against an installed library and runs. The other commands of the
-README belong to other steps of the continuous integration, and are listed here, so that a new one
-can't go unrun."""
+README are listed here with who runs them, so that a new one can't go unrun: make's are steps of the
+continuous integration; Docker's two are not typed, tests/container builds the image by `make image`
+and runs it with the same options."""
 
 import os
 import re
@@ -16,7 +17,7 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BUILD = os.path.abspath(os.environ.get("GRADIENTD_BUILD", os.path.join(ROOT, "build")))
 README = os.path.join(ROOT, "README.md")
 
-# Commands that something else runs, by their first words: .ci/run and tests/container.
+# Commands that something else runs, or runs the like of, by their first words.
 RUN_ELSEWHERE = ("make demo", "make test", "make bench", "make lint", "make image",
                  "make test-image", "docker build", "docker run")
 START = "build/gradientd &"
