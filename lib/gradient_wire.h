@@ -144,9 +144,9 @@ typedef struct grad_segment {
     size_t length;
 } grad_segment;
 
-/* An encoder of the request document of that batch, whose activations are of known kinds (what
- * grad_batch_measure accepts is encoded; the service is asked the rest). batch and its arrays must outlive the last
- * grad_encoder_segment_run. The caller owns *encoder. Options at their defaults are not spelled. */
+/* An encoder of the request document of that batch, whose activations are of known kinds. batch and
+ * its arrays must outlive the last grad_encoder_segment_run. The caller owns *encoder. Options at
+ * their defaults are not spelled. */
 GRAD_API grad_status grad_encode_request(const grad_batch *batch, grad_encoder **encoder,
                                          grad_error *error);
 
