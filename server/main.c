@@ -41,14 +41,14 @@ static bool restart_with_serial_blas(char **argv)
     return false;
 }
 
-/* Blocks below 4 MiB are used again by the next request: mapping and unmapping them takes a third
+/* Blocks below 1 MiB are used again by the next request: mapping and unmapping them takes a third
  * of a request's time. Larger ones go back to the kernel when they are freed, the others when all
  * is quiet (wait_for_stop); malloc_trim gives back little of any arena but the main one, so there
  * is no other. Many connections need many descriptors. A peer that has gone is no reason to end. */
 static void prepare_process(void)
 {
     struct rlimit files;
-    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
     mallopt(M_TRIM_THRESHOLD, 16 << 20);
     mallopt(M_ARENA_MAX, 1);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
