@@ -167,9 +167,10 @@ class Overload(Case):
     def test_queue_timeout(self):
         """Six requests end at once; the one worker is busy with the first for longer than the
         others may wait."""
-        size = scaled(800, 400)
+        size = scaled(1500, 1000)
         data = build_request("POST", "/v1/gradients", body_of(make_request(64, size, size)))
-        with Daemon("--workers", "1", "--inline-cost", "0s", "--queue-timeout", "1ms") as daemon:
+        with Daemon("--workers", "1", "--inline-cost", "0s", "--queue-timeout",
+                    scaled("5ms", "20ms")) as daemon:
             connections = [daemon.connect() for _ in range(6)]
             for part in (data[:-1], data[-1:]):
                 for connection in connections:

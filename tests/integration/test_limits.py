@@ -216,7 +216,7 @@ class Connections(Case):
 
     def test_queue(self):
         """One worker, a queue of one: of many at once some are told to come back."""
-        body = json.dumps(make_request(64, 300, 300)).encode()
+        body = json.dumps(make_request(64, 600, 600)).encode()
         with Daemon("--workers", "1", "--queue-depth", "1", "--inline-cost", "0s") as daemon:
             connections = [daemon.connect() for _ in range(12)]
             data = build_request("POST", "/v1/gradients", body)
