@@ -40,7 +40,7 @@ static bool start(client_answer *answer, int http_status)
         return true;
     }
     grad_text_init(&answer->text, expectation->max_bytes);
-    return !expectation->decode || grad_decoder_create(&expectation->limits, expectation->bytes,
+    return !expectation->decode || grad_decoder_create(&expectation->limits, GRAD_FP32, expectation->bytes,
                                                        &answer->decoder, &answer->error) == GRAD_OK;
 }
 

@@ -228,7 +228,7 @@ static bool same_shape(const grad_tensor *to, const grad_tensor *from)
 static void copy_tensor(grad_tensor *to, const grad_tensor *from)
 {
     if (to->data != NULL)
-        memcpy(to->data, from->data, grad_tensor_count(from) * sizeof *from->data);
+        memcpy(to->data, from->data, grad_tensor_count(from) * sizeof(float));
 }
 
 gradient_client_status gradient_client_compute_into(gradient_client *client,

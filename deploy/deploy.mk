@@ -17,7 +17,7 @@ demo: packages
 LIBDIR ?= $(PREFIX)/lib
 TO := $(DESTDIR)$(PREFIX)
 TO_LIB := $(DESTDIR)$(LIBDIR)
-HEADERS := lib/gradient.h lib/gradient_wire.h client/gradient_client.h
+HEADERS := $(addprefix lib/gradient,.h _core.h _network.h _wire.h) client/gradient_client.h
 LIBRARIES := libgradient libgradient-client
 PC_FILES := gradient.pc gradient-client.pc
 PC_WORDS = -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|'

@@ -1,6 +1,7 @@
-/* libgradient: the backward pass of dense layers, batched. This header is the manual: the types
- * that cross the library's border and the functions that compute. What lives here is mathematics
- * and memory; documents (JSON) are in gradient_wire.h, and nothing here knows of HTTP.
+/* libgradient: the backward pass of neural-network layers, batched. This header is the manual: the
+ * types that cross the library's border and the functions that compute. What lives here is
+ * mathematics and memory; losses, whole networks and the check by central differences are in
+ * gradient_network.h, documents (JSON) in gradient_wire.h, and nothing here knows of HTTP.
  *
  * The mathematics. B samples, K inputs, N outputs. Matrices are row-major; a batch has one sample a
  * row; W is [N,K], as in PyTorch's nn.Linear.
@@ -13,7 +14,8 @@
  *
  * For one sample ΔW is the outer product (∇_y L ⊙ f'(z)) · xᵀ: the delta that updates W, not the
  * Jacobian of the layer, which would be a 3-D tensor. For softmax f' is a matrix J per sample and
- * δ = Jᵀ ∂L/∂y.
+ * δ = Jᵀ ∂L/∂y. The other kinds of layer, and every convention, are derived in
+ * docs/mathematics.md.
  *
  * Ground rules
  * - A function that can fail returns a grad_status and takes the error object last. Outputs are
@@ -28,71 +30,13 @@
 #ifndef GRADIENT_H
 #define GRADIENT_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "gradient_core.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 #define GRAD_VERSION "0.1.0"
-
-/* Marks what the shared library exports; everything else in it is hidden. */
-#if defined(__GNUC__)
-#define GRAD_API __attribute__((visibility("default")))
-#else
-#define GRAD_API
-#endif
-
-/* ---- Errors ---------------------------------------------------------------------------------- */
-
-/* What kind of thing went wrong; the error object says which thing, and where. */
-typedef enum grad_status {
-    GRAD_OK = 0,
-    GRAD_OUT_OF_MEMORY, /* an allocation failed; the same call may succeed later */
-    GRAD_MALFORMED,     /* the document is not what its grammar says (JSON) */
-    GRAD_INVALID,       /* well-formed but wrong: a shape, a name, a value, a field */
-    GRAD_TOO_LARGE      /* over a cap, whose name and value the error holds */
-} grad_status;
-
-#define GRAD_CODE_SIZE 40
-#define GRAD_POINTER_SIZE 128
-#define GRAD_DETAIL_SIZE 320
-#define GRAD_OFFSET_UNKNOWN (-1)
-
-/* An error, on the caller's stack. Start from GRAD_ERROR_INIT; the first error written wins, later
- * ones are dropped, so that the cause is kept and not its consequences. */
-typedef struct grad_error {
-    grad_status status;
-    char code[GRAD_CODE_SIZE];       /* stable, for programs: "shape_mismatch" */
-    char pointer[GRAD_POINTER_SIZE]; /* RFC 6901, where in the document; "" is the whole of it */
-    char detail[GRAD_DETAIL_SIZE];   /* for people: what was expected and what was found */
-    int64_t offset;                  /* byte in the document, or GRAD_OFFSET_UNKNOWN */
-    char limit_name[GRAD_CODE_SIZE]; /* the cap that was hit, or "" */
-    uint64_t limit;                  /* its value */
-} grad_error;
-
-/* Positional, so that C++ before C++20 takes it. */
-#define GRAD_ERROR_INIT                                                                            \
-    {                                                                                              \
-        GRAD_OK, "", "", "", GRAD_OFFSET_UNKNOWN, "", 0                                            \
-    }
-
-/* ---- Tensors --------------------------------------------------------------------------------- */
-
-#define GRAD_MAX_RANK 3
-
-/* A view of numbers in row-major order; who owns them is said where a tensor is used.
- * data == NULL: the tensor is absent. A vector [n] has rank 1. */
-typedef struct grad_tensor {
-    float *data;
-    size_t rank;
-    size_t shape[GRAD_MAX_RANK];
-} grad_tensor;
-
-/* Number of elements: the product of the shape, 0 where the tensor is absent. */
-GRAD_API size_t grad_tensor_count(const grad_tensor *tensor);
 
 /* ---- Activations ----------------------------------------------------------------------------- */
 
@@ -101,6 +45,7 @@ typedef enum grad_activation_kind {
     GRAD_RELU,
     GRAD_RELU6,
     GRAD_LEAKY_RELU,
+    GRAD_PRELU, /* leaky_relu whose slope has a gradient: see grad_layer.slope */
     GRAD_THRESHOLD,
     GRAD_HARD_TANH,
     GRAD_HARD_SIGMOID,
@@ -133,12 +78,12 @@ typedef enum grad_activation_kind {
  * grad_activation_default(). */
 typedef struct grad_activation {
     grad_activation_kind kind;
-    float parameters[GRAD_MAX_PARAMETERS];
+    double parameters[GRAD_MAX_PARAMETERS]; /* rounded to float where the batch is FP32 */
 } grad_activation;
 
 typedef struct grad_parameter_info {
     const char *name; /* "negative_slope" */
-    float default_value;
+    double default_value;
     bool positive; /* the value must be > 0; otherwise any finite value will do */
 } grad_parameter_info;
 
@@ -179,9 +124,11 @@ GRAD_API void grad_dense_forward(size_t B, size_t K, size_t N, const float *x, c
 
 /* ---- A batch of layers ----------------------------------------------------------------------- */
 
+/* How the samples of a batch come together in the deltas. grad_input is per sample always. */
 typedef enum grad_reduction {
-    GRAD_SUM, /* deltas are sums over the batch */
-    GRAD_MEAN /* deltas are sums over the batch divided by B */
+    GRAD_SUM,       /* deltas are sums over the batch */
+    GRAD_MEAN,      /* deltas are sums over the batch divided by B */
+    GRAD_PER_SAMPLE /* "none": one delta a sample, [B,N,K] and [B,N] */
 } grad_reduction;
 
 typedef enum grad_non_finite {
@@ -189,32 +136,111 @@ typedef enum grad_non_finite {
     GRAD_ALLOW_NON_FINITE
 } grad_non_finite;
 
-/* What to compute, bits of grad_batch.outputs. */
-enum { GRAD_OUTPUT_WEIGHT_DELTA = 1, GRAD_OUTPUT_BIAS_DELTA = 2, GRAD_OUTPUT_GRAD_INPUT = 4 };
+/* The tensors that a layer can be answered with. */
+typedef enum grad_output_kind {
+    GRAD_WEIGHT_DELTA, /* ΔW [N,K] */
+    GRAD_BIAS_DELTA,   /* Δb [N] */
+    GRAD_GRAD_INPUT,   /* ∂L/∂x [B,K] */
+    GRAD_SLOPE_DELTA,  /* of prelu's slope, in its shape: [1] or [N] */
+    GRAD_GAIN_DELTA,   /* Δγ [N] of layer_norm and batch_norm */
+    GRAD_SHIFT_DELTA,  /* Δβ [N] */
+    GRAD_OUTPUT_COUNT
+} grad_output_kind;
 
-/* The states of one layer, as its forward pass left them. Where input, pre_activation and
- * grad_output are vectors, the batch is one sample and grad_input is a vector too. */
+/* Its name in documents: "weight_delta". Static storage. */
+GRAD_API const char *grad_output_name(grad_output_kind output);
+
+/* What to compute, bits of grad_batch.outputs. */
+enum {
+    GRAD_OUTPUT_WEIGHT_DELTA = 1 << GRAD_WEIGHT_DELTA,
+    GRAD_OUTPUT_BIAS_DELTA = 1 << GRAD_BIAS_DELTA,
+    GRAD_OUTPUT_GRAD_INPUT = 1 << GRAD_GRAD_INPUT, /* of a network: ∂L/∂x of its first layer */
+    GRAD_OUTPUT_SLOPE_DELTA = 1 << GRAD_SLOPE_DELTA,
+    GRAD_OUTPUT_GAIN_DELTA = 1 << GRAD_GAIN_DELTA,
+    GRAD_OUTPUT_SHIFT_DELTA = 1 << GRAD_SHIFT_DELTA,
+    GRAD_OUTPUT_PREDICTIONS = 1 << GRAD_OUTPUT_COUNT /* y of a network's last layer */
+};
+
+/* What makes z of x. K = N for all but the dense layer. */
+typedef enum grad_layer_kind {
+    GRAD_DENSE,    /* z = x Wᵀ + b */
+    GRAD_ELEMENTS, /* "activation": z = x */
+    GRAD_LAYER_NORM, /* z = γ x̂ + β, x̂ = (x - mean) / √(variance + epsilon) over each sample */
+    GRAD_BATCH_NORM, /* the same over each feature: of the batch, or (inference) running values */
+    GRAD_LAYER_KIND_COUNT
+} grad_layer_kind;
+
+/* Its name in documents: "dense", "activation", "layer_norm", "batch_norm". Static storage. */
+GRAD_API const char *grad_layer_kind_name(grad_layer_kind kind);
+
+/* grad_layer.residual: what is added to a layer's output, in a network. */
+#define GRAD_RESIDUAL_NONE ((size_t)0)
+#define GRAD_RESIDUAL_INPUT ((size_t)1)               /* the network's input */
+#define GRAD_RESIDUAL_OF(layer) ((size_t)2 + (layer)) /* the output of that earlier layer */
+
+/* A layer: y = mask ⊙ f(z) / (1 - rate) + residual, its states as its forward pass left them, and
+ * its parameters. Where input, pre_activation and grad_output are vectors, the batch is one sample
+ * and grad_input is a vector too. Absent: data is NULL. All but name, activation and input may be
+ * left out where what is said behind them holds. */
 typedef struct grad_layer {
     const char *name; /* UTF-8, or NULL */
+    grad_layer_kind kind;
     grad_activation activation;
-    grad_tensor input;          /* x [B,K] */
-    grad_tensor pre_activation; /* z [B,N] */
-    grad_tensor grad_output;    /* ∂L/∂y [B,N] */
-    grad_tensor weight;         /* W [N,K]; only for grad_input, else absent */
+    grad_tensor input;          /* x [B,K]; in a network what the layer before it gave, if absent */
+    grad_tensor pre_activation; /* z [B,N]; worked out from x and the parameters, if absent */
+    grad_tensor grad_output;    /* ∂L/∂y [B,N]; never in a network */
+    grad_tensor weight;         /* W [N,K], dense: for grad_input, decay, and where z is absent */
+    grad_tensor bias;           /* b [N], dense: only where z is absent; if absent there is none */
+    grad_tensor slope;          /* prelu: [1] or [N]; if absent its parameter, shared */
+    grad_tensor gain;           /* γ [N], norms; if absent ones, without a delta */
+    grad_tensor shift;          /* β [N], norms; if absent zeros, without a delta */
+    grad_tensor running_mean;   /* [N], batch_norm's inference form: both or neither */
+    grad_tensor running_variance;
+    double epsilon;           /* of the norms, > 0 */
+    grad_tensor dropout_mask; /* [B,N] of zeros and ones; if absent nothing is dropped */
+    double dropout_rate;      /* in [0, 1): what is kept is divided by 1 - rate */
+    size_t residual;          /* GRAD_RESIDUAL_*; of the same width as y */
+    const grad_error *error;  /* continue_on_error: this layer could not be read, and is answered
+                               * with that error. Else NULL */
 } grad_layer;
 
-/* What to compute, over which layers. The batch views the caller's memory and owns none. */
+#define GRAD_DEFAULT_EPSILON 1e-5
+
+/* Bounds on the deltas of parameters, applied in this order before weight decay and scale; 0: none.
+ * As PyTorch's clip_grad_value_ and clip_grad_norm_: the factor is max / (norm + 1e-6), at most 1,
+ * and norms are l2. Under GRAD_PER_SAMPLE only value may be set. grad_input is never clipped. */
+typedef struct grad_clip {
+    double value;       /* largest |element| */
+    double layer_norm;  /* norm of all deltas of one layer together */
+    double global_norm; /* norm of all deltas of all layers together */
+} grad_clip;
+
+/* Added to weight_delta: l1 sign(W) + l2 W. Needs the weight of each dense layer; not under
+ * GRAD_PER_SAMPLE. */
+typedef struct grad_decay {
+    double l1, l2;
+} grad_decay;
+
+/* What to compute, over which layers. The batch views the caller's memory and owns none.
+ *     delta = scale (clip(reduction of the samples' deltas) + decay) */
 typedef struct grad_batch {
     const char *id; /* UTF-8, or NULL; echoed in replies */
+    grad_datatype datatype;
     grad_reduction reduction;
     double scale;     /* multiplies the deltas. Set it: 1 for plain gradients, 0 gives zeros.
-                       * It multiplies finished float32 sums: one that overflows float32 stays
-                       * infinite. grad_input is never scaled */
-    unsigned outputs; /* GRAD_OUTPUT_* bits; 0: the deltas, and grad_input where weight is given */
+                       * It multiplies finished sums: one that overflows stays infinite. grad_input
+                       * is never scaled */
+    unsigned outputs; /* GRAD_OUTPUT_* bits; 0: every delta a layer has, and grad_input where the
+                       * weights for it are given */
     grad_non_finite non_finite;
     bool overwrite_grad_output; /* δ may be written over grad_output: saves [B,N] a layer */
+    bool statistics;
+    bool continue_on_error; /* a layer whose own values are wrong is answered with its error */
+    grad_clip clip;
+    grad_decay weight_decay;
     size_t layer_count;
     grad_layer *layers;
+    const struct grad_network *network; /* NULL: the layers are independent of each other */
 } grad_batch;
 
 /* What services and tools take for max_result_numbers unless they are told otherwise. */
@@ -233,13 +259,61 @@ typedef struct grad_measure {
     double flops;          /* multiply-adds of the products, counted as two */
 } grad_measure;
 
-/* The answer for one layer. Tensors view the run's memory; those not asked for are absent. */
+/* Of the numbers of one tensor as answered. */
+typedef struct grad_statistics {
+    double l2_norm;    /* √Σ x² */
+    double max_abs;    /* 0 where there are none */
+    size_t non_finite; /* how many are NaN or infinite; the two above are over all of them */
+} grad_statistics;
+
+/* What clipping did; all zero but the factors (1) where nothing was clipped. */
+typedef struct grad_clip_report {
+    size_t clipped_values; /* elements beyond clip.value */
+    double norm;           /* after clipping by value, before clipping by norm */
+    double factor;         /* what the norm's clipping multiplied with */
+} grad_clip_report;
+
+/* The answer for one layer. Those not asked for are absent. */
 typedef struct grad_layer_result {
     const char *name;         /* the layer's, borrowed from the batch */
-    grad_tensor weight_delta; /* ΔW [N,K] */
-    grad_tensor bias_delta;   /* Δb [N] */
+    grad_tensor weight_delta; /* ΔW [N,K], or [B,N,K] under GRAD_PER_SAMPLE */
+    grad_tensor bias_delta;   /* Δb [N], or [B,N] */
     grad_tensor grad_input;   /* ∂L/∂x [B,K], or [K] for a batch of one given as vectors */
+    grad_tensor slope_delta;  /* [1] or [N], or [B,1] or [B,N] */
+    grad_tensor gain_delta;   /* Δγ [N], or [B,N] */
+    grad_tensor shift_delta;  /* Δβ [N], or [B,N] */
+    bool has_statistics;
+    grad_statistics statistics[GRAD_OUTPUT_COUNT]; /* of the tensors that are present */
+    double
+        zero_derivative; /* share of the elements of z where f'(z) = 0; negative: f' is a matrix */
+    bool has_clipping;
+    grad_clip_report clipping;
+    const grad_error *error; /* continue_on_error: why there is nothing else; or NULL */
 } grad_layer_result;
+
+/* One of its tensors. */
+GRAD_API const grad_tensor *grad_layer_result_tensor(const grad_layer_result *result,
+                                                     grad_output_kind output);
+
+/* The whole answer: computed by a run, which owns it and all it points to, or read from a document
+ * by a decoder, which then does. */
+typedef struct grad_reply {
+    const char *id; /* or NULL */
+    size_t layer_count;
+    grad_layer_result *layers;
+    /* Of a network only: */
+    bool has_loss;
+    double loss;             /* reduced; not under GRAD_LOSS_NONE */
+    grad_tensor losses;      /* GRAD_LOSS_NONE: [B] or [B,N], as docs/mathematics.md says */
+    grad_tensor predictions; /* y of the last layer [B,N] */
+    grad_tensor grad_input;  /* ∂L/∂x of the network [B,K] */
+    /* Of both: */
+    bool has_statistics;
+    grad_statistics statistics; /* of all outputs of all layers together */
+    double zero_derivative;     /* of all element-wise activations together; negative: of none */
+    bool has_clipping;
+    grad_clip_report clipping; /* by the global norm; clipped_values of all layers */
+} grad_reply;
 
 /* Asks every question there is of a batch (shapes, options, caps, finite values under reject) and
  * sizes it. Reads the tensors, allocates nothing.
@@ -257,7 +331,8 @@ typedef struct grad_run grad_run;
  * the run. The caller owns *run and destroys it. Errors: GRAD_OUT_OF_MEMORY. */
 GRAD_API grad_status grad_run_create(const grad_batch *batch, grad_run **run, grad_error *error);
 
-#define GRAD_RUN_STAGES 2 /* δ of every layer, then the outputs */
+/* Stages of the run; at least 1. */
+GRAD_API size_t grad_run_stage_count(const grad_run *run);
 
 /* Tiles of that stage; at least 1. */
 GRAD_API size_t grad_run_tile_count(const grad_run *run, size_t stage);
@@ -266,14 +341,15 @@ GRAD_API size_t grad_run_tile_count(const grad_run *run, size_t stage);
 GRAD_API void grad_run_tile(grad_run *run, size_t stage, size_t tile);
 
 /* After the last tile: under reject, whether every output is finite. Errors: GRAD_INVALID
- * non_finite, naming the first in the order of the results. */
+ * non_finite, naming the first in the order of the results; with continue_on_error that error is
+ * the layer's, and only one of the whole (loss, predictions, …) is returned. */
 GRAD_API grad_status grad_run_finish(grad_run *run, grad_error *error);
 
 /* Every tile in order, then grad_run_finish. */
 GRAD_API grad_status grad_run_all(grad_run *run, grad_error *error);
 
-/* One result a layer, in order: batch->layer_count of them. Owned by the run. */
-GRAD_API const grad_layer_result *grad_run_results(const grad_run *run);
+/* The answer, one result a layer, in order. Owned by the run. */
+GRAD_API const grad_reply *grad_run_reply(const grad_run *run);
 
 /* Frees the run and its results. NULL is fine. */
 GRAD_API void grad_run_destroy(grad_run *run);

@@ -20,6 +20,7 @@
 #define GRADIENT_WIRE_H
 
 #include "gradient.h"
+#include "gradient_network.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -90,10 +91,11 @@ typedef struct grad_wire_limits {
 
 typedef struct grad_decoder grad_decoder;
 
-/* A decoder for one document. expected_bytes, the document's length where it is known (else 0),
+/* A decoder for one document, whose numbers are read as datatype. expected_bytes, the document's length where it is known (else 0),
  * sizes the first block; it is no cap. limits may be NULL. The caller owns *decoder. */
-GRAD_API grad_status grad_decoder_create(const grad_wire_limits *limits, size_t expected_bytes,
-                                         grad_decoder **decoder, grad_error *error);
+GRAD_API grad_status grad_decoder_create(const grad_wire_limits *limits, grad_datatype datatype,
+                                         size_t expected_bytes, grad_decoder **decoder,
+                                         grad_error *error);
 
 /* Takes the next piece of the document, of any length; it is not kept. After an error every later
  * call returns the same error. */
@@ -107,24 +109,29 @@ GRAD_API size_t grad_decoder_memory(const grad_decoder *decoder);
  * of the envelope, which a hostile document makes 80 times as large as its text. */
 GRAD_API size_t grad_decoder_finish_bound(const grad_decoder *decoder);
 
-/* The document is whole: reads it as a request of POST /v1/gradients. *batch and all it points to
- * belong to the decoder and live until it is destroyed (the tensors may be written by a run with
+/* Whose body a request document is. */
+typedef enum grad_request_kind {
+    GRAD_REQUEST_GRADIENTS, /* POST /v1/gradients: batch->network is NULL */
+    GRAD_REQUEST_BACKPROP   /* POST /v1/backprop: it is not */
+} grad_request_kind;
+
+/* The document is whole: reads it as that request. *batch and all it points to belong to the
+ * decoder and live until it is destroyed (the tensors may be written by a run with
  * overwrite_grad_output, which is set).
  * Errors: GRAD_MALFORMED with the byte offset; GRAD_INVALID unknown_field, duplicate_field,
  * missing_field, unexpected_type, unknown_name, unsupported_value, ragged_array, shape_mismatch …
  * with pointer and byte offset; GRAD_TOO_LARGE. Whether shapes of different tensors agree is
- * grad_batch_measure's question. */
-GRAD_API grad_status grad_decoder_finish_request(grad_decoder *decoder, grad_batch **batch,
-                                                 grad_error *error);
+ * grad_batch_measure's question. Under "on_error": "continue" a layer that cannot be bound is
+ * marked with its error, and the others are read. */
+GRAD_API grad_status grad_decoder_finish_request(grad_decoder *decoder, grad_request_kind kind,
+                                                 grad_batch **batch, grad_error *error);
 
-/* A reply as it was read. A layer's absent tensors were not in the document. */
-typedef struct grad_reply {
-    const char *id; /* or NULL */
-    size_t layer_count;
-    grad_layer_result *layers;
-} grad_reply;
+/* The same for POST /v1/check, whose body is that of one of the two, with deltas of the client's
+ * own in the layers. The batch's overwrite_grad_output is not set. */
+GRAD_API grad_status grad_decoder_finish_check(grad_decoder *decoder, grad_check_request **request,
+                                               grad_error *error);
 
-/* The document is whole: reads it as a 200 answer of POST /v1/gradients. Ownership as above. */
+/* The document is whole: reads it as a 200 answer of either request. Ownership as above. */
 GRAD_API grad_status grad_decoder_finish_reply(grad_decoder *decoder, grad_reply **reply,
                                                grad_error *error);
 
@@ -144,15 +151,15 @@ typedef struct grad_segment {
     size_t length;
 } grad_segment;
 
-/* An encoder of the request document of that batch, whose activations are of known kinds. batch and
- * its arrays must outlive the last grad_encoder_segment_run. The caller owns *encoder. Options at
+/* An encoder of the request document of that batch (of /v1/backprop where it has a network), whose
+ * activations, layers and loss are of known kinds. batch and its arrays must outlive the last grad_encoder_segment_run. The caller owns *encoder. Options at
  * their defaults are not spelled. */
 GRAD_API grad_status grad_encode_request(const grad_batch *batch, grad_encoder **encoder,
                                          grad_error *error);
 
-/* An encoder of the reply document: batch gives id and the non_finite policy, results the layers
- * (batch->layer_count of them). Lifetimes as above. */
-GRAD_API grad_status grad_encode_reply(const grad_batch *batch, const grad_layer_result *results,
+/* An encoder of the reply document to that batch, which gives datatype and non_finite policy.
+ * Lifetimes as above. */
+GRAD_API grad_status grad_encode_reply(const grad_batch *batch, const grad_reply *reply,
                                        grad_encoder **encoder, grad_error *error);
 
 /* Upper bound of the memory that encoding a reply of that many numbers takes, for that batch. */
@@ -195,6 +202,14 @@ GRAD_API void grad_problem_write(const grad_problem *problem, grad_text *text);
 /* Reads such a document; unknown members are skipped. Errors: GRAD_MALFORMED, GRAD_INVALID. */
 GRAD_API grad_status grad_problem_read(const char *text, size_t length, grad_problem *problem,
                                        grad_error *error);
+
+/* Adds the document of a check's report, the answer of POST /v1/check. */
+GRAD_API void grad_check_report_write(const grad_check_report *report, grad_text *text);
+
+/* Reads such a document; unknown members are skipped. The caller frees *report (one block) with
+ * free(). Errors: GRAD_MALFORMED, GRAD_INVALID, GRAD_OUT_OF_MEMORY. */
+GRAD_API grad_status grad_check_report_read(const char *text, size_t length,
+                                            grad_check_report **report, grad_error *error);
 
 /* Calls visit with the RFC 6901 pointer and the text of every scalar in a document, in order: for
  * people's eyes ("/limits/max_layers", "1024"; strings unquoted). Errors: GRAD_MALFORMED. */

@@ -20,11 +20,11 @@ static bool push(void *context, const char *bytes, size_t length)
     return grad_decoder_push(r->decoder, bytes, length, r->error) == GRAD_OK;
 }
 
-static grad_status print_reply(const grad_batch *batch, const grad_layer_result *results,
+static grad_status print_reply(const grad_batch *batch, const grad_reply *reply,
                                grad_error *error)
 {
     grad_encoder *encoder = NULL;
-    grad_status status = grad_encode_reply(batch, results, &encoder, error);
+    grad_status status = grad_encode_reply(batch, reply, &encoder, error);
 
     if (status == GRAD_OK)
         status = grad_encoder_run_all(encoder, error);
@@ -45,7 +45,7 @@ static grad_status compute(const grad_batch *batch, grad_error *error)
     if (status == GRAD_OK)
         status = grad_run_all(run, error);
     if (status == GRAD_OK)
-        status = print_reply(batch, grad_run_results(run), error);
+        status = print_reply(batch, grad_run_reply(run), error);
     grad_run_destroy(run);
     return status;
 }
@@ -56,7 +56,7 @@ static grad_status answer(grad_decoder *decoder, grad_error *error)
     const grad_limits limits = {.max_result_numbers = GRAD_DEFAULT_MAX_RESULT_NUMBERS};
     grad_measure measure;
     grad_batch *batch;
-    grad_status status = grad_decoder_finish_request(decoder, &batch, error);
+    grad_status status = grad_decoder_finish_request(decoder, GRAD_REQUEST_GRADIENTS, &batch, error);
 
     if (status != GRAD_OK)
         return status;
@@ -86,7 +86,7 @@ int command_compute_local(const options *o)
     int exit_code;
 
     use_one_blas_thread(o->arguments);
-    if (grad_decoder_create(NULL, 0, &r.decoder, &error) != GRAD_OK)
+    if (grad_decoder_create(NULL, GRAD_FP32, 0, &r.decoder, &error) != GRAD_OK)
         return report_library_error(o, &error);
     exit_code = command_read_document(o, push, &r);
     if (exit_code == EXIT_OK && (error.status != GRAD_OK || answer(r.decoder, &error) != GRAD_OK))

@@ -109,8 +109,10 @@ static void forward(trainer *t, const digit *digits, size_t B)
 
 static void add(float *to, const grad_tensor *delta)
 {
+    const float *from = delta->data;
+
     for (size_t i = 0; i < grad_tensor_count(delta); i++)
-        to[i] += delta->data[i];
+        to[i] += from[i];
 }
 
 /* Asks the service for the layer's deltas and adds them. grad_output is ∂L/∂y; grad_input takes

@@ -36,7 +36,7 @@ static const char *name_of_non_finite(float value)
 grad_status grad_fail_element(grad_error *error, const grad_batch *batch, size_t layer,
                               const char *member, const grad_tensor *tensor, size_t index)
 {
-    const char *found = name_of_non_finite(tensor->data[index]);
+    const char *found = name_of_non_finite(((const float *)tensor->data)[index]);
     size_t cols = tensor->shape[tensor->rank - 1];
     char element[GRAD_POINTER_SIZE];
 

@@ -4,6 +4,8 @@
 
 #include "batch/tiles.h"
 
+#define GRAD_PLAN_STAGES 2 /* δ of every layer, then the outputs */
+
 /* A run's one block of memory. Offsets are bytes from its aligned start, and each a multiple of
  * GRAD_RUN_ALIGNMENT. From `numbers` on come the tensors: for each layer δ (where it has memory of
  * its own) and the outputs asked for, in the order of grad_layer_result. */
@@ -14,8 +16,8 @@ typedef struct grad_plan {
     size_t verdicts; /* size_t[tile_count[1]] */
     size_t numbers;
     size_t total;
-    size_t part_count[GRAD_RUN_STAGES];
-    size_t tile_count[GRAD_RUN_STAGES];
+    size_t part_count[GRAD_PLAN_STAGES];
+    size_t tile_count[GRAD_PLAN_STAGES];
     size_t result_numbers;
     double flops;
 } grad_plan;

@@ -15,9 +15,10 @@ struct grad_run {
     void *allocation; /* what free() takes: malloc aligns to less than a cache line */
     const grad_batch *batch;
     grad_plan plan;
-    grad_part *parts[GRAD_RUN_STAGES];
+    grad_part *parts[GRAD_PLAN_STAGES];
     grad_layer_state *layers;
     grad_layer_result *results;
+    grad_reply reply;
     size_t *verdicts; /* of each tile of stage 1: the first bad element in the output, or FINITE */
 };
 
@@ -117,7 +118,7 @@ static void lay_layer(grad_run *run, size_t i, grad_part **part, size_t *tiles, 
 
 static void lay_out(grad_run *run, char *block)
 {
-    size_t tiles[GRAD_RUN_STAGES] = {0};
+    size_t tiles[GRAD_PLAN_STAGES] = {0};
     char *numbers = block + run->plan.numbers;
     grad_part *part;
 
@@ -148,6 +149,8 @@ grad_status grad_run_create(const grad_batch *batch, grad_run **run, grad_error 
     created = (grad_run *)(void *)block;
     *created = (grad_run){.allocation = allocation, .batch = batch, .plan = plan};
     lay_out(created, block);
+    created->reply = (grad_reply){
+        .id = batch->id, .layer_count = batch->layer_count, .layers = created->results};
     *run = created;
     return GRAD_OK;
 }
@@ -158,9 +161,15 @@ void grad_run_destroy(grad_run *run)
         free(run->allocation);
 }
 
-const grad_layer_result *grad_run_results(const grad_run *run)
+const grad_reply *grad_run_reply(const grad_run *run)
 {
-    return run->results;
+    return &run->reply;
+}
+
+size_t grad_run_stage_count(const grad_run *run)
+{
+    (void)run;
+    return GRAD_PLAN_STAGES;
 }
 
 /* ---- Tiles ----------------------------------------------------------------------------------- */
@@ -193,7 +202,8 @@ static void compute_delta(const grad_run *run, const grad_part *part, grad_block
     size_t first = block.row * part->cols;
 
     grad_activation_backward(&layer->activation, block.rows, part->cols,
-                             layer->pre_activation.data + first, layer->grad_output.data + first,
+                             (const float *)layer->pre_activation.data + first,
+                             (const float *)layer->grad_output.data + first,
                              run->layers[part->layer].dz + first);
 }
 
@@ -221,12 +231,13 @@ static void compute_output(const grad_run *run, const grad_part *part, grad_bloc
     float *output = output_tensor(run, part)->data;
 
     if (part->kind == GRAD_PART_WEIGHT_DELTA)
-        grad_dense_weight_delta(s.B, s.K, s.N, state->dz, layer->input.data, factor, block, output);
+        grad_dense_weight_delta(GRAD_FP32, s.B, s.K, s.N, state->dz, layer->input.data, factor,
+                                block, output);
     else if (part->kind == GRAD_PART_BIAS_DELTA)
-        grad_dense_bias_delta(s.B, s.N, state->dz, factor, block.col, block.col + block.cols,
-                              output);
+        grad_dense_bias_delta(GRAD_FP32, s.B, s.N, state->dz, factor, block.col,
+                              block.col + block.cols, output);
     else
-        grad_dense_grad_input(s.K, s.N, state->dz, layer->weight.data, block, output);
+        grad_dense_grad_input(GRAD_FP32, s.K, s.N, state->dz, layer->weight.data, block, output);
 }
 
 /* The index within the whole output of the first element of the block that is not finite. */
@@ -289,7 +300,7 @@ grad_status grad_run_finish(grad_run *run, grad_error *error)
 
 grad_status grad_run_all(grad_run *run, grad_error *error)
 {
-    for (size_t stage = 0; stage < GRAD_RUN_STAGES; stage++)
+    for (size_t stage = 0; stage < GRAD_PLAN_STAGES; stage++)
         for (size_t tile = 0; tile < run->plan.tile_count[stage]; tile++)
             grad_run_tile(run, stage, tile);
     return grad_run_finish(run, error);

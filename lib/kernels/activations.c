@@ -23,7 +23,12 @@ static const struct activation_row {
     [GRAD_LEAKY_RELU] = {{GRAD_LEAKY_RELU, "leaky_relu",
         "z > 0 ? z : negative_slope * z",
         "z > 0 ? 1 : negative_slope",
-        1, {{"negative_slope", 0.01f, false}}},
+        1, {{"negative_slope", 0.01, false}}},
+        &grad_leaky_relu_loops, false},
+    [GRAD_PRELU] = {{GRAD_PRELU, "prelu",
+        "z > 0 ? z : slope * z",
+        "z > 0 ? 1 : slope",
+        1, {{"slope", 0.25, false}}},
         &grad_leaky_relu_loops, false},
     [GRAD_THRESHOLD] = {{GRAD_THRESHOLD, "threshold",
         "z > threshold ? z : value",
@@ -48,12 +53,12 @@ static const struct activation_row {
     [GRAD_SOFTSHRINK] = {{GRAD_SOFTSHRINK, "softshrink",
         "z > lambda ? z - lambda : z < -lambda ? z + lambda : 0",
         "z >= -lambda and z <= lambda ? 0 : 1",
-        1, {{"lambda", 0.5f, false}}},
+        1, {{"lambda", 0.5, false}}},
         &grad_softshrink_loops, false},
     [GRAD_HARDSHRINK] = {{GRAD_HARDSHRINK, "hardshrink",
         "z >= -lambda and z <= lambda ? 0 : z",
         "z >= -lambda and z <= lambda ? 0 : 1",
-        1, {{"lambda", 0.5f, false}}},
+        1, {{"lambda", 0.5, false}}},
         &grad_hardshrink_loops, false},
     [GRAD_EXP] = {{GRAD_EXP, "exp", "exp(z)", "exp(z)", 0, {{0}}},
         &grad_exp_loops, false},
@@ -169,13 +174,17 @@ static grad_path best_path(void)
 
 void grad_activation_forward(const grad_activation *f, size_t B, size_t N, const float *z, float *y)
 {
-    table[f->kind].loops->forward[best_path()](f->parameters, B, N, z, y);
+    const float p[GRAD_MAX_PARAMETERS] = {(float)f->parameters[0], (float)f->parameters[1]};
+
+    table[f->kind].loops->forward[best_path()](p, B, N, z, y);
 }
 
 void grad_activation_backward(const grad_activation *f, size_t B, size_t N, const float *z,
                               const float *grad_output, float *delta)
 {
-    table[f->kind].loops->backward[best_path()](f->parameters, B, N, z, grad_output, delta);
+    const float p[GRAD_MAX_PARAMETERS] = {(float)f->parameters[0], (float)f->parameters[1]};
+
+    table[f->kind].loops->backward[best_path()](p, B, N, z, grad_output, delta);
 }
 
 const grad_loops *grad_activation_loops(grad_activation_kind kind)

@@ -15,6 +15,33 @@
 /* Whether f mixes the features of a sample (softmax), so that a row of z is not to be cut. */
 bool grad_activation_couples_features(grad_activation_kind kind);
 
+/* f over either datatype, with prelu's slopes. */
+typedef struct grad_function {
+    const grad_activation *f;
+    grad_datatype type;
+    const void *slope;  /* prelu's [slope_count], or NULL: its parameter, shared */
+    size_t slope_count; /* 1, or N: then rows must be whole */
+} grad_function;
+
+/* y[rows,N] = f(z[rows,N]). y may be z. */
+void grad_function_forward(const grad_function *function, size_t rows, size_t N, const void *z,
+                           void *y);
+
+/* dz[rows,N] = dy ⊙ f'(z). dz may be dy. */
+void grad_function_backward(const grad_function *function, size_t rows, size_t N, const void *z,
+                            const void *dy, void *dz);
+
+/* How many elements of z[rows,N] have f'(z) = 0. Not for those that couple features. */
+size_t grad_function_zeros(const grad_function *function, size_t rows, size_t N, const void *z);
+
+/* Elements [begin, end) of prelu's slope delta by channel, [N]: factor Σ_b (z > 0 ? 0 : z dy). */
+void grad_prelu_slope_delta(grad_datatype type, size_t B, size_t N, const void *z, const void *dy,
+                            double factor, size_t begin, size_t end, void *dslope);
+
+/* The one of a shared slope: the same summed over the features too. */
+void grad_prelu_shared_slope_delta(grad_datatype type, size_t B, size_t N, const void *z,
+                                   const void *dy, double factor, void *dslope);
+
 /* Whether this processor can run that path. */
 bool grad_path_is_supported(grad_path path);
 

@@ -26,11 +26,14 @@ static void scale_row(size_t count, double factor, float *row)
         row[i] = (float)(factor * row[i]);
 }
 
-void grad_dense_weight_delta(size_t B, size_t K, size_t N, const float *dz, const float *x,
-                             double factor, grad_block block, float *dW)
+void grad_dense_weight_delta(grad_datatype type, size_t B, size_t K, size_t N, const void *dz,
+                             const void *x, double factor, grad_block block, void *dW)
 {
-    grad_factor dzt = {dz + block.row, N, true}, X = {x + block.col, K, false};
-    float *corner = dW + block.row * K + block.col;
+    grad_factor dzt = {(const float *)dz + block.row, N, true};
+    grad_factor X = {(const float *)x + block.col, K, false};
+    float *corner = (float *)dW + block.row * K + block.col;
+
+    (void)type;
 
     grad_gemm(block.rows, block.cols, B, dzt, X, corner, K);
     if (factor == 1)
@@ -41,25 +44,28 @@ void grad_dense_weight_delta(size_t B, size_t K, size_t N, const float *dz, cons
 
 #define SUMS 128 /* columns summed at once: 1 KiB of stack */
 
-void grad_dense_bias_delta(size_t B, size_t N, const float *dz, double factor, size_t begin,
-                           size_t end, float *db)
+void grad_dense_bias_delta(grad_datatype type, size_t B, size_t N, const void *dz, double factor,
+                           size_t begin, size_t end, void *db)
 {
+    (void)type;
     for (size_t first = begin; first < end; first += SUMS) {
         size_t count = grad_size_min(SUMS, end - first);
         double sum[SUMS] = {0};
 
         for (size_t b = 0; b < B; b++)
             for (size_t n = 0; n < count; n++)
-                sum[n] += dz[b * N + first + n];
+                sum[n] += ((const float *)dz)[b * N + first + n];
         for (size_t n = 0; n < count; n++)
-            db[first + n] = (float)(factor * sum[n]);
+            ((float *)db)[first + n] = (float)(factor * sum[n]);
     }
 }
 
-void grad_dense_grad_input(size_t K, size_t N, const float *dz, const float *W, grad_block block,
-                           float *dx)
+void grad_dense_grad_input(grad_datatype type, size_t K, size_t N, const void *dz, const void *W,
+                           grad_block block, void *dx)
 {
-    grad_factor D = {dz + block.row * N, N, false}, Wc = {W + block.col, K, false};
+    grad_factor D = {(const float *)dz + block.row * N, N, false};
+    grad_factor Wc = {(const float *)W + block.col, K, false};
 
-    grad_gemm(block.rows, block.cols, N, D, Wc, dx + block.row * K + block.col, K);
+    (void)type;
+    grad_gemm(block.rows, block.cols, N, D, Wc, (float *)dx + block.row * K + block.col, K);
 }

@@ -90,7 +90,7 @@ static grad_status read_scanned_shape(grad_binder *binder, const grad_path *path
                               "expected 1 to %d dimensions, found more", GRAD_MAX_RANK);
     shape->rank = sizes.shape[0];
     for (size_t i = 0; i < shape->rank; i++) {
-        float size = sizes.data[i];
+        float size = ((const float *)sizes.data)[i];
 
         if (!(size >= 0 && size <= EXACT_FLOATS) || size != (float)(size_t)size)
             return grad_bind_fail(binder, path, "unsupported_value",

@@ -29,12 +29,13 @@ static size_t or_default(size_t value, size_t otherwise)
     return value > 0 ? value : otherwise;
 }
 
-grad_status grad_decoder_create(const grad_wire_limits *limits, size_t expected_bytes,
-                                grad_decoder **decoder, grad_error *error)
+grad_status grad_decoder_create(const grad_wire_limits *limits, grad_datatype datatype,
+                                size_t expected_bytes, grad_decoder **decoder, grad_error *error)
 {
     grad_wire_limits l = limits != NULL ? *limits : (grad_wire_limits){0};
     grad_decoder *d = calloc(1, sizeof *d);
 
+    (void)datatype;
     if (d == NULL)
         return grad_fail_memory(error, sizeof *d);
     l.max_numbers = or_default(l.max_numbers, DEFAULT_MAX_NUMBERS);
@@ -163,9 +164,10 @@ static grad_status finish(grad_decoder *decoder, grad_read_function *read, grad_
     return report(decoder, error);
 }
 
-grad_status grad_decoder_finish_request(grad_decoder *decoder, grad_batch **batch,
-                                        grad_error *error)
+grad_status grad_decoder_finish_request(grad_decoder *decoder, grad_request_kind kind,
+                                        grad_batch **batch, grad_error *error)
 {
+    (void)kind;
     grad_status status = finish(decoder, grad_request_read, error);
 
     if (status == GRAD_OK)

@@ -21,7 +21,7 @@ static void write_layer(grad_encoder *encoder, const grad_layer_result *result, 
     grad_text_add(text, "}", 1);
 }
 
-grad_status grad_encode_reply(const grad_batch *batch, const grad_layer_result *results,
+grad_status grad_encode_reply(const grad_batch *batch, const grad_reply *reply,
                               grad_encoder **encoder, grad_error *error)
 {
     grad_encoder *e = NULL;
@@ -39,7 +39,7 @@ grad_status grad_encode_reply(const grad_batch *batch, const grad_layer_result *
     grad_encoder_member(e, "layers");
     grad_text_add(text, "[", 1);
     for (size_t i = 0; i < batch->layer_count; i++)
-        write_layer(e, &results[i], i);
+        write_layer(e, &reply->layers[i], i);
     grad_text_add(text, "]}\n", 3);
     status = grad_encoder_seal(&e, error);
     if (status == GRAD_OK)

@@ -124,7 +124,7 @@ static grad_status find_activation(grad_binder *binder, const grad_path *path, c
 }
 
 static grad_status bind_parameter(grad_binder *binder, const grad_path *path, const json_t *value,
-                                  float *target)
+                                  double *target)
 {
     double number = json_number_value(value);
 
@@ -133,7 +133,7 @@ static grad_status bind_parameter(grad_binder *binder, const grad_path *path, co
     if (fabs(number) > (double)FLT_MAX)
         return grad_bind_fail(binder, path, "number_out_of_range",
                               "expected a number within float32's range, found %.17g", number);
-    *target = (float)number;
+    *target = number;
     return GRAD_OK;
 }
 

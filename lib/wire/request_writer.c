@@ -50,13 +50,10 @@ static void write_options(grad_encoder *encoder, const grad_batch *batch)
         write_string_member(encoder, "non_finite", "allow");
 }
 
-static void write_parameter(grad_encoder *encoder, const char *name, float value)
+static void write_parameter(grad_encoder *encoder, const char *name, double value)
 {
-    char number[GRAD_NUMBER_WRITE_MAX];
-    char *end = grad_number_write(value, number);
-
     grad_encoder_member(encoder, name);
-    grad_text_add(grad_encoder_text(encoder), number, (size_t)(end - number));
+    grad_text_number(grad_encoder_text(encoder), value);
 }
 
 static void write_activation(grad_encoder *encoder, const grad_activation *activation)

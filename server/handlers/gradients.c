@@ -95,7 +95,8 @@ static bool create_decoder(request *r)
                                      .max_layers = c->max_layers};
     work *w = r->work;
     grad_error error = GRAD_ERROR_INIT;
-    if (grad_decoder_create(&limits, (size_t)r->declared, &w->decoder, &error) != GRAD_OK) {
+    if (grad_decoder_create(&limits, GRAD_FP32, (size_t)r->declared, &w->decoder, &error) !=
+        GRAD_OK) {
         refuse(r, &error);
         return false;
     }
@@ -163,7 +164,8 @@ static bool understand(request *r)
                                 .max_result_numbers = c->max_result_numbers};
     grad_error error = GRAD_ERROR_INIT;
     int64_t began = clock_now();
-    grad_status status = grad_decoder_finish_request(w->decoder, &w->batch, &error);
+    grad_status status =
+        grad_decoder_finish_request(w->decoder, GRAD_REQUEST_GRADIENTS, &w->batch, &error);
     if (status == GRAD_OK) {
         status = grad_batch_measure(w->batch, &limits, &w->measure, &error);
         if (status != GRAD_OK && error.offset == GRAD_OFFSET_UNKNOWN)

@@ -6,8 +6,9 @@
 
 #include <stdlib.h>
 
-#define STAGE_PRINT GRAD_RUN_STAGES /* the stage behind the run's own */
-#define WORK_STAGES (GRAD_RUN_STAGES + 1)
+#define RUN_STAGES 2
+#define STAGE_PRINT RUN_STAGES /* the stage behind the run's own */
+#define WORK_STAGES (RUN_STAGES + 1)
 
 /* Rough and on the high side, measured on one core of an AMD EPYC: what matters is the order of
  * magnitude, which decides between the event loop and a worker. */
@@ -46,7 +47,7 @@ static bool begin_printing(work *w)
     grad_error error = GRAD_ERROR_INIT;
     w->times.computed = clock_now();
     if (grad_run_finish(w->run, &error) != GRAD_OK ||
-        grad_encode_reply(w->batch, grad_run_results(w->run), &w->encoder, &error) != GRAD_OK)
+        grad_encode_reply(w->batch, grad_run_reply(w->run), &w->encoder, &error) != GRAD_OK)
         fail(w, &error);
     return w->encoder != NULL;
 }
@@ -71,7 +72,7 @@ void work_drop_inputs(work *w)
 
 static void run_stages(work *w)
 {
-    for (size_t stage = 0; stage < GRAD_RUN_STAGES; stage++) {
+    for (size_t stage = 0; stage < RUN_STAGES; stage++) {
         size_t tiles = grad_run_tile_count(w->run, stage);
         for (size_t tile = 0; tile < tiles; tile++)
             grad_run_tile(w->run, stage, tile);

@@ -39,12 +39,11 @@ static void add_activation(const grad_activation_info *info, grad_text *text)
     grad_text_printf(text, ",\"parameters\":[");
     for (size_t i = 0; i < info->parameter_count; i++) {
         const grad_parameter_info *p = &info->parameters[i];
-        char value[GRAD_NUMBER_WRITE_MAX];
-        const char *end = grad_number_write(p->default_value, value);
         grad_text_printf(text, "%s{", i > 0 ? "," : "");
         add_member(text, "name", p->name);
-        grad_text_printf(text, ",\"default\":%.*s,\"positive\":%s}", (int)(end - value), value,
-                         p->positive ? "true" : "false");
+        grad_text_printf(text, ",\"default\":");
+        grad_text_number(text, p->default_value);
+        grad_text_printf(text, ",\"positive\":%s}", p->positive ? "true" : "false");
     }
     grad_text_printf(text, "]}");
 }

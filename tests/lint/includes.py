@@ -5,13 +5,14 @@ import re
 
 import files
 
-PUBLIC = ("gradient.h", "gradient_wire.h")
+PUBLIC = ("gradient.h", "gradient_core.h", "gradient_network.h", "gradient_wire.h")
+MATHEMATICS = ("gradient.h", "gradient_core.h", "gradient_network.h")
 
 # room: what a file there may include in quotes, by prefix or by name
 ROOMS = {
-    "lib/core/": ("core/", "gradient.h"),
-    "lib/kernels/": ("kernels/", "core/", "gradient.h"),
-    "lib/batch/": ("batch/", "kernels/", "core/", "gradient.h"),
+    "lib/core/": ("core/",) + MATHEMATICS,
+    "lib/kernels/": ("kernels/", "core/") + MATHEMATICS,
+    "lib/batch/": ("batch/", "kernels/", "core/") + MATHEMATICS,
     "lib/wire/": ("wire/", "core/") + PUBLIC,
     "lib/gradient": PUBLIC,
     "client/": PUBLIC + ("gradient_client.h",),

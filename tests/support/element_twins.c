@@ -105,6 +105,7 @@ typedef struct twin {
 
 static const twin twins[GRAD_SOFTMAX] = {
     ROW(IDENTITY, identity), ROW(RELU, relu), ROW(RELU6, relu6), ROW(LEAKY_RELU, leaky_relu),
+    ROW(PRELU, leaky_relu),
     ROW(THRESHOLD, threshold), ROW(HARD_TANH, hard_tanh), ROW(HARD_SIGMOID, hard_sigmoid),
     ROW(HARDSWISH, hardswish), ROW(SOFTSHRINK, softshrink), ROW(HARDSHRINK, hardshrink),
     ROW(EXP, exp), ROW(ELU, elu), ROW(CELU, celu), ROW(SELU, selu), ROW(SIGMOID, sigmoid),
@@ -116,10 +117,14 @@ static const twin twins[GRAD_SOFTMAX] = {
 
 long double twin_activation(const grad_activation *f, long double z)
 {
-    return twins[f->kind].value(z, f->parameters);
+    const float p[] = {(float)f->parameters[0], (float)f->parameters[1]};
+
+    return twins[f->kind].value(z, p);
 }
 
 long double twin_derivative(const grad_activation *f, long double z)
 {
-    return twins[f->kind].slope(z, f->parameters);
+    const float p[] = {(float)f->parameters[0], (float)f->parameters[1]};
+
+    return twins[f->kind].slope(z, p);
 }

@@ -1,0 +1,226 @@
+/* gradient_network.h: losses, whole networks, and the check of a gradient by central differences.
+ * What lives here extends a grad_batch (gradient.h), whose rules hold here too; documents are in
+ * gradient_wire.h.
+ *
+ * A network is a batch whose layers are chained: the output of each is the input of the next. Runs
+ * are made, cut into tiles and read as those of independent layers are (grad_batch_measure,
+ * grad_run_create …), and the same layers one by one give the same bits.
+ */
+#ifndef GRADIENT_NETWORK_H
+#define GRADIENT_NETWORK_H
+
+#include "gradient.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Losses ---------------------------------------------------------------------------------- */
+
+/* y is the network's output [B,N], t the target. Definitions and conventions are PyTorch's, where
+ * it has the loss; formulae in docs/mathematics.md and grad_loss_info. */
+typedef enum grad_loss_kind {
+    GRAD_LOSS_ABSENT, /* the network starts from grad_output */
+    GRAD_MSE,
+    GRAD_L1,
+    GRAD_SMOOTH_L1,
+    GRAD_HUBER,
+    GRAD_LOG_COSH,
+    GRAD_BINARY_CROSS_ENTROPY, /* of probabilities */
+    GRAD_BCE_WITH_LOGITS,
+    GRAD_CROSS_ENTROPY, /* of logits; classes or probabilities as target */
+    GRAD_NLL,           /* of log-probabilities; classes as target */
+    GRAD_KL_DIV,        /* of log-probabilities */
+    GRAD_HINGE,         /* targets of -1 and 1 */
+    GRAD_SQUARED_HINGE,
+    GRAD_POISSON_NLL,
+    GRAD_GAUSSIAN_NLL,
+    GRAD_COSINE_EMBEDDING, /* one target of -1 or 1 a sample, and grad_loss.other */
+    GRAD_LOSS_COUNT
+} grad_loss_kind;
+
+/* MEAN divides by the number of elements B N (mse, l1, smooth_l1, huber, log_cosh, both binary
+ * cross entropies, kl_div, hinge, squared_hinge, poisson_nll, gaussian_nll) or of samples B
+ * (cross_entropy of probabilities, cosine_embedding); for classes (cross_entropy, nll) by the sum of
+ * the class weights of those that are not ignored. Sample weights multiply a sample's loss and leave
+ * the divisor as it is. NONE: the gradient is that of the sum. */
+typedef enum grad_loss_reduction {
+    GRAD_LOSS_MEAN,
+    GRAD_LOSS_SUM,
+    GRAD_LOSS_NONE
+} grad_loss_reduction;
+
+#define GRAD_MAX_LOSS_PARAMETERS 3
+
+/* A loss. Start from grad_loss_default(). */
+typedef struct grad_loss {
+    grad_loss_kind kind;
+    grad_loss_reduction reduction;
+    double parameters[GRAD_MAX_LOSS_PARAMETERS]; /* in the order of its grad_loss_info */
+    grad_tensor target;        /* [B,N]; classes (whole numbers) and cosine_embedding: [B] */
+    grad_tensor sample_weight; /* [B], >= 0; or absent */
+    grad_tensor class_weight;  /* [N], >= 0: cross_entropy, nll; or absent */
+    grad_tensor pos_weight;    /* [N], >= 0: bce_with_logits; or absent */
+    grad_tensor variance;      /* [B,N] or [B,1], >= 0: gaussian_nll */
+    grad_tensor other;         /* [B,N]: what cosine_embedding compares y with */
+} grad_loss;
+
+typedef enum grad_parameter_domain {
+    GRAD_ANY_NUMBER,
+    GRAD_POSITIVE,
+    GRAD_NOT_NEGATIVE,
+    GRAD_FRACTION, /* 0 to 1 */
+    GRAD_FLAG,     /* false or true, as 0 or 1 */
+    GRAD_INTEGER
+} grad_parameter_domain;
+
+typedef struct grad_loss_parameter_info {
+    const char *name; /* "label_smoothing" */
+    double default_value;
+    grad_parameter_domain domain;
+} grad_loss_parameter_info;
+
+/* Which of its other tensors a loss takes, bits of grad_loss_info.tensors. */
+enum {
+    GRAD_LOSS_CLASS_WEIGHT = 1,
+    GRAD_LOSS_POS_WEIGHT = 2,
+    GRAD_LOSS_VARIANCE = 4,   /* must have it */
+    GRAD_LOSS_OTHER = 8,      /* must have it */
+    GRAD_LOSS_CLASSES = 16,   /* the target may be classes [B] */
+    GRAD_LOSS_FULL = 32,      /* the target may be [B,N] */
+    GRAD_LOSS_PER_SAMPLE = 64 /* one loss a sample: NONE gives [B], not [B,N] */
+};
+
+/* One loss as people and programs read about it. */
+typedef struct grad_loss_info {
+    grad_loss_kind kind;
+    const char *name;     /* "smooth_l1" */
+    const char *formula;  /* of an element, or of a sample: "abs(y - t) < beta ? … : …" */
+    const char *gradient; /* by y */
+    unsigned tensors;     /* GRAD_LOSS_* bits */
+    size_t parameter_count;
+    grad_loss_parameter_info parameters[GRAD_MAX_LOSS_PARAMETERS];
+} grad_loss_info;
+
+/* The loss of that kind (GRAD_LOSS_ABSENT < kind < GRAD_LOSS_COUNT). Static storage. */
+GRAD_API const grad_loss_info *grad_loss_info_of(grad_loss_kind kind);
+
+/* The loss of that name, or NULL. Static storage. */
+GRAD_API const grad_loss_info *grad_loss_find(const char *name);
+
+/* The loss with its default parameters, the mean, and no tensors. */
+GRAD_API grad_loss grad_loss_default(grad_loss_kind kind);
+
+/* ---- Networks -------------------------------------------------------------------------------- */
+
+/* What chains the layers of a batch. The forward pass is worked out where states are missing, and
+ * only there: x of a layer is its own input, or the output of the layer before it; z its own
+ * pre_activation, or what x and the parameters give.
+ *
+ * Where the last layer's f is sigmoid and the loss binary_cross_entropy, or f is log_softmax and
+ * the loss nll, the two are one function of z, worked out without the cancellation and the clamps
+ * of their composition. */
+typedef struct grad_network {
+    grad_tensor input;       /* x of the first layer [B,K]; absent where that layer has its own */
+    grad_tensor grad_output; /* ∂L/∂y of the last layer [B,N]; absent where there is a loss */
+    grad_loss loss;
+} grad_network;
+
+/* ---- The check of a gradient ----------------------------------------------------------------- */
+
+/* Central differences in double precision, (L(θ + h) - L(θ - h)) / 2h, beside the analytic
+ * gradient: for tensors of up to `samples` numbers each of them, for larger ones that many, chosen
+ * by the seed; and for each tensor the slope along one random direction, which sees all of it.
+ *
+ * L is the loss of a network (the mean or the sum; the sum where its reduction is none), or
+ * Σ grad_output ⊙ y where there is none. Independent layers that give z without W and b are
+ * taken as z + (x ΔWᵀ + Δb). reduction, scale, clip and weight_decay must be at their defaults. */
+typedef struct grad_check_options {
+    size_t samples; /* 0: 16 */
+    uint64_t seed;
+    double tolerance; /* 0: 1e-6 for FP64, 1e-4 for FP32 */
+} grad_check_options;
+
+/* The verdict on one tensor. A kink is a difference where the two one-sided slopes disagree, as at
+ * relu's 0: no gradient is right there, so it is told and not counted as a failure. */
+typedef enum grad_check_verdict {
+    GRAD_CHECK_PASS,
+    GRAD_CHECK_KINK,
+    GRAD_CHECK_FAIL
+} grad_check_verdict;
+
+/* How far one gradient is from the differences, at its worst place. */
+typedef struct grad_check_finding {
+    grad_check_verdict verdict;
+    double largest_error; /* relative: |gradient - difference| / max(|either|, floor) */
+    size_t index;         /* in row-major order; SIZE_MAX: along the random direction */
+    double gradient, difference;
+    size_t checked, kinks; /* differences taken, and those of them at kinks */
+} grad_check_finding;
+
+/* One tensor: of a layer, or (layer == SIZE_MAX) the network's grad_input. */
+typedef struct grad_check_tensor {
+    size_t layer;
+    const char *layer_name; /* or NULL; borrowed from the batch */
+    grad_output_kind output;
+    size_t rank, shape[GRAD_MAX_RANK];
+    grad_check_finding analytic;
+    bool has_claim;
+    grad_check_finding claim; /* the client's own delta */
+} grad_check_tensor;
+
+typedef struct grad_check_report {
+    const char *id; /* or NULL */
+    bool has_loss;
+    double loss;
+    double tolerance;
+    grad_check_verdict verdict; /* the worst of all, kinks counting as a pass */
+    size_t tensor_count;
+    grad_check_tensor *tensors;
+} grad_check_report;
+
+/* What is to be checked. claims, where there are any, has one entry a layer, whose tensors are the
+ * client's own deltas (absent: none); claimed_grad_input is that of a network. */
+typedef struct grad_check_request {
+    grad_batch *batch;
+    grad_check_options options;
+    grad_layer_result *claims; /* or NULL */
+    grad_tensor claimed_grad_input;
+} grad_check_request;
+
+/* A check being worked out, in stages of tiles as a grad_run is. */
+typedef struct grad_check grad_check;
+
+/* What a check asks for; the limits are those of the analytic run. flops is the work of all
+ * differences. Errors: as grad_batch_measure; GRAD_INVALID unsupported_value (options that a check
+ * has no use for), shape_mismatch (a claim). */
+GRAD_API grad_status grad_check_measure(const grad_check_request *request,
+                                        const grad_limits *limits, grad_measure *measure,
+                                        grad_error *error);
+
+/* Allocates a check that was measured. request and its arrays must outlive it; they are not
+ * written. The caller owns *check. Errors: GRAD_OUT_OF_MEMORY. */
+GRAD_API grad_status grad_check_create(const grad_check_request *request, grad_check **check,
+                                       grad_error *error);
+
+GRAD_API size_t grad_check_stage_count(const grad_check *check);
+GRAD_API size_t grad_check_tile_count(const grad_check *check, size_t stage);
+
+/* Computes one tile, once. Thread-safe for different tiles of the same stage. */
+GRAD_API void grad_check_tile(grad_check *check, size_t stage, size_t tile);
+
+/* After the last tile: the report, owned by the check. Errors: GRAD_OUT_OF_MEMORY; GRAD_INVALID
+ * non_finite. */
+GRAD_API grad_status grad_check_finish(grad_check *check, const grad_check_report **report,
+                                       grad_error *error);
+
+/* Every tile in order, then grad_check_finish. */
+GRAD_API grad_status grad_check_all(grad_check *check, const grad_check_report **report,
+                                    grad_error *error);
+
+GRAD_API void grad_check_destroy(grad_check *check);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
