@@ -139,12 +139,12 @@ static void weight_is_a_vector(grad_batch *batch)
 
 static void nan_in_input(grad_batch *batch)
 {
-    batch->layers[0].input.data[2 * 3 + 1] = NAN;
+    ((float *)batch->layers[0].input.data)[2 * 3 + 1] = NAN;
 }
 
 static void infinity_in_weight(grad_batch *batch)
 {
-    batch->layers[1].weight.data[3 * 6 + 5] = -INFINITY;
+    ((float *)batch->layers[1].weight.data)[3 * 6 + 5] = -INFINITY;
     batch->layers[1].name = "out";
 }
 
@@ -155,7 +155,7 @@ static void infinity_in_vector(grad_batch *batch)
     layer->input = (grad_tensor){layer->input.data, 1, {3}};
     layer->pre_activation = (grad_tensor){layer->pre_activation.data, 1, {5}};
     layer->grad_output = (grad_tensor){layer->grad_output.data, 1, {5}};
-    layer->grad_output.data[4] = INFINITY;
+    ((float *)layer->grad_output.data)[4] = INFINITY;
 }
 
 static void huge_result(grad_batch *batch)
