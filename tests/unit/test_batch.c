@@ -43,7 +43,7 @@ static void bad_policy(grad_batch *batch)
 
 static void bad_outputs(grad_batch *batch)
 {
-    batch->outputs = 8;
+    batch->outputs = GRAD_OUTPUT_PREDICTIONS; /* of networks only */
 }
 
 static void infinite_scale(grad_batch *batch)
@@ -177,15 +177,15 @@ static void endless_result(grad_batch *batch)
 static const wrong_batch cases[] = {
     {no_layers, GRAD_INVALID, "empty_batch", "/layers", "expected at least one layer, found none"},
     {bad_reduction, GRAD_INVALID, "unsupported_value", "/reduction",
-     "reduction is 9, expected sum or mean"},
+     "reduction is 9, expected sum, mean or none"},
     {bad_policy, GRAD_INVALID, "unsupported_value", "/non_finite",
      "non_finite is 9, expected reject or allow"},
     {bad_outputs, GRAD_INVALID, "unsupported_value", "/outputs",
-     "outputs has the bits 0x8, expected none outside 0x7"},
+     "outputs has the bits 0x40, expected none outside 0x3f"},
     {infinite_scale, GRAD_INVALID, "unsupported_value", "/scale",
      "scale is inf, expected a finite number"},
     {bad_kind, GRAD_INVALID, "unknown_name", "/layers/1/activation",
-     "layers/1/activation is of kind 27, expected one below 27"},
+     "layers/1/activation is of kind 28, expected one below 28"},
     {negative_beta, GRAD_INVALID, "bad_parameter", "/layers/1/activation/beta",
      "layers/1/activation/beta is -1, expected a finite positive number"},
     {zero_beta, GRAD_INVALID, "bad_parameter", "/layers/1/activation/beta",
@@ -265,9 +265,11 @@ static grad_tensor *state_of(grad_layer *layer, size_t which)
 
 static void absent_states_are_named(void **state)
 {
-    static const char *const details[] = {"layers/0 has no input, expected one",
-                                          "layers/0 has no pre_activation, expected one",
-                                          "layers/0 has no grad_output, expected one"};
+    static const char *const details[] = {
+        "layers/0 has no input, expected one",
+        "layers/0 has no pre_activation, expected one, or the weight "
+        "that it can be worked out with",
+        "layers/0 has no grad_output, expected one"};
 
     (void)state;
     for (size_t which = 0; which < 3; which++) {
