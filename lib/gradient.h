@@ -257,6 +257,7 @@ typedef struct grad_measure {
     size_t result_numbers; /* elements of all outputs together */
     size_t memory;         /* bytes that grad_run_create will allocate */
     double flops;          /* multiply-adds of the products, counted as two */
+    double elements;       /* worked out by activations, norms and losses */
 } grad_measure;
 
 /* Of the numbers of one tensor as answered. */
