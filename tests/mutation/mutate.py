@@ -3,7 +3,7 @@
 
     tests/mutation/mutate.py [--only WORD] [--jobs N] [--keep]    a line a mutant, then the totals
     tests/mutation/mutate.py --check                              do the lists fit the sources?
-    tests/mutation/mutate.py --list                               what is broken, and who must see it
+    tests/mutation/mutate.py --list                               what is broken, who must see it
 
 Works in copies of the tree in a temporary directory; the tree itself is only read. A mutant that
 does not apply or does not compile is an error of its list, and fails. What lives here: copying,
