@@ -317,7 +317,7 @@ typedef struct grad_reply {
 } grad_reply;
 
 /* Asks every question there is of a batch (shapes, options, caps, finite values under reject) and
- * sizes it. Reads the tensors, allocates nothing.
+ * sizes it. Reads the tensors; what it allocates on the way is freed.
  * Errors: GRAD_INVALID shape_mismatch, empty_tensor, missing_field, bad_parameter, non_finite …;
  * GRAD_TOO_LARGE max_layers, max_result_numbers, or a size that overflows. */
 GRAD_API grad_status grad_batch_measure(const grad_batch *batch, const grad_limits *limits,

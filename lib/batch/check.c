@@ -208,7 +208,8 @@ grad_status grad_verify_elements(const grad_batch *batch, bool *failed, grad_err
     for (size_t i = 0; i < batch->layer_count && status == GRAD_OK; i++) {
         grad_error own = GRAD_ERROR_INIT;
 
-        if (failed != NULL && failed[i])
+        /* One whose shapes are wrong, not one that was found here before and is now to be told. */
+        if (failed != NULL && failed[i] && (errors == NULL || errors[i].status != GRAD_OK))
             continue;
         status =
             settle(batch, i, check_layer_elements(batch, i, &own), &own, failed, errors, error);

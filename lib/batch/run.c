@@ -185,8 +185,11 @@ grad_status grad_run_create(const grad_batch *batch, grad_run **run, grad_error 
         grad_verify_elements(batch, d.failed, NULL, NULL);
     }
     scope = grad_scope_of(batch, d.failed);
-    if (count_run(&scope, d.states, &counted))
+    if (count_run(&scope, d.states, &counted)) {
+        free(d.states); /* written anew into the block: the two are never there at once */
+        d.states = NULL;
         allocation = malloc(counted.used);
+    }
     if (allocation == NULL) {
         draft_free(&d);
         return grad_fail_memory(error, counted.used);

@@ -65,7 +65,7 @@ void grad_softmax_row_delta(double sign, size_t N, const double *z, const double
     for (size_t i = 0; i < N; i++) {
         double g = scale * dy[i] - shift, y = term(&r, i) / (1 + r.rest);
 
-        dz[i] = sign * (y * (g - sum / (1 + r.rest))) / scale;
+        dz[i] = sign * (y / scale) * (g - sum / (1 + r.rest));
     }
 }
 

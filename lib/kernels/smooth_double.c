@@ -7,8 +7,11 @@
 
 #include "kernels/wide.h"
 
-/* Beyond it e^-|u| is 0 also after a product with the largest double. */
-#define FAR 1400.0
+/* Beyond it e^-u is 0 also after a product with the largest double, and e^u infinite after one with
+ * the least. */
+#define FAR 1500.0
+
+#define UNIT 0x1p-53
 
 /* z, held within ±limit; a NaN passes. */
 static double hold(double z, double limit)
@@ -61,7 +64,9 @@ SMOOTH(elu);
 
 static double celu_value(double z, const double *p)
 {
-    return z <= 0 ? p[0] * expm1(z / p[0]) : z;
+    double u = z / p[0];
+
+    return z > 0 || fabs(u) < UNIT / 2 ? z : p[0] * expm1(u); /* u may be subnormal */
 }
 
 /* u / v and its rounding error, held; what is left of u must not be subnormal */

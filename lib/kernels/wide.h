@@ -44,15 +44,16 @@ static inline double grad_wide_exp(grad_wide a)
 }
 
 /* factor e^a, where e^a alone may be subnormal, or overflow, and the product is neither: as
- * (factor e^(a/2)) e^(a/2). a.high within ±1400. */
+ * factor e^(a/2) e^(a/2), which goes as far as ±1400; what is beyond it is a factor of its own. */
 static inline double grad_wide_scaled_exp(double factor, grad_wide a)
 {
-    double root;
+    double held, root;
 
     if (fabs(a.high) < 690)
         return factor * grad_wide_exp(a);
-    root = exp(a.high / 2);
-    return factor * (1 + a.low) * root * root;
+    held = a.high > 1400 ? 1400 : a.high < -1400 ? -1400 : a.high;
+    root = exp(held / 2);
+    return factor * (1 + a.low) * root * exp(a.high - held) * root;
 }
 
 #endif
