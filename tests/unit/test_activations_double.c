@@ -20,10 +20,10 @@
 
 #define ACTIVATIONS_MAX 64
 
-/* Each f' is a product of up to two of libm's functions (2 u each) and a few roundings; the arguments
- * of exp carry their rounding errors, so that the size of z does not count. glibc's erfc is the worst,
- * at 5 units of the last place in places. Magnitude: the result; and next to the zeros of f' of silu,
- * mish and the gelus, where terms of about 1 cancel, 1. */
+/* Each f' is a product of up to two of libm's functions (2 u each) and a few roundings; the
+ * arguments of exp carry their rounding errors, so that the size of z does not count. Magnitude:
+ * the result; and next to the zeros of f' of silu, mish and the gelus, where terms of about 1
+ * cancel, 1. */
 #define TOLERANCE_DOUBLE (8 * UNIT_64)
 
 static const double extremes[] = {

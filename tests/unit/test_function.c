@@ -1,5 +1,5 @@
-/* Tests of f of a layer in either datatype: which loops it comes from, prelu with its slope shared or
- * by channel, the slope's delta, and the count of zeros of f'. */
+/* Tests of f of a layer in either datatype: which loops it comes from, prelu with its slope shared
+ * or by channel, the slope's delta, and the count of zeros of f'. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -20,8 +20,8 @@
 
 #define MOST NORM_PROBLEM_MOST
 
-/* How far x̂ may be off in units of 1 + |x̂|: the sums of n terms in double (n u), and what is lost in
- * x - mean where x is large beside the deviation. Everything else is a few roundings. */
+/* How far x̂ may be off in units of 1 + |x̂|: the sums of n terms in double (n u), and what is lost
+ * in x - mean where x is large beside the deviation. Everything else is a few roundings. */
 static long double uncertainty(const norm_problem *p, size_t i)
 {
     const norm_twin *t = &p->twin;
