@@ -257,6 +257,7 @@ typedef struct grad_measure {
     size_t result_numbers; /* elements of all outputs together */
     size_t memory;         /* bytes that grad_run_create will allocate */
     double flops;          /* multiply-adds of the products, counted as two */
+    double elements;       /* worked out by activations, norms and losses */
 } grad_measure;
 
 /* Of the numbers of one tensor as answered. */
@@ -316,7 +317,7 @@ typedef struct grad_reply {
 } grad_reply;
 
 /* Asks every question there is of a batch (shapes, options, caps, finite values under reject) and
- * sizes it. Reads the tensors, allocates nothing.
+ * sizes it. Reads the tensors; what it allocates on the way is freed.
  * Errors: GRAD_INVALID shape_mismatch, empty_tensor, missing_field, bad_parameter, non_finite …;
  * GRAD_TOO_LARGE max_layers, max_result_numbers, or a size that overflows. */
 GRAD_API grad_status grad_batch_measure(const grad_batch *batch, const grad_limits *limits,

@@ -3,13 +3,16 @@
  *
  *     relative * magnitude + FLT_TRUE_MIN
  *
- * where magnitude is what the reason says; the last term is the rounding of subnormal results. */
+ * where magnitude is what the reason says; the last term is the rounding of subnormal results.
+ * UNIT_OF is u of either datatype. */
 #ifndef TESTS_SUPPORT_TOLERANCES_H
 #define TESTS_SUPPORT_TOLERANCES_H
 
 #include <float.h>
 
 #define UNIT 0x1p-24
+#define UNIT_64 0x1p-53
+#define UNIT_OF(type) ((type) == GRAD_FP64 ? UNIT_64 : UNIT)
 
 /* Element-wise f and ∂L/∂y f': worked out in double, rounded once (u); libm's double functions, and
  * the cancellation next to a zero of f' (up to 2^24 units of double), stay below a tenth of u.
@@ -24,10 +27,15 @@
 /* A product of depth D by sgemm, in whatever order: at most D u of the sum of the terms' absolute
  * values (Higham, Accuracy and Stability, 3.5), plus u for δ's rounding, u for the factor's. */
 #define TOLERANCE_PRODUCT(D) (((double)(D) + 3) * UNIT)
+#define TOLERANCE_PRODUCT_OF(type, D) (((double)(D) + 3) * UNIT_OF(type))
 
 /* Column sums: in double, so only δ's rounding (u) and the final one (u) count. Magnitude: the sum
  * of absolute values. */
 #define TOLERANCE_SUM (2.1 * UNIT)
+
+/* The same of either datatype: D - 1 roundings of double in the sum, one for the factor and the
+ * final one. What is summed is exact. Magnitude: as above, times the factor. */
+#define TOLERANCE_SUM_OF(type, D) (((double)(D) + 1) * UNIT_64 + UNIT_OF(type))
 
 /* Central differences in long double with step 2^-12: the truncation error is the third derivative,
  * at most about 4 here, times h²/6. Magnitude: Σ |∂L/∂y| |direction|. */

@@ -1,5 +1,5 @@
 /* Tests that a run, and the self-test, survive every allocation failing: a status each time, no
- * leak; and that measuring allocates nothing and a run what it was measured at. */
+ * leak; and that measuring keeps nothing and a run takes what it was measured at. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -84,10 +84,11 @@ static void memory_is_as_measured(void **state)
     (void)state;
     failing_alloc_arm(0);
     assert_int_equal(grad_batch_measure(batch, NULL, &measure, NULL), GRAD_OK);
-    assert_int_equal(failing_alloc_calls(), 0);
+    assert_int_equal(failing_alloc_bytes(), before);
+    failing_alloc_arm(0);
     assert_int_equal(grad_run_create(batch, &run, NULL), GRAD_OK);
     assert_int_equal(grad_run_all(run, NULL), GRAD_OK);
-    assert_int_equal(failing_alloc_calls(), 1);
+    assert_int_equal(failing_alloc_calls(), 2); /* a draft, given back before the block is taken */
     assert_int_equal(failing_alloc_peak() - before, measure.memory);
     grad_run_destroy(run);
     assert_int_equal(failing_alloc_bytes(), before);
