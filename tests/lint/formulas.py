@@ -11,8 +11,8 @@ import files
 PAGE = "docs/mathematics.md"
 REFERENCE = "Tested by "
 NAMED = re.compile(r"`([\w./]+)`")
-# Of a C test, of a Python test: what defines it.
-DEFINITIONS = {".c": r"^static void {}\(void \*\*", ".py": r"^    def {}\(self|^def {}\("}
+# What makes a name a test: of C where it is listed, of Python where it is defined.
+DEFINITIONS = {".c": r"\bcmocka_unit_test\w*\({}\b", ".py": r"^(?:    )?def {}\("}
 
 # Pages that the rule must not be content with.
 BROKEN_PAGES = (

@@ -1,10 +1,12 @@
 """Mutants of lib/batch: what is applied to what, in which order, and who hears of it."""
 from mutant import of
 
-RUN = "test_run"
+RUN = "test_run test_network test_options"
+NETWORK = "test_network"
+OPTIONS = "test_options test_run"
 
 MUTANTS = [
-    *of("lib/batch/forward.c", RUN,
+    *of("lib/batch/forward.c", NETWORK,
         ("dropout keeps what it kept as it is",
          "1 / (1 - l->dropout_rate), y, y);", "1, y, y);"),
         ("dropout is divided by the rate", "1 / (1 - l->dropout_rate), y, y);",
@@ -36,7 +38,7 @@ MUTANTS = [
          "[GRAD_SHIFT_DELTA] = answer_gain_delta"),
         ("prelu's slope sees ∂L/∂z", "grad_real_offset_const(a->type, a->s->gy, row * N)",
          "grad_real_offset_const(a->type, a->s->dz, row * N)")),
-    *of("lib/batch/finish.c", RUN,
+    *of("lib/batch/finish.c", OPTIONS,
         ("the mean is not divided", "batch->reduction == GRAD_MEAN ? scale / (double)B : scale",
          "batch->reduction == GRAD_MEAN ? scale : scale"),
         ("scale comes before clipping", "double scale = is_scaled_later ? 1 : batch->scale;",

@@ -2,7 +2,7 @@
 from mutant import of
 
 ELEMENTS = "test_elements"
-PRELU = "test_prelu"
+FUNCTION = "test_function"
 
 MUTANTS = [
     *of("lib/kernels/elements.c", ELEMENTS,
@@ -32,7 +32,7 @@ MUTANTS = [
          "bad += isnan(x[i]) ? 1 : 0;"),
         ("norms are added, not their squares",
          "hypot(total->l2_norm, more->l2_norm);", "total->l2_norm + more->l2_norm;")),
-    *of("lib/kernels/function.c", PRELU,
+    *of("lib/kernels/function.c", FUNCTION,
         ("prelu's slope at 0 is 1", "z[n] > 0 ? dy[n] : dy[n] * slope[n];",
          "z[n] >= 0 ? dy[n] : dy[n] * slope[n];"),
         ("a channel's slope is another's", "z[n] > 0 ? z[n] : z[n] * slope[n];",
