@@ -1,6 +1,7 @@
-/* POST /v1/gradients: admitted by media type and memory, decoded as it arrives in the event loop,
- * then computed inline or by the workers, and answered without copying the text. */
-#include "handlers/gradients.h"
+/* POST /v1/gradients, /v1/backprop and /v1/check: admitted by media type and memory, decoded as they
+ * arrive in the event loop, then computed inline or by the workers, and answered without copying the
+ * text. What is computed is compute_kinds.c's. */
+#include "handlers/compute.h"
 
 #include "handlers/handlers.h"
 #include "http/request.h"
@@ -95,7 +96,7 @@ static bool create_decoder(request *r)
                                      .max_layers = c->max_layers};
     work *w = r->work;
     grad_error error = GRAD_ERROR_INIT;
-    if (grad_decoder_create(&limits, GRAD_FP32, (size_t)r->declared, &w->decoder, &error) !=
+    if (grad_decoder_create(&limits, r->datatype, (size_t)r->declared, &w->decoder, &error) !=
         GRAD_OK) {
         refuse(r, &error);
         return false;
@@ -108,7 +109,7 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-static void begin(request *r)
+static void begin(request *r, const compute_kind *kind)
 {
     if (!check_media_type(r))
         return;
@@ -117,12 +118,28 @@ static void begin(request *r)
         request_refuse_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory", "try again");
         return;
     }
+    w->kind = kind;
     w->memory = &r->context->service->memory;
     r->work = w;
     size_t expected = BASE_MEMORY + (size_t)r->declared / BYTES_PER_TENSOR_BYTE;
     if (!lease(r, expected) || !create_decoder(r) ||
         !lease(r, larger(expected, grad_decoder_memory(w->decoder))))
         drop(r);
+}
+
+static void begin_gradients(request *r)
+{
+    begin(r, &compute_gradients);
+}
+
+static void begin_backprop(request *r)
+{
+    begin(r, &compute_backprop);
+}
+
+static void begin_check(request *r)
+{
+    begin(r, &compute_check);
 }
 
 /* ---- The body -------------------------------------------------------------------------------- */
@@ -164,10 +181,9 @@ static bool understand(request *r)
                                 .max_result_numbers = c->max_result_numbers};
     grad_error error = GRAD_ERROR_INIT;
     int64_t began = clock_now();
-    grad_status status =
-        grad_decoder_finish_request(w->decoder, GRAD_REQUEST_GRADIENTS, &w->batch, &error);
+    grad_status status = w->kind->read(w, &error);
     if (status == GRAD_OK) {
-        status = grad_batch_measure(w->batch, &limits, &w->measure, &error);
+        status = w->kind->measure(w, &limits, &error);
         if (status != GRAD_OK && error.offset == GRAD_OFFSET_UNKNOWN)
             error.offset = grad_decoder_locate(w->decoder, error.pointer);
     }
@@ -187,8 +203,7 @@ static bool lease_work(request *r)
     work *w = r->work;
     size_t wanted = BASE_MEMORY + grad_decoder_memory(w->decoder);
     if (__builtin_add_overflow(wanted, w->measure.memory, &wanted) ||
-        __builtin_add_overflow(wanted, grad_reply_bound(w->batch, w->measure.result_numbers),
-                               &wanted))
+        __builtin_add_overflow(wanted, w->kind->print_bound(w), &wanted))
         wanted = SIZE_MAX;
     if (!lease(r, wanted)) {
         drop(r);
@@ -249,11 +264,11 @@ static void answer(request *r)
 {
     work *w = r->work;
     work_drop_inputs(w);
-    size_t count = grad_encoder_segment_count(w->encoder);
-    const grad_segment *segments = grad_encoder_segments(w->encoder);
-    size_t bytes = count_bytes(segments, count);
+    grad_segment own;
+    const grad_segment *segments = work_segments(w, &own);
+    size_t bytes = count_bytes(segments, w->segment_count);
     budget_resize(w->memory, &w->leased, bytes + BASE_MEMORY);
-    struct MHD_Response *response = make_response(w, segments, count);
+    struct MHD_Response *response = make_response(w, segments, w->segment_count);
     if (response)
         r->work = NULL;
     else
@@ -336,7 +351,7 @@ static void finish(request *r)
     w->deadline = clock_now() + clock_from_seconds(c->request_timeout);
     if (!lease_reading(r) || !understand(r) || !lease_work(r))
         return;
-    if (work_cost(w->batch, &w->measure) <= c->inline_cost) {
+    if (w->kind->cost(w) <= c->inline_cost) {
         work_run_inline(w);
         answer_or_refuse(r);
     } else {
@@ -344,9 +359,12 @@ static void finish(request *r)
     }
 }
 
-const handler handler_gradients = {.takes_body = true,
-                                   .begin = begin,
-                                   .push = push,
-                                   .finish = finish,
-                                   .resume = answer_or_refuse,
-                                   .release = drop};
+#define HANDLER(begins)                                                                            \
+    {                                                                                              \
+        .takes_body = true, .begin = begins, .push = push, .finish = finish,                       \
+        .resume = answer_or_refuse, .release = drop                                                \
+    }
+
+const handler handler_gradients = HANDLER(begin_gradients);
+const handler handler_backprop = HANDLER(begin_backprop);
+const handler handler_check = HANDLER(begin_check);
