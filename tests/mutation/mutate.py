@@ -181,7 +181,7 @@ def main():
     if arguments.list:
         for mutant in mutants:
             print(f"{mutant.file}: {mutant.what} ({', '.join(mutant.tests)})")
-    totals = Totals(len(mutants) - len(wrong), len(wrong))
+    totals = Totals(max(0, len(mutants) - len(wrong)), len(wrong))
     if not (wrong or arguments.check or arguments.list):
         totals = in_copies(mutants, max(1, arguments.jobs), arguments.keep)
     print(totals)
