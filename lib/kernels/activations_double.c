@@ -1,5 +1,5 @@
-/* The table of activations over double, and the loops over their elements and rows. No formula of an
- * activation lives here. */
+/* The table of activations over double, and the loops over their elements and rows. No formula of
+ * an activation lives here. */
 #include "kernels/activations_double.h"
 
 #define PAIR(KIND, name) [GRAD_##KIND] = &grad_##name##_double

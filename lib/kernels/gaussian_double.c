@@ -1,5 +1,5 @@
-/* GELU and its approximation by tanh, over double, with libm's functions: formulae as in gaussian.c,
- * arguments of exp and erfc carried as a grad_wide. */
+/* GELU and its approximation by tanh, over double, with libm's functions: formulae as in
+ * gaussian.c, arguments of exp and erfc carried as a grad_wide. */
 #include "kernels/activations_double.h"
 
 #include <math.h>
@@ -42,7 +42,8 @@ static double upper_tail(double u)
     return 0.5 * erfc(x.high) - INVERSE_SQRT_PI * exp(-0.5 * u * u) * x.low;
 }
 
-/* u M(u) for u > GELU_TAIL, M(u) = Φ(-u) / φ(u) being Mills' ratio: Abramowitz and Stegun 26.2.12 */
+/* u M(u) for u > GELU_TAIL, M(u) = Φ(-u) / φ(u) being Mills' ratio: Abramowitz and Stegun, 26.2.12.
+ * The first term left out is below 2e-16 there. */
 static double far_mills_ratio(double u)
 {
     double w = 1 / (u * u);

@@ -4,7 +4,8 @@
 
 #include "gradient_core.h"
 
-/* A factor: a row-major matrix whose rows lie stride numbers apart, read transposed if so marked. */
+/* A factor: a row-major matrix whose rows lie stride numbers apart, read transposed if so
+ * marked. */
 typedef struct grad_factor {
     const void *data;
     size_t stride;

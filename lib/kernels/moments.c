@@ -13,8 +13,8 @@
 /* Numbers beyond 2^511 have squares beyond double: they are multiplied by this first. */
 #define SMALL_SCALE 0x1p-600
 
-/* From the first mean of n numbers, and the sums of the deviations from it and of their squares, all
- * of numbers multiplied by scale. */
+/* From the first mean of n numbers, and the sums of the deviations from it and of their squares,
+ * all of numbers multiplied by scale. */
 static grad_moments moments_from(double n, double mean, double deviations, double squares,
                                  double epsilon, double scale)
 {

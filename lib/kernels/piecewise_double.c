@@ -2,7 +2,7 @@
  * for NaN. What has an exponential in it lives elsewhere. */
 #include "kernels/activations_double.h"
 
-/* grad_name_double: value, an expression in z, and delta, one in z and dy, both with parameters p. */
+/* grad_name_double: the value, an expression in z, and δ, one in z and dy, with parameters p. */
 #define PIECES(name, value_of_z, delta_of_dy)                                                      \
     static double name##_value(double z, const double *p)                                          \
     {                                                                                              \

@@ -20,10 +20,10 @@
 
 #define ACTIVATIONS_MAX 64
 
-/* Each f' is a product of up to two of libm's functions (2 u each) and a few roundings; the arguments
- * of exp carry their rounding errors, so that the size of z does not count. glibc's erfc is the worst,
- * at 5 units of the last place in places. Magnitude: the result; and next to the zeros of f' of silu,
- * mish and the gelus, where terms of about 1 cancel, 1. */
+/* Each f' is a product of up to two of libm's functions (2 u each) and a few roundings; the
+ * arguments of exp carry their rounding errors, so that the size of z does not count. Magnitude:
+ * the result; and next to the zeros of f' of silu, mish and the gelus, where terms of about 1
+ * cancel, 1. */
 #define TOLERANCE_DOUBLE (8 * UNIT_64)
 
 static const double extremes[] = {
@@ -239,9 +239,9 @@ static void kinks_are_those_of_float(void **state)
             assert_int_equal(isnan(y), isnan(wide_y));
             assert_int_equal(isnan(slope), isnan(wide_slope));
             if (isfinite(y))
-                assert_true(fabs(y - wide_y) <= 4 * UNIT * (1 + fabs(wide_y)));
+                assert_true(fabs(y - wide_y) <= 8.1 * UNIT * (1 + fabs(wide_y)));
             if (isfinite(slope))
-                assert_true(fabs(slope - wide_slope) <= 4 * UNIT * (1 + fabs(wide_slope)));
+                assert_true(fabs(slope - wide_slope) <= 8.1 * UNIT * (1 + fabs(wide_slope)));
         }
 }
 

@@ -10,6 +10,7 @@
 #include "gradient.h"
 #include "support/failing_alloc.h"
 #include "support/layers.h"
+#include "support/networks.h"
 
 static const layer_recipe recipes[] = {{64, 512, 256, GRAD_RELU, true},
                                        {5, 7, 3, GRAD_SOFTMAX, false}};
@@ -68,6 +69,21 @@ static void a_run_survives_failing_allocations(void **state)
     batch_free(batch);
 }
 
+static void a_network_survives_failing_allocations(void **state)
+{
+    const network_recipe two[] = {{GRAD_DENSE, 9, GRAD_RELU, 0.5, 0, false},
+                                  {GRAD_BATCH_NORM, 0, GRAD_PRELU, 0, GRAD_RESIDUAL_OF(0), false}};
+    network *n = network_of(63, GRAD_FP64, 5, 7, GRAD_HUBER, 2, two);
+
+    (void)state;
+    n->batch.statistics = true;
+    n->batch.clip.global_norm = 0.5;
+    fail_each(measure_and_run, &n->batch);
+    n->batch.continue_on_error = true;
+    fail_each(measure_and_run, &n->batch);
+    network_free(n);
+}
+
 static void the_self_test_survives_failing_allocations(void **state)
 {
     (void)state;
@@ -99,6 +115,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_survives_failing_allocations),
+        cmocka_unit_test(a_network_survives_failing_allocations),
         cmocka_unit_test(the_self_test_survives_failing_allocations),
         cmocka_unit_test(memory_is_as_measured),
     };

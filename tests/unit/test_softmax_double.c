@@ -18,8 +18,8 @@
 
 #define N_MAX 257
 
-/* Sums of N terms in double, one after the other (N u), of terms that are a few roundings and an exp
- * each. Magnitude: that of the terms. */
+/* Sums of N terms in double, one after the other (N u), of terms that are a few roundings and an
+ * exp each. Magnitude: that of the terms. */
 #define TOLERANCE_ROW(N) (((double)(N) + 12) * UNIT_64)
 
 static const grad_activation_kind kinds[] = {GRAD_SOFTMAX, GRAD_LOG_SOFTMAX, GRAD_SOFTMIN};
