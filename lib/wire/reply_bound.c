@@ -69,7 +69,8 @@ static size_t layer_bound(const grad_batch *batch)
     bool is_told = batch->statistics || batch->clip.value != 0 || batch->clip.layer_norm != 0 ||
                    batch->clip.global_norm != 0;
 
-    return LAYER + (is_told ? STATISTICS : 0) + (batch->continue_on_error ? ERROR_BOUND : 0);
+    return (size_t)LAYER + (is_told ? STATISTICS : 0) +
+           (batch->continue_on_error ? ERROR_BOUND : 0);
 }
 
 size_t grad_reply_bound(const grad_batch *batch, size_t result_numbers)

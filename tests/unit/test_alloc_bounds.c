@@ -1,5 +1,5 @@
-/* How much memory reading and encoding take at their peaks, against the bounds that a service leases
- * beforehand. */
+/* How much memory reading and encoding take at their peaks, against the bounds that a service
+ * leases beforehand. */
 #include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,6 @@
-/* Replays the fuzzer's corpus: every input against the oracle as each kind of request, and every one
- * named in tests/fuzz/expected.txt, as what its name begins with, against what is written there. */
+/* Replays the fuzzer's corpus: every input against the oracle as each kind of request, and every
+ * one named in tests/fuzz/expected.txt against what is written there, as the kind that its name
+ * begins with. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
