@@ -178,7 +178,7 @@ static void print_verdict(table *t, const grad_check_report *report)
         grad_text_printf(&t->text, "%zu gradients, none off by more than %g", t->rows,
                          report->tolerance);
     if (t->kinks > 0)
-        grad_text_printf(&t->text, "; %zu have places at kinks, where no gradient is right",
+        grad_text_printf(&t->text, "; %zu of them with places at kinks, where no gradient is right",
                          t->kinks);
     grad_text_printf(&t->text, "\n");
 }
