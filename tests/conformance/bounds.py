@@ -151,8 +151,8 @@ def of_network(network, request):
     for node in nodes:
         source = None
         if node.residual is not None:
-            source = made[node.source].y if node.source is not None else error * 0
-            source = torch.zeros_like(network.x) if node.source is None else source
+            source = (torch.zeros_like(network.x) if node.source is None
+                      else made[node.source].y)
         made.append(Bounds(node, error, source))
         error = made[-1].y
     last, loss = made[-1], None

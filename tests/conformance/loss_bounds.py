@@ -23,7 +23,7 @@ from units import BOTH
 
 def element_sizes(loss, y, e):
     """(M, jump at kinks, size of the terms of l, size of the terms of l')"""
-    p, t, d = loss.p, loss.target, (y - loss.target).abs() if loss.name != "cosine" else None
+    p, t, d = loss.p, loss.target, (y - loss.target).abs()
     zero, one = torch.zeros_like(y), torch.ones_like(y)
     name = loss.name
     near = lambda distance: ((distance.abs() <= e) & (e > 0)) * 1.0  # noqa: E731
@@ -83,6 +83,8 @@ def probability_bounds(loss, y, e):
     no = move(held(1 - low), held(1 - high), held(1 - y))
     q = torch.minimum(low * (1 - low), high * (1 - high)).clamp(min=1e-12)
     g = (y - t).abs() / (y * (1 - y)).clamp(min=1e-12)
+    # PyTorch's 1e-12 is a float32 for doubles too, 4e-9 of it short.
+    g = torch.where(y * (1 - y) <= 1.00001e-12, g * 5e-9 / BOTH + g, g)
     terms = t.abs() * held(y).abs() + (1 - t).abs() * held(1 - y).abs() + 1
     return (t.abs() * yes + (1 - t).abs() * no + BOTH * terms,
             (1 / q + (y - t).abs() / q ** 2) * e + BOTH * (g + 1 / q))

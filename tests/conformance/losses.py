@@ -29,13 +29,6 @@ def log_cosh(y, t):
     return torch.where(d > 1, far, torch.where(d > 1, d * 0, near))
 
 
-def cosine(y, other, t, margin):
-    """F.cosine_embedding_loss, but for its 1e-12, which it may add in another place."""
-    s = (y * other).sum(1) / torch.sqrt((y.square().sum(1) + 1e-12)
-                                        * (other.square().sum(1) + 1e-12))
-    return torch.where(t > 0, 1 - s, F.relu(s - margin) if margin >= -1 else s - margin)
-
-
 class Loss:
     """A loss as spelled in a document whose tensors are torch's."""
 
@@ -65,7 +58,7 @@ class Loss:
             variance = self.variance
             return F.gaussian_nll_loss(y, t, variance, full=p["full"], eps=p["eps"], **how)
         if name == "cosine_embedding":
-            return reduced(cosine(y, self.other, t, p["margin"]), reduction)
+            return F.cosine_embedding_loss(y, self.other, t, p["margin"], **how)
         simple = {
             "mse": lambda: F.mse_loss(y, t, **how), "l1": lambda: F.l1_loss(y, t, **how),
             "smooth_l1": lambda: F.smooth_l1_loss(y, t, beta=p["beta"], **how),
