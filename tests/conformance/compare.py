@@ -11,6 +11,7 @@ import torch
 
 import bounds
 import options
+from functions import LINEAR
 from network import Network, single
 from units import BOTH, UNITS
 
@@ -43,6 +44,10 @@ def flat(value):
     if isinstance(value, list):
         return [number for item in value for number in flat(item)]
     return [WORDS.get(value, value) if isinstance(value, str) else value]
+
+
+def numbers_in(found, *names):
+    return torch.tensor([flat(found[n])[0] for n in names], dtype=torch.float64)
 
 
 class Report:
@@ -167,8 +172,7 @@ class Comparison:
         reports = options.finish(self.request, layers, weights, self.unit)
         for i, (deltas, answer) in enumerate(zip(layers, self.answer["layers"])):
             for name, (value, error) in deltas.items():
-                if name == "bias_delta" or name in answer or True:
-                    self.numbers(name, answer[name], value, error)
+                self.numbers(name, answer[name], value, error)
             extra = {k for k in answer if k.endswith("_delta")} - set(deltas)
             if extra:
                 self.report.problem(self.case, "layer %d has %s" % (i, extra))
@@ -185,8 +189,7 @@ class Comparison:
         if not least <= found["clipped_values"] <= most:
             self.report.problem(self.case, "%d clipped values, not %d to %d" % (
                 found["clipped_values"], least, most))
-        self._judge("clipping", torch.tensor([flat(found["norm"])[0], flat(found["factor"])[0]],
-                                             dtype=torch.float64),
+        self._judge("clipping", numbers_in(found, "norm", "factor"),
                     torch.tensor([norm, factor], dtype=torch.float64),
                     torch.tensor([expected.error, factor * (expected.error / max(norm, 1e-300)
                                                             + BOTH)], dtype=torch.float64))
@@ -205,17 +208,22 @@ class Comparison:
         if self.case.is_network and "grad_input" in self.answer:
             every.append(self.unit.round(torch.tensor(flat(self.answer["grad_input"]),
                                                       dtype=torch.float64)))
-        self._measured("all", self.answer["statistics"], torch.cat(every))
+        self._measured("all", self.answer["statistics"],
+                       torch.cat(every) if every else torch.zeros(0, dtype=torch.float64))
 
     def _measured(self, name, found, tensor):
-        largest = float(tensor.abs().max())
-        norm = float((tensor / largest).square().sum().sqrt()) * largest if largest > 0 else 0.0
-        expected = torch.tensor([norm, largest, 0.0], dtype=torch.float64)
-        self._judge("statistics of " + name,
-                    torch.tensor([found["l2_norm"], found["max_abs"],
-                                  float(found["non_finite"])], dtype=torch.float64), expected,
-                    torch.tensor([(tensor.numel() + 8) * BOTH * norm + 2.0 ** -1074, 0.0, 0.0],
-                                 dtype=torch.float64))
+        largest = float(tensor.abs().max()) if tensor.numel() else 0.0
+        bad = int((~tensor.isfinite()).sum())
+        norm = largest
+        if bad == 0 and largest > 0:
+            norm = float((tensor / largest).square().sum().sqrt()) * largest
+        if not tensor.isnan().any():
+            self._judge("statistics of " + name, numbers_in(found, "l2_norm", "max_abs"),
+                        torch.tensor([norm, largest], dtype=torch.float64),
+                        torch.tensor([(tensor.numel() + 8) * BOTH * norm + 2.0 ** -1074, 0.0],
+                                     dtype=torch.float64))
+        if found["non_finite"] != bad:
+            self.report.problem(self.case, "%r not finite, %d are" % (found["non_finite"], bad))
 
     def _zeros(self, found, node, bound):
         """Of z that are exact; a smooth f' is 0 nowhere, but may be by underflow."""
@@ -223,7 +231,7 @@ class Comparison:
         if node.function.is_matrix or bool(bound.z.any()):
             return
         slope = node.function.derivative(z)
-        least = float((slope == 0).double().mean())
+        least = float((slope == 0).double().mean()) if node.function.name in LINEAR else 0.0
         most = float((slope.abs() < 1e-30).double().mean())
         if not least - 1e-12 <= found <= most + 1e-12:
             self.report.problem(self.case, "zero_derivative is %r, not %r to %r" % (found, least,

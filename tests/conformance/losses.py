@@ -29,6 +29,13 @@ def log_cosh(y, t):
     return torch.where(d > 1, far, torch.where(d > 1, d * 0, near))
 
 
+def cosine(y, other, t, margin):
+    """F.cosine_embedding_loss with its 1e-12 in double: PyTorch's is a float32."""
+    s = (y * other).sum(1) / torch.sqrt((y.square().sum(1) + 1e-12)
+                                        * (other.square().sum(1) + 1e-12))
+    return torch.where(t > 0, 1 - s, (s - margin).clamp(min=0))
+
+
 class Loss:
     """A loss as spelled in a document whose tensors are torch's."""
 
@@ -58,6 +65,9 @@ class Loss:
             variance = self.variance
             return F.gaussian_nll_loss(y, t, variance, full=p["full"], eps=p["eps"], **how)
         if name == "cosine_embedding":
+            least = min(float(v.detach().square().sum(1).min()) for v in (y, self.other))
+            if least < 1:  # where 1e-12 counts in double
+                return reduced(cosine(y, self.other, t, p["margin"]), reduction)
             return F.cosine_embedding_loss(y, self.other, t, p["margin"], **how)
         simple = {
             "mse": lambda: F.mse_loss(y, t, **how), "l1": lambda: F.l1_loss(y, t, **how),

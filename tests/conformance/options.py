@@ -69,7 +69,8 @@ def clip_norm(layers, most):
     for p, (v, _) in zip(parameters, parts):
         p.grad = v.clone()
     norm = float(torch.nn.utils.clip_grad_norm_(parameters, math.inf if most is None else most))
-    error += BOTH * (8 + sum(v.numel() for v, _ in parts)) * norm
+    count = sum(v.numel() for v, _ in parts)
+    error += BOTH * (8 + count) * norm + math.sqrt(count) * 2.0 ** -537  # squares underflow
     if most is None:
         return norm, error, 1.0
     factor = min(1.0, most / (norm + NORM_EPSILON))
