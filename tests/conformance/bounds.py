@@ -6,7 +6,8 @@ a product are units.py's, f's errors functions.py's. Forward:
 
     z = x Wᵀ + b     e_z = e_x |W|ᵀ + (K + 4) u (|x| |W|ᵀ + |b|)
     y = m f(z) + r   e_y = m e_f + e_r + 3 u |terms|                      m the mask times 1 / (1 - rate)
-    norms            d = x - μ: e_d = e_x + mean(e_x) + (n + 3) u' (|x| + mean |x|), u' double's
+    norms            d = x - μ: e_d = e_x + mean(e_x) + (n + 3) (u' (|x| + mean |x|) + η'), u' and
+                     η' double's
                      v = mean d²: e_v = mean(2 |d| e_d + e_d²) + (n + 3) u' v
                      s = 1 / √(v + ε): relative error ρ = e_v / (v + ε - e_v) / 2
                      x̂ = d s: e_x̂ = e_d s + |x̂| ρ + 3 u' |x̂|, and z = γ x̂ + β
@@ -82,7 +83,7 @@ class Bounds:
         n = x.shape[dim]
         mean = lambda t: t.mean(dim, keepdim=True)  # noqa: E731
         d = (x - mean(x)).abs()
-        e_d = self.x + mean(self.x) + (n + 3) * BOTH * (x.abs() + mean(x.abs()))
+        e_d = self.x + mean(self.x) + (n + 3) * (BOTH * (x.abs() + mean(x.abs())) + 2.0 ** -1073)
         v = mean(d * d) + epsilon
         e_v = mean(2 * d * e_d + e_d * e_d) + (n + 3) * BOTH * v
         rho = torch.where(e_v < v / 2, e_v / (v - e_v) / 2, torch.full_like(v, float("inf")))
@@ -119,7 +120,7 @@ class Bounds:
         product, terms = mean(g * hat), g + mean(g) + hat * mean(g * hat)
         e_product = mean(e_g * (hat + n["e_hat"]) + g * n["e_hat"])
         error = (e_g + mean(e_g) + n["e_hat"] * (product + e_product) + hat * e_product
-                 + (n["rho"] + (dz.shape[n["dim"]] + 8) * BOTH) * terms)
+                 + (n["rho"] + (dz.shape[n["dim"]] + 8) * BOTH) * terms + 2.0 ** -1070)
         return self.unit.stored(n["s"] * terms, n["s"] * (1 + n["rho"]) * error)
 
     def sample_deltas(self):
@@ -131,10 +132,15 @@ class Bounds:
         made = {"weight_delta": lambda: (outer(self.dz, x + self.x) + outer(dz, self.x),
                                          outer(dz, x)),
                 "bias_delta": lambda: (self.dz, dz), "shift_delta": lambda: (self.dz, dz),
-                "gain_delta": lambda: (self.dz * (self.norm["hat"].abs() + self.norm["e_hat"])
-                                       + dz * self.norm["e_hat"], dz * self.norm["hat"].abs()),
+                "gain_delta": lambda: self._gains(dz),
                 "slope_delta": lambda: self._slopes(df, z)}
         return {name: made[name]() for name in node.leaves}
+
+    def _gains(self, dz):
+        hat, e_hat = self.norm["hat"].abs(), self.norm["e_hat"]
+        # PyTorch sums δ d, and multiplies with s then: each product may have lost eta.
+        error = self.dz * (hat + e_hat) + dz * e_hat + 2.0 ** -1072 * self.norm["s"]
+        return error, dz * hat
 
     def _slopes(self, df, z):
         below = (z - self.z).clamp(max=0).abs()
