@@ -28,11 +28,13 @@ lint: packages-test
 	@$(MAKE_ALL) lib client
 	$(PYTHON) tests/lint/lint.py
 
-## conformance every activation against PyTorch's (CONFORMANCE_ROUNDS)
+## conformance activations, losses, layers, networks against PyTorch (CONFORMANCE_ROUNDS)
 CONFORMANCE_ROUNDS ?= 8
 conformance: packages-conformance
-	@$(MAKE_ALL) lib client
+	@$(MAKE_ALL) all
 	@OPENBLAS_NUM_THREADS=1 $(PYTHON) tests/conformance/test_activations.py $(BUILD) \
+		$(CONFORMANCE_ROUNDS)
+	@OPENBLAS_NUM_THREADS=1 $(PYTHON) tests/conformance/test_networks.py $(BUILD) \
 		$(CONFORMANCE_ROUNDS)
 
 ## mutation    breaks the library on purpose, one change at a time: the tests must see each
