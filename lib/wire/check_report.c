@@ -275,7 +275,9 @@ grad_status grad_report_read(const grad_document *document, void **block, size_t
 grad_status grad_check_report_read(const char *text, size_t length, grad_check_report **report,
                                    grad_error *error)
 {
-    const grad_wire_limits limits = {.max_envelope = length + 1, .max_numbers = length + 1};
+    /* The reference to an array may be longer than its text, [[12345]] for [0]. */
+    size_t most = length < SIZE_MAX / 8 ? length * 8 + 64 : SIZE_MAX;
+    const grad_wire_limits limits = {.max_envelope = most, .max_numbers = most};
     grad_decoder *decoder = NULL;
     void *block = NULL;
     grad_status status = grad_decoder_create(&limits, GRAD_FP64, 0, &decoder, error);

@@ -1,6 +1,7 @@
 /* What a request says of a network besides its layers: where they begin, and the loss or the
  * gradient that their backward pass starts from. Layers are request_writer.c's. */
 #include "wire/request_writer.h"
+#include "wire/scalar.h"
 #include "wire/spellings.h"
 
 void grad_request_write_input(grad_encoder *encoder, const grad_network *network)
@@ -15,7 +16,7 @@ static void write_parameters(grad_encoder *encoder, const grad_loss *loss,
         const grad_loss_parameter_info *parameter = &info->parameters[i];
         double value = loss->parameters[i];
 
-        if (value == parameter->default_value)
+        if (grad_scalar_same(value, parameter->default_value))
             continue;
         if (parameter->domain == GRAD_FLAG)
             grad_encoder_flag(encoder, parameter->name, value != 0);

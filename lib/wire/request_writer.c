@@ -1,6 +1,7 @@
 /* The request document of a batch: the same fields as request_*.c reads, those at their defaults
  * left out. What cannot be written is refused in request_writable.c. */
 #include "wire/request_writer.h"
+#include "wire/scalar.h"
 #include "wire/spellings.h"
 
 /* ---- Options --------------------------------------------------------------------------------- */
@@ -69,7 +70,7 @@ static void write_options(grad_encoder *encoder, const grad_batch *batch)
 static bool has_default_parameters(const grad_layer *layer, const grad_activation_info *info)
 {
     for (size_t i = 0; i < info->parameter_count; i++)
-        if (layer->activation.parameters[i] != info->parameters[i].default_value)
+        if (!grad_scalar_same(layer->activation.parameters[i], info->parameters[i].default_value))
             return false;
     return layer->slope.data == NULL;
 }

@@ -7,6 +7,12 @@
 
 #include <math.h>
 
+/* Whether two numbers are the same, 0 and -0 being two. */
+static inline bool grad_scalar_same(double a, double b)
+{
+    return a == b && (signbit(a) != 0) == (signbit(b) != 0);
+}
+
 /* The string that stands for a number that is not finite, without quotes. */
 static inline const char *grad_scalar_literal(double value)
 {

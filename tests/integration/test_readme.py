@@ -29,7 +29,7 @@ if [ -n "${ISOLATED-}" ]; then ip link set lo up; fi
 build/gradientd 2>daemon.log & daemon=$!
 trap 'kill $daemon; wait $daemon' EXIT
 for attempt in $(seq 100); do
-    if grep -q listening daemon.log; then break; fi
+    if grep -qs listening daemon.log; then break; fi
     sleep 0.1
 done
 %s

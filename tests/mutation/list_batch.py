@@ -1,8 +1,8 @@
 """Mutants of lib/batch: what is applied to what, in which order, and who hears of it."""
 from mutant import of
 
-RUN = "test_run test_network test_options"
-NETWORK = "test_network"
+RUN = "test_run test_network test_network_forward test_options"
+NETWORK = "test_network test_network_forward"
 OPTIONS = "test_options test_run"
 
 MUTANTS = [
@@ -75,6 +75,8 @@ MUTANTS = [
     *of("lib/batch/flow.c", RUN,
         ("a dropped last layer is fused with its loss",
          "last->dropout_mask.data != NULL || last->residual", "last->residual"),
+        ("a last layer with a residual is fused with its loss",
+         "last->residual != GRAD_RESIDUAL_NONE)", "false)"),
         ("∂L/∂y is overwritten although a residual needs it",
          "batch->layers[layer].residual == GRAD_RESIDUAL_NONE &&\n", "true &&\n"),
         ("prelu's ∂L/∂y is overwritten", "batch->layers[layer].activation.kind != GRAD_PRELU;",

@@ -34,10 +34,6 @@ FAILED_C = re.compile(r"^\[  FAILED  \] (\w+)$", re.MULTILINE)
 FAILED_PYTHON = re.compile(r"^(?:FAIL|ERROR): (\w+)", re.MULTILINE)
 
 
-class Broken(Exception):
-    """The run itself went wrong: the sources do not build, or a test fails without a mutant."""
-
-
 @dataclasses.dataclass
 class Outcome:
     killed: bool
@@ -69,9 +65,9 @@ def run(command, folder, limit=None, **variables):
 
 
 def build(folder, tests, jobs):
-    """Builds these tests and what they stand on. The error's text, or None."""
+    """Builds these tests and what they stand on, as far as it goes. The error's text, or None."""
     targets = ["all" if test.endswith(".py") else f"build/tests/unit/{test}" for test in tests]
-    status, output, _ = run(["make", "--no-print-directory", "-s", f"-j{jobs}", "SANITIZE=",
+    status, output, _ = run(["make", "--no-print-directory", "-s", "-k", f"-j{jobs}", "SANITIZE=",
                              "BUILD=build", *sorted(set(targets))], folder)
     return None if status == 0 else output
 
@@ -88,6 +84,8 @@ def run_test(folder, test, limit):
 def outcome_of(folder, mutant, limits):
     """Builds the mutated tree and runs the mutant's tests until one fails."""
     for test in mutant.tests:
+        if limits[test] is None:
+            return Outcome(False, f"{test} fails without a mutant")
         error = build(folder, [test], 1)
         if error is not None:
             return Outcome(False, "does not compile\n" + error)
@@ -111,25 +109,23 @@ def try_mutant(folder, mutant, limits):
         path.write_text(right, encoding="utf-8")
 
 
-def prepare(folder, tests, jobs):
-    """Builds the right sources, and finds how long each test takes on them."""
-    copy_tree(folder)
-    error = build(folder, tests, jobs)
-    if error is not None:
-        raise Broken("the sources do not build without a mutant\n" + error)
-    limits = {}
-    for test in tests:
-        status, output, seconds = run_test(folder, test, None)
-        if status != 0:
-            raise Broken(f"{test} fails without a mutant\n{output}")
-        limits[test] = max(LEAST_LIMIT, LIMIT_FACTOR * seconds)
-    return limits
+def limit_of(folder, test):
+    """How long a test may take with a mutant; None where it fails without one."""
+    error = build(folder, [test], 1)
+    status, output, seconds = run_test(folder, test, None) if error is None else (1, error, 0)
+    if status == 0:
+        return max(LEAST_LIMIT, LIMIT_FACTOR * seconds)
+    print(f"{test} fails without a mutant\n{output}", flush=True)
+    return None
 
 
 def run_all(mutants, temporary, jobs):
     """Judges them on as many trees as there are jobs, in order of the list as far as it goes."""
     first = temporary / "tree0"
-    limits = prepare(first, sorted({test for m in mutants for test in m.tests}), jobs)
+    tests = sorted({test for mutant in mutants for test in mutant.tests})
+    copy_tree(first)
+    build(first, tests, jobs)
+    limits = {test: limit_of(first, test) for test in tests}
     trees = queue.SimpleQueue()
     trees.put(first)
     for number in range(1, jobs):
@@ -154,15 +150,12 @@ def run_all(mutants, temporary, jobs):
 def in_copies(mutants, jobs, keep):
     temporary = pathlib.Path(tempfile.mkdtemp(prefix="mutation-"))
     try:
-        totals = run_all(mutants, temporary, jobs)
-    except Broken as reason:
-        print(reason)
-        totals = Totals(failed=len(mutants))
-    if keep:
-        print(f"the trees are in {temporary}")
-    else:
-        shutil.rmtree(temporary)
-    return totals
+        return run_all(mutants, temporary, jobs)
+    finally:
+        if keep:
+            print(f"the trees are in {temporary}")
+        else:
+            shutil.rmtree(temporary)
 
 
 def main():
@@ -181,7 +174,7 @@ def main():
     if arguments.list:
         for mutant in mutants:
             print(f"{mutant.file}: {mutant.what} ({', '.join(mutant.tests)})")
-    totals = Totals(len(mutants) - len(wrong), len(wrong))
+    totals = Totals(max(0, len(mutants) - len(wrong)), len(wrong))
     if not (wrong or arguments.check or arguments.list):
         totals = in_copies(mutants, max(1, arguments.jobs), arguments.keep)
     print(totals)

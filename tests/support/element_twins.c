@@ -121,8 +121,16 @@ static const twin twins[GRAD_SOFTMAX] = {
 };
 /* clang-format on */
 
+/* Through memory: gcc 12 drops the two conversions where it makes vector code of a pair of them. */
+static double rounded(double x)
+{
+    volatile float narrow = (float)x;
+
+    return (double)narrow;
+}
+
 /* The parameters as a batch of float32 has them. */
-#define ROUNDED(f) ((const double[]){(float)(f)->parameters[0], (float)(f)->parameters[1]})
+#define ROUNDED(f) ((const double[]){rounded((f)->parameters[0]), rounded((f)->parameters[1])})
 
 long double twin_activation(const grad_activation *f, long double z)
 {

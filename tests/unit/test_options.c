@@ -135,6 +135,10 @@ static double sign(double x)
 static void check_layer(const grad_batch *batch, const grad_run *plain, const grad_run *finished,
                         size_t layer, double factor)
 {
+    const grad_tensor *dx = tensor_of(plain, layer, GRAD_GRAD_INPUT);
+
+    assert_memory_equal(dx->data, tensor_of(finished, layer, GRAD_GRAD_INPUT)->data,
+                        grad_tensor_count(dx) * sizeof(float));
     for (size_t k = 0; k < DELTAS; k++) {
         const grad_tensor *tensor = tensor_of(plain, layer, deltas[k]);
         const float *x = tensor->data, *found = tensor_of(finished, layer, deltas[k])->data;
