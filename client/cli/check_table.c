@@ -1,4 +1,4 @@
-/* The report of a check as a table for people: a line for each tensor, one below it for the client's
+/* The report of a check as a table for people: a line for each tensor, one below it for the user's
  * own, and the verdict. What lives here is the shape of the table; what was checked is the
  * report's. */
 #include "cli/commands.h"
@@ -178,7 +178,7 @@ static void print_verdict(table *t, const grad_check_report *report)
         grad_text_printf(&t->text, "%zu gradients, none off by more than %g", t->rows,
                          report->tolerance);
     if (t->kinks > 0)
-        grad_text_printf(&t->text, "; %zu have places at kinks, where no gradient is right",
+        grad_text_printf(&t->text, "; %zu of them with places at kinks, where no gradient is right",
                          t->kinks);
     grad_text_printf(&t->text, "\n");
 }

@@ -1,6 +1,7 @@
-/* The dense layer's products for either datatype, on any block of their result. Blocks of one result
- * may be worked out in any order and at once. The last bits of a product may depend on how it is cut,
- * as small blocks are summed by other loops than large ones: a cut must follow from the sizes alone.
+/* The dense layer's products for either datatype, on any block of their result. Blocks of one
+ * result may be worked out in any order and at once. The last bits of a product may depend on how
+ * it is cut, as small blocks are summed by other loops than large ones: a cut must follow from the
+ * sizes alone.
  *
  *     z = x Wᵀ + b [B,N]              ΔW = factor δᵀ x [N,K]
  *     Δb = factor Σ_b δ [N]           ∂L/∂x = δ W [B,K]

@@ -124,7 +124,7 @@ void grad_elements_decay(grad_datatype type, size_t count, double factor, grad_d
                                                                                                    \
         for (size_t i = 0; i + LANES <= count; i += LANES)                                         \
             for (size_t lane = 0; lane < LANES; lane++) {                                          \
-                real size = x[i + lane] < 0 ? -x[i + lane] : x[i + lane];                          \
+                real size = (real)fabs((double)x[i + lane]);                                       \
                                                                                                    \
                 tops[lane] = size > tops[lane] ? size : tops[lane];                                \
             }                                                                                      \

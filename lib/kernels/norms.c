@@ -24,12 +24,15 @@ static void read_or(grad_datatype type, const void *vector, double otherwise, si
 static void read_normalized(const grad_norm *norm, size_t b, size_t first, size_t count,
                             double *hat)
 {
-    const grad_moments *moments = norm->by_sample ? norm->moments + b : norm->moments + first;
-    size_t step = norm->by_sample ? 0 : 1;
+    const grad_moments *moments = norm->moments + (norm->by_sample ? b : first);
 
     grad_real_read(norm->type, norm->x, b * norm->N + first, count, hat);
-    for (size_t i = 0; i < count; i++, moments += step)
-        hat[i] = (hat[i] - moments->mean) * moments->inverse_deviation;
+    if (norm->by_sample)
+        for (size_t i = 0; i < count; i++)
+            hat[i] = (hat[i] - moments->mean) * moments->inverse_deviation;
+    else
+        for (size_t i = 0; i < count; i++)
+            hat[i] = (hat[i] - moments[i].mean) * moments[i].inverse_deviation;
 }
 
 static void read_gradient(const grad_norm *norm, const void *dz, size_t b, size_t first,

@@ -43,16 +43,10 @@ PIECES(softshrink, z > p[0] ? z - p[0] : z < -p[0] ? z + p[0] : 0, delta_outside
 PIECES(hardshrink, z >= -p[0] && z <= p[0] ? 0 : z, delta_outside(z, dy, p[0]));
 PIECES(hard_sigmoid, hold(z + 3, 0, 6) / 6, z > -3 && z < 3 ? dy / 6 : 0);
 
-/* z min(max(z + 3, 0), 6) / 6, where a product with 6 could overflow */
-static double hardswish(double z)
-{
-    return z >= 3 ? z : z * (hold(z + 3, 0, 6) / 6);
-}
-
 /* (2z + 3) / 6 between -3, which belongs to it, and 3, which does not: as in piecewise.c */
 static double hardswish_slope(double z)
 {
-    return z < -3 ? 0 : (2 * z + 3) / 6;
+    return (2 * z + 3) / 6;
 }
 
-PIECES(hardswish, hardswish(z), z < -3 ? 0 : z >= 3 ? dy : dy * hardswish_slope(z));
+PIECES(hardswish, hold(z + 3, 0, 6) / 6 * z, z < -3 ? 0 : z >= 3 ? dy : dy * hardswish_slope(z));

@@ -1,5 +1,5 @@
-/* Numbers of FP64 documents: one and rows of them, to text and back. Simple rather than fast:
- * double precision is for checking gradients. The rules of a number's text are gradient_wire.h's. */
+/* Numbers of FP64 documents, one and rows of them, to text and back. Simple rather than fast:
+ * double precision is for checking gradients. The rules of a number's text: gradient_wire.h. */
 #ifndef WIRE_NUMBER_DOUBLE_H
 #define WIRE_NUMBER_DOUBLE_H
 

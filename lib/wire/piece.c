@@ -62,10 +62,24 @@ static grad_status fail_non_finite(const grad_piece *piece, size_t element, doub
                      "expected a finite number, found %s", grad_scalar_literal(value));
 }
 
+/* Whether eight floats are finite: an exponent of ones carries into the sign's place. */
+static bool are_finite(const float *values)
+{
+    uint32_t bits[8], carry = 0;
+
+    memcpy(bits, values, sizeof bits);
+    for (size_t i = 0; i < 8; i++)
+        carry |= (bits[i] & 0x7F800000) + 0x00800000;
+    return (carry & 0x80000000) == 0;
+}
+
+/* How many numbers there are before the first that is not finite. */
 static size_t finite_floats(const float *values, size_t count)
 {
     size_t i = 0;
 
+    while (i + 8 <= count && are_finite(values + i))
+        i += 8;
     while (i < count && isfinite(values[i]))
         i++;
     return i;

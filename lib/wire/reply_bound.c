@@ -8,7 +8,7 @@
 
 enum {
     HEAD = 8192,       /* the encoder, the first pieces, the outer members */
-    LAYER = 4096,      /* a layer's members and pieces, in arrays that double */
+    LAYER = 3072,      /* a layer's members and pieces, in arrays that double */
     STATISTICS = 4096, /* a layer's statistics and clipping, in a text that doubles and a copy */
     ROW = 6,           /* brackets and comma around a row, of up to three dimensions */
     ESCAPED = 6,       /* bytes that one byte of a name may become */
@@ -64,9 +64,17 @@ static bool add_rows(const grad_batch *batch, const grad_layer *layer, size_t B,
            grad_size_add_product(GRAD_OUTPUT_COUNT, B, rows);
 }
 
+static size_t layer_bound(const grad_batch *batch)
+{
+    bool is_told = batch->statistics || batch->clip.value != 0 || batch->clip.layer_norm != 0 ||
+                   batch->clip.global_norm != 0;
+
+    return (size_t)LAYER + (is_told ? STATISTICS : 0) +
+           (batch->continue_on_error ? ERROR_BOUND : 0);
+}
+
 size_t grad_reply_bound(const grad_batch *batch, size_t result_numbers)
 {
-    size_t layer_bound = LAYER + (batch->continue_on_error ? ERROR_BOUND : 0) + STATISTICS;
     size_t segments = result_numbers / GRAD_SEGMENT_NUMBERS + 1;
     size_t B = batch_size(batch);
     size_t rows = 0, names = batch->id != NULL ? strlen(batch->id) : 0, bound = HEAD;
@@ -81,7 +89,7 @@ size_t grad_reply_bound(const grad_batch *batch, size_t result_numbers)
     fits = fits &&
            grad_size_add_product(result_numbers, grad_number_bound(batch->datatype), &bound) &&
            grad_size_add_product(segments, 4 * sizeof(grad_piece), &bound) &&
-           grad_size_add_product(batch->layer_count, layer_bound, &bound) &&
+           grad_size_add_product(batch->layer_count, layer_bound(batch), &bound) &&
            grad_size_add_product(rows, ROW, &bound) &&
            grad_size_add_product(names, (size_t)COPIES * ESCAPED, &bound);
     return fits ? bound : SIZE_MAX;

@@ -1,4 +1,4 @@
-/* The fields of a 200 answer to a request for gradients. Unknown fields are skipped, so that answers
+/* The fields of a 200 answer to a request for gradients. Unknown fields are skipped, so that those
  * of newer services can be read. */
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-/* The options of a request: what to compute and how to answer. Layers are in request_layers.c. Of
- * numbers only those are judged here whose wrong values a batch could not tell from an absent one. */
+/* The options of a request: what to compute and how to answer. Layers are in request_layers.c. Only
+ * those numbers are judged here whose wrong values a batch could not tell from absent ones. */
 #include "wire/request.h"
 #include "wire/spellings.h"
 

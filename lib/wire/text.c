@@ -108,7 +108,7 @@ void grad_text_string(grad_text *text, const char *utf8)
 
 void grad_text_number(grad_text *text, double value)
 {
-    char number[GRAD_DOUBLE_WRITE_MAX];
+    char number[GRAD_DOUBLE_WRITE_MAX] = "";
 
     if (isfinite(value))
         grad_text_add(text, number, (size_t)(grad_number_write_double(value, number) - number));

@@ -88,13 +88,19 @@ static bool same_error(const grad_error *a, const grad_error *b)
            a->limit == b->limit;
 }
 
-static bool same_layer(grad_datatype type, const grad_layer *a, const grad_layer *b)
+static bool same_parameters(const grad_layer *a, const grad_layer *b)
 {
-    return same_text(a->name, b->name) && a->kind == b->kind &&
-           a->activation.kind == b->activation.kind &&
+    return a->activation.kind == b->activation.kind &&
            memcmp(a->activation.parameters, b->activation.parameters,
                   sizeof a->activation.parameters) == 0 &&
-           same_tensor(type, &a->input, &b->input) &&
+           a->epsilon == b->epsilon && a->dropout_rate == b->dropout_rate &&
+           a->residual == b->residual;
+}
+
+static bool same_layer(grad_datatype type, const grad_layer *a, const grad_layer *b)
+{
+    return same_text(a->name, b->name) && a->kind == b->kind && same_parameters(a, b) &&
+           same_error(a->error, b->error) && same_tensor(type, &a->input, &b->input) &&
            same_tensor(type, &a->pre_activation, &b->pre_activation) &&
            same_tensor(type, &a->grad_output, &b->grad_output) &&
            same_tensor(type, &a->weight, &b->weight) && same_tensor(type, &a->bias, &b->bias) &&
@@ -102,9 +108,7 @@ static bool same_layer(grad_datatype type, const grad_layer *a, const grad_layer
            same_tensor(type, &a->shift, &b->shift) &&
            same_tensor(type, &a->running_mean, &b->running_mean) &&
            same_tensor(type, &a->running_variance, &b->running_variance) &&
-           same_tensor(type, &a->dropout_mask, &b->dropout_mask) && a->epsilon == b->epsilon &&
-           a->dropout_rate == b->dropout_rate && a->residual == b->residual &&
-           same_error(a->error, b->error);
+           same_tensor(type, &a->dropout_mask, &b->dropout_mask);
 }
 
 static bool same_network(grad_datatype type, const grad_network *a, const grad_network *b)

@@ -1,5 +1,5 @@
-/* The decoder's oracle: jansson's tree of the whole document, read as naively as can be. Used by the
- * unit tests and by the fuzzing harness; asserts nothing itself, says what is wrong. */
+/* The decoder's oracle: jansson's tree of the whole document, read as naively as can be. Used by
+ * the unit tests and by the fuzzing harness; asserts nothing itself, says what is wrong. */
 #ifndef TESTS_SUPPORT_WIRE_ORACLE_H
 #define TESTS_SUPPORT_WIRE_ORACLE_H
 

@@ -1,5 +1,6 @@
 /* Requests and replies as text: brackets at every border of a segment, numbers that are not finite,
  * what cannot be written. That what is written reads back is test_request_round_trip.c's. */
+#include <float.h>
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -202,6 +203,37 @@ static void test_segments_on_two_threads(void **unused)
     grad_text_free(&alone);
 }
 
+/* Wherever it stands among the others, be they the largest there are. */
+static void test_one_that_is_not_finite(void **unused)
+{
+    enum { N = 21 };
+    const float odd[] = {NAN, INFINITY, -INFINITY, -NAN};
+    float x[N];
+    grad_layer layer = {.activation = grad_activation_default(GRAD_RELU), .input = {x, 1, {N}}};
+    grad_batch batch = {
+        .scale = 1, .non_finite = GRAD_ALLOW_NON_FINITE, .layer_count = 1, .layers = &layer};
+
+    (void)unused;
+    for (size_t at = 0; at < N * sizeof odd / sizeof *odd; at++) {
+        wire_outcome back;
+        grad_text text;
+        const float *found;
+
+        for (size_t i = 0; i < N; i++)
+            x[i] = i % 2 ? FLT_MAX : -FLT_MAX;
+        x[at % N] = odd[at / N];
+        text = request_text(&batch);
+        back = wire_decode(text.data, text.length, 0, NULL);
+        assert_int_equal(back.status, GRAD_OK);
+        assert_int_equal(back.batch->layers[0].input.shape[0], N);
+        found = back.batch->layers[0].input.data;
+        for (size_t i = 0; i < N; i++)
+            assert_true(isnan(x[i]) ? isnan(found[i]) : found[i] == x[i]);
+        grad_decoder_destroy(back.decoder);
+        grad_text_free(&text);
+    }
+}
+
 /* Of a tensor that no layer has, and of doubles. */
 static void test_non_finite_elsewhere(void **unused)
 {
@@ -292,6 +324,7 @@ int main(void)
         cmocka_unit_test(test_segment_count),
         cmocka_unit_test(test_non_finite_is_refused),
         cmocka_unit_test(test_segments_on_two_threads),
+        cmocka_unit_test(test_one_that_is_not_finite),
         cmocka_unit_test(test_non_finite_elsewhere),
         cmocka_unit_test(test_segments_of_doubles),
         cmocka_unit_test(test_unwritable_requests),

@@ -192,6 +192,37 @@ static void huge_doubles_are_right(void **state)
             check_problem(norm_problem_new(GRAD_FP64, (norm_form)form, 5, 13, 0, size, true));
 }
 
+/* Beside an epsilon that is no less huge. */
+static void huge_epsilons_count(void **state)
+{
+    (void)state;
+    for (int form = 0; form < RUNNING; form++) {
+        norm_problem *p = norm_problem_new(GRAD_FP64, (norm_form)form, 5, 13, 0, 2e154, true);
+
+        p->epsilon = 1e308;
+        p->twin.epsilon = 1e308;
+        norm_problem_take_moments(p, (norm_form)form);
+        check_problem(p);
+    }
+}
+
+/* The first mean of many large numbers is off by more than their deviation: the second pass must
+ * mend that. The deviations of these from any double near them are exact. */
+static void deviations_survive_a_large_mean(void **state)
+{
+    (void)state;
+    for (int form = 0; form < RUNNING; form++) {
+        size_t B = form == BY_SAMPLE ? 1 : 1031, N = form == BY_SAMPLE ? 1031 : 1;
+        norm_problem *p = norm_problem_new(GRAD_FP64, (norm_form)form, B, N, 1e15, 2, true);
+        long double mean, deviation;
+
+        norm_twin_moments(&p->twin, 0, 0, &mean, &deviation);
+        assert_true(fabsl(p->moments->mean - mean) < 0.07); /* half a unit */
+        assert_true(fabsl(p->moments->inverse_deviation * deviation - 1) < 1e-6L);
+        norm_problem_free(p);
+    }
+}
+
 static void what_is_not_finite_stays_so(void **state)
 {
     const double bad[] = {NAN, INFINITY, -INFINITY};
@@ -331,6 +362,8 @@ int main(void)
         cmocka_unit_test(data_of_any_scale_is_right),
         cmocka_unit_test(constant_sets_give_the_shift),
         cmocka_unit_test(huge_doubles_are_right),
+        cmocka_unit_test(huge_epsilons_count),
+        cmocka_unit_test(deviations_survive_a_large_mean),
         cmocka_unit_test(what_is_not_finite_stays_so),
         cmocka_unit_test(central_differences_agree),
         cmocka_unit_test(parts_in_any_cut_give_the_same_bits),

@@ -23,7 +23,7 @@ typedef struct generated {
     random_state random;
     double numbers[1 << 13]; /* of either datatype */
     size_t used;             /* of them */
-    char names[LAYERS][16];
+    char names[LAYERS][40];
     grad_layer layers[LAYERS];
     grad_network network;
     grad_batch batch;
