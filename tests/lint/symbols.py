@@ -5,11 +5,11 @@ import re
 import subprocess
 
 import files
-from includes import PUBLIC
 
 # library: its public headers, the prefixes of every name in it
 LIBRARIES = {
-    "libgradient": (tuple("lib/" + h for h in PUBLIC), ("grad_",)),
+    "libgradient": (("lib/gradient.h", "lib/gradient_core.h", "lib/gradient_network.h",
+                     "lib/gradient_wire.h"), ("grad_",)),
     "libgradient-client": (("client/gradient_client.h",), ("gradient_client_", "client_")),
 }
 
