@@ -22,8 +22,8 @@ typedef struct class_row {
     bool has_full;  /* c has a term at every j */
     size_t t;
     double hit;    /* (1 - s) w_t */
-    double kept;   /* 1 - s, and s/N */
-    double spread; /* … */
+    double kept;   /* 1 - s */
+    double spread; /* s/N */
     size_t m;      /* where the largest z is */
     double top;    /* that z */
     double rest;   /* Σ_{j≠m} e^(z_j - top); the whole sum is 1 + rest */
@@ -157,8 +157,8 @@ static void take_sums(class_row *r)
 
 /* ---- The gradient ---------------------------------------------------------------------------- */
 
-/* C e_j / S - c_j; at the largest z, where it would be a difference of nearly equal numbers once the
- * network is sure and right, (others - c_m rest) / S, which is the same. */
+/* C e_j / S - c_j; at the largest z, where it would be a difference of nearly equal numbers once
+ * the network is sure and right, (others - c_m rest) / S, which is the same. */
 static void put_gradient(class_row *r)
 {
     const grad_loss_row *row = r->row;

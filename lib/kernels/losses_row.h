@@ -1,5 +1,5 @@
-/* What the files of the losses share: one sample, its blocks of doubles, and the functions that work
- * out a sample. The library's view of the losses is losses.h. */
+/* What the files of the losses share: one sample, its blocks of doubles, and the functions that
+ * work out a sample. The library's view of the losses is losses.h. */
 #ifndef GRAD_KERNELS_LOSSES_ROW_H
 #define GRAD_KERNELS_LOSSES_ROW_H
 
