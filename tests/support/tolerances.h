@@ -42,4 +42,15 @@
 #define DIFFERENCE_STEP 0x1p-12
 #define TOLERANCE_DIFFERENCE (8 * DIFFERENCE_STEP * DIFFERENCE_STEP / 6 + 2 * UNIT)
 
+/* The unit of rounding of double. */
+#define UNIT_FP64 0x1p-53
+
+/* Losses are worked out in double: besides the last rounding, an elementary function (4 units), the
+ * few products, quotients and sums around it, the weights and the divisor (12 together) and a sum
+ * of N terms (at most N). Magnitude: twin_number's. */
+#define LOSS_ROUNDINGS(N) (16 + (long double)(N))
+
+/* An exponential below e^-708.7 is 0 to the kernels (elementary.h): times a few weights, this. */
+#define LOSS_LEAST_FP64 0x1p-1018L
+
 #endif
