@@ -1,0 +1,336 @@
+/* Tests of the check by central differences: right gradients of every kind pass, wrong ones of many
+ * kinds fail and are named, kinks are told, the samples are the seed's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/layers.h"
+#include "support/networks.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static const network_recipe varied[] = {
+    {GRAD_DENSE, 8, GRAD_SILU, 0.25, 0, false},
+    {GRAD_LAYER_NORM, 0, GRAD_TANH, 0, 0, false},
+    {GRAD_DENSE, 8, GRAD_PRELU, 0.5, GRAD_RESIDUAL_OF(0), false},
+    {GRAD_BATCH_NORM, 0, GRAD_SOFTPLUS, 0, GRAD_RESIDUAL_OF(0), false},
+    {GRAD_ELEMENTS, 0, GRAD_SIGMOID, 0, GRAD_RESIDUAL_OF(2), false},
+    {GRAD_BATCH_NORM, 0, GRAD_IDENTITY, 0, GRAD_RESIDUAL_INPUT, true},
+    {GRAD_DENSE, 3, GRAD_IDENTITY, 0, 0, false}};
+
+static network *varied_network(grad_datatype type, grad_loss_kind loss)
+{
+    return network_of(31, type, 6, 8, loss, COUNT(varied), varied);
+}
+
+/* The report of a check that cannot go wrong; *check is the caller's to destroy. */
+static const grad_check_report *report_of(const grad_check_request *request, grad_check **check)
+{
+    grad_error error = GRAD_ERROR_INIT;
+    grad_measure measure;
+    const grad_check_report *report = NULL;
+
+    if (grad_check_measure(request, NULL, &measure, &error) != GRAD_OK ||
+        grad_check_create(request, check, &error) != GRAD_OK ||
+        grad_check_all(*check, &report, &error) != GRAD_OK)
+        fail_msg("%s: %s", error.pointer, error.detail);
+    return report;
+}
+
+static const grad_check_tensor *find(const grad_check_report *report, size_t layer,
+                                     grad_output_kind output)
+{
+    for (size_t i = 0; i < report->tensor_count; i++)
+        if (report->tensors[i].layer == layer && report->tensors[i].output == output)
+            return &report->tensors[i];
+    fail_msg("no %s of layer %zu", grad_output_name(output), layer);
+    return NULL;
+}
+
+/* ---- Right gradients ------------------------------------------------------------------------- */
+
+static void assert_passes(grad_batch *batch, const char *what)
+{
+    grad_check_request request = {.batch = batch};
+    grad_check *check = NULL;
+    const grad_check_report *report = report_of(&request, &check);
+
+    for (size_t i = 0; i < report->tensor_count; i++) {
+        const grad_check_tensor *t = &report->tensors[i];
+
+        if (t->analytic.verdict == GRAD_CHECK_FAIL)
+            fail_msg("%s: %s of layer %zu is off by %g at %zu: %.12g, difference %.12g", what,
+                     grad_output_name(t->output), t->layer, t->analytic.largest_error,
+                     t->analytic.index, t->analytic.gradient, t->analytic.difference);
+        assert_true(t->analytic.checked > 1);
+    }
+    assert_int_equal(report->verdict, GRAD_CHECK_PASS);
+    grad_check_destroy(check);
+}
+
+static void every_layer_and_loss_passes(void **state)
+{
+    (void)state;
+    for (grad_datatype type = GRAD_FP32; type <= GRAD_FP64; type++)
+        for (grad_loss_kind loss = GRAD_LOSS_ABSENT; loss < GRAD_LOSS_COUNT; loss++) {
+            network *n;
+
+            if (loss == GRAD_BINARY_CROSS_ENTROPY) /* of probabilities, which these are not */
+                continue;
+            n = varied_network(type, loss);
+            assert_passes(&n->batch,
+                          loss == GRAD_LOSS_ABSENT ? "grad_output" : grad_loss_info_of(loss)->name);
+            network_free(n);
+        }
+}
+
+static void every_activation_passes(void **state)
+{
+    (void)state;
+    for (grad_activation_kind f = 0; f < GRAD_ACTIVATION_COUNT; f++) {
+        const network_recipe two[] = {{GRAD_DENSE, 7, f, 0, 0, false},
+                                      {GRAD_DENSE, 3, GRAD_TANH, 0, 0, false}};
+        network *n = network_of(32, GRAD_FP64, 5, 4, GRAD_MSE, 2, two);
+
+        assert_passes(&n->batch, grad_activation_info_of(f)->name);
+        network_free(n);
+    }
+}
+
+/* Layers that give z, with a weight and without; and one that leaves z to its weight. */
+static void independent_layers_pass(void **state)
+{
+    const layer_recipe recipes[] = {{6, 5, 4, GRAD_TANH, true},
+                                    {6, 5, 4, GRAD_SOFTMAX, true},
+                                    {3, 4, 6, GRAD_GELU, false},
+                                    {5, 40, 30, GRAD_SIGMOID, true}};
+    grad_batch *batch = batch_of(33, COUNT(recipes), recipes);
+    float *z = batch->layers[0].pre_activation.data;
+
+    (void)state;
+    batch->layers[0].pre_activation.data = NULL;
+    assert_passes(batch, "independent layers");
+    batch->layers[0].pre_activation.data = z;
+    batch_free(batch);
+}
+
+/* ---- Wrong ones ------------------------------------------------------------------------------ */
+
+/* What the library answers, as claims that may be spoiled. */
+static grad_run *make_claims(network *n, grad_check_request *request)
+{
+    grad_run *run = network_run(n);
+    const grad_reply *reply = grad_run_reply(run);
+
+    request->batch = &n->batch;
+    request->claims = reply->layers;
+    request->claimed_grad_input = reply->grad_input;
+    return run;
+}
+
+static void flip_signs(grad_tensor *tensor)
+{
+    for (size_t i = 0; i < grad_tensor_count(tensor); i++)
+        ((double *)tensor->data)[i] *= -1;
+}
+
+static void halve(grad_tensor *tensor)
+{
+    for (size_t i = 0; i < grad_tensor_count(tensor); i++)
+        ((double *)tensor->data)[i] /= 2;
+}
+
+static void nudge_one(grad_tensor *tensor)
+{
+    double *numbers = tensor->data;
+    size_t largest = 0;
+
+    for (size_t i = 0; i < grad_tensor_count(tensor); i++)
+        if (fabs(numbers[i]) > fabs(numbers[largest]))
+            largest = i;
+    numbers[largest] *= 1.001;
+}
+
+static void transpose(grad_tensor *tensor)
+{
+    double *numbers = tensor->data;
+    size_t n = tensor->shape[tensor->rank - 1];
+
+    for (size_t i = 0; tensor->rank == 2 && i < n; i++)
+        for (size_t j = 0; j < i; j++) {
+            double kept = numbers[i * n + j];
+
+            numbers[i * n + j] = numbers[j * n + i];
+            numbers[j * n + i] = kept;
+        }
+}
+
+static void drop_to_zero(grad_tensor *tensor)
+{
+    memset(tensor->data, 0, grad_tensor_count(tensor) * sizeof(double));
+}
+
+static void wrong_claims_fail_and_are_named(void **state)
+{
+    void (*const spoilers[])(grad_tensor *) = {flip_signs, halve, nudge_one, transpose,
+                                               drop_to_zero};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(spoilers); i++) {
+        network *n = varied_network(GRAD_FP64, GRAD_MSE);
+        grad_check_request request = {0};
+        grad_run *run = make_claims(n, &request);
+        grad_check *check = NULL;
+        const grad_check_report *report;
+        const grad_check_tensor *bad;
+
+        spoilers[i](&request.claims[2].weight_delta); /* 8 x 8 */
+        report = report_of(&request, &check);
+        assert_int_equal(report->verdict, GRAD_CHECK_FAIL);
+        bad = find(report, 2, GRAD_WEIGHT_DELTA);
+        assert_int_equal(bad->claim.verdict, GRAD_CHECK_FAIL);
+        assert_int_equal(bad->analytic.verdict, GRAD_CHECK_PASS);
+        assert_int_equal(find(report, 0, GRAD_WEIGHT_DELTA)->claim.verdict, GRAD_CHECK_PASS);
+        assert_int_equal(find(report, SIZE_MAX, GRAD_GRAD_INPUT)->claim.verdict, GRAD_CHECK_PASS);
+        grad_check_destroy(check);
+        grad_run_destroy(run);
+        network_free(n);
+    }
+}
+
+/* One element in 64 that no sample sees: the random direction does. */
+static void the_direction_sees_what_no_sample_sees(void **state)
+{
+    network *n = varied_network(GRAD_FP64, GRAD_HUBER);
+    grad_check_request request = {.options = {.samples = 1}};
+    grad_run *run = make_claims(n, &request);
+    grad_check *check = NULL;
+    const grad_check_report *report;
+
+    (void)state;
+    nudge_one(&request.claims[2].weight_delta);
+    report = report_of(&request, &check);
+    assert_int_equal(find(report, 2, GRAD_WEIGHT_DELTA)->claim.checked, 2);
+    assert_int_equal(find(report, 2, GRAD_WEIGHT_DELTA)->claim.verdict, GRAD_CHECK_FAIL);
+    assert_true(find(report, 2, GRAD_WEIGHT_DELTA)->claim.index == SIZE_MAX);
+    grad_check_destroy(check);
+    grad_run_destroy(run);
+    network_free(n);
+}
+
+static void a_claim_of_another_shape_is_refused(void **state)
+{
+    network *n = varied_network(GRAD_FP64, GRAD_MSE);
+    grad_check_request request = {0};
+    grad_run *run = make_claims(n, &request);
+    grad_error error = GRAD_ERROR_INIT;
+    grad_check *check = NULL;
+
+    (void)state;
+    request.claims[1].gain_delta.shape[0] = 7;
+    assert_int_equal(grad_check_create(&request, &check, &error), GRAD_INVALID);
+    assert_string_equal(error.code, "shape_mismatch");
+    assert_string_equal(error.pointer, "/layers/1/gain_delta");
+    grad_run_destroy(run);
+    network_free(n);
+}
+
+/* ---- Kinks ----------------------------------------------------------------------------------- */
+
+static void kinks_are_told_and_pass(void **state)
+{
+    const network_recipe one[] = {{GRAD_DENSE, 3, GRAD_RELU, 0, 0, false}};
+    network *n = network_of(34, GRAD_FP64, 2, 2, GRAD_LOSS_ABSENT, 1, one);
+    double *W = n->batch.layers[0].weight.data, *b = n->batch.layers[0].bias.data;
+    grad_check_request request = {.batch = &n->batch};
+    grad_check *check = NULL;
+    const grad_check_report *report;
+
+    (void)state;
+    W[2] = W[3] = b[1] = 0; /* z of the second unit is 0 */
+    report = report_of(&request, &check);
+    assert_int_equal(report->verdict, GRAD_CHECK_PASS);
+    assert_int_equal(find(report, 0, GRAD_BIAS_DELTA)->analytic.verdict, GRAD_CHECK_KINK);
+    assert_true(find(report, 0, GRAD_BIAS_DELTA)->analytic.kinks >= 1);
+    grad_check_destroy(check);
+    network_free(n);
+}
+
+/* ---- Options --------------------------------------------------------------------------------- */
+
+static void the_seed_chooses_the_samples(void **state)
+{
+    network *n = varied_network(GRAD_FP64, GRAD_MSE);
+    grad_check_request request = {.batch = &n->batch, .options = {.samples = 3, .seed = 5}};
+    grad_check *checks[3] = {NULL};
+    const grad_check_report *reports[3];
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        request.options.seed = i == 2 ? 6 : 5;
+        reports[i] = report_of(&request, &checks[i]);
+    }
+    for (size_t i = 0; i < reports[0]->tensor_count; i++) {
+        const grad_check_finding *a = &reports[0]->tensors[i].analytic;
+
+        assert_memory_equal(a, &reports[1]->tensors[i].analytic, sizeof *a);
+        assert_true(a->checked <= 4);
+    }
+    assert_true(reports[0]->tensors[0].analytic.difference !=
+                reports[2]->tensors[0].analytic.difference);
+    for (size_t i = 0; i < 3; i++)
+        grad_check_destroy(checks[i]);
+    network_free(n);
+}
+
+static void options_without_a_meaning_are_refused(void **state)
+{
+    network *n = varied_network(GRAD_FP32, GRAD_MSE);
+    const grad_batch kept = n->batch;
+    static const char *const pointers[] = {"/scale",        "/reduction",       "/clip",
+                                           "/weight_decay", "/check/tolerance", "/check"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(pointers); i++) {
+        grad_check_request request = {.batch = &n->batch};
+        grad_error error = GRAD_ERROR_INIT;
+        grad_measure measure;
+
+        n->batch = kept;
+        n->batch.scale = i == 0 ? 2 : 1;
+        n->batch.reduction = i == 1 ? GRAD_MEAN : GRAD_SUM;
+        n->batch.clip.value = i == 2 ? 1 : 0;
+        n->batch.weight_decay.l2 = i == 3 ? 1 : 0;
+        request.options.tolerance = i == 4 ? NAN : 0;
+        request.options.samples = i == 5 ? (size_t)1 << 40 : 0;
+        assert_int_equal(grad_check_measure(&request, NULL, &measure, &error),
+                         i == 5 ? GRAD_TOO_LARGE : GRAD_INVALID);
+        assert_string_equal(error.pointer, pointers[i]);
+    }
+    n->batch = kept;
+    network_free(n);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_layer_and_loss_passes),
+        cmocka_unit_test(every_activation_passes),
+        cmocka_unit_test(independent_layers_pass),
+        cmocka_unit_test(wrong_claims_fail_and_are_named),
+        cmocka_unit_test(the_direction_sees_what_no_sample_sees),
+        cmocka_unit_test(a_claim_of_another_shape_is_refused),
+        cmocka_unit_test(kinks_are_told_and_pass),
+        cmocka_unit_test(the_seed_chooses_the_samples),
+        cmocka_unit_test(options_without_a_meaning_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
