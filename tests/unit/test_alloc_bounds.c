@@ -191,10 +191,10 @@ static void test_reply_bound(void **unused)
         {1, 1, 200, 300, GRAD_FP32, false, false, false, false},
         {1, 1, 1, 40000, GRAD_FP32, false, false, true, false},
         {700, 1, 1, 1, GRAD_FP32, false, false, false, false},
-        {700, 1, 1, 1, GRAD_FP64, false, true, true, false},
+        {1600, 1, 1, 1, GRAD_FP64, false, true, true, false},
         {700, 1, 1, 1, GRAD_FP32, false, false, false, true},
         {5, 3, 5000, 7, GRAD_FP64, false, false, true, false},
-        {1, 10000, 1, 7, GRAD_FP32, true, true, false, false},
+        {1, 1000, 1, 40, GRAD_FP32, true, true, false, false},
         {2, 50, 2, 100, GRAD_FP64, true, false, true, false},
         {1, 30000, 1, 1, GRAD_FP64, false, true, false, false},
     };
