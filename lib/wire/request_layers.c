@@ -132,10 +132,8 @@ static grad_status read_layer(grad_binder *binder, const grad_path *path, const 
     bound_layer bound = {0};
     grad_status status = bind_layer(binder, path, value, &bound);
 
-    /* On a failure the name stays, which tells people which layer it was. */
-    request->block->batch.layers[index] =
-        status == GRAD_OK ? bound.layer : (grad_layer){.name = bound.layer.name};
-    if (status == GRAD_OK && request->claims != NULL)
+    request->block->batch.layers[index] = bound.layer;
+    if (request->claims != NULL)
         request->claims[index] = bound.claims;
     return status;
 }
@@ -191,7 +189,7 @@ static grad_status find_residual(grad_binder *binder, const grad_path *path, con
 typedef grad_status layer_function(grad_binder *binder, const grad_path *path, const json_t *value,
                                    size_t index);
 
-/* The layer is answered with the error that was just written. */
+/* The layer is answered with the error that was just written, and its name if it can be read. */
 static void mark_layer(grad_binder *binder, const json_t *value, size_t index)
 {
     const json_t *name = json_object_get(value, "name");
