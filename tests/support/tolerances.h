@@ -20,7 +20,7 @@
  * out as 0. What is reached is about half of that, see lib/kernels/activations.h. */
 #define ACTIVATION_ULPS 4
 #define TOLERANCE_NEAR_ZERO 1e-7L
-#define NEAR_ZERO 0.25f /* |z - that place| */
+#define NEAR_ZERO 0.5f /* |z - that place| */
 
 /* The same relative to the result: an ulp is at most 2u of it; and u for the product with ∂L/∂y. */
 #define TOLERANCE_VALUE (2 * ACTIVATION_ULPS * UNIT)
