@@ -158,7 +158,7 @@ GRAD_INLINE void softmax_backward(const float *p, size_t B, size_t N, const floa
         normalized_backward(N, z + b * N, 1, dy + b * N, dz + b * N);
 }
 
-GRAD_BOTH_PATHS(softmax);
+GRAD_ALL_PATHS(softmax);
 
 GRAD_INLINE void softmin_forward(const float *p, size_t B, size_t N, const float *z, float *y)
 {
@@ -175,7 +175,7 @@ GRAD_INLINE void softmin_backward(const float *p, size_t B, size_t N, const floa
         normalized_backward(N, z + b * N, -1, dy + b * N, dz + b * N);
 }
 
-GRAD_BOTH_PATHS(softmin);
+GRAD_ALL_PATHS(softmin);
 
 /* ---- log_softmax ----------------------------------------------------------------------------- */
 
@@ -231,4 +231,4 @@ GRAD_INLINE void log_softmax_backward(const float *p, size_t B, size_t N, const 
     }
 }
 
-GRAD_BOTH_PATHS(log_softmax);
+GRAD_ALL_PATHS(log_softmax);

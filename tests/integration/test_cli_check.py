@@ -20,7 +20,8 @@ ALONG = {**{k: v for k, v in FINDING.items() if k != "index"}, "direction": True
 
 
 def tensor(which="weight_delta", layer=0, shape=(2, 3), finding=None, **members):
-    return {"layer": layer, "tensor": which, "shape": list(shape), **(finding or FINDING), **members}
+    return {"layer": layer, "tensor": which, "shape": list(shape), **(finding or FINDING),
+            **members}
 
 
 def report(*tensors, verdict="pass"):
@@ -145,7 +146,8 @@ class WithDaemon(unittest.TestCase):
                     self.assertIn("loss", json.loads(result.out))
 
     def test_compute_in_doubles(self):
-        result = self.both("compute", "--datatype", "FP64", stdin=DOCUMENT.replace(b"[1]", b"[0.1]"))
+        document = DOCUMENT.replace(b"[1]", b"[0.1]")
+        result = self.both("compute", "--datatype", "FP64", stdin=document)
         self.assertEqual(json.loads(result.out)["layers"][0]["bias_delta"], [0.1])
 
     def test_checks_with_and_without_the_service(self):

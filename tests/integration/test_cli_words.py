@@ -44,7 +44,8 @@ class Usage(unittest.TestCase):
         for word, arguments in (
                 ("a command is missing", ()), ('no command "compile"', ("compile",)),
                 ("compute takes a file", ("compute",)), ("check takes a file", ("check",)),
-                ("backprop takes a file", ("backprop",)), ('"b" is one word', ("compute", "a", "b")),
+                ("backprop takes a file", ("backprop",)),
+                ('"b" is one word', ("compute", "a", "b")),
                 ('"x" is one word', ("health", "x")), ("--frob", ("info", "--frob")),
                 ("--url needs a value", ("info", "--url")), ("--local", ("info", "--local")),
                 ("--datatype", ("health", "--datatype", "FP64")),
@@ -74,7 +75,8 @@ class Usage(unittest.TestCase):
     def test_help(self):
         whole = gradient("--help")
         self.assertEqual((whole.code, whole.err), (0, ""))
-        for word in (b"compute", b"backprop", b"check", b"health", b"info", b"GRADIENT_URL", b"Exit codes", b"NO_COLOR"):
+        for word in (b"compute", b"backprop", b"check", b"health", b"info",
+                     b"GRADIENT_URL", b"Exit codes", b"NO_COLOR"):
             self.assertIn(word, whole.out)
         self.assertEqual(gradient("help").out, whole.out)
         for command in ("compute", "backprop", "check", "health", "info"):

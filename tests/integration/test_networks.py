@@ -1,7 +1,7 @@
-"""POST /v1/backprop and /v1/check as the daemon serves them: each path takes its own bodies, in either
-datatype, the same bits whoever computes, a deadline in the middle of long work, counts by route.
-Whether the numbers are right is tests/conformance/'s and the unit tests' to say; here one small
-network is worked out by hand."""
+"""POST /v1/backprop and /v1/check as the daemon serves them: each path takes its own bodies, in
+either datatype, the same bits whoever computes, a deadline in the middle of long work, counts by
+route. Whether the numbers are right is the unit tests' and tests/conformance/'s to say; here one
+small network is worked out by hand."""
 
 import json
 import random

@@ -14,10 +14,17 @@
 #define UNIT_64 0x1p-53
 #define UNIT_OF(type) ((type) == GRAD_FP64 ? UNIT_64 : UNIT)
 
-/* Element-wise f and ∂L/∂y f': worked out in double, rounded once (u); libm's double functions, and
- * the cancellation next to a zero of f' (up to 2^24 units of double), stay below a tenth of u.
- * Magnitude: the result. */
-#define TOLERANCE_ACTIVATION (1.1 * UNIT)
+/* What is asked of each f' (and of each f), over all finite z: so many units in the last place of the
+ * right float32, wherever that is a normal number; next to a place where f' crosses 0, where it is
+ * a difference, so much absolutely; and where it is subnormal, the least normal number: it may come
+ * out as 0. What is reached is about half of that, see lib/kernels/activations.h. */
+#define ACTIVATION_ULPS 4
+#define TOLERANCE_NEAR_ZERO 1e-7L
+#define NEAR_ZERO 0.25f /* |z - that place| */
+
+/* The same relative to the result: an ulp is at most 2u of it; and u for the product with ∂L/∂y. */
+#define TOLERANCE_VALUE (2 * ACTIVATION_ULPS * UNIT)
+#define TOLERANCE_ACTIVATION (TOLERANCE_VALUE + 1.1 * UNIT)
 
 /* Softmax's δ_i = y_i Σ_j y_j (g_i - g_j): one rounding (u of the result), plus N roundings of
  * double in the sum, whose terms may cancel. Magnitude: y_i Σ_j y_j |g_i - g_j|; N is at most a few
@@ -41,5 +48,16 @@
  * at most about 4 here, times h²/6. Magnitude: Σ |∂L/∂y| |direction|. */
 #define DIFFERENCE_STEP 0x1p-12
 #define TOLERANCE_DIFFERENCE (8 * DIFFERENCE_STEP * DIFFERENCE_STEP / 6 + 2 * UNIT)
+
+/* The unit of rounding of double. */
+#define UNIT_FP64 0x1p-53
+
+/* Losses are worked out in double: besides the last rounding, an elementary function (4 units), the
+ * few products, quotients and sums around it, the weights and the divisor (12 together) and a sum
+ * of N terms (at most N). Magnitude: twin_number's. */
+#define LOSS_ROUNDINGS(N) (16 + (long double)(N))
+
+/* An exponential below e^-708.7 is 0 to the kernels (elementary.h): times a few weights, this. */
+#define LOSS_LEAST_FP64 0x1p-1018L
 
 #endif

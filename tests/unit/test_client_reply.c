@@ -1,6 +1,6 @@
-/* What the client takes for a right reply to a batch: all that the library itself answers, for every
- * kind of layer, reduction and option; and nothing in which a tensor is missing, too many or of
- * another shape. */
+/* What the client takes for a right reply to a batch: all that the library itself answers, for
+ * every kind of layer, reduction and option; and nothing in which a tensor is missing, too many or
+ * of another shape. */
 #include "call.h"
 #include "reply.h"
 

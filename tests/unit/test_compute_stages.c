@@ -1,5 +1,5 @@
-/* How a computation's stages are run, with a kind of this file that only counts: every tile once, in
- * stages as many as it says, and none any more once the deadline has passed or a tile has failed. */
+/* How a computation's stages are run, with a kind of this file that only counts: every tile once,
+ * in as many stages as it says, and none any more once the deadline has passed or one failed. */
 #include "handlers/compute.h"
 
 #include "net/clock.h"
