@@ -24,7 +24,7 @@ MUTANTS = [
     *of("lib/kernels/losses_elements.c", LOSSES,
         ("mse's gradient lacks the 2", "(term){d * d, 2 * d}", "(term){d * d, d}"),
         ("l1's gradient at 0 is 1", "return (d > 0 ? 1.0 : 0.0)", "return (d >= 0 ? 1.0 : 0.0)"),
-        ("smooth_l1's gradient is not divided by beta", "near_slope = d / a;", "near_slope = d;"),
+        ("smooth_l1's gradient is not divided by beta", "is_near ? d / a : far_slope", "is_near ? d : far_slope"),
         ("huber's far value lacks its half", "a * (size - 0.5 * a)", "a * (size - a)"),
         ("huber's far gradient is 1", "size > a ? a * sign_of(d) : d", "size > a ? sign_of(d) : d"),
         ("log_cosh lacks its log 2", "(size - M_LN2) + log_of", "size + log_of"),
