@@ -1,7 +1,7 @@
 """Mutants of the losses: values, gradients, what the mean divides by."""
 from mutant import of
 
-LOSSES = "test_losses"
+LOSSES = "test_losses test_losses_extremes"
 
 MUTANTS = [
     *of("lib/kernels/losses.c", LOSSES,
@@ -24,7 +24,8 @@ MUTANTS = [
     *of("lib/kernels/losses_elements.c", LOSSES,
         ("mse's gradient lacks the 2", "(term){d * d, 2 * d}", "(term){d * d, d}"),
         ("l1's gradient at 0 is 1", "return (d > 0 ? 1.0 : 0.0)", "return (d >= 0 ? 1.0 : 0.0)"),
-        ("smooth_l1's gradient is not divided by beta", "is_near ? d / a : far_slope", "is_near ? d : far_slope"),
+        ("smooth_l1's gradient is not divided by beta", "is_near ? d / a : far_slope",
+         "is_near ? d : far_slope"),
         ("huber's far value lacks its half", "a * (size - 0.5 * a)", "a * (size - a)"),
         ("huber's far gradient is 1", "size > a ? a * sign_of(d) : d", "size > a ? sign_of(d) : d"),
         ("log_cosh lacks its log 2", "(size - M_LN2) + log_of", "size + log_of"),
@@ -53,6 +54,21 @@ MUTANTS = [
          "row->weight, e.slope"),
         ("the losses are not weighted", "begin, e.count, row->weight, e.value",
          "begin, e.count, 1, e.value")),
+    *of("lib/kernels/losses_classes.c", LOSSES,
+        ("smoothing adds to the whole target", "(1 - s->smoothing) * t +", "t +"),
+        ("smoothing is not shared out", "s->smoothing / (double)s->view->N;", "s->smoothing;"),
+        ("class weights are ignored", "share * grad_loss_class_weight(s->view, j);", "share;"),
+        ("the gradient forgets its own class", "p * whole - coefficient(s, j);", "p * whole;"),
+        ("the gradient at the largest logit has the wrong sign",
+         "others - s->rest / (1 + s->rest) * whole", "s->rest / (1 + s->rest) * whole - others"),
+        ("an ignored class has a loss", "if (is_ignored(row))\n        return put_nothing(row);",
+         "if (false)\n        return put_nothing(row);"),
+        ("an ignored sample keeps what was in its gradient",
+         "for (size_t j = 0; row->grad != NULL && j < row->view->N; j++)",
+         "for (size_t j = 1; row->grad != NULL && j < row->view->N; j++)"),
+        ("nll's gradient has the wrong sign", "class, -weight / v->divisor);",
+         "class, weight / v->divisor);"),
+        ("nll's gradient is not divided", "class, -weight / v->divisor);", "class, -weight);")),
     *of("lib/kernels/losses_cosine.c", LOSSES,
         ("the cosine's gradient lacks the projection", "(p->o[i] - p->y[i] * share)", "p->o[i]"),
         ("two alike are pushed apart", "put_gradient(row, -1, norms, &p);",
