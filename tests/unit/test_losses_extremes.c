@@ -57,9 +57,9 @@ static const struct pairing {
     {GRAD_GAUSSIAN_NLL, LIST(numbers), LIST(numbers), {1, 1e-6}},
 };
 
-static void put(const loss_case *c, const void *data, size_t i, double value)
+static void put(const loss_case *c, void *data, size_t i, double value)
 {
-    grad_real_put(c->view.type, (void *)(uintptr_t)data, i, value);
+    grad_real_put(c->view.type, data, i, value);
 }
 
 static void every_pair_is_right(void **state)
@@ -87,7 +87,7 @@ static void every_pair_is_right(void **state)
 
 /* ---- Rows of extreme logits ------------------------------------------------------------------ */
 
-/* Every third number of such a row is one of the list's. */
+/* Every third number of these rows is one of the list's, the others are ordinary. */
 static void every_row_of_extreme_logits_is_right(void **state)
 {
     static const double logits[] = {1e4, -1e4, 0, 40, 1e4, -709, 745, -1e30, 3e38};
@@ -111,9 +111,9 @@ static void every_row_of_extreme_logits_is_right(void **state)
     }
 }
 
-/* One sample of a loss, N = 3 (1 for binary ones), sum: the loss and the gradient. */
-static double three(loss_recipe recipe, grad_loss_fusion fusion, const double *y, double t,
-                    double *grad)
+/* A batch of one sample: its loss, and its gradient [N]. */
+static double one_sample(loss_recipe recipe, grad_loss_fusion fusion, const double *y, double t,
+                         double *grad)
 {
     loss_case *c = loss_case_of(1, recipe);
     double sum;
@@ -147,13 +147,15 @@ static void a_confident_right_answer_keeps_its_digits(void **state)
     double grad[3];
 
     (void)state;
-    assert_close(three(classes, GRAD_NOT_FUSED, z, 0, grad), 2 * exp(-50), 1e-15);
+    assert_close(one_sample(classes, GRAD_NOT_FUSED, z, 0, grad), 2 * exp(-50), 1e-15);
     assert_close(grad[0], -2 * exp(-50), 1e-15);
     assert_close(grad[1], exp(-50), 1e-15);
-    assert_close(three(binary, GRAD_FUSED_SIGMOID, z, 1, grad), exp(-50), 1e-15);
+    assert_close(one_sample(binary, GRAD_FUSED_SIGMOID, z, 1, grad), exp(-50), 1e-15);
     assert_close(grad[0], -exp(-50), 1e-15);
-    assert_close(three(binary, GRAD_FUSED_SIGMOID, z, 0, grad), 50, 1e-15); /* no clamp at 100 … */
-    assert_close(three(binary, GRAD_FUSED_SIGMOID, (double[]){1e4}, 0, grad), 1e4, 0); /* … above */
+    assert_close(one_sample(binary, GRAD_FUSED_SIGMOID, z, 0, grad), 50,
+                 1e-15); /* no clamp at 100 … */
+    assert_close(one_sample(binary, GRAD_FUSED_SIGMOID, (double[]){1e4}, 0, grad), 1e4,
+                 0); /* … above */
     assert_close(grad[0], 1, 0);
 }
 
@@ -164,9 +166,9 @@ static void extreme_logits_overflow_nothing(void **state)
     double grad[3];
 
     (void)state;
-    assert_close(three(classes, GRAD_NOT_FUSED, z, 1, grad), 2e4, 0);
+    assert_close(one_sample(classes, GRAD_NOT_FUSED, z, 1, grad), 2e4, 0);
     assert_true(grad[0] == 1 && grad[1] == -1 && grad[2] == 0);
-    assert_close(three(classes, GRAD_NOT_FUSED, z, 0, grad), 0, 0);
+    assert_close(one_sample(classes, GRAD_NOT_FUSED, z, 0, grad), 0, 0);
     assert_true(grad[0] == 0 && grad[1] == 0 && grad[2] == 0);
 }
 
@@ -178,10 +180,10 @@ static void masked_logits_are_right(void **state)
     double grad[3];
 
     (void)state;
-    assert_close(three(classes, GRAD_NOT_FUSED, z, 0, grad), log(2), 1e-15);
+    assert_close(one_sample(classes, GRAD_NOT_FUSED, z, 0, grad), log(2), 1e-15);
     assert_true(grad[0] == -0.5 && grad[1] == 0 && grad[2] == 0.5);
-    assert_true(isinf(three(classes, GRAD_NOT_FUSED, z, 1, grad)));
-    assert_true(isnan(three(classes, GRAD_NOT_FUSED, (double[]){0, INFINITY, 0}, 0, grad)));
+    assert_true(isinf(one_sample(classes, GRAD_NOT_FUSED, z, 1, grad)));
+    assert_true(isnan(one_sample(classes, GRAD_NOT_FUSED, (double[]){0, INFINITY, 0}, 0, grad)));
     assert_true(isnan(grad[0]) && isnan(grad[1]) && isnan(grad[2]));
 }
 
