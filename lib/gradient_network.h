@@ -135,7 +135,7 @@ typedef struct grad_network {
  * L is the loss of a network (the mean or the sum; the sum where its reduction is none), or
  * Σ grad_output ⊙ y where there is none. Independent layers that give z without W and b are
  * taken as z + (x ΔWᵀ + Δb). reduction, scale, clip and weight_decay must be at their defaults, so
- * that there is one gradient to speak of; statistics and continue_on_error are passed over. */
+ * that there is one gradient to speak of, and continue_on_error off; statistics are passed over. */
 typedef struct grad_check_options {
     size_t samples; /* 0: 16 */
     uint64_t seed;
