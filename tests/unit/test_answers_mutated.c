@@ -1,5 +1,5 @@
-/* Answers with bytes flipped, dropped, doubled and cut off: replies, reports and problems are read or
- * refused with an error of their own, and nothing else happens (the sanitizers look on). */
+/* Answers with bytes changed, dropped, doubled and cut off: replies, reports and problems are read,
+ * or refused with an error, and nothing else happens (the sanitizers look on). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
