@@ -81,6 +81,8 @@ static const grad_request_field layer_fields[] = {
     CLAIM("shift_delta", shift_delta, GRAD_IN_BOTH, NORMS, OF_NORMS),
 };
 
+_Static_assert(GRAD_COUNT(layer_fields) <= GRAD_FIELDS_MAX, "room for the fields of a layer");
+
 /* ---- One layer ------------------------------------------------------------------------------- */
 
 /* Which fields there are depends on the kind, so it is looked up before they are read. */
@@ -144,7 +146,7 @@ static grad_status read_layer(grad_binder *binder, const grad_path *path, const 
 static grad_status fail_residual(grad_binder *binder, const grad_path *path, const char *name,
                                  size_t index)
 {
-    enum { LISTED = 30 }; /* the nearest layers before it */
+    enum { LISTED = 16 }; /* the nearest layers before it */
     const grad_layer *layers = binder->request->block->batch.layers;
     const char *known[LISTED + 1];
     size_t count = 0;
