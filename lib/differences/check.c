@@ -94,7 +94,7 @@ static bool measure_memory(const grad_check_request *request, grad_measure *meas
 grad_status grad_check_measure(const grad_check_request *request, const grad_limits *limits,
                                grad_measure *measure, grad_error *error)
 {
-    grad_measure found;
+    grad_measure found = {0};
     grad_status status = check_options(request, error);
 
     if (status == GRAD_OK)

@@ -40,7 +40,7 @@ static double relative_error(const grad_variable *v, const grad_sample *s, doubl
     return error == 0 ? 0 : error / size;
 }
 
-/* At a kink any slope from one side's to the other's is right; where several meet, a little more. */
+/* At a kink any slope from one side's to the other's is right; where several meet, some more. */
 static bool is_between_sides(const grad_sample *s, double gradient)
 {
     double low = fmin(s->up, s->down), high = fmax(s->up, s->down), margin = high - low;
