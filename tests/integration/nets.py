@@ -188,6 +188,8 @@ def nudge(network, generator, relative):
     """A network whose every real parameter and state is off by that much of itself."""
     found = copy.deepcopy(network)
     found["input"] = nudged(found["input"], generator, relative)
+    if "sample_weight" in found.get("loss", ()):
+        found["loss"]["sample_weight"] = nudged(found["loss"]["sample_weight"], generator, relative)
     for layer in found["layers"]:
         for name in ("weight", "bias", "gain", "shift", "running_mean", "running_variance"):
             if name in layer:
@@ -209,21 +211,30 @@ def ask(daemon, document, path=BACKPROP, datatype="FP64"):
     """The answer to a document that is right."""
     response = daemon.post(document, path="%s?datatype=%s" % (path, datatype))
     if response.status != 200:
-        raise AssertionError("%r\n%s" % (response, support.body_of(document)[:3000]))
+        raise AssertionError("%s\n%s" % (response.body, support.body_of(document)))
     answer = json.loads(response.body, parse_int=float)  # keeps the sign of -0
     return answer if datatype == "FP64" else narrowed(answer)
 
 
 def moves(daemon, network, relative=2.0 ** -30, draws=3):
-    """How far, in units of `relative`, the answer's tensors move when all parameters move by that
-    much of themselves: rounding errors of a forward and backward pass are moves of the parameters
-    (a computed dot product is exact for weights moved by K unit roundoffs), so this is what they
-    are multiplied with. The largest of a tensor, and its largest number."""
+    """By how many times the size of a rounding error each tensor of the answer may be off, for all
+    its elements. Rounding errors are moves of the parameters (a computed dot product is exact for
+    weights moved by K unit roundoffs), so: how far the tensor moves when all parameters move by
+    `relative` of themselves, in units of that. And errors of its own sum: the samples' absolute
+    values."""
+    one_by_one = tensors(ask(daemon, {**network, "reduction": "none"}))
     base = tensors(ask(daemon, network))
-    found = {name: max(map(abs, flat(t))) for name, t in base.items()}
+    found = {name: sum_of_sizes(one_by_one[name], tensor) for name, tensor in base.items()}
     for draw in range(draws):
         other = tensors(ask(daemon, nudge(network, random.Random(draw), relative)))
         for name, tensor in base.items():
             far = max(abs(a - b) for a, b in zip(flat(tensor), flat(other[name])))
             found[name] = max(found[name], far / relative)
     return found
+
+
+def sum_of_sizes(samples, total):
+    """The largest sum, over the samples, of an element's absolute values."""
+    width = len(flat(total))
+    numbers = list(map(abs, flat(samples)))
+    return max(sum(numbers[i::width]) for i in range(width))

@@ -13,7 +13,7 @@ import nets
 from nets import BACKPROP, DATATYPES, GRADIENTS, UNIT, ask, flat, tensors
 from support import DaemonCase, body_of, build_request, make_request, scaled
 
-SEEDS = range(int(__import__('os').environ.get('NS','15')))
+SEEDS = range(scaled(15, 3))
 LOSSES = tuple(nets.LOSSES)
 APART = tuple(loss for loss in LOSSES if loss not in nets.FUSED)
 UNCOUPLED = tuple(k for k in nets.KINDS if k != "batch_norm")  # a sample's own gradients
@@ -161,7 +161,7 @@ class Batches(Networks):
         network["outputs"] = [*nets.DELTAS, "grad_input"]
         narrow, wide = (tensors(ask(self.daemon, network, datatype=d)) for d in DATATYPES)
         self.assert_near(narrow, wide, moves, "FP32")
-        self.assertNotEqual(narrow, wide)
+        self.assertTrue(narrow != wide or not any(flat(wide[None, "grad_input"])))
 
     @each_network()
     def test_again(self, network):
