@@ -2,10 +2,11 @@
 network does under PyTorch: every loss, a sample of activations, both datatypes. How each of the
 two trains is in trainers.py and torch_trainer.py.
 
-GRADIENTD_LONG=1 trains for 200 steps and compares what was learnt."""
+GRADIENTD_LONG=1 compares what is learnt in 200 steps of every loss, not of the first only."""
 
 import os
 import unittest
+import warnings
 
 import torch_trainer
 import trainers
@@ -16,7 +17,7 @@ VARIANTS = ("plain",)  # what it exercises in the daemon, the other tests do und
 
 LONG = os.environ.get("GRADIENTD_LONG", "0") not in ("", "0")
 STEPS, BATCH = 8, 32
-LONG_STEPS, HELD_OUT = 200, 300
+HELD_OUT = 300
 
 # loss, its parameters, the activations of the two layers, the learning rate
 WAYS = (
@@ -43,10 +44,9 @@ def tolerance(step, loss, unit):
     """How far the losses of two runs may be apart at that step. A forward and backward pass sums
     over 64 pixels, 16 hidden units, 10 classes and 32 samples: its relative error is within as
     many unit roundoffs of either run (as backward error: of the weights). Each step leaves its own
-    in the weights; at these learning rates none is amplified much, so they add up. The factor 4 is
-    for what is not a sum: activations, loss, update."""
+    in the weights; at these learning rates none is amplified much, so they add up."""
     terms = trainers.PIXELS + trainers.HIDDEN + trainers.CLASSES + BATCH
-    return 4 * (step + 1) * terms * unit * max(1, abs(loss))
+    return (step + 1) * terms * unit * max(1, abs(loss))
 
 
 class Training(DaemonCase):
@@ -55,6 +55,7 @@ class Training(DaemonCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        warnings.filterwarnings("ignore", "reduction: 'mean'")  # kl_div: it is meant
         cls.digits = trainers.read_digits(1200)
         cls.connection = cls.daemon.connect()
 
@@ -96,15 +97,15 @@ class Training(DaemonCase):
                 with self.subTest(way, datatype=datatype):
                     self.train(way, datatype, STEPS, full=True)
 
-    @unittest.skipUnless(LONG, "200 steps of every loss: GRADIENTD_LONG=1")
     def test_what_is_learnt(self):
+        """Of digits that were held out."""
         held_out = self.digits[-HELD_OUT:]
         pixels, labels = [p for p, _ in held_out], [label for _, label in held_out]
-        for way in WAYS:
+        for way in WAYS if LONG else WAYS[:1]:
             with self.subTest(way):
-                ours, torchs, losses = self.train(way, "FP32", LONG_STEPS)
+                ours, torchs, losses = self.train(way, "FP32", 200)
                 a, b = (trainers.accuracy(t.predict(pixels), labels) for t in (ours, torchs))
-                print("%-22s loss %.4f -> %.4f, right %.1f %% (PyTorch %.1f %%)"
+                print("%-20s loss %.4f -> %.4f, right %.1f %% (PyTorch %.1f %%)"
                       % (way[0], losses[0], losses[-1], 100 * a, 100 * b))
                 self.assertLessEqual(abs(a - b), 0.015)
                 if way[0] == "cross_entropy":
