@@ -205,7 +205,7 @@ class ByHand(Checks):
                  "input": values(generator, 2, 3), "grad_output": values(generator, 2, 3)}
         forgetful = {**right, "layers": [first, second]}
         claims = claimed(right, ask(self.daemon, forgetful))
-        self.assert_blamed(claims, {(0.0, "weight_delta"), (None, "grad_input")})
+        self.assert_blamed(claims, {(0.0, "weight_delta"), (0.0, "bias_delta"), (None, "grad_input")})
 
 
 class Kinks(Checks):
@@ -218,18 +218,19 @@ class Kinks(Checks):
                      "grad_output": [[1, 1]]}
             verdict, found = self.report({"layers": [layer]})
             self.assertEqual((verdict, found[0, "grad_input"]["verdict"]), ("pass", "kink"))
-            self.assertEqual(found[0, "grad_input"]["kinks"] > 0, True)
-        for loss in ("l1", "hinge"):
+            self.assertGreater(found[0, "grad_input"]["kinks"], 0)
+        for loss, told in (("l1", "pass"), ("hinge", "kink")):  # l1's 0 is halfway between
             network = {"layers": [{"type": "activation", "activation": "identity"}],
                        "input": [[1, 0.5]], "loss": {"name": loss, "target": [[1, 1]]}}
             verdict, found = self.report(network)
-            self.assertEqual((verdict, found[None, "grad_input"]["verdict"]), ("pass", "kink"))
+            self.assertEqual((verdict, found[None, "grad_input"]["verdict"]), ("pass", told))
 
-    def test_a_claim_beyond_both_slopes_fails(self):
+    def test_a_claim_far_beyond_both_slopes_fails(self):
+        """By more than they are apart: where kinks meet, some of that is right."""
         layer = {"type": "activation", "activation": "relu", "input": [[0, 0.25]],
                  "grad_output": [[1, 1]]}
         for claim, verdict in (([[0, 1]], "pass"), ([[1, 1]], "pass"), ([[0.5, 1]], "pass"),
-                               ([[1.5, 1]], "fail"), ([[0, 1.5]], "fail"), ([[-0.5, 1]], "fail")):
+                               ([[2.5, 1]], "fail"), ([[0, 1.5]], "fail"), ([[-1.5, 1]], "fail")):
             found, _ = self.report({"layers": [{**layer, "grad_input": claim}]})
             self.assertEqual(found, verdict, claim)
 
