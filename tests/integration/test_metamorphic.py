@@ -49,6 +49,17 @@ def each_network(losses=LOSSES, **options):
     return decorate
 
 
+def with_residuals(network, place, g, brought, datatype):
+    """g and the gradients by the layers that a residual connection leads to from there, added one
+    after the other."""
+    name = "layer%d" % (place - 1) if place > 0 else "input"
+    for i, layer in enumerate(network["layers"]):
+        if layer.get("residual") == name:
+            g = [[a + b for a, b in zip(*pair)] for pair in zip(g, brought[i + 1])]
+            g = g if datatype == "FP64" else nets.narrowed(g)
+    return g
+
+
 class Networks(DaemonCase):
     """What the tests below have in common."""
 
@@ -198,7 +209,7 @@ class Chains(Networks):
                    "loss": network["loss"]}
         return ask(self.daemon, nothing, datatype=datatype)["grad_input"]
 
-    @each_network(APART, residuals=False)
+    @each_network(APART)
     def test_a_chain_is_its_layers_one_by_one(self, network):
         for datatype in DATATYPES:
             whole = ask(self.daemon, network, datatype=datatype)
@@ -208,13 +219,16 @@ class Chains(Networks):
                 self.assert_chain(network, datatype, whole, given, g)
 
     def assert_chain(self, network, datatype, whole, states, g):
-        """From the last layer down, each with the grad_input of the one above."""
+        """From the last layer down, each with the grad_input of the one above, and what residual
+        connections bring."""
+        brought = {len(states): g}  # ∂L/∂y of each layer, counted from 1; 0: the network's input
         for i in reversed(range(len(states))):
-            layer = {**network["layers"][i], **states[i], "grad_output": g}
+            layer = {**network["layers"][i], **states[i], "grad_output": brought[i + 1]}
+            layer.pop("residual", None)
             answer = ask(self.daemon, {"layers": [layer]}, GRADIENTS, datatype)["layers"][0]
-            g = answer.pop("grad_input")
+            brought[i] = with_residuals(network, i, answer.pop("grad_input"), brought, datatype)
             self.assert_same(answer, whole["layers"][i])
-        self.assert_same(g, whole["grad_input"])
+        self.assert_same(brought[0], whole["grad_input"])
 
     @each_network(APART)
     def test_from_grad_output(self, network):
