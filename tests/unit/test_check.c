@@ -225,19 +225,53 @@ static void the_direction_sees_what_no_sample_sees(void **state)
     network_free(n);
 }
 
-static void a_claim_of_another_shape_is_refused(void **state)
+/* Claims that can be held against nothing are refused, where they stand. */
+static void claims_that_fit_nothing_are_refused(void **state)
 {
     network *n = varied_network(GRAD_FP64, GRAD_MSE);
     grad_check_request request = {0};
     grad_run *run = make_claims(n, &request);
-    grad_error error = GRAD_ERROR_INIT;
-    grad_check *check = NULL;
+    grad_layer_result *claims = request.claims;
+    const struct {
+        grad_tensor *claim;
+        const char *code, *pointer;
+    } cases[] = {{&claims[1].gain_delta, "shape_mismatch", "/layers/1/gain_delta"},
+                 {&claims[2].slope_delta, "shape_mismatch", "/layers/2/slope_delta"},
+                 {&request.claimed_grad_input, "shape_mismatch", "/grad_input"},
+                 {&claims[0].grad_input, "unsupported_value", "/layers/0/grad_input"},
+                 {&claims[3].bias_delta, "unsupported_value", "/layers/3/bias_delta"}};
 
     (void)state;
-    request.claims[1].gain_delta.shape[0] = 7;
-    assert_int_equal(grad_check_create(&request, &check, &error), GRAD_INVALID);
-    assert_string_equal(error.code, "shape_mismatch");
-    assert_string_equal(error.pointer, "/layers/1/gain_delta");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        grad_tensor kept = *cases[i].claim;
+        grad_error error = GRAD_ERROR_INIT;
+        grad_measure measure;
+
+        *cases[i].claim = (grad_tensor){claims[0].bias_delta.data, 1, {7}};
+        assert_int_equal(grad_check_measure(&request, NULL, &measure, &error), GRAD_INVALID);
+        assert_string_equal(error.code, cases[i].code);
+        assert_string_equal(error.pointer, cases[i].pointer);
+        *cases[i].claim = kept;
+    }
+    grad_run_destroy(run);
+    network_free(n);
+}
+
+/* A claim is checked though its tensor is not among the outputs asked for. */
+static void a_claim_is_checked_whatever_the_outputs(void **state)
+{
+    network *n = varied_network(GRAD_FP64, GRAD_MSE);
+    grad_check_request request = {0};
+    grad_run *run = make_claims(n, &request);
+    grad_check *check = NULL;
+    const grad_check_report *report;
+
+    (void)state;
+    n->batch.outputs = GRAD_OUTPUT_BIAS_DELTA | GRAD_OUTPUT_PREDICTIONS;
+    flip_signs(&request.claims[2].weight_delta);
+    report = report_of(&request, &check);
+    assert_int_equal(find(report, 2, GRAD_WEIGHT_DELTA)->claim.verdict, GRAD_CHECK_FAIL);
+    grad_check_destroy(check);
     grad_run_destroy(run);
     network_free(n);
 }
@@ -295,7 +329,7 @@ static void options_without_a_meaning_are_refused(void **state)
     network *n = varied_network(GRAD_FP32, GRAD_MSE);
     const grad_batch kept = n->batch;
     static const char *const pointers[] = {"/scale",        "/reduction",       "/clip",
-                                           "/weight_decay", "/check/tolerance", "/check"};
+                                           "/weight_decay", "/check/tolerance", "/outputs"};
 
     (void)state;
     for (size_t i = 0; i < COUNT(pointers); i++) {
@@ -309,12 +343,39 @@ static void options_without_a_meaning_are_refused(void **state)
         n->batch.clip.value = i == 2 ? 1 : 0;
         n->batch.weight_decay.l2 = i == 3 ? 1 : 0;
         request.options.tolerance = i == 4 ? NAN : 0;
-        request.options.samples = i == 5 ? (size_t)1 << 40 : 0;
-        assert_int_equal(grad_check_measure(&request, NULL, &measure, &error),
-                         i == 5 ? GRAD_TOO_LARGE : GRAD_INVALID);
+        n->batch.outputs = 0;
+        if (i == 5) { /* layers that have no such delta */
+            n->batch.network = NULL;
+            n->batch.outputs = GRAD_OUTPUT_SLOPE_DELTA;
+            n->batch.layers[0].input = n->network.input;
+            n->batch.layer_count = 1;
+            n->batch.layers[0].grad_output = network_tensor(n, 1, 6, 8, 1);
+        }
+        assert_int_equal(grad_check_measure(&request, NULL, &measure, &error), GRAD_INVALID);
         assert_string_equal(error.pointer, pointers[i]);
     }
     n->batch = kept;
+    network_free(n);
+}
+
+/* 3.2e8 operations a forward pass, at most 26 of them for each difference. */
+static void too_much_work_is_refused(void **state)
+{
+    const network_recipe two[] = {{GRAD_DENSE, 400, GRAD_TANH, 0, 0, false},
+                                  {GRAD_DENSE, 400, GRAD_TANH, 0, 0, false}};
+    network *n = network_of(35, GRAD_FP32, 500, 400, GRAD_MSE, 2, two);
+    grad_check_request request = {.batch = &n->batch, .options = {.samples = 16}};
+    grad_error error = GRAD_ERROR_INIT;
+    grad_measure measure;
+
+    (void)state;
+    assert_int_equal(grad_check_measure(&request, NULL, &measure, &error), GRAD_OK);
+    assert_true(measure.flops > 5 * 17 * 26 * 2 * 2.0 * 500 * 400 * 400);
+    request.options.samples = 100;
+    assert_int_equal(grad_check_measure(&request, NULL, &measure, &error), GRAD_TOO_LARGE);
+    assert_string_equal(error.code, "max_check_flops");
+    assert_string_equal(error.limit_name, "max_check_flops");
+    assert_string_equal(error.pointer, "/check");
     network_free(n);
 }
 
@@ -326,10 +387,12 @@ int main(void)
         cmocka_unit_test(independent_layers_pass),
         cmocka_unit_test(wrong_claims_fail_and_are_named),
         cmocka_unit_test(the_direction_sees_what_no_sample_sees),
-        cmocka_unit_test(a_claim_of_another_shape_is_refused),
+        cmocka_unit_test(claims_that_fit_nothing_are_refused),
+        cmocka_unit_test(a_claim_is_checked_whatever_the_outputs),
         cmocka_unit_test(kinks_are_told_and_pass),
         cmocka_unit_test(the_seed_chooses_the_samples),
         cmocka_unit_test(options_without_a_meaning_are_refused),
+        cmocka_unit_test(too_much_work_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
