@@ -1,6 +1,7 @@
 /* The functions that are differentiated: the request's network, or a network of one layer for each
  * independent layer, with every number widened to double. States that the parameters can give are
- * left out, so that a change of the parameters reaches everything above them. */
+ * left out, so that a change of the parameters reaches everything above them. Nothing is worked out
+ * here. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -8,20 +9,7 @@
 #include "core/real.h"
 #include "core/size.h"
 #include "differences/state.h"
-
-void *grad_check_take(grad_check *check, size_t count, size_t size)
-{
-    void **blocks = realloc(check->blocks, (check->block_count + 1) * sizeof *blocks);
-    void *block;
-
-    if (blocks == NULL)
-        return NULL;
-    check->blocks = blocks;
-    block = calloc(count == 0 ? 1 : count, size);
-    if (block != NULL)
-        check->blocks[check->block_count++] = block;
-    return block;
-}
+#include "differences/tensors.h"
 
 /* A tensor in double: the same one where it is so already. False: no memory. */
 static bool widen(grad_check *check, grad_tensor *tensor)
@@ -49,99 +37,100 @@ static void round_parameters(const grad_check *check, grad_activation *f)
 
 static bool widen_layer(grad_check *check, grad_layer *layer)
 {
-    grad_tensor *tensors[] = {&layer->input,        &layer->pre_activation,
-                              &layer->grad_output,  &layer->weight,
-                              &layer->bias,         &layer->slope,
-                              &layer->gain,         &layer->shift,
-                              &layer->running_mean, &layer->running_variance,
-                              &layer->dropout_mask};
+    grad_tensor *list[GRAD_LAYER_TENSORS];
 
+    grad_layer_tensors(layer, list);
     round_parameters(check, &layer->activation);
-    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
-        if (!widen(check, tensors[i]))
+    for (size_t i = 0; i < GRAD_LAYER_TENSORS; i++)
+        if (!widen(check, list[i]))
             return false;
     return true;
 }
 
 static bool widen_network(grad_check *check, grad_network *network)
 {
-    grad_tensor *tensors[] = {&network->input,
-                              &network->grad_output,
-                              &network->loss.target,
-                              &network->loss.sample_weight,
-                              &network->loss.class_weight,
-                              &network->loss.pos_weight,
-                              &network->loss.variance,
-                              &network->loss.other};
+    grad_tensor *list[GRAD_NETWORK_TENSORS];
 
-    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
-        if (!widen(check, tensors[i]))
+    grad_network_tensors(network, list);
+    for (size_t i = 0; i < GRAD_NETWORK_TENSORS; i++)
+        if (!widen(check, list[i]))
             return false;
     return true;
 }
 
-/* A state that follows from the parameters is left to them. */
-static void drop_state(grad_layer *layer, bool is_network)
+/* ---- Forward batches ------------------------------------------------------------------------- */
+
+/* A layer of a network whose states are left to its parameters, where they can give them. */
+static grad_layer without_states(const grad_layer *given, bool is_first)
 {
-    bool follows = layer->kind != GRAD_DENSE || (is_network && layer->weight.data != NULL);
+    bool follows = given->kind != GRAD_DENSE || given->weight.data != NULL;
+    grad_layer layer = *given;
 
     if (follows)
-        layer->pre_activation = (grad_tensor){0};
+        layer.pre_activation = (grad_tensor){0};
+    if (follows || is_first)
+        layer.input = (grad_tensor){0};
+    return layer;
 }
 
-static void begin_function(const grad_check *check, grad_function_of_layers *f)
+/* From f->given, and of a network f->network, whatever their datatype. */
+static void derive(grad_function_of_layers *f, bool is_network, size_t layer_count,
+                   grad_datatype type)
 {
-    f->batch = (grad_batch){.datatype = GRAD_FP64,
+    const grad_layer *first = &f->given[0];
+
+    for (size_t i = 0; i < layer_count; i++)
+        f->layers[i] = is_network ? without_states(&f->given[i], i == 0) : *first;
+    if (is_network) {
+        f->network.loss.reduction = GRAD_LOSS_NONE;
+        f->network.input = first->input.data != NULL ? first->input : f->network.input;
+    } else { /* a dense layer keeps its z, which may be more than x Wᵀ + b */
+        f->network = (grad_network){.input = first->input, .grad_output = first->grad_output};
+        f->layers[0].input = f->layers[0].grad_output = (grad_tensor){0};
+        if (first->kind != GRAD_DENSE)
+            f->layers[0].pre_activation = (grad_tensor){0};
+    }
+    f->batch = (grad_batch){.datatype = type,
                             .scale = 1,
                             .outputs = GRAD_OUTPUT_PREDICTIONS,
-                            .non_finite = check->batch.non_finite,
+                            .non_finite = GRAD_ALLOW_NON_FINITE,
+                            .layer_count = layer_count,
                             .layers = f->layers,
                             .network = &f->network};
 }
 
-/* The network itself. */
-static bool make_network(grad_check *check, grad_function_of_layers *f)
+void grad_function_draft(const grad_batch *batch, size_t layer, grad_layer *layers,
+                         grad_function_of_layers *f)
 {
-    const grad_batch *batch = &check->batch;
+    bool is_network = batch->network != NULL;
 
-    f->layers = grad_check_take(check, batch->layer_count, sizeof *f->layers);
-    if (f->layers == NULL)
-        return false;
-    f->network = *batch->network;
-    if (f->network.loss.reduction == GRAD_LOSS_NONE)
-        f->network.loss.reduction = GRAD_LOSS_SUM;
-    begin_function(check, f);
-    f->batch.layer_count = batch->layer_count;
-    for (size_t i = 0; i < batch->layer_count; i++) {
-        f->layers[i] = batch->layers[i];
-        if (i > 0)
-            f->layers[i].input = (grad_tensor){0};
-        drop_state(&f->layers[i], true);
-        if (!widen_layer(check, &f->layers[i]))
-            return false;
-    }
-    if (f->layers[0].input.data != NULL) {
-        f->network.input = f->layers[0].input;
-        f->layers[0].input = (grad_tensor){0};
-    }
-    return widen_network(check, &f->network);
+    *f = (grad_function_of_layers){.layers = layers, .given = batch->layers + layer};
+    if (is_network)
+        f->network = *batch->network;
+    derive(f, is_network, is_network ? batch->layer_count : 1, batch->datatype);
 }
 
-/* A layer of its own: its states are a network's. */
-static bool make_layer(grad_check *check, size_t layer, grad_function_of_layers *f)
+/* The network itself, or a layer of its own. */
+static bool make_function(grad_check *check, size_t layer, grad_function_of_layers *f)
 {
-    f->layers = grad_check_take(check, 1, sizeof *f->layers);
-    if (f->layers == NULL)
+    const grad_batch *batch = &check->batch;
+    size_t layer_count = batch->network != NULL ? batch->layer_count : 1;
+
+    f->layers = grad_check_take(check, layer_count, sizeof *f->layers);
+    f->given = grad_check_take(check, layer_count, sizeof *f->given);
+    if (f->layers == NULL || f->given == NULL)
         return false;
-    begin_function(check, f);
-    f->batch.layer_count = 1;
-    f->layers[0] = check->batch.layers[layer];
-    drop_state(&f->layers[0], false);
-    if (!widen_layer(check, &f->layers[0]))
-        return false;
-    f->network =
-        (grad_network){.input = f->layers[0].input, .grad_output = f->layers[0].grad_output};
-    f->layers[0].input = f->layers[0].grad_output = (grad_tensor){0};
+    for (size_t i = 0; i < layer_count; i++) {
+        f->given[i] = batch->layers[layer + i];
+        if (!widen_layer(check, &f->given[i]))
+            return false;
+    }
+    if (batch->network != NULL) {
+        f->network = *batch->network;
+        if (!widen_network(check, &f->network))
+            return false;
+    }
+    derive(f, batch->network != NULL, layer_count, GRAD_FP64);
     return true;
 }
 
@@ -154,11 +143,30 @@ grad_status grad_check_make_functions(grad_check *check, grad_error *error)
     if (check->functions == NULL)
         return grad_fail_memory(error, check->function_count * sizeof *check->functions);
     for (size_t i = 0; i < check->function_count && made; i++)
-        made = is_network ? make_network(check, &check->functions[i])
-                          : make_layer(check, i, &check->functions[i]);
-    for (size_t i = 0; i < check->function_count && made; i++) {
-        check->functions[i].batch.layers = check->functions[i].layers;
-        check->functions[i].batch.network = &check->functions[i].network;
-    }
+        made = make_function(check, i, &check->functions[i]);
     return made ? GRAD_OK : grad_fail_memory(error, sizeof(double));
+}
+
+grad_tensor *grad_function_tensor(grad_network *network, grad_layer *layer, grad_output_kind output)
+{
+    switch (output) {
+    case GRAD_WEIGHT_DELTA:
+        return &layer->weight;
+    case GRAD_BIAS_DELTA:
+        return &layer->bias;
+    case GRAD_SLOPE_DELTA:
+        return &layer->slope;
+    case GRAD_GAIN_DELTA:
+        return &layer->gain;
+    case GRAD_SHIFT_DELTA:
+        return &layer->shift;
+    default:
+        return &network->input;
+    }
+}
+
+bool grad_function_moves_state(const grad_layer *layer, grad_output_kind output)
+{
+    return layer->kind == GRAD_DENSE && layer->pre_activation.data != NULL &&
+           output != GRAD_SLOPE_DELTA;
 }

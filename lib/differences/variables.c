@@ -7,10 +7,10 @@
 #include "core/size.h"
 #include "differences/state.h"
 
-#define DEFAULT_SAMPLES 16
+#define FLOOR 0x1p-5 /* of the typical number of a tensor */
 
 /* SplitMix64 (Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators, 2014). */
-static uint64_t mix(uint64_t state)
+uint64_t grad_check_mix(uint64_t state)
 {
     uint64_t z = state + 0x9E3779B97F4A7C15U;
 
@@ -19,13 +19,10 @@ static uint64_t mix(uint64_t state)
     return z ^ z >> 31;
 }
 
-double grad_check_direction(const grad_check *check, const grad_sample *sample, size_t element)
+double grad_check_sign(const grad_check *check, size_t variable, size_t element)
 {
-    uint64_t seed = mix(check->options.seed + sample->variable);
-
-    if (sample->index != GRAD_ALONG_DIRECTION)
-        return element == sample->index ? 1 : 0;
-    return (mix(seed + element) & 1) != 0 ? 1 : -1;
+    return (grad_check_mix(grad_check_mix(check->options.seed + variable) + element) & 1) != 0 ? 1
+                                                                                               : -1;
 }
 
 /* Calls visit for each tensor of the answer, in its order; stops where it returns false. */
@@ -76,13 +73,13 @@ static const grad_tensor *claim_of(const grad_check *check, size_t layer, grad_o
 static void choose_elements(const grad_check *check, size_t variable, size_t count, size_t chosen,
                             grad_sample *samples)
 {
-    uint64_t state = mix(check->options.seed ^ (variable + 1) * 0x5851F42D4C957F2DU);
+    uint64_t state = grad_check_mix(check->options.seed ^ (variable + 1) * 0x5851F42D4C957F2DU);
     size_t taken = 0;
 
     for (size_t i = 0; i < count && taken < chosen; i++) { /* Knuth's selection sampling */
         double left = (double)(count - i), wanted = (double)(chosen - taken);
 
-        state = mix(state);
+        state = grad_check_mix(state);
         if ((double)(state >> 11) * 0x1p-53 * left >= wanted)
             continue;
         samples[taken++] = (grad_sample){.variable = variable, .index = i};
@@ -112,17 +109,25 @@ static bool add_tensor(grad_check *check, size_t layer, grad_output_kind output,
     return true;
 }
 
+/* Everything that there is one of for each variable or sample. */
+static bool take_results(grad_check *check)
+{
+    size_t samples = check->sample_count, variables = check->variable_count;
+
+    check->variables = grad_check_take(check, variables, sizeof *check->variables);
+    check->samples = grad_check_take(check, samples, sizeof *check->samples);
+    check->spreads = grad_check_take(check, GRAD_NEIGHBOURS * samples, sizeof *check->spreads);
+    check->norms = grad_check_take(check, GRAD_NEIGHBOURS * variables, sizeof *check->norms);
+    check->report.tensors = grad_check_take(check, variables, sizeof *check->report.tensors);
+    return check->variables != NULL && check->samples != NULL && check->spreads != NULL &&
+           check->norms != NULL && check->report.tensors != NULL;
+}
+
 grad_status grad_check_make_variables(grad_check *check, grad_error *error)
 {
-    if (check->options.samples == 0)
-        check->options.samples = DEFAULT_SAMPLES;
     if (!each_tensor(check, count_tensor))
         return grad_fail_memory(error, SIZE_MAX);
-    check->variables = grad_check_take(check, check->variable_count, sizeof *check->variables);
-    check->samples = grad_check_take(check, check->sample_count, sizeof *check->samples);
-    check->report.tensors =
-        grad_check_take(check, check->variable_count, sizeof *check->report.tensors);
-    if (check->variables == NULL || check->samples == NULL || check->report.tensors == NULL)
+    if (!take_results(check))
         return grad_fail_memory(error, check->sample_count * sizeof *check->samples);
     check->variable_count = check->sample_count = 0;
     each_tensor(check, add_tensor);
@@ -140,40 +145,40 @@ static double root_mean_square(grad_datatype type, size_t count, const void *dat
     return norm / sqrt((double)count);
 }
 
-/* The tensor that a variable moves, NULL where there is none (a bias that isn't given). */
-static const grad_tensor *moved_tensor(const grad_variable *v)
-{
-    const grad_layer *l = &v->function->layers[v->function_layer];
-
-    switch (v->output) {
-    case GRAD_WEIGHT_DELTA:
-        return &l->weight;
-    case GRAD_BIAS_DELTA:
-        return &l->bias;
-    case GRAD_SLOPE_DELTA:
-        return &l->slope;
-    case GRAD_GAIN_DELTA:
-        return &l->gain;
-    case GRAD_SHIFT_DELTA:
-        return &l->shift;
-    default:
-        return &v->function->network.input;
-    }
-}
-
 void grad_check_scale_variables(grad_check *check)
 {
     for (size_t i = 0; i < check->variable_count; i++) {
         grad_variable *v = &check->variables[i];
-        const grad_tensor *moved = moved_tensor(v);
         size_t count = grad_tensor_count(v->gradient);
 
         v->gradient_scale = root_mean_square(check->batch.datatype, count, v->gradient->data);
         v->gradient_norm = v->gradient_scale * sqrt((double)count);
-        v->value_scale = 1;
-        if (moved->data != NULL)
-            v->value_scale = root_mean_square(GRAD_FP64, grad_tensor_count(moved), moved->data);
-        if (!(v->value_scale > 0 && isfinite(v->value_scale)))
-            v->value_scale = 1;
     }
+}
+
+double grad_check_floor(const grad_variable *v, const grad_sample *s)
+{
+    return s->index == GRAD_ALONG_DIRECTION ? v->gradient_norm : FLOOR * v->gradient_scale;
+}
+
+/* ---- Gradients ------------------------------------------------------------------------------- */
+
+const grad_tensor *grad_check_gradient(const grad_reply *reply, const grad_variable *v)
+{
+    if (v->layer == SIZE_MAX)
+        return &reply->grad_input;
+    return grad_layer_result_tensor(&reply->layers[v->layer], v->output);
+}
+
+double grad_check_gradient_at(const grad_check *check, const grad_sample *s,
+                              const grad_tensor *gradient)
+{
+    double sum = 0;
+
+    if (s->index != GRAD_ALONG_DIRECTION)
+        return grad_real_at(check->batch.datatype, gradient->data, s->index);
+    for (size_t i = 0; i < grad_tensor_count(gradient); i++)
+        sum += grad_check_sign(check, s->variable, i) *
+               grad_real_at(check->batch.datatype, gradient->data, i);
+    return sum;
 }

@@ -116,34 +116,41 @@ GRAD_ELEMENT_WISE(silu);
 
 /* Misra, Mish: A Self Regularized Non-Monotonic Activation Function, arXiv:1908.08681.
  * f(z) = z T with T = tanh(log(1 + e^z)) = ((1 + e^z)² - 1) / ((1 + e^z)² + 1): below 0, in e = e^z,
- * T = e (2 + e) / (2 + e (2 + e)); above, in e = e^-z, T = 1 - 2e² / (1 + 2e + 2e²). */
+ * T = e (1 - e (1 + e) / w) with w = 2 + 2e + e²; above, in e = e^-z, T = 1 - 2e² / w with
+ * w = 1 + 2e + 2e². */
+GRAD_INLINE float mish_whole(bool is_above, float e)
+{
+    float square = e * e;
+
+    return ((is_above ? 1 : 2) + 2 * e) + (is_above ? 2 * square : square);
+}
+
 GRAD_INLINE float mish_value(float z)
 {
+    bool is_above = z >= 0;
     float t = held_absolute(z);
     grad_reduced x = grad_reduce(-t, GRAD_FAR_BIAS);
     float e = grad_falling_times(x, 1) * (1 / GRAD_FAR_SCALE);
-    float factor = z >= 0 ? 2 * e : 2 + e;
-    float whole = (z >= 0 ? 1 + 2 * e : 2) + e * factor;
-    float below = grad_falling_times(x, t * factor) / whole;
+    float ratio = (is_above ? 2 * e : e + e * e) / mish_whole(is_above, e);
+    float below = grad_falling_times(x, t * (is_above ? ratio : 1 - ratio));
 
     return grad_positive_part(z) - below * (1 / GRAD_FAR_SCALE);
 }
 
-/* f'(z) = T + z σ(z) (1 - T²). With w the denominator of T: above 0 it is
- * (1 + (2e + z 4 e² (1 + e) / w)) / w; below, e (2 (1 + z) + (e (1 + z) - z e (w + 2e) / w)) / w, where
- * 1 + z is exact next to the zero of f'. */
+/* f'(z) = T + z σ(z) (1 - T²). With s = e / w it is above 0 1 + s (4 z s (1 + e) - 2e), and below
+ * e ((1 + z) - s (z (1 + 2s) + (1 + z) (1 + e))), where 1 + z is exact next to the zero of f'. */
 GRAD_INLINE float mish_delta(float z, float dy)
 {
-    float held = held_absolute(z);
-    float scaled = grad_falling_times(grad_reduce(-held, GRAD_FAR_BIAS), 1);
-    float e = scaled * (1 / GRAD_FAR_SCALE), twice = 2 * e, square = e * e;
-    float whole = ((z >= 0 ? 1 : 2) + twice) + (z >= 0 ? 2 * square : square);
-    float ratio = (z >= 0 ? GRAD_FAR_SCALE : scaled) / whole;
-    float share = held * ratio * (1 / GRAD_FAR_SCALE);
-    float rest =
-        z >= 0 ? twice + share * (4 * square * (1 + e)) : e * (1 - held) + share * (whole + twice);
+    bool is_above = z >= 0;
+    float t = held_absolute(z), h = 1 - t;
+    grad_reduced x = grad_reduce(-t, GRAD_FAR_BIAS);
+    float e = grad_falling_times(x, 1) * (1 / GRAD_FAR_SCALE);
+    float s = e / mish_whole(is_above, e), more = 1 + e;
+    float above = 4 * t * s * more - 2 * e, below = t * (1 + 2 * s) - h * more;
+    float factor = (is_above ? 1 : h) + s * (is_above ? above : below);
+    float scaled = grad_falling_times(x, factor) * (1 / GRAD_FAR_SCALE);
 
-    return dy * (ratio * ((z >= 0 ? 1 : 2 * (1 - held)) + rest) * (1 / GRAD_FAR_SCALE));
+    return dy * (is_above ? factor : scaled);
 }
 
 GRAD_ELEMENT_WISE(mish);

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/checks.h"
 #include "support/layers.h"
-#include "support/networks.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -30,50 +30,7 @@ static network *varied_network(grad_datatype type, grad_loss_kind loss)
     return network_of(31, type, 6, 8, loss, COUNT(varied), varied);
 }
 
-/* The report of a check that cannot go wrong; *check is the caller's to destroy. */
-static const grad_check_report *report_of(const grad_check_request *request, grad_check **check)
-{
-    grad_error error = GRAD_ERROR_INIT;
-    grad_measure measure;
-    const grad_check_report *report = NULL;
-
-    if (grad_check_measure(request, NULL, &measure, &error) != GRAD_OK ||
-        grad_check_create(request, check, &error) != GRAD_OK ||
-        grad_check_all(*check, &report, &error) != GRAD_OK)
-        fail_msg("%s: %s", error.pointer, error.detail);
-    return report;
-}
-
-static const grad_check_tensor *find(const grad_check_report *report, size_t layer,
-                                     grad_output_kind output)
-{
-    for (size_t i = 0; i < report->tensor_count; i++)
-        if (report->tensors[i].layer == layer && report->tensors[i].output == output)
-            return &report->tensors[i];
-    fail_msg("no %s of layer %zu", grad_output_name(output), layer);
-    return NULL;
-}
-
 /* ---- Right gradients ------------------------------------------------------------------------- */
-
-static void assert_passes(grad_batch *batch, const char *what)
-{
-    grad_check_request request = {.batch = batch};
-    grad_check *check = NULL;
-    const grad_check_report *report = report_of(&request, &check);
-
-    for (size_t i = 0; i < report->tensor_count; i++) {
-        const grad_check_tensor *t = &report->tensors[i];
-
-        if (t->analytic.verdict == GRAD_CHECK_FAIL)
-            fail_msg("%s: %s of layer %zu is off by %g at %zu: %.12g, difference %.12g", what,
-                     grad_output_name(t->output), t->layer, t->analytic.largest_error,
-                     t->analytic.index, t->analytic.gradient, t->analytic.difference);
-        assert_true(t->analytic.checked > 1);
-    }
-    assert_int_equal(report->verdict, GRAD_CHECK_PASS);
-    grad_check_destroy(check);
-}
 
 static void every_layer_and_loss_passes(void **state)
 {
@@ -85,8 +42,9 @@ static void every_layer_and_loss_passes(void **state)
             if (loss == GRAD_BINARY_CROSS_ENTROPY) /* of probabilities, which these are not */
                 continue;
             n = varied_network(type, loss);
-            assert_passes(&n->batch,
-                          loss == GRAD_LOSS_ABSENT ? "grad_output" : grad_loss_info_of(loss)->name);
+            check_assert_passes(&n->batch, false,
+                                loss == GRAD_LOSS_ABSENT ? "grad_output"
+                                                         : grad_loss_info_of(loss)->name);
             network_free(n);
         }
 }
@@ -99,7 +57,7 @@ static void every_activation_passes(void **state)
                                       {GRAD_DENSE, 3, GRAD_TANH, 0, 0, false}};
         network *n = network_of(32, GRAD_FP64, 5, 4, GRAD_MSE, 2, two);
 
-        assert_passes(&n->batch, grad_activation_info_of(f)->name);
+        check_assert_passes(&n->batch, false, grad_activation_info_of(f)->name);
         network_free(n);
     }
 }
@@ -116,24 +74,12 @@ static void independent_layers_pass(void **state)
 
     (void)state;
     batch->layers[0].pre_activation.data = NULL;
-    assert_passes(batch, "independent layers");
+    check_assert_passes(batch, true, "independent layers");
     batch->layers[0].pre_activation.data = z;
     batch_free(batch);
 }
 
 /* ---- Wrong ones ------------------------------------------------------------------------------ */
-
-/* What the library answers, as claims that may be spoiled. */
-static grad_run *make_claims(network *n, grad_check_request *request)
-{
-    grad_run *run = network_run(n);
-    const grad_reply *reply = grad_run_reply(run);
-
-    request->batch = &n->batch;
-    request->claims = reply->layers;
-    request->claimed_grad_input = reply->grad_input;
-    return run;
-}
 
 static void flip_signs(grad_tensor *tensor)
 {
@@ -186,41 +132,24 @@ static void wrong_claims_fail_and_are_named(void **state)
     for (size_t i = 0; i < COUNT(spoilers); i++) {
         network *n = varied_network(GRAD_FP64, GRAD_MSE);
         grad_check_request request = {0};
-        grad_run *run = make_claims(n, &request);
+        grad_run *run = check_make_claims(n, &request);
         grad_check *check = NULL;
         const grad_check_report *report;
         const grad_check_tensor *bad;
 
         spoilers[i](&request.claims[2].weight_delta); /* 8 x 8 */
-        report = report_of(&request, &check);
+        report = check_report_of(&request, &check);
         assert_int_equal(report->verdict, GRAD_CHECK_FAIL);
-        bad = find(report, 2, GRAD_WEIGHT_DELTA);
+        bad = check_find(report, 2, GRAD_WEIGHT_DELTA);
         assert_int_equal(bad->claim.verdict, GRAD_CHECK_FAIL);
         assert_int_equal(bad->analytic.verdict, GRAD_CHECK_PASS);
-        assert_int_equal(find(report, 0, GRAD_WEIGHT_DELTA)->claim.verdict, GRAD_CHECK_PASS);
-        assert_int_equal(find(report, SIZE_MAX, GRAD_GRAD_INPUT)->claim.verdict, GRAD_CHECK_PASS);
+        assert_int_equal(check_find(report, 0, GRAD_WEIGHT_DELTA)->claim.verdict, GRAD_CHECK_PASS);
+        assert_int_equal(check_find(report, SIZE_MAX, GRAD_GRAD_INPUT)->claim.verdict,
+                         GRAD_CHECK_PASS);
         grad_check_destroy(check);
         grad_run_destroy(run);
         network_free(n);
     }
-}
-
-static void a_wrong_claim_of_the_networks_input_fails(void **state)
-{
-    network *n = varied_network(GRAD_FP64, GRAD_MSE);
-    grad_check_request request = {0};
-    grad_run *run = make_claims(n, &request);
-    grad_check *check = NULL;
-    const grad_check_report *report;
-
-    (void)state;
-    halve(&request.claimed_grad_input);
-    report = report_of(&request, &check);
-    assert_int_equal(report->verdict, GRAD_CHECK_FAIL);
-    assert_int_equal(find(report, SIZE_MAX, GRAD_GRAD_INPUT)->claim.verdict, GRAD_CHECK_FAIL);
-    grad_check_destroy(check);
-    grad_run_destroy(run);
-    network_free(n);
 }
 
 /* One element in 64 that no sample sees: the random direction does. */
@@ -228,34 +157,68 @@ static void the_direction_sees_what_no_sample_sees(void **state)
 {
     network *n = varied_network(GRAD_FP64, GRAD_HUBER);
     grad_check_request request = {.options = {.samples = 1}};
-    grad_run *run = make_claims(n, &request);
+    grad_run *run = check_make_claims(n, &request);
     grad_check *check = NULL;
     const grad_check_report *report;
 
     (void)state;
     nudge_one(&request.claims[2].weight_delta);
-    report = report_of(&request, &check);
-    assert_int_equal(find(report, 2, GRAD_WEIGHT_DELTA)->claim.checked, 2);
-    assert_int_equal(find(report, 2, GRAD_WEIGHT_DELTA)->claim.verdict, GRAD_CHECK_FAIL);
-    assert_true(find(report, 2, GRAD_WEIGHT_DELTA)->claim.index == SIZE_MAX);
+    report = check_report_of(&request, &check);
+    assert_int_equal(check_find(report, 2, GRAD_WEIGHT_DELTA)->claim.checked, 2);
+    assert_int_equal(check_find(report, 2, GRAD_WEIGHT_DELTA)->claim.verdict, GRAD_CHECK_FAIL);
+    assert_true(check_find(report, 2, GRAD_WEIGHT_DELTA)->claim.index == SIZE_MAX);
     grad_check_destroy(check);
     grad_run_destroy(run);
     network_free(n);
 }
 
-static void a_claim_of_another_shape_is_refused(void **state)
+/* Claims that can be held against nothing are refused, where they stand. */
+static void claims_that_fit_nothing_are_refused(void **state)
 {
     network *n = varied_network(GRAD_FP64, GRAD_MSE);
     grad_check_request request = {0};
-    grad_run *run = make_claims(n, &request);
-    grad_error error = GRAD_ERROR_INIT;
-    grad_check *check = NULL;
+    grad_run *run = check_make_claims(n, &request);
+    grad_layer_result *claims = request.claims;
+    const struct {
+        grad_tensor *claim;
+        const char *code, *pointer;
+    } cases[] = {{&claims[1].gain_delta, "shape_mismatch", "/layers/1/gain_delta"},
+                 {&claims[2].slope_delta, "shape_mismatch", "/layers/2/slope_delta"},
+                 {&request.claimed_grad_input, "shape_mismatch", "/grad_input"},
+                 {&claims[0].grad_input, "unsupported_value", "/layers/0/grad_input"},
+                 {&claims[3].bias_delta, "unsupported_value", "/layers/3/bias_delta"}};
 
     (void)state;
-    request.claims[1].gain_delta.shape[0] = 7;
-    assert_int_equal(grad_check_create(&request, &check, &error), GRAD_INVALID);
-    assert_string_equal(error.code, "shape_mismatch");
-    assert_string_equal(error.pointer, "/layers/1/gain_delta");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        grad_tensor kept = *cases[i].claim;
+        grad_error error = GRAD_ERROR_INIT;
+        grad_measure measure;
+
+        *cases[i].claim = (grad_tensor){claims[0].bias_delta.data, 1, {7}};
+        assert_int_equal(grad_check_measure(&request, NULL, &measure, &error), GRAD_INVALID);
+        assert_string_equal(error.code, cases[i].code);
+        assert_string_equal(error.pointer, cases[i].pointer);
+        *cases[i].claim = kept;
+    }
+    grad_run_destroy(run);
+    network_free(n);
+}
+
+/* A claim is checked though its tensor is not among the outputs asked for. */
+static void a_claim_is_checked_whatever_the_outputs(void **state)
+{
+    network *n = varied_network(GRAD_FP64, GRAD_MSE);
+    grad_check_request request = {0};
+    grad_run *run = check_make_claims(n, &request);
+    grad_check *check = NULL;
+    const grad_check_report *report;
+
+    (void)state;
+    n->batch.outputs = GRAD_OUTPUT_BIAS_DELTA | GRAD_OUTPUT_PREDICTIONS;
+    flip_signs(&request.claims[2].weight_delta);
+    report = check_report_of(&request, &check);
+    assert_int_equal(check_find(report, 2, GRAD_WEIGHT_DELTA)->claim.verdict, GRAD_CHECK_FAIL);
+    grad_check_destroy(check);
     grad_run_destroy(run);
     network_free(n);
 }
@@ -273,34 +236,11 @@ static void kinks_are_told_and_pass(void **state)
 
     (void)state;
     W[2] = W[3] = b[1] = 0; /* z of the second unit is 0 */
-    report = report_of(&request, &check);
+    report = check_report_of(&request, &check);
     assert_int_equal(report->verdict, GRAD_CHECK_PASS);
-    assert_int_equal(find(report, 0, GRAD_BIAS_DELTA)->analytic.verdict, GRAD_CHECK_KINK);
-    assert_true(find(report, 0, GRAD_BIAS_DELTA)->analytic.kinks >= 1);
+    assert_int_equal(check_find(report, 0, GRAD_BIAS_DELTA)->analytic.verdict, GRAD_CHECK_KINK);
+    assert_true(check_find(report, 0, GRAD_BIAS_DELTA)->analytic.kinks >= 1);
     grad_check_destroy(check);
-    network_free(n);
-}
-
-static void a_claim_beyond_the_sides_of_a_kink_fails(void **state)
-{
-    const network_recipe one[] = {{GRAD_DENSE, 3, GRAD_RELU, 0, 0, false}};
-    network *n = network_of(34, GRAD_FP64, 2, 2, GRAD_LOSS_ABSENT, 1, one);
-    double *W = n->batch.layers[0].weight.data, *b = n->batch.layers[0].bias.data;
-    grad_check_request request = {0};
-    grad_check *check = NULL;
-    const grad_check_report *report;
-    grad_run *run;
-
-    (void)state;
-    W[2] = W[3] = b[1] = 0;
-    run = make_claims(n, &request);
-    ((double *)request.claims[0].bias_delta.data)[1] = 100;
-    report = report_of(&request, &check);
-    assert_int_equal(report->verdict, GRAD_CHECK_FAIL);
-    assert_int_equal(find(report, 0, GRAD_BIAS_DELTA)->claim.verdict, GRAD_CHECK_FAIL);
-    assert_int_equal(find(report, 0, GRAD_BIAS_DELTA)->analytic.verdict, GRAD_CHECK_KINK);
-    grad_check_destroy(check);
-    grad_run_destroy(run);
     network_free(n);
 }
 
@@ -316,7 +256,7 @@ static void the_seed_chooses_the_samples(void **state)
     (void)state;
     for (size_t i = 0; i < 3; i++) {
         request.options.seed = i == 2 ? 6 : 5;
-        reports[i] = report_of(&request, &checks[i]);
+        reports[i] = check_report_of(&request, &checks[i]);
     }
     for (size_t i = 0; i < reports[0]->tensor_count; i++) {
         const grad_check_finding *a = &reports[0]->tensors[i].analytic;
@@ -336,7 +276,7 @@ static void options_without_a_meaning_are_refused(void **state)
     network *n = varied_network(GRAD_FP32, GRAD_MSE);
     const grad_batch kept = n->batch;
     static const char *const pointers[] = {"/scale",        "/reduction",       "/clip",
-                                           "/weight_decay", "/check/tolerance", "/check"};
+                                           "/weight_decay", "/check/tolerance", "/outputs"};
 
     (void)state;
     for (size_t i = 0; i < COUNT(pointers); i++) {
@@ -350,12 +290,39 @@ static void options_without_a_meaning_are_refused(void **state)
         n->batch.clip.value = i == 2 ? 1 : 0;
         n->batch.weight_decay.l2 = i == 3 ? 1 : 0;
         request.options.tolerance = i == 4 ? NAN : 0;
-        request.options.samples = i == 5 ? (size_t)1 << 40 : 0;
-        assert_int_equal(grad_check_measure(&request, NULL, &measure, &error),
-                         i == 5 ? GRAD_TOO_LARGE : GRAD_INVALID);
+        n->batch.outputs = 0;
+        if (i == 5) { /* layers that have no such delta */
+            n->batch.network = NULL;
+            n->batch.outputs = GRAD_OUTPUT_SLOPE_DELTA;
+            n->batch.layers[0].input = n->network.input;
+            n->batch.layer_count = 1;
+            n->batch.layers[0].grad_output = network_tensor(n, 1, 6, 8, 1);
+        }
+        assert_int_equal(grad_check_measure(&request, NULL, &measure, &error), GRAD_INVALID);
         assert_string_equal(error.pointer, pointers[i]);
     }
     n->batch = kept;
+    network_free(n);
+}
+
+/* 3.2e8 operations a forward pass, at most 26 of them for each difference. */
+static void too_much_work_is_refused(void **state)
+{
+    const network_recipe two[] = {{GRAD_DENSE, 400, GRAD_TANH, 0, 0, false},
+                                  {GRAD_DENSE, 400, GRAD_TANH, 0, 0, false}};
+    network *n = network_of(35, GRAD_FP32, 500, 400, GRAD_MSE, 2, two);
+    grad_check_request request = {.batch = &n->batch, .options = {.samples = 16}};
+    grad_error error = GRAD_ERROR_INIT;
+    grad_measure measure;
+
+    (void)state;
+    assert_int_equal(grad_check_measure(&request, NULL, &measure, &error), GRAD_OK);
+    assert_true(measure.flops > 5 * 17 * 26 * 2 * 2.0 * 500 * 400 * 400);
+    request.options.samples = 100;
+    assert_int_equal(grad_check_measure(&request, NULL, &measure, &error), GRAD_TOO_LARGE);
+    assert_string_equal(error.code, "max_check_flops");
+    assert_string_equal(error.limit_name, "max_check_flops");
+    assert_string_equal(error.pointer, "/check");
     network_free(n);
 }
 
@@ -366,13 +333,13 @@ int main(void)
         cmocka_unit_test(every_activation_passes),
         cmocka_unit_test(independent_layers_pass),
         cmocka_unit_test(wrong_claims_fail_and_are_named),
-        cmocka_unit_test(a_wrong_claim_of_the_networks_input_fails),
         cmocka_unit_test(the_direction_sees_what_no_sample_sees),
-        cmocka_unit_test(a_claim_of_another_shape_is_refused),
+        cmocka_unit_test(claims_that_fit_nothing_are_refused),
+        cmocka_unit_test(a_claim_is_checked_whatever_the_outputs),
         cmocka_unit_test(kinks_are_told_and_pass),
-        cmocka_unit_test(a_claim_beyond_the_sides_of_a_kink_fails),
         cmocka_unit_test(the_seed_chooses_the_samples),
         cmocka_unit_test(options_without_a_meaning_are_refused),
+        cmocka_unit_test(too_much_work_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
