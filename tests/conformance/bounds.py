@@ -6,7 +6,8 @@ a product are units.py's, f's errors functions.py's. Forward:
 
     z = x Wᵀ + b     e_z = e_x |W|ᵀ + (K + 4) u (|x| |W|ᵀ + |b|)
     y = m f(z) + r   e_y = m e_f + e_r + 3 u |terms|                      m the mask times 1 / (1 - rate)
-    norms            d = x - μ: e_d = e_x + mean(e_x) + (n + 3) u' (|x| + mean |x|), u' double's
+    norms            d = x - μ: e_d = e_x + mean(e_x) + (n + 3) (u' (|x| + mean |x|) + η'), u' and
+                     η' double's
                      v = mean d²: e_v = mean(2 |d| e_d + e_d²) + (n + 3) u' v
                      s = 1 / √(v + ε): relative error ρ = e_v / (v + ε - e_v) / 2
                      x̂ = d s: e_x̂ = e_d s + |x̂| ρ + 3 u' |x̂|, and z = γ x̂ + β
@@ -82,7 +83,7 @@ class Bounds:
         n = x.shape[dim]
         mean = lambda t: t.mean(dim, keepdim=True)  # noqa: E731
         d = (x - mean(x)).abs()
-        e_d = self.x + mean(self.x) + (n + 3) * BOTH * (x.abs() + mean(x.abs()))
+        e_d = self.x + mean(self.x) + (n + 3) * (BOTH * (x.abs() + mean(x.abs())) + 2.0 ** -1073)
         v = mean(d * d) + epsilon
         e_v = mean(2 * d * e_d + e_d * e_d) + (n + 3) * BOTH * v
         rho = torch.where(e_v < v / 2, e_v / (v - e_v) / 2, torch.full_like(v, float("inf")))
