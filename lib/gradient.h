@@ -197,7 +197,7 @@ typedef struct grad_layer {
     grad_tensor running_mean;   /* [N], batch_norm's inference form: both or neither */
     grad_tensor running_variance;
     double epsilon;           /* of the norms, > 0 */
-    grad_tensor dropout_mask; /* [B,N] of zeros and ones; if absent nothing is dropped */
+    grad_tensor dropout_mask; /* [B,N], of zeros and ones as a rule; if absent nothing is dropped */
     double dropout_rate;      /* in [0, 1): what is kept is divided by 1 - rate */
     size_t residual;          /* GRAD_RESIDUAL_*; of the same width as y */
     const grad_error *error;  /* continue_on_error: this layer could not be read, and is answered
@@ -257,6 +257,7 @@ typedef struct grad_measure {
     size_t result_numbers; /* elements of all outputs together */
     size_t memory;         /* bytes that grad_run_create will allocate */
     double flops;          /* multiply-adds of the products, counted as two */
+    double elements;       /* worked out by activations, norms and losses */
 } grad_measure;
 
 /* Of the numbers of one tensor as answered. */
@@ -316,7 +317,7 @@ typedef struct grad_reply {
 } grad_reply;
 
 /* Asks every question there is of a batch (shapes, options, caps, finite values under reject) and
- * sizes it. Reads the tensors, allocates nothing.
+ * sizes it. Reads the tensors; what it allocates on the way is freed.
  * Errors: GRAD_INVALID shape_mismatch, empty_tensor, missing_field, bad_parameter, non_finite …;
  * GRAD_TOO_LARGE max_layers, max_result_numbers, or a size that overflows. */
 GRAD_API grad_status grad_batch_measure(const grad_batch *batch, const grad_limits *limits,

@@ -1,6 +1,6 @@
 # The targets that test, measure and lint. Included by the Makefile.
 
-.PHONY: test suite-build lint conformance
+.PHONY: test suite-build lint conformance mutation
 
 # A recursive make on all processors, unless the caller chose a number of jobs.
 MAKE_ALL = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -34,6 +34,10 @@ conformance: packages-conformance
 	@$(MAKE_ALL) lib client
 	@OPENBLAS_NUM_THREADS=1 $(PYTHON) tests/conformance/test_activations.py $(BUILD) \
 		$(CONFORMANCE_ROUNDS)
+
+## mutation    breaks the library on purpose, one change at a time: the tests must see each
+mutation: packages-test
+	$(PYTHON) tests/mutation/mutate.py
 
 # The packages of the peers come first.
 bench: packages-bench

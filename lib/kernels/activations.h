@@ -31,7 +31,8 @@ void grad_function_forward(const grad_function *function, size_t rows, size_t N,
 void grad_function_backward(const grad_function *function, size_t rows, size_t N, const void *z,
                             const void *dy, void *dz);
 
-/* How many elements of z[rows,N] have f'(z) = 0. Not for those that couple features. */
+/* How many elements of z[rows,N] have f'(z) = 0, rounded to the datatype. Not for those that couple
+ * features. */
 size_t grad_function_zeros(const grad_function *function, size_t rows, size_t N, const void *z);
 
 /* Elements [begin, end) of prelu's slope delta by channel, [N]: factor Σ_b (z > 0 ? 0 : z dy). */

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What `make bench` runs: the codec, the kernels, the service. Prints for people, or with
+"""What `make bench` runs: codec, kernels, a network, the service. Prints for people, or with
 BENCH_FORMAT=json one JSON document. BENCH_SECONDS is the time of one measurement (10; those of the
 codec and the kernels are shorter by their nature). BENCH_ONLY=service runs one part.
 
@@ -15,7 +15,8 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE / "service"))
+sys.path[:0] = [str(HERE / "service"), str(HERE / "network")]
+import network  # noqa: E402
 import service  # noqa: E402
 
 SECONDS = max(1, int(os.environ.get("BENCH_SECONDS", "10")))
@@ -89,6 +90,7 @@ def describe_any(results, indent=""):
 PARTS = {
     "codec": (codec, describe_any),
     "kernels": (kernels, describe_kernels),
+    "network": (lambda build: network.measure(build, SECONDS), network.describe),
     "service": (lambda build: service.measure(build, SECONDS), service.describe),
 }
 

@@ -21,13 +21,13 @@
 #define RANDOM_COUNT 4099 /* a prime: no multiple of any vector's length */
 
 /* Zeros, kinks, subnormals, the zeros of the derivatives, thresholds, where exp overflows, the
- * ends. The negatives are added by the test. */
+ * ends; 12, where softplus with beta 1/4 meets its threshold 3. The test adds the negatives. */
 static const float extremes[] = {
-    0,      FLT_TRUE_MIN, 0.0625f, 1.1924f,  1.5f,    3,        6,       708,       708.5f,
-    1e-40f, FLT_MIN,      1e-20f,  1e-7f,    0.5f,    0.75179f, 1,       1.278464f, 2,
-    5,      9.5f,         13,      17,       19.999f, 20,       20.001f, 36,        50,
-    87.3f,  88.722839f,   88.8f,   89,       103.9f,  104,      150,     709,       745,
-    746,    1000,         11000,   20000.5f, 1e10f,   1e19f,    1e30f,   1.7e38f,   FLT_MAX,
+    0,        FLT_TRUE_MIN, 0.0625f, 1.1924f, 1.5f,     3,       6,         708, 708.5f, 1e-40f,
+    FLT_MIN,  1e-20f,       1e-7f,   0.5f,    0.75179f, 1,       1.278464f, 2,   5,      9.5f,
+    12,       13,           17,      19.999f, 20,       20.001f, 36,        50,  87.3f,  88.722839f,
+    88.8f,    89,           103.9f,  104,     150,      709,     745,       746, 1000,   11000,
+    20000.5f, 1e10f,        1e19f,   1e30f,   1.7e38f,  FLT_MAX,
 };
 #define EXTREME_COUNT (sizeof extremes / sizeof *extremes)
 
