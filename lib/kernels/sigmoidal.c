@@ -101,15 +101,18 @@ GRAD_INLINE float silu_value(float z)
 }
 
 /* f'(z) = σ(z) (1 + z σ(-z)). With t = σ(-|z|) the second factor is 1 + z t above 0 and
- * (1 + z) - z t below, where 1 + z is exact next to the zero of f'. */
+ * (1 + z) - z t below, where 1 + z is exact next to the zero of f'; the first is 1 - t or t, which
+ * is scaled because it may be subnormal where f' is not. */
 GRAD_INLINE float silu_delta(float z, float dy)
 {
     float held = held_absolute(z);
-    grad_quotient e = grad_falling_exp(held);
-    float whole = e.up + e.down, t = e.up / whole;
-    float factor = (z >= 0 ? 1 : 1 - held) + held * t;
+    grad_reduced x = grad_reduce(-held, GRAD_FAR_BIAS);
+    grad_halves e = grad_exp_halves(x.r);
+    float up = (e.even + e.odd) * grad_power(x.exponent);
+    float scaled = up / ((e.even - e.odd) + up * (1 / GRAD_FAR_SCALE));
+    float factor = (z >= 0 ? 1 : 1 - held) + held * (1 / GRAD_FAR_SCALE) * scaled;
 
-    return dy * (factor * (z >= 0 ? e.down : e.up) / whole);
+    return dy * ((z >= 0 ? GRAD_FAR_SCALE - scaled : scaled) * factor * (1 / GRAD_FAR_SCALE));
 }
 
 GRAD_ELEMENT_WISE(silu);
