@@ -48,6 +48,8 @@ static grad_status verify_options(const grad_check_request *request, grad_error 
         return refuse(error, "/clip", "clipping");
     if (batch->weight_decay.l1 > 0 || batch->weight_decay.l2 > 0)
         return refuse(error, "/weight_decay", "weight decay");
+    if (batch->continue_on_error)
+        return refuse(error, "/on_error", "errors layer by layer");
     if (!(isfinite(request->options.tolerance) && request->options.tolerance >= 0))
         return grad_fail(error, GRAD_INVALID, "bad_parameter", "/check/tolerance",
                          "check/tolerance is %g, expected a finite positive number",
@@ -73,7 +75,7 @@ grad_batch grad_check_batch(const grad_check_request *request)
 {
     grad_batch batch = *request->batch;
 
-    batch.overwrite_grad_output = batch.statistics = batch.continue_on_error = false;
+    batch.overwrite_grad_output = batch.statistics = false;
     batch.outputs &= ~(unsigned)GRAD_OUTPUT_PREDICTIONS;
     if (batch.outputs == 0)
         return batch;

@@ -1,5 +1,5 @@
-/* What is differentiated by what: each tensor of the analytic answer is a variable, with some of its
- * elements and one random direction as samples. */
+/* What is differentiated by what: each tensor of the analytic answer is a variable, with some of
+ * its elements and one random direction as samples. */
 #include <math.h>
 
 #include "core/error.h"

@@ -22,49 +22,61 @@ GRAD_INLINE float gelu_absolute(float z)
 GRAD_INLINE float normal_times(float u, float factor)
 {
     uint32_t bits;
-    float high;
-    grad_reduced x;
+    float high, rest;
 
     memcpy(&bits, &u, sizeof u);
     bits &= 0xfffff000;
     memcpy(&high, &bits, sizeof high);
-    x = grad_reduce(-0.5f * high * high, GRAD_FAR_BIAS);
-    x.r -= 0.5f * (u - high) * (u + high);
-    return grad_falling_times(x, factor);
+    rest = 0.5f * (u - high) * (u + high);
+    return grad_falling_times(grad_reduce_difference(-0.5f * high * high, rest, GRAD_FAR_BIAS),
+                              factor);
 }
 
-/* Φ(-u) = φ(u) M(u), with Mills' ratio M as a quotient: it keeps the digits of the left tail, where
- * 1 + erf has none. f(z) = max(z, 0) - u Φ(-u) with u = |z|. */
+#define INVERSE_SQRT_2PI 0x1.988454p-2f /* 1/√(2π) */
+
+/* Φ(-u) = φ(u) M(u), M being Mills' ratio: it keeps the digits of the left tail, where 1 + erf has
+ * none. M(u) (u + √(2/π)) is 1 + u rest, and the rest, small, a quotient of polynomials.
+ * f(z) = max(z, 0) - u Φ(-u) with u = |z|. */
 GRAD_INLINE float gelu_value(float z)
 {
-    static const float p[5] = {
-        0x1.000000p-1f, 0x1.beee44p-2f, 0x1.74627ap-3f, 0x1.48e0c4p-5f, 0x1.08cb12p-8f,
+    static const float root = 0x1.988454p-1f; /* √(2/π) */
+    static const float p[4] = {
+        0x1.7419f4p-3f,
+        0x1.d3496cp-4f,
+        0x1.0c0cf2p-5f,
+        0x1.11fd5ep-8f,
     };
     static const float q[6] = {
-        0x1.000000p+0f, 0x1.abb950p+0f, 0x1.325e98p+0f,
-        0x1.dcec96p-2f, 0x1.9c3734p-4f, 0x1.4bdd68p-7f,
+        0x1.000000p+0f, 0x1.b9cc08p+0f, 0x1.486174p+0f,
+        0x1.0b4a48p-1f, 0x1.e83fccp-4f, 0x1.ae6c50p-7f,
     };
-    float u = gelu_absolute(z), u2 = u * u, u4 = u2 * u2;
-    float above = (p[0] + p[1] * u) + (p[2] + p[3] * u) * u2 + p[4] * u4;
-    float below = (q[0] + q[1] * u) + (q[2] + q[3] * u) * u2 + (q[4] + q[5] * u) * u4;
+    float u = gelu_absolute(z), u2 = u * u;
+    float above = (p[0] + p[1] * u) + (p[2] + p[3] * u) * u2;
+    float below = q[0] + u * ((q[1] + q[2] * u) + ((q[3] + q[4] * u) + q[5] * u2) * u2);
+    float factor = u * (INVERSE_SQRT_2PI + u * above / below);
 
-    return grad_positive_part(z) - normal_times(u, u * above) / below * (1 / GRAD_FAR_SCALE);
+    return grad_positive_part(z) - normal_times(u, factor) / (u + root) * (1 / GRAD_FAR_SCALE);
 }
 
-/* f'(z) = Φ(z) + z φ(z), which at -u is φ(u) (M(u) - u), and at u one minus that. */
+/* f'(z) = Φ(z) + z φ(z), which at -u is φ(u) (M(u) - u), and at u one minus that. M(u) - u is
+ * (zero - u) (1 + rest): so it keeps its digits next to its zero too. */
 GRAD_INLINE float gelu_delta(float z, float dy)
 {
-    static const float p[6] = {
-        0x1.000000p-1f,  -0x1.c1cc00p-4f, -0x1.dca3c2p-2f,
-        -0x1.2ef010p-2f, -0x1.525e0ep-4f, -0x1.3621fcp-7f,
+    static const float zero = 0x1.80ead2p-1f;
+    static const float p[4] = {
+        0x1.1085e0p-2f,
+        0x1.a0d690p-3f,
+        0x1.0e64f2p-4f,
+        0x1.1f0f46p-7f,
     };
     static const float q[5] = {
-        0x1.000000p+0f, 0x1.604ad2p+0f, 0x1.87b70ep-1f, 0x1.a81a74p-3f, 0x1.84b08ep-6f,
+        0x1.000000p+0f, 0x1.6db53ap+0f, 0x1.a8cf3ep-1f, 0x1.e5342ap-3f, 0x1.de9808p-6f,
     };
-    float u = gelu_absolute(z), u2 = u * u, u4 = u2 * u2;
-    float above = (p[0] + p[1] * u) + (p[2] + p[3] * u) * u2 + (p[4] + p[5] * u) * u4;
-    float below = (q[0] + q[1] * u) + (q[2] + q[3] * u) * u2 + q[4] * u4;
-    float tail = normal_times(u, above) / below * (1 / GRAD_FAR_SCALE);
+    float u = gelu_absolute(z), u2 = u * u;
+    float above = (p[0] + p[1] * u) + (p[2] + p[3] * u) * u2;
+    float below = q[0] + u * ((q[1] + q[2] * u) + (q[3] + q[4] * u) * u2);
+    float factor = (zero - u) * (INVERSE_SQRT_2PI + above / below);
+    float tail = normal_times(u, factor) * (1 / GRAD_FAR_SCALE);
 
     return dy * (z < 0 ? tail : 1 - tail);
 }
@@ -105,11 +117,11 @@ GRAD_INLINE float gelu_tanh_delta(float z, float dy)
 {
     float u = gelu_tanh_absolute(z);
     double v = tanh_argument(u), rise = 3 * v - 2 * SQRT_8_OVER_PI * u;
-    grad_quotient e = grad_falling_exp_double(v);
-    float whole = e.up + e.down, t = e.up / whole;
+    float e = grad_falling_times(grad_reduce_double(-v, GRAD_FAR_BIAS), 1);
+    float whole = GRAD_FAR_SCALE + e, t = e / whole;
     float factor = (z >= 0 ? 1 : (float)(1 - rise)) + (float)rise * t;
 
-    return dy * (factor * (z >= 0 ? e.down : e.up) / whole);
+    return dy * (factor * (z >= 0 ? GRAD_FAR_SCALE : e) / whole);
 }
 
 GRAD_ELEMENT_WISE(gelu_tanh);

@@ -211,7 +211,7 @@ GRAD_INLINE term gaussian_nll(ELEMENT)
     double constant = a != 0 ? 0.5 * log(2 * M_PI) : 0;
 
     (void)c;
-    return (term){0.5 * (log(variance) + d * d / variance) + constant, d / variance};
+    return (term){0.5 * (log(variance) + d * (d / variance)) + constant, d / variance};
 }
 
 BLOCK_OF(poisson_nll)

@@ -116,33 +116,41 @@ GRAD_ELEMENT_WISE(silu);
 
 /* Misra, Mish: A Self Regularized Non-Monotonic Activation Function, arXiv:1908.08681.
  * f(z) = z T with T = tanh(log(1 + e^z)) = ((1 + e^z)² - 1) / ((1 + e^z)² + 1): below 0, in e = e^z,
- * e (2 + e) / (2 + 2e + e²); above, in e = e^-z, 1 - 2e² / (1 + 2e + 2e²). */
-GRAD_INLINE float mish_value(float z)
+ * T = e (1 - e (1 + e) / w) with w = 2 + 2e + e²; above, in e = e^-z, T = 1 - 2e² / w with
+ * w = 1 + 2e + 2e². */
+GRAD_INLINE float mish_whole(bool is_above, float e)
 {
-    float t = held_absolute(z);
-    float scaled = grad_falling_times(grad_reduce(-t, GRAD_FAR_BIAS), 1);
-    float e = scaled * (1 / GRAD_FAR_SCALE), e2 = e * e;
-    float part = scaled * (z >= 0 ? 2 * e : 2 + e);
-    float whole = (z >= 0 ? 1 + 2 * e2 : 2 + e2) + 2 * e;
+    float square = e * e;
 
-    return grad_positive_part(z) - t * part / whole * (1 / GRAD_FAR_SCALE);
+    return ((is_above ? 1 : 2) + 2 * e) + (is_above ? 2 * square : square);
 }
 
-/* f'(z) = T + z σ(z) (1 - T²). With w the denominator of T: above 0 it is
- * ((1 + 2e) + z 4 e² (1 + e) / w) / w; below, e / w ((2 + e) (1 + z) - z e / w (w + 2e)), where 1 + z
- * is exact next to the zero of f'. */
+GRAD_INLINE float mish_value(float z)
+{
+    bool is_above = z >= 0;
+    float t = held_absolute(z);
+    grad_reduced x = grad_reduce(-t, GRAD_FAR_BIAS);
+    float e = grad_falling_times(x, 1) * (1 / GRAD_FAR_SCALE);
+    float ratio = (is_above ? 2 * e : e + e * e) / mish_whole(is_above, e);
+    float below = grad_falling_times(x, t * (is_above ? ratio : 1 - ratio));
+
+    return grad_positive_part(z) - below * (1 / GRAD_FAR_SCALE);
+}
+
+/* f'(z) = T + z σ(z) (1 - T²). With s = e / w it is above 0 1 + s (4 z s (1 + e) - 2e), and below
+ * e ((1 + z) - s (z (1 + 2s) + (1 + z) (1 + e))), where 1 + z is exact next to the zero of f'. */
 GRAD_INLINE float mish_delta(float z, float dy)
 {
-    float held = held_absolute(z);
-    float scaled = grad_falling_times(grad_reduce(-held, GRAD_FAR_BIAS), 1);
-    float e = scaled * (1 / GRAD_FAR_SCALE), e2 = e * e, twice = 2 * e;
-    float whole = (z >= 0 ? 1 + 2 * e2 : 2 + e2) + twice;
-    float first = z >= 0 ? 1 + twice : (2 + e) * (1 - held);
-    float second = z >= 0 ? 4 * e2 * (1 + e) : whole + twice;
-    float ratio = (z >= 0 ? GRAD_FAR_SCALE : scaled) / whole;
-    float share = ratio * (1 / GRAD_FAR_SCALE);
+    bool is_above = z >= 0;
+    float t = held_absolute(z), h = 1 - t;
+    grad_reduced x = grad_reduce(-t, GRAD_FAR_BIAS);
+    float e = grad_falling_times(x, 1) * (1 / GRAD_FAR_SCALE);
+    float s = e / mish_whole(is_above, e), more = 1 + e;
+    float above = 4 * t * s * more - 2 * e, below = t * (1 + 2 * s) - h * more;
+    float factor = (is_above ? 1 : h) + s * (is_above ? above : below);
+    float scaled = grad_falling_times(x, factor) * (1 / GRAD_FAR_SCALE);
 
-    return dy * (ratio * (first + held * share * second) * (1 / GRAD_FAR_SCALE));
+    return dy * (is_above ? factor : scaled);
 }
 
 GRAD_ELEMENT_WISE(mish);
@@ -179,14 +187,15 @@ GRAD_ELEMENT_WISE(tanh);
 GRAD_INLINE float tanhshrink_rest(float w)
 {
     static const float third = 0x1.555556p-2f;
-    static const float c[7] = {
-        -0x1.555554p-27f, -0x1.110ffep-3f, 0x1.b9d574p-5f,  -0x1.62e11cp-6f,
-        0x1.0d5150p-7f,   -0x1.490d0ap-9f, 0x1.b92196p-12f,
+    static const float c[8] = {
+        -0x1.555556p-27f, -0x1.1110f2p-3f, 0x1.ba117cp-5f,  -0x1.65a7c4p-6f,
+        0x1.1d02d6p-7f,   -0x1.a45278p-9f, 0x1.e42e30p-11f, -0x1.2b7582p-13f,
     };
     float w2 = w * w;
+    float low = (c[0] + c[1] * w) + w2 * (c[2] + c[3] * w);
+    float high = (c[4] + c[5] * w) + w2 * (c[6] + c[7] * w);
 
-    return third +
-           ((c[0] + c[1] * w) + w2 * ((c[2] + c[3] * w) + w2 * ((c[4] + c[5] * w) + w2 * c[6])));
+    return third + (low + w2 * w2 * high);
 }
 
 /* z - tanh(z) loses its digits near 0: there it is a polynomial. From 1 on it is

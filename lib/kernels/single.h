@@ -41,20 +41,26 @@ typedef struct grad_reduced {
 #define GRAD_DOUBLE_LOG2_E 0x1.71547652b82fep+0
 #define GRAD_DOUBLE_LOG_2 0x1.62e42fefa39efp-1
 
-/* For |x| < 180. bias is an integer that makes of k a number >= 0. */
-GRAD_INLINE grad_reduced grad_reduce(float x, float bias)
+/* Of x - rest, |x| < 180, where rest is what float32 cannot hold of a better argument: an error of
+ * it is a relative one of e^x. bias is an integer that makes of k a number >= 0. */
+GRAD_INLINE grad_reduced grad_reduce_difference(float x, float rest, float bias)
 {
     const float rounder = GRAD_ROUNDER_SINGLE + bias;
-    float shifted = x * GRAD_SINGLE_LOG2_E + rounder;
+    float shifted = (x - rest) * GRAD_SINGLE_LOG2_E + rounder;
     float k = shifted - rounder;
     grad_reduced reduced;
 
     memcpy(&reduced.exponent, &shifted, sizeof shifted);
-    reduced.r = (x - k * GRAD_SINGLE_LOG_2_HIGH) - k * GRAD_SINGLE_LOG_2_LOW;
+    reduced.r = (x - k * GRAD_SINGLE_LOG_2_HIGH) - k * GRAD_SINGLE_LOG_2_LOW - rest;
     return reduced;
 }
 
-/* The same of an x that float32 cannot hold well enough: its error is a relative one of e^x. */
+GRAD_INLINE grad_reduced grad_reduce(float x, float bias)
+{
+    return grad_reduce_difference(x, 0, bias);
+}
+
+/* The same of a double. */
 GRAD_INLINE grad_reduced grad_reduce_double(double x, double bias)
 {
     const double rounder = GRAD_ROUNDER_DOUBLE + bias;

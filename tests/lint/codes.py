@@ -5,7 +5,8 @@ import re
 
 import files
 
-SOURCES = ("lib/core", "lib/batch", "lib/wire", "server/http", "server/handlers", "server/net")
+SOURCES = ("lib/core", "lib/batch", "lib/differences", "lib/wire", "server/http",
+           "server/handlers", "server/net")
 API = "docs/api.md"
 # Not in the table: the cap of a text, which the daemon sets beyond whatever it writes.
 INSIDE = {"max_text"}

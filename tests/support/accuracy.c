@@ -23,13 +23,21 @@ static bool is_beyond_float(float found, long double expected)
     return fabsl(expected) >= 0x1.ffffffp127L && isinf(found) && (found > 0) == (expected > 0);
 }
 
-bool is_close_value(float found, long double expected)
+/* What a subnormal logarithm or exponential, which may come out as 0, is multiplied with. */
+static long double size_of(const grad_activation *f)
+{
+    return f->kind == GRAD_SOFTPLUS ? fmaxl(1, 1 / (long double)f->parameters[0]) : 1;
+}
+
+bool is_close_value(const grad_activation *f, float found, long double expected)
 {
     if (is_beyond_float(found, expected))
         return true;
-    return fabsl(found - expected) <= TOLERANCE_VALUE * fabsl(expected) + (long double)FLT_MIN;
+    return fabsl(found - expected) <=
+           TOLERANCE_VALUE * fabsl(expected) + FLT_MIN * size_of(f) + FLT_TRUE_MIN;
 }
 
+/* The last term: of a subnormal dy the product with a part of f' is rounded like a subnormal. */
 bool is_close_delta(grad_activation_kind kind, float z, float dy, float found, long double slope)
 {
     long double expected = dy * slope, size = fabsl((long double)dy);
@@ -37,6 +45,6 @@ bool is_close_delta(grad_activation_kind kind, float z, float dy, float found, l
 
     if (is_beyond_float(found, expected))
         return true;
-    return fabsl(found - expected) <=
-           TOLERANCE_ACTIVATION * fabsl(expected) + floor * size + FLT_TRUE_MIN;
+    return fabsl(found - expected) <= TOLERANCE_ACTIVATION * fabsl(expected) + floor * size +
+                                          FLT_TRUE_MIN * fmaxl(1, fabsl(slope));
 }

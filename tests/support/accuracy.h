@@ -12,7 +12,7 @@
 bool is_near_zero_of_derivative(grad_activation_kind kind, float z);
 
 /* Whether found is f(z) = expected as float32 arithmetic can have it. A NaN is not. */
-bool is_close_value(float found, long double expected);
+bool is_close_value(const grad_activation *f, float found, long double expected);
 
 /* The same of dy f'(z), slope being f'(z). */
 bool is_close_delta(grad_activation_kind kind, float z, float dy, float found, long double slope);

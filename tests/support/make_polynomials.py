@@ -68,8 +68,22 @@ def mills(u):
     return 1 / value
 
 
-def mills_less_u(u):
-    return mills(u) - u
+def zero_of_mills_less_u():
+    low, high = Decimal("0.7"), Decimal("0.8")
+    for _ in range(300):
+        middle = (low + high) / 2
+        low, high = (middle, high) if mills(middle) > middle else (low, middle)
+    return low
+
+
+def gelu_rest(u):
+    """M(u) (u + b) / √(2π) = c + u this, with b = 1 / M(0) = √(2/π) and c = 1/√(2π)"""
+    return (mills(u) * (u + 2 * INVERSE_SQRT_2PI) - 1) * INVERSE_SQRT_2PI / u
+
+
+def gelu_slope_rest(zero):
+    """(M(u) - u) / √(2π) = (zero - u) (c + this), c as rounded"""
+    return lambda u: (mills(u) - u) / (zero - u) * INVERSE_SQRT_2PI - HELD
 
 
 def nodes_between(low, high, count):
@@ -163,15 +177,13 @@ def show(name, function, low, high, count, rounded=as_double):
 
 
 def show_quotient(name, function, above, below, shift):
-    """The same of a quotient of two, P's coefficients times 1/√(2π). Relative to |f| + 0.1, as one
-    of the functions has a zero."""
+    """The same of a quotient, its coefficients not rounded yet, relative to |f| + 0.5."""
     p, q = quotient(function, above, below, shift)
-    factor = 1 / (2 * PI).sqrt()
     points = [crowded(shift, Decimal(2 * i + 1) / (2 * CHECKS)) for i in range(CHECKS)]
-    errors = [abs(value_of(p, u) / value_of(q, u) - function(u))
-              / (abs(function(u)) + ONE / 10) for u in points]
-    print("/* %s: relative error at most %.1e */" % (name, max(errors)))
-    print_coefficients([c * factor for c in p], as_single)
+    error = max(abs(value_of(p, u) / value_of(q, u) - function(u)) / (abs(function(u)) + ONE / 2)
+                for u in points)
+    print("/* %s: relative error at most %.1e */" % (name, error))
+    print_coefficients(p, as_single)
     print_coefficients(q, as_single)
 
 
@@ -182,12 +194,16 @@ def main():
     print("float32:")
     show("exp", exp_rest, -half_log, half_log, 5, as_single)
     show("log1p", log1p_rest, Decimal(0), ONE, 9, as_single)
-    show("tanhshrink", tanhshrink_rest, Decimal(0), ONE, 7, as_single)
-    show_quotient("M(u)", mills, 4, 5, Decimal(3))
-    show_quotient("M(u) - u", mills_less_u, 5, 4, Decimal("1.6"))
+    show("tanhshrink", tanhshrink_rest, Decimal(0), ONE, 8, as_single)
+    zero = zero_of_mills_less_u()
+    print("/* zero of M(u) - u: */ " + in_hexadecimal(as_single(zero), as_single))
+    show_quotient("gelu's rest", gelu_rest, 3, 5, Decimal("2.5"))
+    show_quotient("the rest of gelu's slope", gelu_slope_rest(zero), 3, 4, Decimal(2))
 
 
 MILLS_END = Decimal(14)
+INVERSE_SQRT_2PI = 1 / (2 * PI).sqrt()
+HELD = Decimal(as_single(INVERSE_SQRT_2PI))
 
 if __name__ == "__main__":
     main()

@@ -70,14 +70,15 @@ static void check_value(const grad_activation *f, float z, float found)
 {
     long double expected = twin_activation(f, z);
 
-    if (!is_close_value(found, expected))
+    if (!is_close_value(f, found, expected))
         fail_msg("%s at %a: found %a, expected %La", name_of(f), (double)z, (double)found,
                  expected);
 }
 
+/* exp holds z at 176, where f' times any normal ∂L/∂y is infinite. */
 static void check_delta(const grad_activation *f, float z, float dy, float found)
 {
-    long double slope = twin_derivative(f, z);
+    long double slope = twin_derivative(f, f->kind == GRAD_EXP ? fminf(z, 176) : z);
 
     if (!is_close_delta(f->kind, z, dy, found, slope))
         fail_msg("%s' at %a times %a: found %a, expected %La", name_of(f), (double)z, (double)dy,

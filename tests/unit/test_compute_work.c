@@ -207,42 +207,19 @@ static void test_cost_depends_on_the_kind(void **state)
 static void test_cost_grows_with_work(void **state)
 {
     (void)state;
-    float number = 0;
-    grad_layer layer = {.pre_activation = {.data = &number, .rank = 2, .shape = {8, 32}},
-                        .input = {.data = &number, .rank = 2, .shape = {8, 64}}};
-    grad_batch batch = {.layer_count = 1, .layers = &layer};
+    grad_batch batch = {.datatype = GRAD_FP32};
     work w = {.kind = &compute_gradients,
               .batch = &batch,
-              .measure = {.result_numbers = 2080, .flops = 2.0 * 8 * 64 * 32}};
+              .measure = {.result_numbers = 2080, .flops = 2.0 * 8 * 64 * 32, .elements = 256}};
     double small = w.kind->cost(&w);
     assert_true(small < 0.0001);
-    layer.input.shape[0] = layer.pre_activation.shape[0] = 8000;
-    double taller = w.kind->cost(&w);
-    assert_true(taller > small);
+    w.measure.elements = 256000;
+    assert_true(w.kind->cost(&w) > small + 0.0005);
+    w.measure.elements = 256;
     w.measure.flops = 2.0 * 64 * 512 * 256;
+    assert_true(w.kind->cost(&w) > small + 0.0005);
     w.measure.result_numbers = 131328;
     assert_true(w.kind->cost(&w) > 0.001);
-}
-
-/* States that are left out are worked out, and counted. */
-static void test_cost_of_a_network_counts_what_is_worked_out(void **state)
-{
-    (void)state;
-    float number = 0;
-    grad_layer layers[] = {
-        {.kind = GRAD_DENSE, .weight = {.data = &number, .rank = 2, .shape = {1000, 10}}},
-        {.kind = GRAD_ELEMENTS},
-        {.kind = GRAD_LAYER_NORM},
-    };
-    const grad_network chain = {.input = {.data = &number, .rank = 2, .shape = {100, 10}}};
-    grad_batch batch = {.layer_count = 1, .layers = layers, .network = &chain};
-    work w = {.kind = &compute_backprop, .batch = &batch};
-    double one = w.kind->cost(&w);
-    batch.layer_count = 3;
-    double three = w.kind->cost(&w);
-    /* 10^5 elements a layer, forward and backward, and the loss once: 3 and 7 passes. */
-    assert_true(fabs(three / one - 7.0 / 3.0) < 1e-9);
-    assert_true(one > 1e-4);
 }
 
 /* ---- What goes wrong ------------------------------------------------------------------------- */
@@ -318,7 +295,6 @@ int main(void)
         cmocka_unit_test(test_a_report_stays_within_its_bound),
         cmocka_unit_test(test_cost_depends_on_the_kind),
         cmocka_unit_test(test_cost_grows_with_work),
-        cmocka_unit_test(test_cost_of_a_network_counts_what_is_worked_out),
         cmocka_unit_test(test_an_error_is_kept),
         cmocka_unit_test(test_late_work_is_given_up),
         cmocka_unit_test(test_a_full_queue_refuses),
