@@ -1,6 +1,6 @@
-/* libgradient-client: a C client of gradientd on libcurl. The caller keeps arrays of float or double,
- * and gets the like back; documents are encoded and decoded without a tree in between. What lives here
- * is talk with the service; the arithmetic's types are gradient.h's.
+/* libgradient-client: a C client of gradientd on libcurl. The caller keeps arrays of float or
+ * double, and gets the like back; documents are encoded and decoded without a tree in between. What
+ * lives here is talk with the service; the arithmetic's types are gradient.h's.
  *
  *     gradient_client *client = NULL;
  *     gradient_client_error error = GRADIENT_CLIENT_ERROR_INIT;
@@ -77,9 +77,9 @@ typedef struct gradient_client_reply {
     void *owner;
 } gradient_client_reply;
 
-/* POST /v1/gradients of batch, or /v1/backprop where it has a network; in doubles where its datatype
- * is GRAD_FP64. Reads the batch's arrays, never writes them (overwrite_grad_output is not looked
- * at). Under continue_on_error a layer of the reply may hold an error instead of tensors. */
+/* POST /v1/gradients of batch, or /v1/backprop where it has a network; in doubles where its
+ * datatype is GRAD_FP64. Reads the batch's arrays, never writes them (overwrite_grad_output is not
+ * looked at). Under continue_on_error a layer of the reply may hold an error instead of tensors. */
 GRAD_API gradient_client_status gradient_client_compute(gradient_client *client,
                                                         const grad_batch *batch,
                                                         gradient_client_reply *reply,

@@ -197,7 +197,7 @@ typedef struct grad_layer {
     grad_tensor running_mean;   /* [N], batch_norm's inference form: both or neither */
     grad_tensor running_variance;
     double epsilon;           /* of the norms, > 0 */
-    grad_tensor dropout_mask; /* [B,N] of zeros and ones; if absent nothing is dropped */
+    grad_tensor dropout_mask; /* [B,N], of zeros and ones as a rule; if absent nothing is dropped */
     double dropout_rate;      /* in [0, 1): what is kept is divided by 1 - rate */
     size_t residual;          /* GRAD_RESIDUAL_*; of the same width as y */
     const grad_error *error;  /* continue_on_error: this layer could not be read, and is answered

@@ -41,9 +41,9 @@ typedef enum grad_loss_kind {
 
 /* MEAN divides by the number of elements B N (mse, l1, smooth_l1, huber, log_cosh, both binary
  * cross entropies, kl_div, hinge, squared_hinge, poisson_nll, gaussian_nll) or of samples B
- * (cross_entropy of probabilities, cosine_embedding); for classes (cross_entropy, nll) by the sum of
- * the class weights of those that are not ignored. Sample weights multiply a sample's loss and leave
- * the divisor as it is. NONE: the gradient is that of the sum. */
+ * (cross_entropy of probabilities, cosine_embedding); for classes (cross_entropy, nll) by the sum
+ * of the class weights of those that are not ignored. Sample weights multiply a sample's loss and
+ * leave the divisor as it is. NONE: the gradient is that of the sum. */
 typedef enum grad_loss_reduction {
     GRAD_LOSS_MEAN,
     GRAD_LOSS_SUM,
@@ -134,7 +134,8 @@ typedef struct grad_network {
  *
  * L is the loss of a network (the mean or the sum; the sum where its reduction is none), or
  * Σ grad_output ⊙ y where there is none. Independent layers that give z without W and b are
- * taken as z + (x ΔWᵀ + Δb). reduction, scale, clip and weight_decay must be at their defaults. */
+ * taken as z + (x ΔWᵀ + Δb). reduction, scale, clip and weight_decay must be at their defaults, so
+ * that there is one gradient to speak of, and continue_on_error off; statistics are passed over. */
 typedef struct grad_check_options {
     size_t samples; /* 0: 16 */
     uint64_t seed;

@@ -28,13 +28,13 @@ lint: packages-test
 	@$(MAKE_ALL) lib client
 	$(PYTHON) tests/lint/lint.py
 
-## conformance activations, losses, layers, networks against PyTorch (CONFORMANCE_ROUNDS)
+## conformance everything against PyTorch's, over HTTP; each f deeply (CONFORMANCE_ROUNDS)
 CONFORMANCE_ROUNDS ?= 8
 conformance: packages-conformance
-	@$(MAKE_ALL) all
-	@OPENBLAS_NUM_THREADS=1 $(PYTHON) tests/conformance/test_activations.py $(BUILD) \
+	@$(MAKE_ALL) lib client server
+	@OPENBLAS_NUM_THREADS=1 $(PYTHON) tests/conformance/conform.py $(BUILD) \
 		$(CONFORMANCE_ROUNDS)
-	@OPENBLAS_NUM_THREADS=1 $(PYTHON) tests/conformance/test_networks.py $(BUILD) \
+	@OPENBLAS_NUM_THREADS=1 $(PYTHON) tests/conformance/test_activations.py $(BUILD) \
 		$(CONFORMANCE_ROUNDS)
 
 ## mutation    breaks the library on purpose, one change at a time: the tests must see each

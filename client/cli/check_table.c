@@ -1,4 +1,4 @@
-/* The report of a check as a table for people: a line for each tensor, one below it for the client's
+/* The report of a check as a table for people: a line for each tensor, one below it for the user's
  * own, and the verdict. What lives here is the shape of the table; what was checked is the
  * report's. */
 #include "cli/commands.h"

@@ -26,9 +26,10 @@ static const char shared[] =
     "\n"
     "Data goes to standard output, messages to standard error. NO_COLOR is respected.\n"
     "\n"
-    "Exit codes: 0 ok, 1 a checked gradient is wrong, 2 usage, 3 bad input, 4 unreachable, 5 busy, "
-    "6 timeout,\n"
-    "7 refused (401, 403), 8 the answer isn't right, 9 internal or output can't be written\n";
+    "Exit codes: 0 ok, 1 a checked gradient is wrong, 2 usage, 3 bad input, 4 unreachable, 5 "
+    "busy,\n"
+    "6 timeout, 7 refused (401, 403), 8 the answer isn't right, 9 internal or output can't be\n"
+    "written\n";
 
 static const char document_options[] =
     "  --local            compute in this process, without a service: the same bytes out\n"

@@ -1,5 +1,6 @@
-/* `gradient compute --local`, and backprop and check: the same document, computed in this process by
- * libgradient, to the same bytes. What lives here is the row of steps that the daemon takes over the network. */
+/* `gradient compute --local`, backprop and check too: the same document, computed in this process
+ * by libgradient, to the same bytes. What lives here is the row of steps that the daemon takes over
+ * the network. */
 #include "cli/commands.h"
 #include "cli/report.h"
 
@@ -49,6 +50,14 @@ static grad_status compute(const grad_batch *batch, grad_error *error)
     return status;
 }
 
+/* Where in the document an error of the measuring is. Returns its status. */
+static grad_status locate(const grad_decoder *decoder, grad_error *error)
+{
+    if (error->offset == GRAD_OFFSET_UNKNOWN)
+        error->offset = grad_decoder_locate(decoder, error->pointer);
+    return error->status;
+}
+
 static const grad_limits limits = {.max_result_numbers = GRAD_DEFAULT_MAX_RESULT_NUMBERS};
 
 static grad_status answer_run(const options *o, grad_decoder *decoder, grad_error *error)
@@ -59,11 +68,12 @@ static grad_status answer_run(const options *o, grad_decoder *decoder, grad_erro
     grad_batch *batch;
     grad_status status = grad_decoder_finish_request(decoder, kind, &batch, error);
 
-    if (status == GRAD_OK)
-        status = grad_batch_measure(batch, &limits, &measure, error);
-    if (status == GRAD_OK)
-        status = compute(batch, error);
-    return status;
+    if (status != GRAD_OK)
+        return status;
+    status = grad_batch_measure(batch, &limits, &measure, error);
+    if (status != GRAD_OK)
+        return locate(decoder, error);
+    return compute(batch, error);
 }
 
 /* The verdict goes to *exit_code. */
@@ -91,10 +101,12 @@ static grad_status answer_check(const options *o, grad_decoder *decoder, int *ex
     grad_measure measure;
     grad_status status = grad_decoder_finish_check(decoder, &request, error);
 
-    if (status == GRAD_OK)
-        status = grad_check_measure(request, &limits, &measure, error);
-    if (status == GRAD_OK)
-        status = grad_check_create(request, &check, error);
+    if (status != GRAD_OK)
+        return status;
+    status = grad_check_measure(request, &limits, &measure, error);
+    if (status != GRAD_OK)
+        return locate(decoder, error);
+    status = grad_check_create(request, &check, error);
     if (status == GRAD_OK)
         status = grad_check_all(check, &report, error);
     if (status == GRAD_OK)
@@ -107,12 +119,8 @@ static grad_status answer_check(const options *o, grad_decoder *decoder, int *ex
 static grad_status answer(const options *o, grad_decoder *decoder, int *exit_code,
                           grad_error *error)
 {
-    grad_status status = o->command == COMMAND_CHECK ? answer_check(o, decoder, exit_code, error)
-                                                     : answer_run(o, decoder, error);
-
-    if (status != GRAD_OK && error->offset == GRAD_OFFSET_UNKNOWN && error->pointer[0] != '\0')
-        error->offset = grad_decoder_locate(decoder, error->pointer);
-    return status;
+    return o->command == COMMAND_CHECK ? answer_check(o, decoder, exit_code, error)
+                                       : answer_run(o, decoder, error);
 }
 
 /* OpenBLAS starts its threads before main(): to do without them, this process begins again. Where

@@ -5,7 +5,8 @@
 #include "cli/options.h"
 #include "gradient_client.h"
 
-/* 1 says of a check that a gradient is wrong. From EXIT_BAD_INPUT on in the order of gradient_client_status. */
+/* 1 says of a check that a gradient is wrong. From EXIT_BAD_INPUT on in the order of
+ * gradient_client_status. */
 enum {
     EXIT_OK = 0,
     EXIT_CHECK_FAILED = 1,

@@ -1,5 +1,5 @@
-/* Every question asked of a batch, in order: options, then layer by layer, the loss, and at last the
- * elements: cheap ones first. */
+/* Every question asked of a batch, cheap ones first: options, then layer by layer, the loss, and at
+ * last the elements. */
 #include "batch/check.h"
 
 #include <math.h>

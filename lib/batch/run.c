@@ -41,9 +41,9 @@ static void take_frame(grad_builder *b, const grad_batch *batch, const grad_prog
     size_t layers = batch->layer_count;
     size_t errors = batch->continue_on_error ? layers : 0;
     grad_run *r = grad_builder_take(b, 1, sizeof *r);
-    grad_run unused, *to = r != NULL ? r : &unused;
+    grad_run counted = {.batch = batch}, *to = r != NULL ? r : &counted;
 
-    *to = (grad_run){.batch = batch};
+    *to = counted;
     to->layers = grad_builder_take(b, layers, sizeof *to->layers);
     to->results = grad_builder_take(b, layers, sizeof *to->results);
     to->errors = grad_builder_take(b, errors, sizeof *to->errors);

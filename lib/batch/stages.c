@@ -117,6 +117,8 @@ static grad_grid answer_grid(const grad_layout *l, size_t i, grad_output_kind ou
 {
     grad_layer_sizes n = l->states[i].sizes;
     bool per_sample = l->batch->reduction == GRAD_PER_SAMPLE;
+    const grad_tensor *slope = &grad_layout_layer(l, i)->slope;
+    bool is_one = output == GRAD_SLOPE_DELTA && (slope->data == NULL || slope->shape[0] == 1);
 
     if (output == GRAD_GRAD_INPUT) {
         if (grad_layout_layer(l, i)->kind == GRAD_DENSE)
@@ -127,9 +129,8 @@ static grad_grid answer_grid(const grad_layout *l, size_t i, grad_output_kind ou
     if (output == GRAD_WEIGHT_DELTA)
         return per_sample ? grad_grid_rows(n.B, n.N * n.K) : grad_grid_product(n.N, n.K, n.B);
     if (per_sample)
-        return grad_grid_rows(n.B, n.N);
-    if (output == GRAD_SLOPE_DELTA && (grad_layout_layer(l, i)->slope.data == NULL ||
-                                       grad_layout_layer(l, i)->slope.shape[0] == 1))
+        return grad_grid_rows(n.B, is_one ? 1 : n.N);
+    if (is_one)
         return grad_grid_whole();
     return grad_grid_columns(n.B, n.N);
 }

@@ -1,5 +1,5 @@
-/* What the files of the losses share: one sample, its blocks of doubles, and the functions that work
- * out a sample. The library's view of the losses is losses.h. */
+/* What the files of the losses share: one sample, its blocks of doubles, and the functions that
+ * work out a sample. The library's view of the losses is losses.h. */
 #ifndef GRAD_KERNELS_LOSSES_ROW_H
 #define GRAD_KERNELS_LOSSES_ROW_H
 
@@ -31,9 +31,6 @@ void grad_loss_widen(grad_datatype type, const void *data, size_t begin, size_t 
 /* data[begin + i] = factor terms[i], rounded once; nothing where data is NULL. */
 void grad_loss_narrow(grad_datatype type, void *data, size_t begin, size_t count, double factor,
                       const double *terms);
-
-/* Whether a class is the one that ignore_index names. */
-bool grad_loss_ignores(const grad_loss *loss, grad_datatype type, double target);
 
 /* The weight of a class: 1 where there are none. */
 double grad_loss_class_weight(const grad_loss_view *view, size_t class);

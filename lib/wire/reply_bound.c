@@ -9,7 +9,7 @@
 enum {
     HEAD = 8192,       /* the encoder, the first pieces, the outer members */
     LAYER = 3072,      /* a layer's members and pieces, in arrays that double */
-    STATISTICS = 4096, /* a layer's statistics and clipping, in a text that doubles and a copy */
+    STATISTICS = 2048, /* a layer's statistics and clipping, in a text that doubles and a copy */
     ROW = 6,           /* brackets and comma around a row, of up to three dimensions */
     ESCAPED = 6,       /* bytes that one byte of a name may become */
     COPIES = 3         /* of literal text: the skeleton, which doubles, and its segment */

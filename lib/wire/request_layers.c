@@ -81,6 +81,8 @@ static const grad_request_field layer_fields[] = {
     CLAIM("shift_delta", shift_delta, GRAD_IN_BOTH, NORMS, OF_NORMS),
 };
 
+_Static_assert(GRAD_COUNT(layer_fields) <= GRAD_FIELDS_MAX, "room for the fields of a layer");
+
 /* ---- One layer ------------------------------------------------------------------------------- */
 
 /* Which fields there are depends on the kind, so it is looked up before they are read. */
@@ -132,10 +134,8 @@ static grad_status read_layer(grad_binder *binder, const grad_path *path, const 
     bound_layer bound = {0};
     grad_status status = bind_layer(binder, path, value, &bound);
 
-    /* On a failure the name stays, which tells people which layer it was. */
-    request->block->batch.layers[index] =
-        status == GRAD_OK ? bound.layer : (grad_layer){.name = bound.layer.name};
-    if (status == GRAD_OK && request->claims != NULL)
+    request->block->batch.layers[index] = bound.layer;
+    if (request->claims != NULL)
         request->claims[index] = bound.claims;
     return status;
 }
@@ -146,7 +146,7 @@ static grad_status read_layer(grad_binder *binder, const grad_path *path, const 
 static grad_status fail_residual(grad_binder *binder, const grad_path *path, const char *name,
                                  size_t index)
 {
-    enum { LISTED = 30 }; /* the nearest layers before it */
+    enum { LISTED = 16 }; /* the nearest layers before it */
     const grad_layer *layers = binder->request->block->batch.layers;
     const char *known[LISTED + 1];
     size_t count = 0;
@@ -191,7 +191,7 @@ static grad_status find_residual(grad_binder *binder, const grad_path *path, con
 typedef grad_status layer_function(grad_binder *binder, const grad_path *path, const json_t *value,
                                    size_t index);
 
-/* The layer is answered with the error that was just written. */
+/* The layer is answered with the error that was just written, and its name if it can be read. */
 static void mark_layer(grad_binder *binder, const json_t *value, size_t index)
 {
     const json_t *name = json_object_get(value, "name");

@@ -90,6 +90,7 @@ grad_status grad_request_loss(grad_binder *binder, const grad_path *path, const 
     grad_field fields[GRAD_FIELDS_MAX];
     const grad_loss_info *info = NULL;
     grad_status status;
+    size_t count;
 
     if (!json_is_object(value))
         return grad_bind_fail_type(binder, path, "an object with the name of a loss", value);
@@ -99,7 +100,7 @@ grad_status grad_request_loss(grad_binder *binder, const grad_path *path, const 
     if (status != GRAD_OK)
         return status;
     *(grad_loss *)target = grad_loss_default(info->kind);
-    status =
-        grad_bind_object(binder, path, value, "a loss", fields, list_fields(info, fields), target);
+    count = list_fields(info, fields);
+    status = grad_bind_object(binder, path, value, "a loss", fields, count, target);
     return status == GRAD_OK ? grad_bind_require(binder, path, value, "target") : status;
 }

@@ -55,6 +55,8 @@ static const grad_request_field request_fields[] = {
     OF_CHECK("grad_input", grad_bind_tensor, check.claimed_grad_input, GRAD_IN_NETWORK),
 };
 
+_Static_assert(GRAD_COUNT(request_fields) <= GRAD_FIELDS_MAX, "room for the fields of a request");
+
 static unsigned places_of(const grad_document *document)
 {
     const json_t *root = document->root;

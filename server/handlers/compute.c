@@ -1,6 +1,6 @@
-/* POST /v1/gradients, /v1/backprop and /v1/check: admitted by media type and memory, decoded as they
- * arrive in the event loop, then computed inline or by the workers, and answered without copying the
- * text. What is computed is compute_kinds.c's. */
+/* POST /v1/gradients, /v1/backprop and /v1/check: admitted by media type and memory, decoded as
+ * they arrive in the event loop, then computed inline or by the workers, and answered without
+ * copying the text. What is computed is compute_kinds.c's. */
 #include "handlers/compute.h"
 
 #include "handlers/handlers.h"

@@ -21,8 +21,8 @@ typedef struct compute_kind {
     grad_status (*measure)(work *w, const grad_limits *limits, grad_error *error);
     /* Upper bound of the memory that printing the answer takes. */
     size_t (*print_bound)(const work *w);
-    /* What all is expected to take, in seconds on one thread: computing and printing; the reading is
-     * done. */
+    /* What all is expected to take, in seconds on one thread: computing and printing; the reading
+     * is done. */
     double (*cost)(const work *w);
     grad_status (*create)(work *w, grad_error *error);
     size_t (*stage_count)(const work *w);

@@ -12,60 +12,18 @@
  * order of magnitude, which decides between the event loop and a worker. */
 static const struct {
     double number;  /* printed */
-    double element; /* of z, forward or backward */
+    double element; /* of a function, forward or backward */
     double flop;
 } seconds_per[] = {
     [GRAD_FP32] = {12e-9, 4e-9, 5e-11},
-    [GRAD_FP64] = {30e-9, 20e-9, 1e-10},
+    [GRAD_FP64] = {8e-7, 20e-9, 1e-10},
 };
-
-static size_t last_of(const grad_tensor *tensor)
-{
-    return tensor->shape[tensor->rank - 1];
-}
-
-/* N, from whichever of the layer's tensors shows it; K is the width of what comes in, and N too
- * where nothing else is known. */
-static size_t width_of(const grad_layer *layer, size_t K)
-{
-    if (layer->pre_activation.data)
-        return last_of(&layer->pre_activation);
-    if (layer->weight.data)
-        return layer->weight.shape[0];
-    return layer->kind != GRAD_DENSE && layer->input.data ? last_of(&layer->input) : K;
-}
-
-static size_t rows_of(const grad_tensor *tensor, size_t B)
-{
-    if (!tensor->data)
-        return B;
-    return tensor->rank == 1 ? 1 : tensor->shape[0];
-}
-
-/* Elements that functions are worked out of: z of each layer, backward; in a network forward too,
- * and the loss. */
-static double count_elements(const grad_batch *batch)
-{
-    const grad_network *network = batch->network;
-    size_t B = network ? rows_of(&network->input, 1) : 1;
-    size_t N = network && network->input.data ? last_of(&network->input) : 1;
-    double elements = 0;
-    for (size_t i = 0; i < batch->layer_count; i++) {
-        const grad_layer *layer = &batch->layers[i];
-        if (layer->error)
-            continue;
-        B = rows_of(&layer->input, B);
-        N = width_of(layer, N);
-        elements += (double)B * (double)N * (network ? 2 : 1);
-    }
-    return network ? elements + (double)B * (double)N : elements;
-}
 
 static double run_cost(const work *w)
 {
     grad_datatype datatype = w->batch->datatype;
     return (double)w->measure.result_numbers * seconds_per[datatype].number +
-           count_elements(w->batch) * seconds_per[datatype].element +
+           w->measure.elements * seconds_per[datatype].element +
            w->measure.flops * seconds_per[datatype].flop;
 }
 

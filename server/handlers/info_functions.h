@@ -1,5 +1,5 @@
-/* The functions that GET /v1/info lists: activations and losses, with their formulae. Text only; the
- * document around them is info.c's. */
+/* The functions that GET /v1/info lists: activations and losses, with their formulae. Text only;
+ * the document around them is info.c's. */
 #ifndef GRADIENTD_INFO_FUNCTIONS_H
 #define GRADIENTD_INFO_FUNCTIONS_H
 

@@ -98,8 +98,8 @@ static void wake(pool *p, size_t workers)
 }
 
 /* Begins the job's stages from job->stage on until one has tiles, or completes the job. How many
- * there are is only the job's to say, and it may find out on the way. The calling worker is the only
- * one that has the job; the lock is held before and after, not meanwhile. */
+ * there are is only the job's to say, and it may find out on the way. The calling worker is the
+ * only one that has the job; the lock is held before and after, not meanwhile. */
 static void begin_or_complete(pool *p, pool_job *job)
 {
     const pool_job_kind *kind = job->kind;

@@ -14,7 +14,8 @@ times the size of the terms that cancel in PyTorch's own formula (FP64).
 
 Softmax and its kin, with m the largest e_z of the row, p = softmax(z), s_i = max z - z_i:
 
-    p_i'  is within p_i (e^(2 m) - 1 + (N + 8 + s_i) u)          e^-s_i computed from a rounded s_i
+    p_i'  is within p_i (e^(2 m) - 1 + (N + 8 + s_i) u) + the least normal number
+                                     e^-s_i computed from a rounded s_i, 0 where it is subnormal
     log p_i' is within e_i + m + (N + 8) u (1 + |log p_i|)
     softmax:      δ_i = p_i (g_i - Σ p_j g_j), each factor and term with its error
     log_softmax:  δ_i = g_i - p_i Σ g_j, the same"""
@@ -174,7 +175,7 @@ class Function:
         worst = e_z.max(1, keepdim=True).values
         drop = z.max(1, keepdim=True).values - z
         units = (z.shape[1] + 8 + drop.clamp(max=1e4)) * self.unit.u
-        return p, worst, p * (torch.expm1(2 * worst) + units), units
+        return p, worst, p * (torch.expm1(2 * worst) + units) + self.unit.flushed, units
 
     def _row_value_error(self, z, e_z):
         p, worst, e_p, _ = self._row_parts(z, e_z)

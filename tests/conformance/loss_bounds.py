@@ -19,7 +19,7 @@ vectors, whose derivative by y is at most 1 / √a, and the derivative's derivat
 import torch
 import torch.nn.functional as F
 
-from units import BOTH
+from units import BOTH, FP64
 
 
 def element_sizes(loss, y, e):
@@ -109,7 +109,7 @@ def class_bounds(loss, y, e):
     worst = e.max(1, keepdim=True).values
     drop = y.max(1, keepdim=True).values - y
     units = BOTH * (N + drop.clamp(max=1e4))
-    e_p = p * (torch.expm1(2 * worst) + units)
+    e_p = p * (torch.expm1(2 * worst) + units) + FP64.flushed
     e_loss = (q * (e + worst + BOTH * (N + drop))).sum(1)
     return e_loss, e_p * whole + units * p * whole + BOTH * N * q
 

@@ -17,10 +17,12 @@ BOTH = 32 * DOUBLE
 
 class Unit:
     """u, eta and the largest number of a datatype; smooth, the absolute error that an element of a
-    smooth f or f' may have beside its relative one."""
+    smooth f or f' may have beside its relative one; flushed, below which an exponential may come
+    out as 0."""
 
-    def __init__(self, name, digits, smallest, largest, smooth):
+    def __init__(self, name, digits, smallest, largest, smooth, flushed):
         self.name, self.u, self.eta = name, 2.0 ** -digits, smallest
+        self.flushed = flushed
         self.largest, self.smooth = largest, smooth
 
     def round(self, tensor):
@@ -42,7 +44,8 @@ class Unit:
         return error + (depth + 4) * (self.u * magnitude + self.eta)
 
 
-FP32 = Unit("FP32", 24, 2.0 ** -149, 3.4028234663852886e38, 1e-7)
+FP32 = Unit("FP32", 24, 2.0 ** -149, 3.4028234663852886e38, 1e-7, 2.0 ** -126)
 # The reference's own errors are of the size of the daemon's: the unit counts for both.
-FP64 = Unit("FP64", 52, 2.0 ** -1074, 1.7976931348623157e308, 64 * DOUBLE)
+FP64 = Unit("FP64", 52, 2.0 ** -1073, 1.7976931348623157e308, 64 * DOUBLE,
+            math.exp(-708))
 UNITS = {"FP32": FP32, "FP64": FP64}

@@ -1,5 +1,5 @@
-"""docs/mathematics.md against the tests: each section names tests, each of its blocks of formulae is
-followed by one, and each test that is named exists. A reference is a paragraph of its own:
+"""docs/mathematics.md against the tests: each section names tests, each of its blocks of formulae
+has one behind it, and each test that is named exists. A reference is a paragraph of its own:
 
     Tested by `tests/unit/test_dense.c`: `products_are_right`, `another`; `tests/x.py`: `test_y`.
 

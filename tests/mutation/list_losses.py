@@ -1,7 +1,7 @@
 """Mutants of the losses: values, gradients, what the mean divides by."""
 from mutant import of
 
-LOSSES = "test_losses"
+LOSSES = "test_losses test_losses_extremes"
 
 MUTANTS = [
     *of("lib/kernels/losses.c", LOSSES,
@@ -24,7 +24,8 @@ MUTANTS = [
     *of("lib/kernels/losses_elements.c", LOSSES,
         ("mse's gradient lacks the 2", "(term){d * d, 2 * d}", "(term){d * d, d}"),
         ("l1's gradient at 0 is 1", "return (d > 0 ? 1.0 : 0.0)", "return (d >= 0 ? 1.0 : 0.0)"),
-        ("smooth_l1's gradient is not divided by beta", "near_slope = d / a;", "near_slope = d;"),
+        ("smooth_l1's gradient is not divided by beta", "is_near ? d / a : far_slope",
+         "is_near ? d : far_slope"),
         ("huber's far value lacks its half", "a * (size - 0.5 * a)", "a * (size - a)"),
         ("huber's far gradient is 1", "size > a ? a * sign_of(d) : d", "size > a ? sign_of(d) : d"),
         ("log_cosh lacks its log 2", "(size - M_LN2) + log_of", "size + log_of"),
@@ -53,6 +54,27 @@ MUTANTS = [
          "row->weight, e.slope"),
         ("the losses are not weighted", "begin, e.count, row->weight, e.value",
          "begin, e.count, 1, e.value")),
+    *of("lib/kernels/losses_classes.c", LOSSES,
+        ("smoothing leaves the class whole", "r->kept = 1 - smoothing;", "r->kept = 1;"),
+        ("smoothing is not shared out", "r->spread = smoothing / (double)v->N;",
+         "r->spread = smoothing;"),
+        ("class weights are left out of the smoothing",
+         "r->c[i] *= grad_loss_class_weight(v, r->begin + i);", "r->c[i] *= 1;"),
+        ("the class's own weight is ignored", "r->kept * grad_loss_class_weight(v, r->t) : 0;",
+         "r->kept : 0;"),
+        ("the gradient forgets its own class", "terms[at_class] -= r->hit;",
+         "terms[at_class] -= 0;"),
+        ("the gradient at the largest logit has the wrong sign",
+         "(r->others - r->at_top * r->rest) / sum", "(r->at_top * r->rest - r->others) / sum"),
+        ("the sum of exponentials counts the largest twice",
+         "r->rest += sum_without_top(r, r->e);", "r->rest += grad_loss_sum(r->count, r->e);"),
+        ("the loss lacks the logarithm", "r.gap + (r.at_top + r.others) * log1p(r.rest)", "r.gap"),
+        ("an ignored class has a loss",
+         "if (has_class && grad_loss_ignores(v->loss, v->type, target))", "if (false)"),
+        ("nll's gradient has the wrong sign", "row->weight / v->divisor * -weight",
+         "row->weight / v->divisor * weight"),
+        ("nll's gradient is not divided", "row->weight / v->divisor * -weight",
+         "row->weight * -weight")),
     *of("lib/kernels/losses_cosine.c", LOSSES,
         ("the cosine's gradient lacks the projection", "(p->o[i] - p->y[i] * share)", "p->o[i]"),
         ("two alike are pushed apart", "put_gradient(row, -1, norms, &p);",

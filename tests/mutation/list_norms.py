@@ -25,7 +25,7 @@ MUTANTS = [
          "read_or(norm->type, norm->gain, 1, first, count, gain);\n        read_or",
          "read_or(norm->type, norm->gain, 0, first, count, gain);\n        read_or"),
         ("a sample's moments are taken for a feature's",
-         "size_t step = norm->by_sample ? 0 : 1;", "size_t step = 1;"),
+         "norm->moments + (norm->by_sample ? b : first);", "norm->moments + first;"),
         ("the gain's delta is the shift's", "sum[i] += gradient[i] * hat[i];",
          "sum[i] += gradient[i];"),
         ("the gain's delta is not scaled", "sum[i] *= factor;", "sum[i] *= 1;"),

@@ -129,15 +129,17 @@ static void all_paths_give_the_same_bits(void **state)
             const grad_loops *loops = grad_activation_loops(kind);
             grad_activation f = grad_activation_default(kind);
 
+            const float p[] = {(float)f.parameters[0], (float)f.parameters[1]};
+
             fill(&random, z);
             fill(&random, dy);
-            loops->forward[GRAD_PATH_PORTABLE](f.parameters, 1, COUNT, z, first[0]);
-            loops->backward[GRAD_PATH_PORTABLE](f.parameters, 1, COUNT, z, dy, first[1]);
+            loops->forward[GRAD_PATH_PORTABLE](p, 1, COUNT, z, first[0]);
+            loops->backward[GRAD_PATH_PORTABLE](p, 1, COUNT, z, dy, first[1]);
             for (grad_path path = 1; path < GRAD_PATH_COUNT; path++) {
                 if (!grad_path_is_supported(path))
                     continue;
-                loops->forward[path](f.parameters, 1, COUNT, z, other[0]);
-                loops->backward[path](f.parameters, 1, COUNT, z, dy, other[1]);
+                loops->forward[path](p, 1, COUNT, z, other[0]);
+                loops->backward[path](p, 1, COUNT, z, dy, other[1]);
                 if (!same_bits(first[0], other[0]) || !same_bits(first[1], other[1]))
                     fail_msg("%s: path %d differs", grad_activation_info_of(kind)->name, path);
             }

@@ -1,5 +1,5 @@
-/* The pool and how many stages a job has, which the job alone knows: said in advance by nobody, found
- * out when the first begins, or changed on the way. */
+/* The pool and how many stages a job has, which the job alone knows: said in advance by nobody,
+ * found out when the first begins, or changed on the way. */
 #include "work/pool.h"
 
 #include <setjmp.h>

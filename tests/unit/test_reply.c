@@ -181,6 +181,7 @@ static void test_all_there_and_back(void **unused)
 
         fill(&sent, layers, errors[i]);
         text = encode(&batch, &sent);
+        assert_non_null(strstr(text.data, i == 0 ? "\"status\":422," : "\"status\":413,"));
         assert_int_equal(decode(GRAD_FP64, text.data, text.length, &decoder, &reply, NULL),
                          GRAD_OK);
         assert_true(reply->has_loss && reply->loss == 0.1 && reply->losses.data == NULL);

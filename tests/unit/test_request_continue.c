@@ -100,6 +100,9 @@ static void test_marked_claims(void **unused)
     static const char text[] =
         "{\"on_error\":\"continue\",\"layers\":[{\"activation\":\"relu\",\"weight_delta\":[1],"
         "\"gain_delta\":[2]},{\"activation\":\"relu\",\"weight_delta\":[3]}]}";
+    static const char late[] =
+        "{\"on_error\":\"continue\",\"grad_output\":[1],\"layers\":[{\"activation\":\"relu\","
+        "\"weight_delta\":[1],\"residual\":\"x\"}]}";
     wire_outcome o =
         wire_decode_as((wire_form){WIRE_CHECK, GRAD_FP64}, text, sizeof text - 1, 0, NULL);
 
@@ -108,6 +111,11 @@ static void test_marked_claims(void **unused)
     assert_marked(&o, text, 0, NULL, "unknown_field", "/layers/0/gain_delta", "[2]");
     assert_null(o.check->claims[0].weight_delta.data);
     assert_true(*(double *)o.check->claims[1].weight_delta.data == 3);
+    grad_decoder_destroy(o.decoder);
+    o = wire_decode_as((wire_form){WIRE_CHECK, GRAD_FP64}, late, sizeof late - 1, 0, NULL);
+    assert_int_equal(o.status, GRAD_OK);
+    assert_marked(&o, late, 0, NULL, "unknown_name", "/layers/0/residual", "\"x\"");
+    assert_null(o.check->claims[0].weight_delta.data);
     grad_decoder_destroy(o.decoder);
 }
 

@@ -154,10 +154,11 @@ static void test_loss(void **unused)
 
 static void test_flags_and_defaults(void **unused)
 {
-    wire_outcome o =
-        decode(WIRE_BACKPROP, GRAD_FP64,
-               "{\"layers\":[{\"activation\":\"relu\",\"residual\":\"input\"}],\"loss\":"
-               "{\"name\":\"poisson_nll\",\"log_input\":false,\"full\":true,\"target\":[0.1]}}");
+    wire_outcome o = decode(
+        WIRE_BACKPROP, GRAD_FP64,
+        "{\"layers\":[{\"activation\":{\"name\":\"elu\",\"alpha\":1e39},\"residual\":\"input\"}],"
+        "\"loss\":"
+        "{\"name\":\"poisson_nll\",\"log_input\":false,\"full\":true,\"target\":[0.1]}}");
     const grad_loss *loss = &o.batch->network->loss;
 
     (void)unused;
@@ -168,6 +169,7 @@ static void test_flags_and_defaults(void **unused)
     assert_int_equal(o.batch->datatype, GRAD_FP64);
     assert_null(o.batch->network->input.data);
     assert_int_equal(o.batch->layers[0].residual, GRAD_RESIDUAL_INPUT);
+    assert_true(o.batch->layers[0].activation.parameters[0] == 1e39); /* beyond float32 */
     grad_decoder_destroy(o.decoder);
 }
 
