@@ -8,8 +8,8 @@ Derivation. The daemon has z' with |z' - z| <= e_z, and PyTorch has y = f(z). By
 
 and where a kink lies within e_z of z, f may be on its other side: the jumps of f and of f' there
 are added. Where e_z is 0 nothing is added, so that at a kink the convention itself is compared.
-To this come the errors of f and f' as worked out: for the piecewise linear ones two roundings; for
-the smooth ones 4 ulp (8 u) relative, and near their zeros 1e-7 (FP32), or a few units of double
+To this come the errors of f and f' as worked out: none for those that pass a number or do not (relu);
+for the other piecewise linear ones two roundings; for the smooth ones 4 ulp (8 u) relative, and near their zeros 1e-7 (FP32), or a few units of double
 times the size of the terms that cancel in PyTorch's own formula (FP64).
 
 Softmax and its kin, with m the largest e_z of the row, p = softmax(z), s_i = max z - z_i:
@@ -74,6 +74,7 @@ LINEAR = {
 }
 ROWS = {"softmax": lambda z: F.softmax(z, 1), "log_softmax": lambda z: F.log_softmax(z, 1),
         "softmin": lambda z: F.softmin(z, 1)}
+EXACT = ("identity", "relu", "relu6", "threshold", "hard_tanh", "hardshrink")  # no rounding
 NAMES = [*LINEAR, *SMOOTH, *ROWS]
 
 
@@ -139,7 +140,7 @@ class Function:
 
     def _own(self, z, value, of_slope):
         """The error of f or f' as worked out."""
-        if self.name == "identity":
+        if self.name in EXACT:
             return torch.zeros_like(z)
         if self.name in LINEAR:
             return 2 * (self.unit.u * value.abs() + self.unit.eta)
@@ -156,18 +157,18 @@ class Function:
             return self._row_value_error(z, e_z)
         y, slope = self(z).detach(), self.derivative(z)
         bound = slope.abs() * e_z + self._curvature(z, e_z) * e_z ** 2 / 2
-        return self.unit.stored(y, bound + self._jumps(z, e_z)[0] + self._own(z, y, False))
+        bound = bound + self._jumps(z, e_z)[0] + self._own(z, y, False)
+        return bound if self.name in EXACT else self.unit.stored(y, bound)
 
     def delta_error(self, z, e_z, g, e_g):
         """A bound for the error of δ = g ⊙ f'(z), or Jᵀ g."""
         if self.is_matrix:
             return self._row_delta_error(z, e_z, g, e_g)
-        if self.name == "identity":
-            return e_g
         slope = self.derivative(z)
         e_slope = (self._curvature(z, e_z) * e_z + self._jumps(z, e_z)[1]
                    + self._own(z, slope, True))
-        return self.unit.stored(g * slope, e_g * (slope.abs() + e_slope) + g.abs() * e_slope)
+        bound = e_g * (slope.abs() + e_slope) + g.abs() * e_slope
+        return bound if self.name in EXACT else self.unit.stored(g * slope, bound)
 
     def _row_parts(self, z, e_z):
         z = -z if self.name == "softmin" else z

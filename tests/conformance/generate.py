@@ -68,7 +68,7 @@ def y_for(numbers, loss, style, shape):
     if name == "poisson_nll":
         y = numbers.styled("gauss" if style in ("huge", "saturated", "ill_scaled") else style,
                            *shape)
-        return y if loss.get("log_input", True) else y.abs() + 0.125
+        return y if loss.get("log_input", True) else numbers.unit.round(y.abs() + 0.125)
     return numbers.styled(style, *shape)
 
 

@@ -1,5 +1,5 @@
-"""The losses as PyTorch has them, in double: L, the losses themselves, and (with loss_bounds.py) how
-far the daemon's may be. Those that PyTorch 1.13 lacks (log_cosh, hinge, squared_hinge, weights by
+"""The losses as PyTorch has them, in double: L and the losses themselves. How far the daemon's may
+be from them is in loss_bounds.py. Those that PyTorch 1.13 lacks (log_cosh, hinge, squared_hinge, weights by
 sample) are written here with its plain operations. Knows y and the target, no layers."""
 
 import math
@@ -71,7 +71,9 @@ class Loss:
             return F.cosine_embedding_loss(y, self.other, t, p["margin"], **how)
         simple = {
             "mse": lambda: F.mse_loss(y, t, **how), "l1": lambda: F.l1_loss(y, t, **how),
-            "smooth_l1": lambda: F.smooth_l1_loss(y, t, beta=p["beta"], **how),
+            # PyTorch's manual has beta 0 as l1; its backward pass has -1, not 0, where y = t.
+            "smooth_l1": lambda: (F.smooth_l1_loss(y, t, beta=p["beta"], **how) if p["beta"] > 0
+                                  else F.l1_loss(y, t, **how)),
             "huber": lambda: F.huber_loss(y, t, delta=p["delta"], **how),
             "binary_cross_entropy": lambda: F.binary_cross_entropy(y, t, **how),
             "kl_div": lambda: F.kl_div(y, t, log_target=p["log_target"], **how),
