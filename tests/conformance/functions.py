@@ -6,11 +6,12 @@ Derivation. The daemon has z' with |z' - z| <= e_z, and PyTorch has y = f(z). By
     |f(z') - f(z)|   <= |f'(z)| e_z + M e_z² / 2          M = sup |f''| between the kinks
     |f'(z') - f'(z)| <= M e_z
 
-and where a kink lies within e_z of z, f may be on its other side: the jumps of f and of f' there
-are added. Where e_z is 0 nothing is added, so that at a kink the convention itself is compared.
-To this come the errors of f and f' as worked out: none for those that pass a number or do not (relu);
-for the other piecewise linear ones two roundings; for the smooth ones 4 ulp (8 u) relative, and near their zeros 1e-7 (FP32), or a few units of double
-times the size of the terms that cancel in PyTorch's own formula (FP64).
+and where a kink lies within e_z of z, f may be on its other side: the jump of f, that of f' times
+e_z, and for f' its jump are added. Where e_z is 0 nothing is added, so that at a kink the
+convention itself is compared. To this come the errors of f and f' as worked out: none for those
+that pass a number or do not (relu); two roundings for the other piecewise linear ones; 4 ulp (8 u)
+for the smooth ones, and near their zeros 1e-7 (FP32), or a few units of double times the size of
+the terms that cancel in PyTorch's own formula (FP64).
 
 Softmax and its kin, with m the largest e_z of the row, p = softmax(z), s_i = max z - z_i:
 
@@ -157,7 +158,8 @@ class Function:
             return self._row_value_error(z, e_z)
         y, slope = self(z).detach(), self.derivative(z)
         bound = slope.abs() * e_z + self._curvature(z, e_z) * e_z ** 2 / 2
-        bound = bound + self._jumps(z, e_z)[0] + self._own(z, y, False)
+        jump, jump_of_slope = self._jumps(z, e_z)
+        bound = bound + jump + jump_of_slope * e_z + self._own(z, y, False)
         return bound if self.name in EXACT else self.unit.stored(y, bound)
 
     def delta_error(self, z, e_z, g, e_g):

@@ -3,8 +3,8 @@ kinks of each loss; what the losses are is in losses.py.
 
 Derivation. With e the bound of the error of y, l an element's loss and M = sup |l''| over [y ± e],
 
-    the error of l      <= |l'| e + M e² / 2
-    the error of ∂l/∂y  <= M e + the jump of l' where a kink lies within e (and e > 0)
+    the error of l      <= |l'| e + M e² / 2 + J e
+    the error of ∂l/∂y  <= M e + J      J: the jump of l' where a kink lies within e (and e > 0)
 
 Both sides work in double: a few units of it times the sizes of the terms of l and l' come to
 that. The sum of the losses adds (B N + 8) units of Σ|l|, a divisor that is a sum of weights
@@ -13,8 +13,8 @@ binary_cross_entropy: l is monotonic in each logarithm, so its error is that of 
 interval; g = (y - t) / max(y (1 - y), 1e-12) has |g'| <= 1/q + |y - t| / q², q the least divisor.
 cross_entropy, by sample: as log_softmax in functions.py, Σ_n |q_n| times the errors of log p_n;
 p_n Σ q - q_n by those of p_n. cosine_embedding: with |y|, |e| Euclid's norms over the sample and
-a the least y·y + 1e-12, s moves by at most 2 |e| / √a and ∂s/∂y by 6 |e| / a: s is a product of unit
-vectors, whose derivative by y is at most 1 / √a, and the derivative's derivative 3 / a."""
+a the least y·y + 1e-12, s moves by at most 2 |e| / √a and ∂s/∂y by 6 |e| / a: s is a product of
+unit vectors, whose derivative by y is at most 1 / √a, and the derivative's derivative 3 / a."""
 
 import torch
 import torch.nn.functional as F
@@ -150,7 +150,7 @@ def loss_error(loss, y, e, losses, gradient, unit):
     else:
         M, jump, terms, slope_terms = element_sizes(loss, y, e)
         slope = gradient.abs() * D / of_sample.clamp(min=1e-300)
-        e_l = slope * e + M * e ** 2 / 2 + BOTH * (terms + losses.abs())
+        e_l = (slope + jump) * e + M * e ** 2 / 2 + BOTH * (terms + losses.abs())
         e_g = M * e + jump + BOTH * slope_terms
     divided = (y.shape[0] + 2) * BOTH / 16 * gradient.abs()  # a divisor that is a sum of weights
     e_gradient = unit.stored(gradient, e_g * of_sample / D + divided, 2)

@@ -1,6 +1,6 @@
 """The losses as PyTorch has them, in double: L and the losses themselves. How far the daemon's may
-be from them is in loss_bounds.py. Those that PyTorch 1.13 lacks (log_cosh, hinge, squared_hinge, weights by
-sample) are written here with its plain operations. Knows y and the target, no layers."""
+be from them is in loss_bounds.py. Those that PyTorch 1.13 lacks (log_cosh, hinge, squared_hinge,
+weights by sample) are written here with its plain operations. Knows y and the target, no layers."""
 
 import math
 
