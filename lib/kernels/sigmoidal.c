@@ -63,7 +63,23 @@ GRAD_INLINE float log_sigmoid_delta(float z, float dy)
 
 GRAD_ELEMENT_WISE(log_sigmoid);
 
-/* |beta z|, a product that float32 does not hold, held where its e^- is 0 */
+/* log(1 + e^z) = max(z, 0) + log(1 + e^-|z|), for a beta of 1 */
+GRAD_INLINE float plain_softplus_value(float z, float threshold)
+{
+    float soft =
+        grad_positive_part(z) + log_of_1_and(grad_reduce(-held_absolute(z), GRAD_FAR_BIAS));
+
+    return z > threshold ? z : soft;
+}
+
+GRAD_INLINE float plain_softplus_delta(float z, float dy, float threshold)
+{
+    float slope = logistic(z >= 0, grad_falling_exp(held_absolute(z)));
+
+    return dy * (z > threshold ? 1 : slope);
+}
+
+/* |beta z|, a product that float32 does not hold well enough, held where its e^- is 0 */
 GRAD_INLINE double softplus_argument(float z, float beta)
 {
     double t = fabs((double)beta * z);
@@ -72,7 +88,7 @@ GRAD_INLINE double softplus_argument(float z, float beta)
 }
 
 /* log(1 + e^u) / beta = max(z, 0) + log(1 + e^-|u|) / beta with u = beta z */
-GRAD_INLINE float softplus_value(float z, float beta, float threshold)
+GRAD_INLINE float scaled_softplus_value(float z, float beta, float threshold)
 {
     double t = softplus_argument(z, beta);
     float soft = grad_positive_part(z) + log_of_1_and(grad_reduce_double(-t, GRAD_FAR_BIAS)) / beta;
@@ -80,14 +96,18 @@ GRAD_INLINE float softplus_value(float z, float beta, float threshold)
     return (double)beta * z > threshold ? z : soft;
 }
 
-GRAD_INLINE float softplus_delta(float z, float dy, float beta, float threshold)
+GRAD_INLINE float scaled_softplus_delta(float z, float dy, float beta, float threshold)
 {
     float slope = logistic(z >= 0, grad_falling_exp_double(softplus_argument(z, beta)));
 
     return dy * ((double)beta * z > threshold ? 1 : slope);
 }
 
-GRAD_ELEMENT_WISE_2(softplus);
+GRAD_ELEMENT_FUNCTIONS(plain_softplus, plain_softplus_value(z_i, b),
+                       plain_softplus_delta(z_i, dy_i, b))
+GRAD_ELEMENT_FUNCTIONS(scaled_softplus, scaled_softplus_value(z_i, a, b),
+                       scaled_softplus_delta(z_i, dy_i, a, b))
+GRAD_ELEMENT_WISE_OR_SCALED(softplus, plain_softplus, scaled_softplus);
 
 /* ---- Those that multiply by z: silu, mish ---------------------------------------------------- */
 

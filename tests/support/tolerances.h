@@ -14,16 +14,17 @@
 #define UNIT_64 0x1p-53
 #define UNIT_OF(type) ((type) == GRAD_FP64 ? UNIT_64 : UNIT)
 
-/* What is asked of each f' (and of each f), over all finite z: so many units in the last place of
- * the right float32, wherever that is a normal number; next to a place where f' crosses 0, where it
- * is a difference, so much absolutely; and where it is subnormal, the least normal number: it may
- * come out as 0. What is reached is about half of that, see lib/kernels/activations.h. */
+/* What is asked of each f' (and of each f), over all finite z: so many units in the last place from
+ * the correctly rounded float32, wherever that is a normal number; next to a place where f' crosses
+ * 0, where it is a difference, so much absolutely; and where it is subnormal, the least normal
+ * number: it may come out as 0. What is reached says lib/kernels/activations.h. */
 #define ACTIVATION_ULPS 4
 #define TOLERANCE_NEAR_ZERO 1e-7L
 #define NEAR_ZERO 0.5f /* |z - that place| */
 
-/* The same relative to the result: an ulp is at most 2u of it; and u for the product with ∂L/∂y. */
-#define TOLERANCE_VALUE (2 * ACTIVATION_ULPS * UNIT)
+/* The same relative to the exact result: half an ulp more, and an ulp is at most 2u of it; and u for
+ * the product with ∂L/∂y. */
+#define TOLERANCE_VALUE ((2 * ACTIVATION_ULPS + 1) * UNIT)
 #define TOLERANCE_ACTIVATION (TOLERANCE_VALUE + 1.1 * UNIT)
 
 /* Softmax's y_i = e_i / Σ_j e_j: 2u for each e (its polynomial, its last sum, its argument), which the
