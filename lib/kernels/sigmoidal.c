@@ -1,6 +1,6 @@
-/* Activations of the logistic function σ(u) = 1 / (1 + e^-u), of tanh, and of their integrals; and
- * softsign, which has their shape. Arithmetic as activations.h says. All is written in e^-|u|, which
- * never overflows, and without a difference of numbers that are nearly equal. */
+/* Activations of the logistic function σ(u) = 1 / (1 + e^-u), of tanh, and of their integrals;
+ * and softsign, which has their shape. Arithmetic as activations.h says. All is written in
+ * e^-|u|, which never overflows, and without a difference of numbers that are nearly equal. */
 #include <math.h>
 
 #include "kernels/activations.h"
@@ -138,9 +138,9 @@ GRAD_INLINE float silu_delta(float z, float dy)
 GRAD_ELEMENT_WISE(silu);
 
 /* Misra, Mish: A Self Regularized Non-Monotonic Activation Function, arXiv:1908.08681.
- * f(z) = z T with T = tanh(log(1 + e^z)) = ((1 + e^z)² - 1) / ((1 + e^z)² + 1): below 0, in e = e^z,
- * T = e (1 - e (1 + e) / w) with w = 2 + 2e + e²; above, in e = e^-z, T = 1 - 2e² / w with
- * w = 1 + 2e + 2e². */
+ * f(z) = z T with T = tanh(log(1 + e^z)) = ((1 + e^z)² - 1) / ((1 + e^z)² + 1): below 0, in
+ * e = e^z, T = e (1 - e (1 + e) / w) with w = 2 + 2e + e²; above, in e = e^-z, T = 1 - 2e² / w
+ * with w = 1 + 2e + 2e². */
 GRAD_INLINE float mish_whole(bool is_above, float e)
 {
     float square = e * e;
@@ -180,8 +180,8 @@ GRAD_ELEMENT_WISE(mish);
 
 /* ---- tanh ------------------------------------------------------------------------------------ */
 
-/* tanh |z| = (1 - e^-2|z|) / (1 + e^-2|z|), without a difference near 0: with e^r = (a + b) / (a - b)
- * it is (a (1 - 2^k) - b (1 + 2^k)) / ((a - b) + 2^k (a + b)). */
+/* tanh |z| = (1 - e^-2|z|) / (1 + e^-2|z|), without a difference near 0: with
+ * e^r = (a + b) / (a - b) it is (a (1 - 2^k) - b (1 + 2^k)) / ((a - b) + 2^k (a + b)). */
 GRAD_INLINE float tanh_of_absolute(float z)
 {
     float t = 2 * fabsf(z);

@@ -22,19 +22,19 @@
 #define TOLERANCE_NEAR_ZERO 1e-7L
 #define NEAR_ZERO 0.5f /* |z - that place| */
 
-/* The same relative to the exact result: half an ulp more, and an ulp is at most 2u of it; and u for
- * the product with ∂L/∂y. */
+/* The same relative to the exact result: half an ulp more, and an ulp is at most 2u of it; and u
+ * for the product with ∂L/∂y. */
 #define TOLERANCE_VALUE ((2 * ACTIVATION_ULPS + 1) * UNIT)
 #define TOLERANCE_ACTIVATION (TOLERANCE_VALUE + 1.1 * UNIT)
 
-/* Softmax's y_i = e_i / Σ_j e_j: 2u for each e (its polynomial, its last sum, its argument), which the
- * sum then has too, u for the factor 1/Σ and u for the product; the sum itself is made in double.
- * Magnitude: y_i. log_softmax's, of three roundings, is better. */
+/* Softmax's y_i = e_i / Σ_j e_j: 2u for each e (its polynomial, its last sum, its argument),
+ * which the sum then has too, u for the factor 1/Σ and u for the product; the sum itself is made
+ * in double. Magnitude: y_i. log_softmax's, of three roundings, is better. */
 #define TOLERANCE_SOFTMAX_VALUE (6.1 * UNIT)
 
-/* Its δ_i = y_i (g_i - Σ_j y_j g_j): 6u of y_i, 3u for two differences and a product, and in the mean
- * 2u of each e, above and below the line: 2 · 2u of Σ_j y_j |g_j - mean|, which is at most twice the
- * magnitude. That is y_i Σ_j y_j |g_i - g_j|. */
+/* Its δ_i = y_i (g_i - Σ_j y_j g_j): 6u of y_i, 3u for two differences and a product, and in the
+ * mean 2u of each e, above and below the line: 2 · 2u of Σ_j y_j |g_j - mean|, which is at most
+ * twice the magnitude. That is y_i Σ_j y_j |g_i - g_j|. */
 #define TOLERANCE_SOFTMAX (17.1 * UNIT)
 
 /* A product of depth D by sgemm, in whatever order: at most D u of the sum of the terms' absolute

@@ -48,7 +48,8 @@ enum { SAMPLE_B = 64, SAMPLE_N = 256, SAMPLE = SAMPLE_B * SAMPLE_N };
 
 static void bench_activations(double seconds)
 {
-    float *z = random_array(SAMPLE, 1), *g = random_array(SAMPLE, 2), *out = random_array(SAMPLE, 3);
+    float *z = random_array(SAMPLE, 1), *g = random_array(SAMPLE, 2),
+          *out = random_array(SAMPLE, 3);
     printf("\"activations\": {");
     for (int kind = 0; kind < GRAD_ACTIVATION_COUNT; kind++) {
         grad_activation f = grad_activation_default((grad_activation_kind)kind);
@@ -74,7 +75,8 @@ static void write_array(FILE *file, const float *a)
 
 static void write_sample(const char *path)
 {
-    float *z = random_array(SAMPLE, 1), *g = random_array(SAMPLE, 2), *out = random_array(SAMPLE, 3);
+    float *z = random_array(SAMPLE, 1), *g = random_array(SAMPLE, 2),
+          *out = random_array(SAMPLE, 3);
     FILE *file = fopen(path, "wb");
     if (!file) {
         perror(path);

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""Times PyTorch on the activations, one thread, float32: the forward call, autograd's backward alone,
-and both, which is what a user pays who has z and wants the gradient. Prints one JSON object,
-nanoseconds an element by name. Before that it compares what the benchmark in C wrote into SAMPLE with
-autograd in double: a wrong formula stops it; accuracy is the unit tests' business. NAMES are the
-activations of SAMPLE in their order, with commas.
+"""Times PyTorch on the activations, one thread, float32: the forward call, autograd's backward
+alone, and both, which is what a user pays who has z and wants the gradient. Prints one JSON object,
+nanoseconds an element by name. Before that it compares what the benchmark in C wrote into SAMPLE
+with autograd in double: a wrong formula stops it; accuracy is the unit tests' business. NAMES are
+the activations of SAMPLE in their order, with commas.
 
     tests/bench/kernels/torch_activations.py ELEMENTS SECONDS SAMPLE NAMES"""
 
