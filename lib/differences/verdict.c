@@ -6,7 +6,7 @@
 #include "differences/state.h"
 
 #define ROUNDING 32 /* spreads of the neighbours that rounding may come to: others round worse */
-#define KINK 4      /* jumps of the slope that a gradient may be off by at a kink */
+#define KINK 1.5    /* jumps that a gradient may be off by at a kink: half a one is either side */
 
 /* ---- Allowances ------------------------------------------------------------------------------ */
 
