@@ -41,7 +41,7 @@ MUTANTS = [
         ("softplus's value is not divided by beta",
          "grad_reduce_double(-t, GRAD_FAR_BIAS)) / beta;",
          "grad_reduce_double(-t, GRAD_FAR_BIAS));"),
-        ("silu drops z σ(z) σ(-z)", "(z >= 0 ? 1 : 1 - held) + held * t;", "1;"),
+        ("silu drops z σ(z) σ(-z)", "(z >= 0 ? 1 : 1 - held) + held *", "1 + 0 *"),
         ("tanh's slope lacks the 4", "held_absolute(2 * z)), 4);", "held_absolute(2 * z)), 1);"),
         ("tanhshrink's derivative is tanh", "return dy * (tanh * tanh);", "return dy * tanh;"),
         ("mish's slope forgets T's own", "float above = 4 * t * s * more - 2 * e",
@@ -71,8 +71,7 @@ MUTANTS = [
          "scale = 1;"),
         ("log_softmax adds the sum", "dy[begin + i] - factor * r.e[i];",
          "dy[begin + i] + factor * r.e[i];"),
-        ("log_softmax's largest is taken like the others", "lone_e = tops == 1 ? 1 : NAN;",
-         "lone_e = NAN;"),
+        ("log_softmax's largest is taken like the others", "dz[r.m] = (float)((rest * at_top - others) / (1 + rest));", ""),
         ("the last lanes of a row count twice", "lane < doubled ? 0 : (term);", "(term);"),
         ("a difference's rounding error is dropped", "is_far ? 0 : lost", "0")),
 ]
