@@ -252,8 +252,10 @@ static grad_status walk(const grad_check_request *request, const grad_batch *bat
 static bool tile_memory(const grad_batch *batch, const work *w, size_t run, size_t *bytes)
 {
     size_t mover = w->forward, neighbour = run;
+    size_t number = grad_datatype_size(batch->datatype);
     bool fits = grad_size_add_product(w->largest, 6 * sizeof(double), &mover) &&
-                grad_size_add_product(w->numbers, grad_datatype_size(batch->datatype), &neighbour);
+                grad_size_add_product(w->numbers, number, &neighbour) &&
+                grad_size_add_product(w->states, number, &neighbour);
 
     *bytes = mover > neighbour ? mover : neighbour;
     return fits &&
@@ -266,8 +268,7 @@ static bool all_memory(const grad_batch *batch, const work *w, size_t run, size_
 {
     bool is_wide = batch->datatype == GRAD_FP64;
     size_t tile, crew, results = sizeof(grad_sample) + GRAD_NEIGHBOURS * sizeof(double);
-    size_t variables =
-        sizeof(grad_variable) + sizeof(grad_check_tensor) + GRAD_NEIGHBOURS * sizeof(double);
+    size_t variables = sizeof(grad_variable) + sizeof(grad_check_tensor);
     size_t layers = 2 * sizeof(grad_layer) + sizeof(grad_function_of_layers) +
                     (GRAD_LAYER_TENSORS + 8) * sizeof(void *);
 

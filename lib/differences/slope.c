@@ -15,8 +15,11 @@
 #define RATIO 8.0
 #define ROWS 12
 #define SEEN 0x1p20        /* a change of so many noises can be told from it */
-#define CERTAIN 4          /* standard deviations that rounding is taken for */
-#define NOISE_STEP 0x1p-34 /* of the scale */
+#define CERTAIN 8          /* deviations, themselves measured, that rounding is taken for */
+#define NOISE_STEP 0x1p-34 /* of the scale; where L does not move, */
+#define NOISE_RATIO 0x1p6  /* so many times larger, */
+#define NOISE_TRIALS 4     /* so often */
+#define NOISE_VALUES 7
 
 /* ---- One step -------------------------------------------------------------------------------- */
 
@@ -84,7 +87,7 @@ static void extend(tableau *t, double slope, double noise)
 
         power *= RATIO * RATIO;
         next[k] = next[k - 1] + (next[k - 1] - t->last[k - 1]) / (power - 1);
-        error = fmax(fabs(next[k] - next[k - 1]), fabs(next[k] - t->last[k - 1]));
+        error = 2 * fmax(fabs(next[k] - next[k - 1]), fabs(next[k] - t->last[k - 1]));
         if (!(error + noise < t->error + t->noise))
             continue;
         t->best = next[k];
@@ -156,28 +159,31 @@ static double deviation(double *values)
     for (size_t k = 1; k <= 5; k++) {
         double squares = 0;
 
-        for (size_t i = 0; i < GRAD_NOISE_CALLS - k; i++) {
+        for (size_t i = 0; i < NOISE_VALUES - k; i++) {
             values[i] = values[i + 1] - values[i];
             squares += values[i] * values[i];
         }
         if (k >= 3)
-            largest = fmax(largest, sqrt(squares * shares[k] / (double)(GRAD_NOISE_CALLS - k)));
+            largest = fmax(largest, sqrt(squares * shares[k] / (double)(NOISE_VALUES - k)));
     }
     return largest;
 }
 
 grad_status grad_noise_find(const grad_curve *curve, double *scratch, double *noise)
 {
-    double values[GRAD_NOISE_CALLS], found;
+    double values[NOISE_VALUES], step = NOISE_STEP * curve->scale, found;
+    bool has_moved = false;
 
-    for (size_t i = 0; i < GRAD_NOISE_CALLS; i++) {
-        double moved, h = NOISE_STEP * (double)(i + 1) * curve->scale; /* on one side of a kink */
-        grad_status status = curve->at(curve->context, h, scratch, &moved);
+    for (size_t trial = 0; trial < NOISE_TRIALS && !has_moved; trial++, step *= NOISE_RATIO)
+        for (size_t i = 0; i < NOISE_VALUES; i++) { /* on one side of a kink */
+            double moved;
+            grad_status status = curve->at(curve->context, step * (double)(i + 1), scratch, &moved);
 
-        if (status != GRAD_OK)
-            return status;
-        values[i] = sum(curve->terms, scratch);
-    }
+            if (status != GRAD_OK)
+                return status;
+            values[i] = sum(curve->terms, scratch);
+            has_moved = has_moved || values[i] != values[0];
+        }
     found = deviation(values);
     *noise = isfinite(found) ? found : 0;
     return GRAD_OK;

@@ -23,7 +23,7 @@ typedef struct grad_curve {
 
 /* At most so many times does grad_slope_find call curve.at; grad_noise_find. */
 #define GRAD_SLOPE_CALLS 26
-#define GRAD_NOISE_CALLS 7
+#define GRAD_NOISE_CALLS 28
 
 /* Numbers of scratch memory that either needs. */
 #define GRAD_SLOPE_SCRATCH(terms) (4 * (terms))
@@ -39,8 +39,8 @@ typedef struct grad_slope {
 
 grad_status grad_slope_find(const grad_curve *curve, double *scratch, grad_slope *slope);
 
-/* curve.noise of that curve, from its values at equal steps that are too small for anything but
- * rounding to make a difference table. 0 where L is not finite. */
+/* curve.noise of that curve, from its values at equal steps too small for anything but rounding to
+ * leave differences of higher order. 0 where L is not finite, or does not move at all. */
 grad_status grad_noise_find(const grad_curve *curve, double *scratch, double *noise);
 
 #endif

@@ -33,6 +33,9 @@ static void put(const network *n, const grad_tensor *tensor, size_t i, double va
  * two samples, or layer_norm over two features, hardly anything changes anything. */
 static void zeros_but_for_rounding_pass(void **state)
 {
+    const network_recipe narrow[] = {{GRAD_DENSE, 1, GRAD_IDENTITY, 0, 0, false},
+                                     {GRAD_BATCH_NORM, 0, GRAD_TANH, 0, 0, false},
+                                     {GRAD_DENSE, 2, GRAD_IDENTITY, 0, 0, false}};
     const network_recipe batch_norm[] = {{GRAD_DENSE, 8, GRAD_IDENTITY, 0, 0, false},
                                          {GRAD_BATCH_NORM, 0, GRAD_RELU, 0, 0, false},
                                          {GRAD_DENSE, 3, GRAD_IDENTITY, 0, 0, false}};
@@ -41,7 +44,7 @@ static void zeros_but_for_rounding_pass(void **state)
                                          {GRAD_DENSE, 3, GRAD_IDENTITY, 0, 0, false}};
 
     (void)state;
-    for (int i = 0; i < 2 * 4 * 4; i++) {
+    for (int i = 0; i < 2 * 4 * 8; i++) {
         grad_datatype type = i % 2 == 0 ? GRAD_FP32 : GRAD_FP64;
         size_t B = (size_t)2 << i / 2 % 4;
         uint64_t seed = 1000 + (uint64_t)i;
@@ -51,6 +54,9 @@ static void zeros_but_for_rounding_pass(void **state)
         network_free(n);
         n = network_of(seed, type, B, 6, GRAD_MSE, 3, layer_norm);
         check_assert_passes(&n->batch, true, "layer_norm");
+        network_free(n);
+        n = network_of(seed, type, B, 3, GRAD_MSE, 3, narrow);
+        check_assert_passes(&n->batch, true, "batch_norm of one feature");
         network_free(n);
     }
 }
@@ -88,6 +94,33 @@ static void units_at_their_kinks_are_told(void **state)
         grad_run_destroy(run);
         network_free(n);
     }
+}
+
+/* A z that was rounded to relu's kink, where x Wᵀ + b is a little beside it: no slope in double is
+ * wrong about the gradient that was worked out from z. */
+static void a_state_rounded_to_its_kink_is_at_it(void **state)
+{
+    const network_recipe two[] = {{GRAD_DENSE, 1, GRAD_RELU, 0, 0, false},
+                                  {GRAD_DENSE, 1, GRAD_IDENTITY, 0, 0, false}};
+    network *n = network_of(2200, GRAD_FP32, 2, 1, GRAD_LOSS_ABSENT, 2, two);
+    grad_layer *layer = &n->batch.layers[0];
+    grad_check_request request = {.batch = &n->batch};
+    grad_check *check = NULL;
+    const grad_check_report *report;
+
+    (void)state;
+    layer->pre_activation = network_tensor(n, 1, 2, 1, 0);
+    put(n, &layer->pre_activation, 1, 0.25);
+    put(n, &n->network.input, 0, 0.5);
+    put(n, &n->network.input, 1, 1);
+    put(n, &layer->weight, 0, 0.5);
+    put(n, &layer->bias, 0, -0.25 + 0x1p-20);
+    report = check_report_of(&request, &check);
+    assert_int_equal(check_find(report, 0, GRAD_WEIGHT_DELTA)->analytic.verdict, GRAD_CHECK_KINK);
+    assert_int_equal(check_find(report, 0, GRAD_BIAS_DELTA)->analytic.verdict, GRAD_CHECK_KINK);
+    assert_int_equal(report->verdict, GRAD_CHECK_PASS);
+    grad_check_destroy(check);
+    network_free(n);
 }
 
 /* Thousands of kinks around, none of them where the network is. */
@@ -314,6 +347,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(zeros_but_for_rounding_pass),
         cmocka_unit_test(units_at_their_kinks_are_told),
+        cmocka_unit_test(a_state_rounded_to_its_kink_is_at_it),
         cmocka_unit_test(many_kinks_nearby_are_no_kinks),
         cmocka_unit_test(states_stand_for_biases),
         cmocka_unit_test(an_inner_layer_without_weight_passes),

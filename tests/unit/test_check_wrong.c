@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <string.h>
 
 #include "support/checks.h"
@@ -54,6 +55,27 @@ static void errors_above_the_tolerance_fail(void **state)
     }
 }
 
+/* An element far below the others of its tensor is held to itself, down to a part of them. */
+static void small_elements_are_held_to_themselves(void **state)
+{
+    network *n = network_of(6050, GRAD_FP64, 32, 30, GRAD_CROSS_ENTROPY, 3, trained);
+    grad_check_request request = {.options = {.samples = 1000}};
+    grad_run *run = check_make_claims(n, &request);
+    double *claim = request.claims[1].weight_delta.data, squares = 0;
+    size_t count = grad_tensor_count(&request.claims[1].weight_delta), small = 0;
+
+    (void)state;
+    for (size_t i = 0; i < count; i++)
+        squares += claim[i] * claim[i] / (double)count;
+    while (
+        !(fabs(claim[small]) < 0.06 * sqrt(squares) && fabs(claim[small]) > 0.04 * sqrt(squares)))
+        small++;
+    claim[small] *= 1 + 4e-6;
+    assert_int_equal(verdict_of_claims(&request), GRAD_CHECK_FAIL);
+    grad_run_destroy(run);
+    network_free(n);
+}
+
 /* What is forgotten when a backward pass is written by hand: the mean, the mask, the mask's rate,
  * the smoothing of the labels, f'. */
 static void forgotten_factors_fail(void **state)
@@ -94,6 +116,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_above_the_tolerance_fail),
+        cmocka_unit_test(small_elements_are_held_to_themselves),
         cmocka_unit_test(forgotten_factors_fail),
     };
 

@@ -96,7 +96,7 @@ static void smooth_curves_have_their_slopes(void **state)
         double slope;
         size_t most_calls;
     } cases[] = {
-        {line, 3, 6}, {exponentials, 6, 6}, {steep, 1e5, 26}, {flat, 0, 6}, {bump, 30, 10}};
+        {line, 3, 6}, {exponentials, 6, 8}, {steep, 1e5, 26}, {flat, 0, 6}, {bump, 30, 10}};
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -168,7 +168,7 @@ static void kinks_beside_are_stepped_over(void **state)
         s = slope_of(kink_beside, DBL_EPSILON, NULL);
         if (!(fabs(s.value - (kink_place < 0 ? 3 : 2)) <= s.uncertainty))
             fail_msg("kink at %g: %.17g +- %g", kink_place, s.value, s.uncertainty);
-        assert_true(s.uncertainty <= 1e-6);
+        assert_true(s.uncertainty <= 4e-6); /* 8 units of rounding over a step of 2e-9 */
         assert_true(s.kink <= 1e-6);
     }
 }
@@ -206,7 +206,7 @@ static void noise_is_measured(void **state)
             grad_curve curve = curve_of(&f, 0);
 
             assert_int_equal(grad_noise_find(&curve, scratch, &noise), GRAD_OK);
-            assert_int_equal(f.calls, GRAD_NOISE_CALLS);
+            assert_int_equal(f.calls, 7); /* L moves at once */
             assert_true(noise > rough / 10 && noise < 5 * rough);
             total += noise / 20;
         }
@@ -222,7 +222,7 @@ static void noise_is_allowed_for(void **state)
         grad_slope s = slope_of(exponentials, rough, NULL);
 
         assert_true(fabs(s.value - 6) <= s.uncertainty);
-        assert_true(s.uncertainty <= 1e4 * rough + 1e-6);
+        assert_true(s.uncertainty <= 5e4 * rough + 1e-6);
         assert_true(s.kink < 1e5 * rough + 1e-6);
     }
 }
@@ -247,6 +247,27 @@ static void ends_of_the_domain_are_kept_from(void **state)
     assert_true(fabs(s.value - 1e4) <= s.uncertainty && s.uncertainty < 1e-3);
     s = slope_of(half_line, DBL_EPSILON, NULL);
     assert_true(isnan(s.value) && isinf(s.uncertainty) && isinf(s.kink));
+}
+
+static double grains(size_t i, double h)
+{
+    return i == 0 ? 1 + rint(1e-9 * h * 0x1p52) * 0x1p-52 : 0;
+}
+
+/* A slope of 10⁻⁹ of a number of 1, which moves by grains: the smallest steps say that it is 0. */
+static void grains_are_noise(void **state)
+{
+    fixture f = {.term = grains};
+    grad_curve curve = curve_of(&f, 0);
+    double scratch[GRAD_SLOPE_SCRATCH(TERMS)];
+    grad_slope slope;
+
+    (void)state;
+    assert_int_equal(grad_noise_find(&curve, scratch, &curve.noise), GRAD_OK);
+    assert_true(f.calls <= GRAD_NOISE_CALLS);
+    assert_true(curve.noise > 0x1p-56 && curve.noise < 0x1p-50);
+    assert_int_equal(grad_slope_find(&curve, scratch, &slope), GRAD_OK);
+    assert_true(fabs(slope.value - 1e-9) <= slope.uncertainty && slope.uncertainty < 1e-10);
 }
 
 static void failures_are_passed_on(void **state)
@@ -279,6 +300,7 @@ int main(void)
         cmocka_unit_test(noise_is_measured),
         cmocka_unit_test(noise_is_allowed_for),
         cmocka_unit_test(ends_of_the_domain_are_kept_from),
+        cmocka_unit_test(grains_are_noise),
         cmocka_unit_test(failures_are_passed_on),
     };
 
