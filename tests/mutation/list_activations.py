@@ -71,7 +71,8 @@ MUTANTS = [
          "scale = 1;"),
         ("log_softmax adds the sum", "dy[begin + i] - factor * r.e[i];",
          "dy[begin + i] + factor * r.e[i];"),
-        ("log_softmax's largest is taken like the others", "dz[r.m] = (float)((rest * at_top - others) / (1 + rest));", ""),
+        ("log_softmax's largest is taken like the others",
+         "dz[r.m] = (float)((rest * at_top - others) / (1 + rest));", ""),
         ("the last lanes of a row count twice", "lane < doubled ? 0 : (term);", "(term);"),
         ("a difference's rounding error is dropped", "is_far ? 0 : lost", "0")),
 ]
