@@ -173,8 +173,9 @@ grad_status grad_noise_find(const grad_curve *curve, double *scratch, double *no
 {
     double values[NOISE_VALUES], step = NOISE_STEP * curve->scale, found;
     bool has_moved = false;
+    size_t trial;
 
-    for (size_t trial = 0; trial < NOISE_TRIALS && !has_moved; trial++, step *= NOISE_RATIO)
+    for (trial = 0; trial < NOISE_TRIALS && !has_moved; trial++, step *= NOISE_RATIO)
         for (size_t i = 0; i < NOISE_VALUES; i++) { /* on one side of a kink */
             double moved;
             grad_status status = curve->at(curve->context, step * (double)(i + 1), scratch, &moved);
@@ -185,6 +186,8 @@ grad_status grad_noise_find(const grad_curve *curve, double *scratch, double *no
             has_moved = has_moved || values[i] != values[0];
         }
     found = deviation(values);
+    if (trial > 1) /* a kink may be the cause */
+        found = fmin(found, curve->grain);
     *noise = isfinite(found) ? found : 0;
     return GRAD_OK;
 }
