@@ -32,7 +32,7 @@ lint: packages-test
 CONFORMANCE_ROUNDS ?= 8
 conformance: packages-conformance
 	@$(MAKE_ALL) lib client server
-	@OPENBLAS_NUM_THREADS=1 $(PYTHON) -W ignore tests/conformance/conform.py $(BUILD) \
+	@OPENBLAS_NUM_THREADS=1 $(PYTHON) tests/conformance/conform.py $(BUILD) \
 		$(CONFORMANCE_ROUNDS)
 	@OPENBLAS_NUM_THREADS=1 $(PYTHON) tests/conformance/test_activations.py $(BUILD) \
 		$(CONFORMANCE_ROUNDS)

@@ -120,7 +120,7 @@ class Bounds:
         product, terms = mean(g * hat), g + mean(g) + hat * mean(g * hat)
         e_product = mean(e_g * (hat + n["e_hat"]) + g * n["e_hat"])
         error = (e_g + mean(e_g) + n["e_hat"] * (product + e_product) + hat * e_product
-                 + (n["rho"] + (dz.shape[n["dim"]] + 8) * BOTH) * terms)
+                 + (n["rho"] + (dz.shape[n["dim"]] + 8) * BOTH) * terms + 2.0 ** -1070)
         return self.unit.stored(n["s"] * terms, n["s"] * (1 + n["rho"]) * error)
 
     def sample_deltas(self):
@@ -132,10 +132,15 @@ class Bounds:
         made = {"weight_delta": lambda: (outer(self.dz, x + self.x) + outer(dz, self.x),
                                          outer(dz, x)),
                 "bias_delta": lambda: (self.dz, dz), "shift_delta": lambda: (self.dz, dz),
-                "gain_delta": lambda: (self.dz * (self.norm["hat"].abs() + self.norm["e_hat"])
-                                       + dz * self.norm["e_hat"], dz * self.norm["hat"].abs()),
+                "gain_delta": lambda: self._gains(dz),
                 "slope_delta": lambda: self._slopes(df, z)}
         return {name: made[name]() for name in node.leaves}
+
+    def _gains(self, dz):
+        hat, e_hat = self.norm["hat"].abs(), self.norm["e_hat"]
+        # PyTorch sums δ d, and multiplies with s then: each product may have lost eta.
+        error = self.dz * (hat + e_hat) + dz * e_hat + 2.0 ** -1072 * self.norm["s"]
+        return error, dz * hat
 
     def _slopes(self, df, z):
         below = (z - self.z).clamp(max=0).abs()

@@ -106,6 +106,9 @@ def loss_for(numbers, name, variant, style, shape):
                              and k == "full"}}
     y = y_for(numbers, loss, style, shape)
     loss["target"] = target_for(numbers, name, variant, y)
+    if name in ("hinge", "squared_hinge"):  # often exactly at the hinge
+        y = torch.where(numbers.mask(0.2, B, N) > 0, loss["target"] * variant.get("margin", 1), y)
+        y = numbers.unit.round(y)
     if variant.get("class_weight"):
         loss["class_weight"] = numbers.uniform(0.25, 3, N)
     if variant.get("pos_weight"):

@@ -7,7 +7,8 @@ Derivation. With e the bound of the error of y, l an element's loss and M = sup 
     the error of ∂l/∂y  <= M e + the jump of l' where a kink lies within e (and e > 0)
 
 Both sides work in double: a few units of it times the sizes of the terms of l and l' come to
-that. The sum of the losses adds (B N + 8) units of Σ|l|; ∂L/∂y is then rounded to the datatype.
+that. The sum of the losses adds (B N + 8) units of Σ|l|, a divisor that is a sum of weights
+B of the quotient; ∂L/∂y is then rounded to the datatype.
 binary_cross_entropy: l is monotonic in each logarithm, so its error is that of the ends of the
 interval; g = (y - t) / max(y (1 - y), 1e-12) has |g'| <= 1/q + |y - t| / q², q the least divisor.
 cross_entropy, by sample: as log_softmax in functions.py, Σ_n |q_n| times the errors of log p_n;
@@ -151,7 +152,8 @@ def loss_error(loss, y, e, losses, gradient, unit):
         slope = gradient.abs() * D / of_sample.clamp(min=1e-300)
         e_l = slope * e + M * e ** 2 / 2 + BOTH * (terms + losses.abs())
         e_g = M * e + jump + BOTH * slope_terms
-    e_gradient = unit.stored(gradient, e_g * of_sample / D, 2)
+    divided = (y.shape[0] + 2) * BOTH / 16 * gradient.abs()  # a divisor that is a sum of weights
+    e_gradient = unit.stored(gradient, e_g * of_sample / D + divided, 2)
     if loss.reduction == "none":
         return unit.stored(losses * u, e_l * u), e_gradient
     size = ((e_l + (losses.numel() + 8) * BOTH * losses.abs()) * u).sum() / D

@@ -25,8 +25,8 @@ FUSED = {("sigmoid", "binary_cross_entropy"): "bce_with_logits",
 def log_cosh(y, t):
     d = (y - t).abs()
     far = d + torch.log1p(torch.exp(-2 * d)) - math.log(2)
-    near = torch.log1p(2 * torch.sinh((y - t) / 2).square())
-    return torch.where(d > 1, far, torch.where(d > 1, d * 0, near))
+    near = torch.log1p(2 * torch.sinh((y - t).clamp(-1, 1) / 2).square())
+    return torch.where(d > 1, far, near)
 
 
 def cosine(y, other, t, margin):

@@ -6,6 +6,7 @@ import random
 import torch
 
 SIZES = (1, 2, 3, 5, 7, 11, 13, 17, 23, 31)
+LARGE = (67, 131, 521)  # beyond a block of the daemon's loops
 STYLES = ("gauss", "integers", "zeros", "subnormal", "huge", "saturated", "ill_scaled")
 
 
@@ -40,10 +41,9 @@ class Numbers:
         if style == "integers":
             return self.integers(-3, 3, *shape)
         if style == "zeros":
-            signs = torch.where(self.mask(0.5, *shape) > 0, 0.0, -0.0)
-            return torch.where(self.mask(0.6, *shape) > 0, signs.double(), self.normal(*shape)) \
-                if not self.unit.name == "FP32" else self.unit.round(
-                    torch.where(self.mask(0.6, *shape) > 0, signs.double(), self.normal(*shape)))
+            signs = torch.where(self.mask(0.5, *shape) > 0, 0.0, -0.0).double()
+            return self.unit.round(torch.where(self.mask(0.6, *shape) > 0, signs,
+                                               self.normal(*shape)))
         if style == "subnormal":
             return self.unit.round(self.normal(*shape) * self.unit.eta * 1000)
         if style == "huge":
@@ -57,6 +57,8 @@ class Numbers:
         return self.unit.round(self.normal(*shape))
 
     def size(self, least=1):
+        if self.chance(0.02):
+            return self.random.choice(LARGE)
         return self.random.choice([s for s in SIZES if s >= least])
 
     def choice(self, values):

@@ -49,6 +49,7 @@ ELEMENT_WISE = {
     "identity": (lambda z: z * 1, ()),
     "relu": (F.relu, (0,)), "relu6": (F.relu6, (0, 6)),
     "leaky_relu": (lambda z, negative_slope=float32(0.01): F.leaky_relu(z, negative_slope), (0,)),
+    "prelu": (lambda z, slope=0.25: F.prelu(z, z.new_tensor([slope])), (0,)),
     "threshold": (lambda z, threshold=0.0, value=0.0: F.threshold(z, threshold, value), (0,)),
     "hard_tanh": (F.hardtanh, (-1, 1)),
     "hard_sigmoid": (F.hardsigmoid, (-3, 3)), "hardswish": (F.hardswish, (-3, 3)),
@@ -63,6 +64,7 @@ ELEMENT_WISE = {
 ROWS = {"softmax": F.softmax, "log_softmax": F.log_softmax, "softmin": F.softmin}
 OTHER_PARAMETERS = (
     ("leaky_relu", {"negative_slope": 0.2}), ("leaky_relu", {"negative_slope": -1.5}),
+    ("prelu", {"slope": -0.375}),
     ("threshold", {"threshold": 0.5, "value": 20}), ("threshold", {"threshold": -2, "value": -7}),
     ("hard_tanh", {"min_val": -0.25, "max_val": 3}), ("softshrink", {"lambda": 1.25}),
     ("hardshrink", {"lambda": 0}), ("elu", {"alpha": 0.3}), ("celu", {"alpha": 2.5}),
