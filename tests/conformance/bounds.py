@@ -1,11 +1,11 @@
-"""How far the daemon's states and deltas may be from the reference's: absolute errors pushed through
-the same graph. The values that they meet are PyTorch's, network.py's.
+"""How far the daemon's states and deltas may be from the reference's: absolute errors pushed
+through the same graph. The values that they meet are PyTorch's, network.py's.
 
 Derivation. Beside x stands e_x with |x' - x| <= e_x, x' being the daemon's; u, eta and the bound of
 a product are units.py's, f's errors functions.py's. Forward:
 
     z = x Wᵀ + b     e_z = e_x |W|ᵀ + (K + 4) u (|x| |W|ᵀ + |b|)
-    y = m f(z) + r   e_y = m e_f + e_r + 3 u |terms|                      m the mask times 1 / (1 - rate)
+    y = m f(z) + r   e_y = m e_f + e_r + 3 u |terms|       m the mask times 1 / (1 - rate)
     norms            d = x - μ: e_d = e_x + mean(e_x) + (n + 3) (u' (|x| + mean |x|) + η'), u' and
                      η' double's
                      v = mean d²: e_v = mean(2 |d| e_d + e_d²) + (n + 3) u' v
@@ -15,7 +15,7 @@ a product are units.py's, f's errors functions.py's. Forward:
 A z that is exact is known to be so: integers of few digits, whose products and sums have no
 rounding, or a z that the request brings. Backward, with δ = dz, g = γ δ:
 
-    ΔW = δᵀ x        e_δᵀ (|x| + e_x) + |δ|ᵀ e_x + (B + 4) u |δ|ᵀ |x|       and so the other products
+    ΔW = δᵀ x        e_δᵀ (|x| + e_x) + |δ|ᵀ e_x + (B + 4) u |δ|ᵀ |x|, and so the other products
     ∂L/∂x of norms   = s (g - mean g - x̂ mean(g x̂)): each factor's error times the others' sizes,
                      ρ for s, and (n + 8) u' of all terms
     ∂L/∂y            the sum of what comes back: errors add, u a sum

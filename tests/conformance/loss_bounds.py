@@ -13,8 +13,8 @@ binary_cross_entropy: l is monotonic in each logarithm, so its error is that of 
 interval; g = (y - t) / max(y (1 - y), 1e-12) has |g'| <= 1/q + |y - t| / q², q the least divisor.
 cross_entropy, by sample: as log_softmax in functions.py, Σ_n |q_n| times the errors of log p_n;
 p_n Σ q - q_n by those of p_n. cosine_embedding: with |y|, |e| Euclid's norms over the sample and
-a the least y·y + 1e-12, s moves by at most 2 |e| / √a and ∂s/∂y by 6 |e| / a: s is a product of unit
-vectors, whose derivative by y is at most 1 / √a, and the derivative's derivative 3 / a."""
+a the least y·y + 1e-12, s moves by at most 2 |e| / √a and ∂s/∂y by 6 |e| / a: s is a product of
+unit vectors, whose derivative by y is at most 1 / √a, and the derivative's derivative 3 / a."""
 
 import torch
 import torch.nn.functional as F

@@ -1,5 +1,5 @@
-"""The losses as PyTorch has them, in double: L, the losses themselves, and (with loss_bounds.py) how
-far the daemon's may be. Those that PyTorch 1.13 lacks (log_cosh, hinge, squared_hinge, weights by
+"""The losses as PyTorch has them, in double: L, the losses themselves, and (with loss_bounds.py)
+how far the daemon's may be. Those that PyTorch 1.13 lacks (log_cosh, hinge, squared_hinge, weights by
 sample) are written here with its plain operations. Knows y and the target, no layers."""
 
 import math
