@@ -207,7 +207,7 @@ static double distance(const grad_check *check, const grad_tensor *a, const grad
 
 /* Along the direction: what it is, and what is to be expected of changes so large. */
 static void measure_variable(const grad_check *check, size_t variable, const grad_tensor *gradient,
-                             double *spreads)
+                             double *spreads, double *norm)
 {
     const grad_variable *v = &check->variables[variable];
     double squares = 0, along = 0;
@@ -218,11 +218,12 @@ static void measure_variable(const grad_check *check, size_t variable, const gra
         squares += change * change;
         along += change * grad_check_sign(check, variable, i);
     }
+    *norm = sqrt(squares);
     for (size_t i = v->first_sample; i < v->first_sample + v->sample_count; i++) {
         const grad_sample *s = &check->samples[i];
 
         spreads[i] = s->index == GRAD_ALONG_DIRECTION
-                         ? fmax(fabs(along), sqrt(squares))
+                         ? fmax(fabs(along), *norm)
                          : fabs(distance(check, gradient, v->gradient, s->index));
     }
 }
@@ -230,6 +231,7 @@ static void measure_variable(const grad_check *check, size_t variable, const gra
 grad_status grad_check_visit(const grad_check *check, size_t number, grad_error *error)
 {
     double *spreads = check->spreads + number * check->sample_count;
+    double *norms = check->norms + number * check->variable_count;
     grad_run *run = NULL;
     neighbour n;
     grad_status status = make(&n, check, number, error);
@@ -240,7 +242,7 @@ grad_status grad_check_visit(const grad_check *check, size_t number, grad_error 
         status = grad_run_all(run, error);
     for (size_t i = 0; status == GRAD_OK && i < check->variable_count; i++)
         measure_variable(check, i, grad_check_gradient(grad_run_reply(run), &check->variables[i]),
-                         spreads);
+                         spreads, &norms[i]);
     grad_run_destroy(run);
     neighbour_free(&n);
     return status;

@@ -13,9 +13,7 @@
 #define TOLERANCE_FP64 1e-6
 #define TOLERANCE_FP32 1e-4
 
-/* All differences at their most, elements being counted as ELEMENT_FLOPS each. */
-#define MAX_FLOPS 1000000000000
-#define ELEMENT_FLOPS 20.0
+#define ELEMENT_FLOPS 20.0 /* that an element worked out is counted as */
 
 grad_check_options grad_check_options_of(const grad_check_request *request)
 {
@@ -248,7 +246,8 @@ static grad_status walk(const grad_check_request *request, const grad_batch *bat
     return status;
 }
 
-/* Bytes of one tile: a function with a tensor of its own and a run of it, or a neighbour and its. */
+/* Bytes of one tile: a function with a tensor of its own and a run of it, or a neighbour and
+ * its. */
 static bool tile_memory(const grad_batch *batch, const work *w, size_t run, size_t *bytes)
 {
     size_t mover = w->forward, neighbour = run;
@@ -268,7 +267,8 @@ static bool all_memory(const grad_batch *batch, const work *w, size_t run, size_
 {
     bool is_wide = batch->datatype == GRAD_FP64;
     size_t tile, crew, results = sizeof(grad_sample) + GRAD_NEIGHBOURS * sizeof(double);
-    size_t variables = sizeof(grad_variable) + sizeof(grad_check_tensor);
+    size_t variables =
+        sizeof(grad_variable) + sizeof(grad_check_tensor) + GRAD_NEIGHBOURS * sizeof(double);
     size_t layers = 2 * sizeof(grad_layer) + sizeof(grad_function_of_layers) +
                     (GRAD_LAYER_TENSORS + 8) * sizeof(void *);
 
@@ -299,11 +299,12 @@ static grad_status measure_differences(const grad_check_request *request, const 
                          "addresses");
     found->flops = found->flops * (1 + GRAD_NEIGHBOURS) + w.flops;
     found->elements = found->elements * (1 + GRAD_NEIGHBOURS) + w.elements;
-    if (found->flops + ELEMENT_FLOPS * found->elements > (double)MAX_FLOPS)
-        return grad_fail_limit(error, "max_check_flops", MAX_FLOPS, "/check",
+    if (found->flops + ELEMENT_FLOPS * found->elements > (double)GRAD_MAX_CHECK_FLOPS)
+        return grad_fail_limit(error, "max_check_flops", GRAD_MAX_CHECK_FLOPS, "/check",
                                "expected differences of at most %g operations, found up to %g: "
                                "ask for fewer samples, or check a smaller batch",
-                               (double)MAX_FLOPS, found->flops + ELEMENT_FLOPS * found->elements);
+                               (double)GRAD_MAX_CHECK_FLOPS,
+                               found->flops + ELEMENT_FLOPS * found->elements);
     return GRAD_OK;
 }
 

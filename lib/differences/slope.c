@@ -3,9 +3,10 @@
  * extrapolations disagree by is no more than what rounding does, or than anyone asks for. The noise
  * is read off a difference table, as in Moré and Wild, SIAM J. Scientific Computing 33 (2011).
  *
- * A kink at 0 is a jump J of the slope. The bend of a term, t(h) + t(-h) - 2 t(0), is J h there, and
- * h² t'' + O(h⁴) where it is smooth: (RATIO² bend(h / RATIO) - bend(h)) / (RATIO - 1) h is J in the
- * one case and O(h³) in the other. The least of it over all steps is what cannot be excluded. */
+ * A kink at 0 is a jump J of the slope. The bend of a term, t(h) + t(-h) - 2 t(0), is J h there,
+ * and h² t'' + O(h⁴) where it is smooth: (RATIO² bend(h / RATIO) - bend(h)) / (RATIO - 1) h is J in
+ * the one case and O(h³) in the other. The least of it over all steps is what cannot be
+ * excluded. */
 #include "differences/slope.h"
 
 #include <math.h>
@@ -173,8 +174,9 @@ grad_status grad_noise_find(const grad_curve *curve, double *scratch, double *no
 {
     double values[NOISE_VALUES], step = NOISE_STEP * curve->scale, found;
     bool has_moved = false;
+    size_t trial;
 
-    for (size_t trial = 0; trial < NOISE_TRIALS && !has_moved; trial++, step *= NOISE_RATIO)
+    for (trial = 0; trial < NOISE_TRIALS && !has_moved; trial++, step *= NOISE_RATIO)
         for (size_t i = 0; i < NOISE_VALUES; i++) { /* on one side of a kink */
             double moved;
             grad_status status = curve->at(curve->context, step * (double)(i + 1), scratch, &moved);
@@ -185,6 +187,8 @@ grad_status grad_noise_find(const grad_curve *curve, double *scratch, double *no
             has_moved = has_moved || values[i] != values[0];
         }
     found = deviation(values);
+    if (trial > 1) /* a kink may be the cause */
+        found = fmin(found, curve->grain);
     *noise = isfinite(found) ? found : 0;
     return GRAD_OK;
 }

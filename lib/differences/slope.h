@@ -13,11 +13,12 @@ typedef struct grad_curve {
     grad_status (*at)(void *context, double h, double *changes, double *moved);
     void *context;
     size_t terms;
-    double scale;    /* steps begin at a part of it */
-    double unit;     /* or of this, where nothing is to be seen at scale; 0: never */
-    double noise;    /* standard deviation of L by rounding */
-    double reach;    /* of kinks that may be at 0 for all that is known */
-    double enough;   /* an uncertainty that need not be lowered, */
+    double scale;  /* steps begin at a part of it */
+    double unit;   /* or of this, where nothing is to be seen at scale; 0: never */
+    double noise;  /* standard deviation of L by rounding */
+    double grain;  /* what L may move by at once, at most, where it rounds numbers larger than it */
+    double reach;  /* of kinks that may be at 0 for all that is known */
+    double enough; /* an uncertainty that need not be lowered, */
     double relative; /* or this part of the slope */
 } grad_curve;
 
@@ -28,8 +29,8 @@ typedef struct grad_curve {
 /* Numbers of scratch memory that either needs. */
 #define GRAD_SLOPE_SCRATCH(terms) (4 * (terms))
 
-/* A kink: how much of a jump of the slope the steps cannot exclude, Σ over the terms. Infinite where
- * value is NaN. */
+/* A kink: how much of a jump of the slope the steps cannot exclude, Σ over the terms. Infinite
+ * where value is NaN. */
 typedef struct grad_slope {
     double value;       /* NaN: L is not finite on both sides, however near */
     double uncertainty; /* of value, by the steps and by rounding */
@@ -40,7 +41,8 @@ typedef struct grad_slope {
 grad_status grad_slope_find(const grad_curve *curve, double *scratch, grad_slope *slope);
 
 /* curve.noise of that curve, from its values at equal steps too small for anything but rounding to
- * leave differences of higher order. 0 where L is not finite, or does not move at all. */
+ * leave differences of higher order; where L only moves at larger steps, grain at most. 0 where L
+ * is not finite, or does not move at all. */
 grad_status grad_noise_find(const grad_curve *curve, double *scratch, double *noise);
 
 #endif

@@ -60,6 +60,7 @@ struct grad_check {
     grad_sample *samples; /* of each variable its elements, then its direction */
     size_t sample_count;
     double *spreads; /* [GRAD_NEIGHBOURS, sample_count]: how far the gradient of a neighbour is */
+    double *norms;   /* [GRAD_NEIGHBOURS, variable_count]: √Σ of its squares over the tensor */
     grad_crew *crew; /* bounds the memory of tiles; holds the first error */
     grad_check_report report;
     void **blocks; /* all memory of the functions */
@@ -128,7 +129,7 @@ double grad_check_gradient_at(const grad_check *check, const grad_sample *s,
 grad_status grad_check_estimate(const grad_check *check, grad_variable *v, grad_sample *s,
                                 grad_error *error);
 
-/* Fills in a row of spreads. (neighbours.c) */
+/* Fills in a row of spreads and norms. (neighbours.c) */
 grad_status grad_check_visit(const grad_check *check, size_t neighbour, grad_error *error);
 
 /* Fills in the report from the samples. (verdict.c) */

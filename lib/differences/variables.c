@@ -117,9 +117,10 @@ static bool take_results(grad_check *check)
     check->variables = grad_check_take(check, variables, sizeof *check->variables);
     check->samples = grad_check_take(check, samples, sizeof *check->samples);
     check->spreads = grad_check_take(check, GRAD_NEIGHBOURS * samples, sizeof *check->spreads);
+    check->norms = grad_check_take(check, GRAD_NEIGHBOURS * variables, sizeof *check->norms);
     check->report.tensors = grad_check_take(check, variables, sizeof *check->report.tensors);
     return check->variables != NULL && check->samples != NULL && check->spreads != NULL &&
-           check->report.tensors != NULL;
+           check->norms != NULL && check->report.tensors != NULL;
 }
 
 grad_status grad_check_make_variables(grad_check *check, grad_error *error)

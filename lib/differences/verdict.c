@@ -6,18 +6,22 @@
 #include "differences/state.h"
 
 #define ROUNDING 32 /* spreads of the neighbours that rounding may come to: others round worse */
-#define KINK 4      /* jumps of the slope that a gradient may be off by at a kink */
+#define KINK 1.5    /* jumps that a gradient may be off by at a kink: half a one is either side */
 
 /* ---- Allowances ------------------------------------------------------------------------------ */
 
-/* By how much rounding has moved the gradient at that sample. */
-static double spread_of(const grad_check *check, size_t sample)
+/* By how much rounding has moved the gradient at that sample; and as much as it has moved the
+ * others of its tensor, since sums of few numbers round to the same again and again. */
+static double spread_of(const grad_check *check, const grad_variable *v, size_t sample)
 {
-    double spread = 0;
+    size_t variable = check->samples[sample].variable;
+    double spread = 0, norm = 0;
 
-    for (size_t i = 0; i < GRAD_NEIGHBOURS; i++)
+    for (size_t i = 0; i < GRAD_NEIGHBOURS; i++) {
         spread = fmax(spread, check->spreads[i * check->sample_count + sample]);
-    return spread;
+        norm = fmax(norm, check->norms[i * check->variable_count + variable]);
+    }
+    return fmax(spread, norm / sqrt((double)grad_tensor_count(v->gradient)));
 }
 
 /* What is told of one gradient at one sample. */
@@ -55,7 +59,7 @@ static opinion opinion_of(const grad_check *check, const grad_variable *v, size_
         return (opinion){GRAD_CHECK_PASS, error};
     if (is_at_kink(gradient, distance, s->slope.kink))
         return (opinion){GRAD_CHECK_KINK, error};
-    error = relative_error(check, distance, size, sure + ROUNDING * spread_of(check, sample));
+    error = relative_error(check, distance, size, sure + ROUNDING * spread_of(check, v, sample));
     if (error <= check->options.tolerance)
         return (opinion){GRAD_CHECK_PASS, error};
     return (opinion){is_at_kink(gradient, distance, s->slope.near_kink) ? GRAD_CHECK_KINK

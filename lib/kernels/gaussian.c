@@ -56,8 +56,8 @@ GRAD_INLINE float gelu_value(float z)
     return grad_positive_part(z) - tail * (1 / GRAD_FAR_SCALE);
 }
 
-/* f'(z) = Φ(z) + z φ(z), which at -u is φ(u) (M(u) - u), and at u one minus that. (M(u) - u) / √(2π)
- * is (zero - u) (c + rest): so it keeps its digits next to its zero too. */
+/* f'(z) = Φ(z) + z φ(z), which at -u is φ(u) (M(u) - u), and at u one minus that. With
+ * (M(u) - u) / √(2π) = (zero - u) (c + rest) it keeps its digits next to its zero too. */
 GRAD_INLINE float gelu_delta(float z, float dy)
 {
     static const float zero = 0x1.80ead2p-1f;
@@ -106,8 +106,8 @@ GRAD_INLINE float gelu_tanh_value(float z)
     return grad_positive_part(z) - u * e.up / (e.up + e.down);
 }
 
-/* f'(z) = σ(v) (1 + z v' σ(-v)). With t = σ(-v(u)) the second factor is 1 + u v' t above 0, and below
- * (1 - u v') + u v' t; u v' = 3v - 4 √(2/π) u. The first is 1 - t or t, scaled as in silu. */
+/* f'(z) = σ(v) (1 + z v' σ(-v)). With t = σ(-v(u)) the second factor is 1 + u v' t above 0, and
+ * below (1 - u v') + u v' t; u v' = 3v - 4 √(2/π) u. The first is 1 - t or t, scaled as in silu. */
 GRAD_INLINE float gelu_tanh_delta(float z, float dy)
 {
     float u = gelu_tanh_absolute(z);

@@ -29,7 +29,8 @@ typedef struct row {
 
 /* ---- The largest u --------------------------------------------------------------------------- */
 
-/* A float's bits as an integer in the same order, where a NaN without a sign is above all; and back. */
+/* A float's bits as an integer in the same order, where a NaN without a sign is above all; and
+ * back. */
 GRAD_INLINE int32_t ordered_bits(int32_t bits)
 {
     return bits ^ (bits < 0 ? INT32_MAX : 0);
@@ -186,9 +187,9 @@ static void normalized_value(size_t N, float sign, const float *z, float *y)
             y[begin + i] = r.e[i] * scale;
 }
 
-/* ∂L/∂u_i = y_i (g_i - Σ_j y_j g_j), where g is ∂L/∂y less its value at the largest u. As Σ y = 1 the
- * shift changes nothing but the rounding: a confident row (one y near 1, the others tiny) would
- * otherwise be a difference of two nearly equal numbers. The mean is held in two floats. */
+/* ∂L/∂u_i = y_i (g_i - Σ_j y_j g_j), where g is ∂L/∂y less its value at the largest u. As Σ y =
+ * 1 the shift changes nothing but the rounding: a confident row (one y near 1, the others tiny)
+ * would otherwise be a difference of two nearly equal numbers. The mean is held in two floats. */
 static void normalized_delta(size_t N, float sign, const float *z, const float *dy, float *dz)
 {
     row r;

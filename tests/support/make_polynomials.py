@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Prints the coefficients of lib/kernels/elementary.h (double) and of the float32 functions in
-lib/kernels/: polynomials, and quotients of them, that meet their functions in the nodes of Chebyshev,
-which is close to the best there is, worked out in 120 decimal digits; and the largest error that
-each leaves. Run by hand, when a degree is to change.
+lib/kernels/: polynomials, and quotients of them, that meet their functions in the nodes of
+Chebyshev, which is close to the best there is, worked out in 120 decimal digits; and the largest
+error that each leaves. Run by hand, when a degree is to change.
 
     tests/support/make_polynomials.py
 """

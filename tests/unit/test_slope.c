@@ -1,5 +1,6 @@
-/* Tests of slopes by differences on curves whose slopes are known: smooth ones of many scales, kinks
- * at 0 and beside it, kinks that cancel in the sum, rounding that is put in, ends of the domain. */
+/* Tests of slopes by differences on curves whose slopes are known: smooth ones of many scales,
+ * kinks at 0 and beside it, kinks that cancel in the sum, rounding that is put in, ends of the
+ * domain. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,6 +44,7 @@ static grad_curve curve_of(fixture *f, double noise)
                         .scale = 1,
                         .unit = 1,
                         .noise = noise,
+                        .grain = 0x1p-45,
                         .relative = 1e-8};
 }
 
@@ -270,6 +272,26 @@ static void grains_are_noise(void **state)
     assert_true(fabs(slope.value - 1e-9) <= slope.uncertainty && slope.uncertainty < 1e-10);
 }
 
+static double far_kink(size_t i, double h)
+{
+    return i == 0 ? fmax(h - 0x1p-15, 0) : 0;
+}
+
+/* What lies beyond a flat stretch is no rounding. */
+static void kinks_are_not_noise(void **state)
+{
+    fixture f = {.term = far_kink};
+    grad_curve curve = curve_of(&f, 0);
+    double scratch[GRAD_SLOPE_SCRATCH(TERMS)];
+    grad_slope slope;
+
+    (void)state;
+    assert_int_equal(grad_noise_find(&curve, scratch, &curve.noise), GRAD_OK);
+    assert_true(curve.noise <= curve.grain);
+    assert_int_equal(grad_slope_find(&curve, scratch, &slope), GRAD_OK);
+    assert_true(fabs(slope.value) <= slope.uncertainty && slope.uncertainty < 1e-5);
+}
+
 static void failures_are_passed_on(void **state)
 {
     double scratch[GRAD_SLOPE_SCRATCH(TERMS)];
@@ -301,6 +323,7 @@ int main(void)
         cmocka_unit_test(noise_is_allowed_for),
         cmocka_unit_test(ends_of_the_domain_are_kept_from),
         cmocka_unit_test(grains_are_noise),
+        cmocka_unit_test(kinks_are_not_noise),
         cmocka_unit_test(failures_are_passed_on),
     };
 
