@@ -133,12 +133,13 @@ typedef struct grad_network {
  * many, chosen by the seed; and for each tensor the slope along one random direction, which sees
  * all of it. How, and why a right gradient passes whatever the rounding: docs/mathematics.md.
  *
- * L is the loss of a network (the mean or the sum; the sum where its reduction is none), or
- * Σ grad_output ⊙ y where there is none. Dense layers that give z, and either are independent or
- * have no W, are taken as z + (x ΔWᵀ + Δb); in a network, other states that are given are worked
- * out anew, a bias that is missing being what z has more than x Wᵀ. Of the outputs those are checked
- * that the batch asks for or a claim is made of. reduction, scale, clip and weight_decay must be at their defaults, so
- * that there is one gradient to speak of, and continue_on_error off; statistics are passed over. */
+ * L is the loss of a network (the mean or the sum; the sum where its reduction is none), or Σ
+ * grad_output ⊙ y where there is none. Dense layers that give z, and either are independent or have
+ * no W, are taken as z + (x ΔWᵀ + Δb); in a network, other states that are given are worked out
+ * anew, a bias that is missing being what z has more than x Wᵀ. Of the outputs those are checked
+ * that the batch asks for or a claim is made of. reduction, scale, clip and weight_decay must be at
+ * their defaults, so that there is one gradient to speak of, and continue_on_error off; statistics
+ * are passed over. */
 typedef struct grad_check_options {
     size_t samples; /* 0: 16 */
     uint64_t seed;
@@ -220,8 +221,8 @@ GRAD_API grad_status grad_check_create(const grad_check_request *request, grad_c
 GRAD_API size_t grad_check_stage_count(const grad_check *check);
 GRAD_API size_t grad_check_tile_count(const grad_check *check, size_t stage);
 
-/* Computes one tile, once. Thread-safe for different tiles of the same stage. Where many threads are
- * at it, a tile may be left to one of the others: the stage is complete when all calls have
+/* Computes one tile, once. Thread-safe for different tiles of the same stage. Where many threads
+ * are at it, a tile may be left to one of the others: the stage is complete when all calls have
  * returned. */
 GRAD_API void grad_check_tile(grad_check *check, size_t stage, size_t tile);
 

@@ -1,6 +1,6 @@
-/* The check of gradient_network.h: made, worked out in stages of tiles, judged. Its stages are those
- * of the analytic run; one tile for what differences start from; a tile for each variable's random
- * direction; and one for each element's difference and each neighbour. */
+/* The check of gradient_network.h: made, worked out in stages of tiles, judged. Its stages are
+ * those of the analytic run; one tile for what differences start from; a tile for each variable's
+ * random direction; and one for each element's difference and each neighbour. */
 #include <stdlib.h>
 
 #include "core/error.h"

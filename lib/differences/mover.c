@@ -1,6 +1,6 @@
 /* A tensor of a function being moved: the curve that its slopes are read off. What moves is a copy;
- * the functions are shared by all tiles. A dense layer whose z is not worked out from W, b and x has
- * its z moved by what they would add to it: z + h (x Dᵀ), z + h d, z + h (D Wᵀ). */
+ * the functions are shared by all tiles. A dense layer whose z is not worked out from W, b and x
+ * has its z moved by what they would add to it: z + h (x Dᵀ), z + h d, z + h (D Wᵀ). */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>

@@ -246,7 +246,8 @@ static grad_status walk(const grad_check_request *request, const grad_batch *bat
     return status;
 }
 
-/* Bytes of one tile: a function with a tensor of its own and a run of it, or a neighbour and its. */
+/* Bytes of one tile: a function with a tensor of its own and a run of it, or a neighbour and
+ * its. */
 static bool tile_memory(const grad_batch *batch, const work *w, size_t run, size_t *bytes)
 {
     size_t mover = w->forward, neighbour = run;

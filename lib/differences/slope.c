@@ -3,9 +3,10 @@
  * extrapolations disagree by is no more than what rounding does, or than anyone asks for. The noise
  * is read off a difference table, as in Moré and Wild, SIAM J. Scientific Computing 33 (2011).
  *
- * A kink at 0 is a jump J of the slope. The bend of a term, t(h) + t(-h) - 2 t(0), is J h there, and
- * h² t'' + O(h⁴) where it is smooth: (RATIO² bend(h / RATIO) - bend(h)) / (RATIO - 1) h is J in the
- * one case and O(h³) in the other. The least of it over all steps is what cannot be excluded. */
+ * A kink at 0 is a jump J of the slope. The bend of a term, t(h) + t(-h) - 2 t(0), is J h there,
+ * and h² t'' + O(h⁴) where it is smooth: (RATIO² bend(h / RATIO) - bend(h)) / (RATIO - 1) h is J in
+ * the one case and O(h³) in the other. The least of it over all steps is what cannot be
+ * excluded. */
 #include "differences/slope.h"
 
 #include <math.h>

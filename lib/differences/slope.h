@@ -29,8 +29,8 @@ typedef struct grad_curve {
 /* Numbers of scratch memory that either needs. */
 #define GRAD_SLOPE_SCRATCH(terms) (4 * (terms))
 
-/* A kink: how much of a jump of the slope the steps cannot exclude, Σ over the terms. Infinite where
- * value is NaN. */
+/* A kink: how much of a jump of the slope the steps cannot exclude, Σ over the terms. Infinite
+ * where value is NaN. */
 typedef struct grad_slope {
     double value;       /* NaN: L is not finite on both sides, however near */
     double uncertainty; /* of value, by the steps and by rounding */
@@ -41,8 +41,8 @@ typedef struct grad_slope {
 grad_status grad_slope_find(const grad_curve *curve, double *scratch, grad_slope *slope);
 
 /* curve.noise of that curve, from its values at equal steps too small for anything but rounding to
- * leave differences of higher order; where L only moves at larger steps, grain at most. 0 where L is
- * not finite, or does not move at all. */
+ * leave differences of higher order; where L only moves at larger steps, grain at most. 0 where L
+ * is not finite, or does not move at all. */
 grad_status grad_noise_find(const grad_curve *curve, double *scratch, double *noise);
 
 #endif

@@ -10,8 +10,8 @@
 
 /* ---- Allowances ------------------------------------------------------------------------------ */
 
-/* By how much rounding has moved the gradient at that sample; and as much as it has moved the others
- * of its tensor, since sums of few numbers round to the same again and again. */
+/* By how much rounding has moved the gradient at that sample; and as much as it has moved the
+ * others of its tensor, since sums of few numbers round to the same again and again. */
 static double spread_of(const grad_check *check, const grad_variable *v, size_t sample)
 {
     size_t variable = check->samples[sample].variable;

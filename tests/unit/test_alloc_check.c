@@ -55,7 +55,8 @@ static void fail_each(const grad_batch *batch)
     assert_true(n > 20);
 }
 
-/* A network whose second layer gives z without its bias, and leaves its x to the layer before it. */
+/* A network whose second layer gives z without its bias, and leaves its x to the layer before
+ * it. */
 static network *small_network(grad_datatype type)
 {
     const network_recipe two[] = {{GRAD_DENSE, 3, GRAD_TANH, 0, 0, false},

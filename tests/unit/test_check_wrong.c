@@ -1,5 +1,5 @@
-/* Tests of the check on gradients that are a little wrong: errors of a few tolerances in networks as
- * they are trained, and what is forgotten when a backward pass is written by hand. */
+/* Tests of the check on gradients that are a little wrong: errors of a few tolerances in networks
+ * as they are trained, and what is forgotten when a backward pass is written by hand. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
-/* Tests of slopes by differences on curves whose slopes are known: smooth ones of many scales, kinks
- * at 0 and beside it, kinks that cancel in the sum, rounding that is put in, ends of the domain. */
+/* Tests of slopes by differences on curves whose slopes are known: smooth ones of many scales,
+ * kinks at 0 and beside it, kinks that cancel in the sum, rounding that is put in, ends of the
+ * domain. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
