@@ -108,13 +108,14 @@ GRAD_API const grad_activation_info *grad_activation_find(const char *name);
 /* The activation with its default parameters. */
 GRAD_API grad_activation grad_activation_default(grad_activation_kind kind);
 
-/* y[B,N] = f(z[B,N]), worked out in double and rounded once. y may be z. Softmax, log_softmax and
+/* y[B,N] = f(z[B,N]), within 4 units in the last place. y may be z. Softmax, log_softmax and
  * softmin are over the N features of each sample. */
 GRAD_API void grad_activation_forward(const grad_activation *f, size_t B, size_t N, const float *z,
                                       float *y);
 
-/* δ[B,N] = ∂L/∂y[B,N] ⊙ f'(z[B,N]); for softmax and its kin δ = Jᵀ ∂L/∂y. Worked out in double and
- * rounded once; the same bits on every processor. delta may be grad_output. */
+/* δ[B,N] = ∂L/∂y[B,N] ⊙ f'(z[B,N]); for softmax and its kin δ = Jᵀ ∂L/∂y. f' is within 4 units in
+ * the last place where it is a normal number, within 1e-7 where it crosses 0, and the same bits on
+ * every processor. delta may be grad_output. */
 GRAD_API void grad_activation_backward(const grad_activation *f, size_t B, size_t N, const float *z,
                                        const float *grad_output, float *delta);
 

@@ -28,10 +28,12 @@ lint: packages-test
 	@$(MAKE_ALL) lib client
 	$(PYTHON) tests/lint/lint.py
 
-## conformance every activation against PyTorch's (CONFORMANCE_ROUNDS)
+## conformance everything against PyTorch's, over HTTP; each f deeply (CONFORMANCE_ROUNDS)
 CONFORMANCE_ROUNDS ?= 8
 conformance: packages-conformance
-	@$(MAKE_ALL) lib client
+	@$(MAKE_ALL) lib client server
+	@OPENBLAS_NUM_THREADS=1 $(PYTHON) tests/conformance/conform.py $(BUILD) \
+		$(CONFORMANCE_ROUNDS)
 	@OPENBLAS_NUM_THREADS=1 $(PYTHON) tests/conformance/test_activations.py $(BUILD) \
 		$(CONFORMANCE_ROUNDS)
 

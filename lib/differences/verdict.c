@@ -5,12 +5,8 @@
 
 #include "differences/state.h"
 
-/* Spreads of the neighbours that rounding may come to: others round worse. */
-#define ROUNDING 32
-
-/* Jumps of the slope that a gradient may be off by at a kink: from the middle to a side it is half
- * a jump, but kinks in one term may cancel. */
-#define KINK 1.5
+#define ROUNDING 32 /* spreads of the neighbours that rounding may come to: others round worse */
+#define KINK 1.5    /* jumps that a gradient may be off by at a kink: half a one is either side */
 
 /* ---- Allowances ------------------------------------------------------------------------------ */
 

@@ -65,7 +65,10 @@ GRAD_INLINE float selu_delta(float z, float dy)
 
 GRAD_ELEMENT_WISE(selu);
 
-/* ---- celu: the exponential of z / alpha, a quotient that float32 does not hold --------------- */
+/* ---- celu ------------------------------------------------------------------------------------ */
+
+/* With an alpha of 1 it is elu. Else it is made of z / alpha, which float32 does not hold well
+ * enough: its error would be a relative one of the exponential. */
 
 /* z / alpha for z <= 0, held at -far; for others any number down to there */
 GRAD_INLINE double celu_argument(float z, float alpha, double far)
@@ -77,7 +80,7 @@ GRAD_INLINE double celu_argument(float z, float alpha, double far)
 }
 
 /* Near 0, where float32 may not hold the quotient at all, f(z) is z. */
-GRAD_INLINE float celu_value(float z, float alpha)
+GRAD_INLINE float scaled_celu_value(float z, float alpha)
 {
     double x = celu_argument(z, alpha, GRAD_EXPM1_FAR);
     float lower = alpha * grad_falling_expm1(grad_reduce_double(x, GRAD_EXPM1_BIAS));
@@ -85,7 +88,7 @@ GRAD_INLINE float celu_value(float z, float alpha)
     return x > -0x1p-30 ? z : lower;
 }
 
-GRAD_INLINE float celu_delta(float z, float dy, float alpha)
+GRAD_INLINE float scaled_celu_delta(float z, float dy, float alpha)
 {
     grad_quotient e = grad_falling_exp_double(-celu_argument(z, alpha, GRAD_FAR));
     float lower = e.up / e.down;
@@ -93,4 +96,5 @@ GRAD_INLINE float celu_delta(float z, float dy, float alpha)
     return dy * (z <= 0 ? lower : 1);
 }
 
-GRAD_ELEMENT_WISE_1(celu);
+GRAD_ELEMENT_FUNCTIONS(scaled_celu, scaled_celu_value(z_i, a), scaled_celu_delta(z_i, dy_i, a))
+GRAD_ELEMENT_WISE_OR_SCALED(celu, elu, scaled_celu);

@@ -32,50 +32,45 @@ GRAD_INLINE float normal_times(float u, float factor)
                               factor);
 }
 
-#define INVERSE_SQRT_2PI 0x1.988454p-2f /* 1/√(2π) */
+/* Near 1/√(2π), and exact: what is left is part of the polynomials. */
+#define NEAR_INVERSE_SQRT_2PI (51 / 128.0f)
 
 /* Φ(-u) = φ(u) M(u), M being Mills' ratio: it keeps the digits of the left tail, where 1 + erf has
- * none. M(u) (u + √(2/π)) is 1 + u rest, and the rest, small, a quotient of polynomials.
+ * none. M(u) / √(2π) is (c + u rest) / (u + 2c), and the rest, small, a quotient of polynomials.
  * f(z) = max(z, 0) - u Φ(-u) with u = |z|. */
 GRAD_INLINE float gelu_value(float z)
 {
-    static const float root = 0x1.988454p-1f; /* √(2/π) */
-    static const float p[4] = {
-        0x1.7419f4p-3f,
-        0x1.d3496cp-4f,
-        0x1.0c0cf2p-5f,
-        0x1.11fd5ep-8f,
+    static const float p[5] = {
+        0x1.74ed1cp-3f, 0x1.abec30p-4f, 0x1.cf7ff8p-6f, 0x1.b0bb9ep-9f, 0x1.5e976cp-18f,
     };
     static const float q[6] = {
-        0x1.000000p+0f, 0x1.b9cc08p+0f, 0x1.486174p+0f,
-        0x1.0b4a48p-1f, 0x1.e83fccp-4f, 0x1.ae6c50p-7f,
+        0x1.000000p+0f, 0x1.aba9c2p+0f, 0x1.3259f8p+0f,
+        0x1.dd4d8cp-2f, 0x1.9d3c24p-4f, 0x1.4f5a7ep-7f,
     };
     float u = gelu_absolute(z), u2 = u * u;
-    float above = (p[0] + p[1] * u) + (p[2] + p[3] * u) * u2;
+    float above = p[0] + u * ((p[1] + p[2] * u) + (p[3] + p[4] * u) * u2);
     float below = q[0] + u * ((q[1] + q[2] * u) + ((q[3] + q[4] * u) + q[5] * u2) * u2);
-    float factor = u * (INVERSE_SQRT_2PI + u * above / below);
+    float factor = u * (NEAR_INVERSE_SQRT_2PI + u * above / below);
+    float tail = normal_times(u, factor) / (u + 2 * NEAR_INVERSE_SQRT_2PI);
 
-    return grad_positive_part(z) - normal_times(u, factor) / (u + root) * (1 / GRAD_FAR_SCALE);
+    return grad_positive_part(z) - tail * (1 / GRAD_FAR_SCALE);
 }
 
-/* f'(z) = Φ(z) + z φ(z), which at -u is φ(u) (M(u) - u), and at u one minus that. M(u) - u is
- * (zero - u) (1 + rest): so it keeps its digits next to its zero too. */
+/* f'(z) = Φ(z) + z φ(z), which at -u is φ(u) (M(u) - u), and at u one minus that. With
+ * (M(u) - u) / √(2π) = (zero - u) (c + rest) it keeps its digits next to its zero too. */
 GRAD_INLINE float gelu_delta(float z, float dy)
 {
     static const float zero = 0x1.80ead2p-1f;
-    static const float p[4] = {
-        0x1.1085e0p-2f,
-        0x1.a0d690p-3f,
-        0x1.0e64f2p-4f,
-        0x1.1f0f46p-7f,
+    static const float p[5] = {
+        0x1.110a34p-2f, 0x1.8c89c0p-3f, 0x1.eea902p-5f, 0x1.f37eb8p-8f, 0x1.ab1642p-17f,
     };
     static const float q[5] = {
-        0x1.000000p+0f, 0x1.6db53ap+0f, 0x1.a8cf3ep-1f, 0x1.e5342ap-3f, 0x1.de9808p-6f,
+        0x1.000000p+0f, 0x1.637fd0p+0f, 0x1.8fa912p-1f, 0x1.b6db7ep-3f, 0x1.9aa32cp-6f,
     };
     float u = gelu_absolute(z), u2 = u * u;
-    float above = (p[0] + p[1] * u) + (p[2] + p[3] * u) * u2;
+    float above = p[0] + u * ((p[1] + p[2] * u) + (p[3] + p[4] * u) * u2);
     float below = q[0] + u * ((q[1] + q[2] * u) + (q[3] + q[4] * u) * u2);
-    float factor = (zero - u) * (INVERSE_SQRT_2PI + above / below);
+    float factor = (zero - u) * (NEAR_INVERSE_SQRT_2PI + above / below);
     float tail = normal_times(u, factor) * (1 / GRAD_FAR_SCALE);
 
     return dy * (z < 0 ? tail : 1 - tail);
@@ -92,7 +87,7 @@ GRAD_ELEMENT_WISE(gelu);
 /* v = 2 √(2/π) (u + 0.044715 u³), which float32 does not hold well enough */
 GRAD_INLINE double tanh_argument(double u)
 {
-    return SQRT_8_OVER_PI * (u + GELU_CUBIC * u * u * u);
+    return u * (SQRT_8_OVER_PI + SQRT_8_OVER_PI * GELU_CUBIC * (u * u));
 }
 
 GRAD_INLINE float gelu_tanh_absolute(float z)
@@ -111,17 +106,17 @@ GRAD_INLINE float gelu_tanh_value(float z)
     return grad_positive_part(z) - u * e.up / (e.up + e.down);
 }
 
-/* f'(z) = σ(v) (1 + z v' σ(-v)). With t = σ(-v(u)) the second factor is 1 + u v' t above 0, and below
- * (1 - u v') + u v' t; u v' = 3v - 4 √(2/π) u. */
+/* f'(z) = σ(v) (1 + z v' σ(-v)). With t = σ(-v(u)) the second factor is 1 + u v' t above 0, and
+ * below (1 - u v') + u v' t; u v' = 3v - 4 √(2/π) u. The first is 1 - t or t, scaled as in silu. */
 GRAD_INLINE float gelu_tanh_delta(float z, float dy)
 {
     float u = gelu_tanh_absolute(z);
     double v = tanh_argument(u), rise = 3 * v - 2 * SQRT_8_OVER_PI * u;
     float e = grad_falling_times(grad_reduce_double(-v, GRAD_FAR_BIAS), 1);
-    float whole = GRAD_FAR_SCALE + e, t = e / whole;
+    float scaled = e / (1 + e * (1 / GRAD_FAR_SCALE)), t = scaled * (1 / GRAD_FAR_SCALE);
     float factor = (z >= 0 ? 1 : (float)(1 - rise)) + (float)rise * t;
 
-    return dy * (factor * (z >= 0 ? GRAD_FAR_SCALE : e) / whole);
+    return dy * ((z >= 0 ? GRAD_FAR_SCALE - scaled : scaled) * factor * (1 / GRAD_FAR_SCALE));
 }
 
 GRAD_ELEMENT_WISE(gelu_tanh);

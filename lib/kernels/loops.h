@@ -62,9 +62,9 @@ typedef struct grad_loops {
         {prefix##_forward_portable, prefix##_forward_avx2, prefix##_forward_avx512},               \
         {prefix##_backward_portable, prefix##_backward_avx2, prefix##_backward_avx512}}
 
-/* The loops over value, an expression in z_i, and delta, one in z_i and dy_i; both may use the
- * parameters a and b. */
-#define GRAD_ELEMENT_LOOPS(prefix, value, delta)                                                   \
+/* prefix_forward and prefix_backward over value, an expression in z_i, and delta, one in z_i and
+ * dy_i; both may use the parameters a and b. */
+#define GRAD_ELEMENT_FUNCTIONS(prefix, value, delta)                                               \
     GRAD_INLINE void prefix##_forward(const float *p, size_t B, size_t N, const float *z,          \
                                       float *y)                                                    \
     {                                                                                              \
@@ -90,7 +90,11 @@ typedef struct grad_loops {
                                                                                                    \
             dz[i] = delta;                                                                         \
         }                                                                                          \
-    }                                                                                              \
+    }
+
+/* The same for every path. */
+#define GRAD_ELEMENT_LOOPS(prefix, value, delta)                                                   \
+    GRAD_ELEMENT_FUNCTIONS(prefix, value, delta)                                                   \
     GRAD_ALL_PATHS(prefix)
 
 /* grad_f_loops, from f_value(z) and f_delta(z, dy), GRAD_INLINE functions of one element. */
@@ -100,5 +104,25 @@ typedef struct grad_loops {
 #define GRAD_ELEMENT_WISE_1(f) GRAD_ELEMENT_LOOPS(f, f##_value(z_i, a), f##_delta(z_i, dy_i, a))
 #define GRAD_ELEMENT_WISE_2(f)                                                                     \
     GRAD_ELEMENT_LOOPS(f, f##_value(z_i, a, b), f##_delta(z_i, dy_i, a, b))
+
+/* grad_f_loops of two sets of functions: those of plain where the first parameter is 1, which it is
+ * unless a user says otherwise, else those of scaled. */
+#define GRAD_ELEMENT_WISE_OR_SCALED(f, plain, scaled)                                              \
+    GRAD_INLINE void f##_forward(const float *p, size_t B, size_t N, const float *z, float *y)     \
+    {                                                                                              \
+        if (p[0] == 1)                                                                             \
+            plain##_forward(p, B, N, z, y);                                                        \
+        else                                                                                       \
+            scaled##_forward(p, B, N, z, y);                                                       \
+    }                                                                                              \
+    GRAD_INLINE void f##_backward(const float *p, size_t B, size_t N, const float *z,              \
+                                  const float *dy, float *dz)                                      \
+    {                                                                                              \
+        if (p[0] == 1)                                                                             \
+            plain##_backward(p, B, N, z, dy, dz);                                                  \
+        else                                                                                       \
+            scaled##_backward(p, B, N, z, dy, dz);                                                 \
+    }                                                                                              \
+    GRAD_ALL_PATHS(f)
 
 #endif

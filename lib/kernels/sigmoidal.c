@@ -1,6 +1,6 @@
-/* Activations of the logistic function σ(u) = 1 / (1 + e^-u), of tanh, and of their integrals; and
- * softsign, which has their shape. Arithmetic as activations.h says. All is written in e^-|u|, which
- * never overflows, and without a difference of numbers that are nearly equal. */
+/* Activations of the logistic function σ(u) = 1 / (1 + e^-u), of tanh, and of their integrals;
+ * and softsign, which has their shape. Arithmetic as activations.h says. All is written in
+ * e^-|u|, which never overflows, and without a difference of numbers that are nearly equal. */
 #include <math.h>
 
 #include "kernels/activations.h"
@@ -63,7 +63,23 @@ GRAD_INLINE float log_sigmoid_delta(float z, float dy)
 
 GRAD_ELEMENT_WISE(log_sigmoid);
 
-/* |beta z|, a product that float32 does not hold, held where its e^- is 0 */
+/* log(1 + e^z) = max(z, 0) + log(1 + e^-|z|), for a beta of 1 */
+GRAD_INLINE float plain_softplus_value(float z, float threshold)
+{
+    float soft =
+        grad_positive_part(z) + log_of_1_and(grad_reduce(-held_absolute(z), GRAD_FAR_BIAS));
+
+    return z > threshold ? z : soft;
+}
+
+GRAD_INLINE float plain_softplus_delta(float z, float dy, float threshold)
+{
+    float slope = logistic(z >= 0, grad_falling_exp(held_absolute(z)));
+
+    return dy * (z > threshold ? 1 : slope);
+}
+
+/* |beta z|, a product that float32 does not hold well enough, held where its e^- is 0 */
 GRAD_INLINE double softplus_argument(float z, float beta)
 {
     double t = fabs((double)beta * z);
@@ -72,7 +88,7 @@ GRAD_INLINE double softplus_argument(float z, float beta)
 }
 
 /* log(1 + e^u) / beta = max(z, 0) + log(1 + e^-|u|) / beta with u = beta z */
-GRAD_INLINE float softplus_value(float z, float beta, float threshold)
+GRAD_INLINE float scaled_softplus_value(float z, float beta, float threshold)
 {
     double t = softplus_argument(z, beta);
     float soft = grad_positive_part(z) + log_of_1_and(grad_reduce_double(-t, GRAD_FAR_BIAS)) / beta;
@@ -80,14 +96,18 @@ GRAD_INLINE float softplus_value(float z, float beta, float threshold)
     return (double)beta * z > threshold ? z : soft;
 }
 
-GRAD_INLINE float softplus_delta(float z, float dy, float beta, float threshold)
+GRAD_INLINE float scaled_softplus_delta(float z, float dy, float beta, float threshold)
 {
     float slope = logistic(z >= 0, grad_falling_exp_double(softplus_argument(z, beta)));
 
     return dy * ((double)beta * z > threshold ? 1 : slope);
 }
 
-GRAD_ELEMENT_WISE_2(softplus);
+GRAD_ELEMENT_FUNCTIONS(plain_softplus, plain_softplus_value(z_i, b),
+                       plain_softplus_delta(z_i, dy_i, b))
+GRAD_ELEMENT_FUNCTIONS(scaled_softplus, scaled_softplus_value(z_i, a, b),
+                       scaled_softplus_delta(z_i, dy_i, a, b))
+GRAD_ELEMENT_WISE_OR_SCALED(softplus, plain_softplus, scaled_softplus);
 
 /* ---- Those that multiply by z: silu, mish ---------------------------------------------------- */
 
@@ -101,23 +121,26 @@ GRAD_INLINE float silu_value(float z)
 }
 
 /* f'(z) = σ(z) (1 + z σ(-z)). With t = σ(-|z|) the second factor is 1 + z t above 0 and
- * (1 + z) - z t below, where 1 + z is exact next to the zero of f'. */
+ * (1 + z) - z t below, where 1 + z is exact next to the zero of f'; the first is 1 - t or t, which
+ * is scaled because it may be subnormal where f' is not. */
 GRAD_INLINE float silu_delta(float z, float dy)
 {
     float held = held_absolute(z);
-    grad_quotient e = grad_falling_exp(held);
-    float whole = e.up + e.down, t = e.up / whole;
-    float factor = (z >= 0 ? 1 : 1 - held) + held * t;
+    grad_reduced x = grad_reduce(-held, GRAD_FAR_BIAS);
+    grad_halves e = grad_exp_halves(x.r);
+    float up = (e.even + e.odd) * grad_power(x.exponent);
+    float scaled = up / ((e.even - e.odd) + up * (1 / GRAD_FAR_SCALE));
+    float factor = (z >= 0 ? 1 : 1 - held) + held * (1 / GRAD_FAR_SCALE) * scaled;
 
-    return dy * (factor * (z >= 0 ? e.down : e.up) / whole);
+    return dy * ((z >= 0 ? GRAD_FAR_SCALE - scaled : scaled) * factor * (1 / GRAD_FAR_SCALE));
 }
 
 GRAD_ELEMENT_WISE(silu);
 
 /* Misra, Mish: A Self Regularized Non-Monotonic Activation Function, arXiv:1908.08681.
- * f(z) = z T with T = tanh(log(1 + e^z)) = ((1 + e^z)² - 1) / ((1 + e^z)² + 1): below 0, in e = e^z,
- * T = e (1 - e (1 + e) / w) with w = 2 + 2e + e²; above, in e = e^-z, T = 1 - 2e² / w with
- * w = 1 + 2e + 2e². */
+ * f(z) = z T with T = tanh(log(1 + e^z)) = ((1 + e^z)² - 1) / ((1 + e^z)² + 1): below 0, in
+ * e = e^z, T = e (1 - e (1 + e) / w) with w = 2 + 2e + e²; above, in e = e^-z, T = 1 - 2e² / w
+ * with w = 1 + 2e + 2e². */
 GRAD_INLINE float mish_whole(bool is_above, float e)
 {
     float square = e * e;
@@ -157,8 +180,8 @@ GRAD_ELEMENT_WISE(mish);
 
 /* ---- tanh ------------------------------------------------------------------------------------ */
 
-/* tanh |z| = (1 - e^-2|z|) / (1 + e^-2|z|), without a difference near 0: with e^r = (a + b) / (a - b)
- * it is (a (1 - 2^k) - b (1 + 2^k)) / ((a - b) + 2^k (a + b)). */
+/* tanh |z| = (1 - e^-2|z|) / (1 + e^-2|z|), without a difference near 0: with
+ * e^r = (a + b) / (a - b) it is (a (1 - 2^k) - b (1 + 2^k)) / ((a - b) + 2^k (a + b)). */
 GRAD_INLINE float tanh_of_absolute(float z)
 {
     float t = 2 * fabsf(z);

@@ -21,6 +21,7 @@ typedef struct row {
     const float *z, *dy;
     float sign;
     float top;    /* the largest u */
+    size_t m;     /* where it is, and e is put to 0 for log_softmax's sums; N: not sought */
     size_t begin; /* the block that is kept: begin … begin + count; the last has up to */
     size_t count; /* BLOCK + LANES - 1 features, so that none has less than LANES */
     float e[BLOCK + LANES]; /* its e^(u_j - top): a short row has them worked out once */
@@ -28,7 +29,8 @@ typedef struct row {
 
 /* ---- The largest u --------------------------------------------------------------------------- */
 
-/* A float's bits as an integer in the same order, where a NaN without a sign is above all; and back. */
+/* A float's bits as an integer in the same order, where a NaN without a sign is above all; and
+ * back. */
 GRAD_INLINE int32_t ordered_bits(int32_t bits)
 {
     return bits ^ (bits < 0 ? INT32_MAX : 0);
@@ -52,6 +54,18 @@ static float largest(size_t N, float sign, const float *z)
     return u;
 }
 
+/* dy is z where there is none. */
+static void begin_row(row *r, size_t N, float sign, const float *z, const float *dy)
+{
+    r->N = N;
+    r->sign = sign;
+    r->z = z;
+    r->dy = dy;
+    r->top = largest(N, sign, z);
+    r->m = N;
+    r->begin = r->count = 0;
+}
+
 /* Where u is the largest: the first of several such places; 0 if there is none. */
 static size_t place_of_top(const row *r)
 {
@@ -70,17 +84,6 @@ static size_t place_of_top(const row *r)
             return begin + (size_t)place;
     }
     return 0;
-}
-
-/* dy is z where there is none. */
-static void begin_row(row *r, size_t N, float sign, const float *z, const float *dy)
-{
-    r->N = N;
-    r->sign = sign;
-    r->z = z;
-    r->dy = dy;
-    r->top = largest(N, sign, z);
-    r->count = 0;
 }
 
 /* ---- The exponentials ------------------------------------------------------------------------ */
@@ -118,6 +121,8 @@ GRAD_INLINE bool take_block(row *r, size_t begin)
     r->begin = begin;
     r->count = rest < BLOCK + LANES ? rest : BLOCK;
     exps_below_top(r->count, r->sign, r->top, r->z + begin, r->e);
+    if (r->m >= begin && r->m < begin + r->count)
+        r->e[r->m - begin] = 0;
     return true;
 }
 
@@ -168,12 +173,6 @@ static double total_of(const double *lanes)
 SUM(exp_sum, (double)e[i])
 SUM(weighted_sum, e[i] * (dy[i] - shift))
 
-/* Of the features at the top, whose exponential is 1 (also a rounded one), and of the others. */
-SUM(count_of_tops, (double)(e[i] == 1 ? 1 : 0))
-SUM(exp_sum_of_others, (double)(e[i] == 1 ? 0 : e[i]))
-SUM(dy_sum_of_tops, (double)(e[i] == 1 ? dy[i] : 0))
-SUM(dy_sum_of_others, (double)(e[i] == 1 ? 0 : dy[i]))
-
 /* ---- softmax, softmin ------------------------------------------------------------------------ */
 
 static void normalized_value(size_t N, float sign, const float *z, float *y)
@@ -188,9 +187,9 @@ static void normalized_value(size_t N, float sign, const float *z, float *y)
             y[begin + i] = r.e[i] * scale;
 }
 
-/* ∂L/∂u_i = y_i (g_i - Σ_j y_j g_j), where g is ∂L/∂y less its value at the largest u. As Σ y = 1 the
- * shift changes nothing but the rounding: a confident row (one y near 1, the others tiny) would
- * otherwise be a difference of two nearly equal numbers. The mean is held in two floats. */
+/* ∂L/∂u_i = y_i (g_i - Σ_j y_j g_j), where g is ∂L/∂y less its value at the largest u. As Σ y =
+ * 1 the shift changes nothing but the rounding: a confident row (one y near 1, the others tiny)
+ * would otherwise be a difference of two nearly equal numbers. The mean is held in two floats. */
 static void normalized_delta(size_t N, float sign, const float *z, const float *dy, float *dz)
 {
     row r;
@@ -212,47 +211,54 @@ static void normalized_delta(size_t N, float sign, const float *z, const float *
 
 /* ---- log_softmax ----------------------------------------------------------------------------- */
 
-/* Σ_j e_j - 1, with all its digits where one u is far above the others */
-static double rest_of_exps(row *r, double tops)
-{
-    return (tops - 1) + exp_sum_of_others(r, 0);
-}
-
 static void log_value(size_t N, float sign, const float *z, float *y)
 {
     row r;
     float log_of_sum;
 
     begin_row(&r, N, sign, z, z);
-    log_of_sum = (float)log1p(rest_of_exps(&r, count_of_tops(&r, 0)));
+    r.m = place_of_top(&r);
+    log_of_sum = (float)log1p(exp_sum(&r, 0));
 #pragma GCC ivdep
     for (size_t i = 0; i < N; i++)
         y[i] = (z[i] - r.top) - log_of_sum;
 }
 
-/* δ_i = dy_i - y_i Σ_j dy_j. Where one u alone is the largest, and its y may be near 1, δ is there
- * ((Σ_j e_j - 1) dy_m - Σ_{j≠m} dy_j) / Σ_j e_j. */
+/* Σ_{j≠m} dy_j */
+static double others_gradient(const row *r)
+{
+    double lanes[LANES] = {0};
+    float dy[BLOCK + LANES];
+
+    for (size_t begin = 0, count; begin < r->N; begin += count) {
+        count = r->N - begin < BLOCK + LANES ? r->N - begin : BLOCK;
+        memcpy(dy, r->dy + begin, count * sizeof *dy);
+        if (r->m >= begin && r->m < begin + count)
+            dy[r->m - begin] = 0;
+        add_exp_sum(count, dy, dy, 0, lanes);
+    }
+    return total_of(lanes);
+}
+
+/* δ_i = dy_i - y_i Σ_j dy_j. At the largest u, where y may be near 1, it is
+ * (rest dy_m - Σ_{j≠m} dy_j) / (1 + rest) with rest = Σ_{j≠m} e_j. */
 static void log_delta(size_t N, float sign, const float *z, const float *dy, float *dz)
 {
     row r;
-    double tops, rest, tops_dy, others_dy;
-    float factor, lone, lone_e;
+    double at_top, rest, others;
+    float factor;
 
     begin_row(&r, N, sign, z, dy);
-    tops = count_of_tops(&r, 0);
-    rest = rest_of_exps(&r, tops);
-    tops_dy = dy_sum_of_tops(&r, 0);
-    others_dy = dy_sum_of_others(&r, 0);
-    factor = (float)((others_dy + tops_dy) / (1 + rest));
-    lone = (float)((rest * tops_dy - others_dy) / (1 + rest));
-    lone_e = tops == 1 ? 1 : NAN;
+    r.m = place_of_top(&r);
+    at_top = dy[r.m];
+    rest = exp_sum(&r, 0);
+    others = others_gradient(&r);
+    factor = (float)((others + at_top) / (1 + rest));
     for (size_t begin = 0; take_block(&r, begin); begin += r.count)
 #pragma GCC ivdep
-        for (size_t i = 0; i < r.count; i++) {
-            float delta = dy[begin + i] - factor * r.e[i];
-
-            dz[begin + i] = r.e[i] == lone_e ? lone : delta;
-        }
+        for (size_t i = 0; i < r.count; i++)
+            dz[begin + i] = dy[begin + i] - factor * r.e[i];
+    dz[r.m] = (float)((rest * at_top - others) / (1 + rest));
 }
 
 /* ---- The loops over rows --------------------------------------------------------------------- */

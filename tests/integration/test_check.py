@@ -50,7 +50,8 @@ def shifted(tensor):
     return mapped(tensor, lambda unused: next(numbers))
 
 
-SABOTAGE = {"sign": lambda t: mapped(t, lambda v: -v), "twice": lambda t: mapped(t, lambda v: 2 * v),
+SABOTAGE = {"sign": lambda t: mapped(t, lambda v: -v),
+            "twice": lambda t: mapped(t, lambda v: 2 * v),
             "one off": one_off, "shifted": shifted,
             "forgotten": lambda t: mapped(t, lambda v: 0)}
 
@@ -205,7 +206,8 @@ class ByHand(Checks):
                  "input": values(generator, 2, 3), "grad_output": values(generator, 2, 3)}
         forgetful = {**right, "layers": [first, second]}
         claims = claimed(right, ask(self.daemon, forgetful))
-        self.assert_blamed(claims, {(0.0, "weight_delta"), (0.0, "bias_delta"), (None, "grad_input")})
+        self.assert_blamed(claims, {(0.0, "weight_delta"), (0.0, "bias_delta"),
+                                    (None, "grad_input")})
 
 
 class Kinks(Checks):

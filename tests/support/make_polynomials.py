@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Prints the coefficients of lib/kernels/elementary.h (double) and of the float32 functions in
-lib/kernels/: polynomials, and quotients of them, that meet their functions in the nodes of Chebyshev,
-which is close to the best there is, worked out in 120 decimal digits; and the largest error that
-each leaves. Run by hand, when a degree is to change.
+lib/kernels/: polynomials, and quotients of them, that meet their functions in the nodes of
+Chebyshev, which is close to the best there is, worked out in 120 decimal digits; and the largest
+error that each leaves. Run by hand, when a degree is to change.
 
     tests/support/make_polynomials.py
 """
@@ -77,13 +77,15 @@ def zero_of_mills_less_u():
 
 
 def gelu_rest(u):
-    """M(u) (u + b) / √(2π) = c + u this, with b = 1 / M(0) = √(2/π) and c = 1/√(2π)"""
-    return (mills(u) * (u + 2 * INVERSE_SQRT_2PI) - 1) * INVERSE_SQRT_2PI / u
+    """M(u) (u + 2c) / √(2π) = c + u this"""
+    return (mills(u) * (u + 2 * NEAR_INVERSE_SQRT_2PI) * INVERSE_SQRT_2PI
+            - NEAR_INVERSE_SQRT_2PI) / u
 
 
 def gelu_slope_rest(zero):
-    """(M(u) - u) / √(2π) = (zero - u) (c + this), c as rounded"""
-    return lambda u: (mills(u) - u) / (zero - u) * INVERSE_SQRT_2PI - HELD
+    """(M(u) - u) / √(2π) = (zero - u) (c + this)"""
+    return lambda u: ((mills(u) - u) / (zero - u) * INVERSE_SQRT_2PI
+                      - NEAR_INVERSE_SQRT_2PI)
 
 
 def nodes_between(low, high, count):
@@ -197,13 +199,13 @@ def main():
     show("tanhshrink", tanhshrink_rest, Decimal(0), ONE, 8, as_single)
     zero = zero_of_mills_less_u()
     print("/* zero of M(u) - u: */ " + in_hexadecimal(as_single(zero), as_single))
-    show_quotient("gelu's rest", gelu_rest, 3, 5, Decimal("2.5"))
-    show_quotient("the rest of gelu's slope", gelu_slope_rest(zero), 3, 4, Decimal(2))
+    show_quotient("gelu's rest", gelu_rest, 4, 5, Decimal("2.5"))
+    show_quotient("the rest of gelu's slope", gelu_slope_rest(zero), 4, 4, Decimal("2.5"))
 
 
 MILLS_END = Decimal(14)
 INVERSE_SQRT_2PI = 1 / (2 * PI).sqrt()
-HELD = Decimal(as_single(INVERSE_SQRT_2PI))
+NEAR_INVERSE_SQRT_2PI = Decimal(51) / 128  # a float32, so that its product with 2 is one too
 
 if __name__ == "__main__":
     main()

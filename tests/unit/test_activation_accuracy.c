@@ -39,7 +39,7 @@ typedef struct worst {
     float wrong_at, wrong;
 } worst;
 
-/* Away from a zero, in units of the last place that the right value has as a float32. */
+/* Away from a zero, in units of the last place that the second has as a float32. */
 static long double ulps_between(float found, long double expected)
 {
     int exponent;
@@ -77,9 +77,9 @@ static void measure_element(bool is_near, float z, float found, long double expe
             fail_at(w, z, found);
         return;
     }
-    ulps = ulps_between(found, expected);
-    if (!(ulps <= ACTIVATION_ULPS))
+    if (!(ulps_between(found, (float)expected) <= ACTIVATION_ULPS))
         fail_at(w, z, found);
+    ulps = ulps_between(found, expected);
     if (ulps > w->ulps) {
         w->ulps = ulps;
         w->ulps_at = z;
