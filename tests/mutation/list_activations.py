@@ -38,6 +38,8 @@ MUTANTS = [
          "return dy * logistic(z >= 0, grad_falling_exp(held_absolute(z)));"),
         ("softplus is linear at its threshold", "(double)beta * z > threshold ? 1 : slope",
          "(double)beta * z >= threshold ? 1 : slope"),
+        ("softplus with a beta is linear at its threshold",
+         "(double)beta * z > threshold ? 1 : slope", "(double)beta * z >= threshold ? 1 : slope"),
         ("softplus's value is not divided by beta",
          "grad_reduce_double(-t, GRAD_FAR_BIAS)) / beta;",
          "grad_reduce_double(-t, GRAD_FAR_BIAS));"),
