@@ -21,7 +21,8 @@
 #define RANDOM_COUNT 4099 /* a prime: no multiple of any vector's length */
 
 /* Zeros, kinks, subnormals, the zeros of the derivatives, thresholds, where exp overflows, the
- * ends; 12, where softplus with beta 1/4 meets its threshold 3. The test adds the negatives. */
+ * ends; 3 and 12, where softplus with beta 1 and 1/4 meets its threshold 3. The test adds the
+ * negatives. */
 static const float extremes[] = {
     0,        FLT_TRUE_MIN, 0.0625f, 1.1924f, 1.5f,     3,       6,         708, 708.5f, 1e-40f,
     FLT_MIN,  1e-20f,       1e-7f,   0.5f,    0.75179f, 1,       1.278464f, 2,   5,      9.5f,
@@ -47,6 +48,7 @@ static size_t activations_to_test(grad_activation *f)
     f[count++] = (grad_activation){GRAD_ELU, {2.5f}};
     f[count++] = (grad_activation){GRAD_ELU, {1e38f}};
     f[count++] = (grad_activation){GRAD_SOFTPLUS, {0.25f, 3}};
+    f[count++] = (grad_activation){GRAD_SOFTPLUS, {1, 3}};
     f[count++] = (grad_activation){GRAD_SOFTPLUS, {7, 1e9f}};
     f[count++] = (grad_activation){GRAD_SOFTPLUS, {1e-20f, -1}};
     f[count++] = (grad_activation){GRAD_CELU, {0.3f}};
