@@ -50,7 +50,7 @@ def clip_values(layers, value):
         least = most = 0
         for name, (v, e) in deltas.items():
             least += int((v.abs() > value + e).sum())
-            most += int((v.abs() + e > value).sum())
+            most += int((~(v.abs() + e <= value)).sum())  # also where no bound is known
             p = torch.nn.Parameter(v.clone())
             p.grad = v.clone()
             torch.nn.utils.clip_grad_value_([p], value)
