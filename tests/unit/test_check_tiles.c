@@ -173,7 +173,7 @@ static void nothing_is_done_behind_a_failure(void **state)
     yard y;
 
     (void)state;
-    fill_yard(&y, 600, 100);
+    fill_yard(&y, 600, 0);
     for (size_t i = 0; i < y.tiles; i++)
         done += atomic_load(&y.done[i]);
     assert_int_equal(grad_crew_status(y.crew, NULL), GRAD_OUT_OF_MEMORY);
