@@ -21,7 +21,7 @@ VECTOR = 32  # PyTorch computes whole vectors of doubles by its vector code, the
 
 def hard_sigmoid(z):
     """F.hardsigmoid has 1/6 as a float32 even in double: this is its definition."""
-    return F.relu6(z + 3) / 6
+    return torch.where(z >= 3, torch.ones_like(z), F.relu(z + 3).clamp(max=6) / 6)
 
 
 def shrink(function):

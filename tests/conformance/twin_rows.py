@@ -26,24 +26,37 @@ def softmax(z):
     """exp(log_softmax): an absolute error there is a relative one here."""
     logarithm = log_softmax(z)
     value = torch.exp(logarithm.value)
-    error = value * torch.expm1(logarithm.error)
+    error = value * torch.expm1(logarithm.error) + 2.0 ** -1022  # 0 where it would be subnormal
     return Bounded(value, torch.where(torch.isnan(error), torch.ones_like(error),
                                       error.clamp(max=1)), z.rounding)
 
 
+def worked(bounded, magnitude):
+    """What float32 arithmetic adds where the datatype is FP32: so many units of a magnitude."""
+    if bounded.rounding.datatype == "FP64":
+        return bounded
+    tiny = 2.0 ** -126 * 4  # exp is 0 where it would be subnormal
+    return bounded.loosened(bounded.rounding.unit * magnitude + tiny)
+
+
 def row_forward(name, z):
     if name == "log_softmax":
-        return log_softmax(z).stored()
-    return softmax(-z if name == "softmin" else z).stored()
+        y = log_softmax(z)
+        return worked(y, 6 * y.value.abs()).stored()
+    y = softmax(-z if name == "softmin" else z)
+    return worked(y, 6 * y.value).stored()
 
 
 def row_backward(name, z, g):
     """δ = Jᵀ g."""
-    if name == "log_softmax":
-        return (g - softmax(z) * g.sum(1, keep=True)).stored()
     y = softmax(-z if name == "softmin" else z)
+    if name == "log_softmax":
+        size = y.value * g.value.abs().sum(1, keepdim=True)
+        return worked(g - y * g.sum(1, keep=True), 8 * size + g.value.abs()).stored()
     delta = y * (g - (y * g).sum(1, keep=True))
-    return (-delta if name == "softmin" else delta).stored()
+    apart = (g.value.unsqueeze(2) - g.value.unsqueeze(1)).abs()
+    size = y.value * (apart * y.value.unsqueeze(1)).sum(2)
+    return worked(-delta if name == "softmin" else delta, 17 * size).stored()
 
 
 class Norm:
@@ -59,7 +72,8 @@ class Norm:
             variance = (self.centred * self.centred).sum(axis, keep=True) * (1 / self.count)
         else:
             mean, variance = running
-            self.centred = x - mean
+            # PyTorch's forward multiplies x and the mean out before it takes their difference.
+            self.centred = (x - mean).loosened(4 * WORK * (x.value.abs() + mean.value.abs()))
         deviation = (variance + epsilon).apply(torch.sqrt)
         self.inverse = deviation.inverse()
         self.normalized = self.centred * self.inverse
