@@ -3,6 +3,7 @@
 #include "answer.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The most that is read of an answer that is not a 200. */
@@ -40,8 +41,9 @@ static bool start(client_answer *answer, int http_status)
         return true;
     }
     grad_text_init(&answer->text, expectation->max_bytes);
-    return !expectation->decode || grad_decoder_create(&expectation->limits, GRAD_FP32, expectation->bytes,
-                                                       &answer->decoder, &answer->error) == GRAD_OK;
+    return expectation->form != CLIENT_REPLY ||
+           grad_decoder_create(&expectation->limits, expectation->datatype, expectation->bytes,
+                               &answer->decoder, &answer->error) == GRAD_OK;
 }
 
 static bool take(client_answer *answer, const char *bytes, size_t length)
@@ -52,10 +54,10 @@ static bool take(client_answer *answer, const char *bytes, size_t length)
     if (length > expectation->max_bytes - answer->received)
         return over_the_cap(answer, expectation->max_bytes);
     answer->received += length;
-    if (right && expectation->decode &&
+    if (right && answer->decoder != NULL &&
         grad_decoder_push(answer->decoder, bytes, length, &answer->error) != GRAD_OK)
         return false;
-    if (right && !expectation->keep)
+    if (right && answer->decoder != NULL && !expectation->keep)
         return true;
     grad_text_add(&answer->text, bytes, length);
     return grad_text_status(&answer->text, &answer->error) == GRAD_OK;
@@ -72,7 +74,13 @@ bool client_answer_receive(void *context, int http_status, const char *bytes, si
 
 grad_status client_answer_finish(client_answer *answer, grad_error *error)
 {
-    if (!answer->expectation->decode)
+    client_form form = answer->expectation->form;
+
+    if (form == CLIENT_REPORT) {
+        return grad_check_report_read(answer->text.length > 0 ? answer->text.data : "",
+                                      answer->text.length, &answer->report, error);
+    }
+    if (form != CLIENT_REPLY)
         return GRAD_OK;
     if (answer->decoder == NULL && !start(answer, 200)) {
         *error = answer->error;
@@ -85,6 +93,8 @@ void client_answer_free(client_answer *answer)
 {
     grad_decoder_destroy(answer->decoder);
     grad_text_free(&answer->text);
+    free(answer->report);
     answer->decoder = NULL;
     answer->reply = NULL;
+    answer->report = NULL;
 }

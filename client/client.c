@@ -2,6 +2,7 @@
  * sends and what it expects back; the tries are call.c's. */
 #include "address.h"
 #include "call.h"
+#include "reply.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -9,14 +10,8 @@
 #include <string.h>
 
 #define MAX_DOCUMENT_BYTES ((size_t)1 << 30)
-#define MAX_GET_BYTES ((size_t)1 << 24)
-/* Of a reply: the most that one number takes, with room for blanks; one layer without its name, and
- * the whole without its layers. */
-#define NUMBER_BYTES 32
-#define LAYER_BYTES 1024
-#define REPLY_BYTES 65536
-#define NAME_BYTES 6 /* of one byte of a name, escaped */
-
+#define MAX_REPLY_ENVELOPE ((size_t)4 << 20) /* statistics, or errors, of 1,024 layers */
+#define MAX_SMALL_BYTES ((size_t)1 << 24)    /* of a GET, or a check */
 static double or_default(double value, double fallback)
 {
     return value == 0 ? fallback : value;
@@ -84,78 +79,16 @@ void gradient_client_close(gradient_client *client)
     }
 }
 
-static size_t name_bytes(const char *name)
+/* The path of a POST, with what its query says. */
+static const char *path_of(gradient_client_route route, grad_datatype datatype)
 {
-    return name == NULL ? 0 : strlen(name) * NAME_BYTES;
-}
+    static const char *const paths[][2] = {
+        [GRADIENT_CLIENT_GRADIENTS] = {"/v1/gradients", "/v1/gradients?datatype=FP64"},
+        [GRADIENT_CLIENT_BACKPROP] = {"/v1/backprop", "/v1/backprop?datatype=FP64"},
+        [GRADIENT_CLIENT_CHECK] = {"/v1/check", "/v1/check?datatype=FP64"},
+    };
 
-/* A reply can't be larger than the request lets it: that is its cap. */
-static client_expectation expect_reply(const grad_batch *batch, const grad_measure *measure)
-{
-    client_expectation expectation = {.decode = true};
-    size_t envelope = REPLY_BYTES + name_bytes(batch->id);
-
-    for (size_t l = 0; l < batch->layer_count; l++)
-        envelope += LAYER_BYTES + name_bytes(batch->layers[l].name);
-    expectation.limits.max_numbers = measure->result_numbers;
-    expectation.limits.max_layers = batch->layer_count;
-    expectation.limits.max_envelope = envelope;
-    expectation.max_bytes = measure->result_numbers > (SIZE_MAX - envelope) / NUMBER_BYTES
-                                ? SIZE_MAX
-                                : measure->result_numbers * NUMBER_BYTES + envelope;
-    expectation.bytes = measure->result_numbers * (GRAD_NUMBER_WRITE_MAX - 4);
-    return expectation;
-}
-
-static bool same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-static bool has_shape(const grad_tensor *tensor, bool wanted, size_t rows, size_t columns)
-{
-    if (!wanted || tensor->data == NULL)
-        return wanted == (tensor->data != NULL);
-    return rows == 0 ? tensor->rank == 1 && tensor->shape[0] == columns
-                     : tensor->rank == 2 && tensor->shape[0] == rows && tensor->shape[1] == columns;
-}
-
-/* Whether the result is one of that layer, with what was asked for and nothing else. */
-static bool matches(const grad_layer_result *result, const grad_layer *layer, unsigned outputs)
-{
-    bool vectors = layer->input.rank == 1;
-    size_t B = vectors ? 0 : layer->input.shape[0];
-    size_t K = layer->input.shape[layer->input.rank - 1];
-    size_t N = layer->pre_activation.shape[layer->pre_activation.rank - 1];
-
-    if (outputs == 0) {
-        outputs = GRAD_OUTPUT_WEIGHT_DELTA | GRAD_OUTPUT_BIAS_DELTA |
-                  (layer->weight.data != NULL ? GRAD_OUTPUT_GRAD_INPUT : 0);
-    }
-    return same_text(result->name, layer->name) &&
-           has_shape(&result->weight_delta, outputs & GRAD_OUTPUT_WEIGHT_DELTA, N, K) &&
-           has_shape(&result->bias_delta, outputs & GRAD_OUTPUT_BIAS_DELTA, 0, N) &&
-           has_shape(&result->grad_input, outputs & GRAD_OUTPUT_GRAD_INPUT, B, K);
-}
-
-/* A well-formed reply can still be another request's. */
-static gradient_client_status check_reply(const grad_batch *batch, const grad_reply *reply,
-                                          gradient_client_error *error)
-{
-    if (!same_text(reply->id, batch->id) || reply->layer_count != batch->layer_count) {
-        return client_fail(error, GRADIENT_CLIENT_PROTOCOL,
-                           "the answer isn't this request's: its id or its number of layers is "
-                           "another");
-    }
-    for (size_t l = 0; l < batch->layer_count; l++) {
-        if (!matches(&reply->layers[l], &batch->layers[l], batch->outputs)) {
-            return client_fail(error, GRADIENT_CLIENT_PROTOCOL,
-                               "the answer isn't this request's: layers/%zu has another name, "
-                               "other outputs or other shapes",
-                               l);
-        }
-    }
-    return GRADIENT_CLIENT_OK;
+    return paths[route][datatype == GRAD_FP64];
 }
 
 /* Sends an encoded batch and reads the reply. */
@@ -163,10 +96,12 @@ static gradient_client_status exchange(gradient_client *client, const grad_batch
                                        const grad_measure *measure, const grad_encoder *encoder,
                                        gradient_client_reply *reply, gradient_client_error *error)
 {
-    client_request request = {.path = "/v1/gradients",
+    gradient_client_route route =
+        batch->network != NULL ? GRADIENT_CLIENT_BACKPROP : GRADIENT_CLIENT_GRADIENTS;
+    client_request request = {.path = path_of(route, batch->datatype),
                               .segments = grad_encoder_segments(encoder),
                               .segment_count = grad_encoder_segment_count(encoder)};
-    client_expectation expectation = expect_reply(batch, measure);
+    client_expectation expectation = client_reply_expect(batch, measure);
     client_answer answer;
     unsigned tries;
     gradient_client_status status =
@@ -174,7 +109,7 @@ static gradient_client_status exchange(gradient_client *client, const grad_batch
 
     if (status != GRADIENT_CLIENT_OK)
         return status;
-    status = check_reply(batch, answer.reply, error);
+    status = client_reply_check(batch, answer.reply, error);
     if (status != GRADIENT_CLIENT_OK) {
         client_answer_free(&answer);
         return status;
@@ -218,17 +153,50 @@ void gradient_client_reply_free(gradient_client_reply *reply)
     }
 }
 
-static bool same_shape(const grad_tensor *to, const grad_tensor *from)
+/* Whether each array to fill has the shape of the tensor that goes into it. */
+static bool have_same_shapes(const grad_layer_result *to, const grad_layer_result *from)
 {
-    return to->data == NULL ||
-           (from->data != NULL && to->rank == from->rank && to->rank <= GRAD_MAX_RANK &&
-            memcmp(to->shape, from->shape, to->rank * sizeof *to->shape) == 0);
+    for (int k = 0; k < GRAD_OUTPUT_COUNT; k++) {
+        const grad_tensor *target = grad_layer_result_tensor(to, (grad_output_kind)k);
+        const grad_tensor *source = grad_layer_result_tensor(from, (grad_output_kind)k);
+        if (target->data == NULL)
+            continue;
+        if (source->data == NULL || target->rank != source->rank ||
+            memcmp(target->shape, source->shape, source->rank * sizeof *source->shape) != 0)
+            return false;
+    }
+    return true;
 }
 
-static void copy_tensor(grad_tensor *to, const grad_tensor *from)
+static void copy_tensors(const grad_layer_result *to, const grad_layer_result *from,
+                         grad_datatype datatype)
 {
-    if (to->data != NULL)
-        memcpy(to->data, from->data, grad_tensor_count(from) * sizeof(float));
+    for (int k = 0; k < GRAD_OUTPUT_COUNT; k++) {
+        const grad_tensor *target = grad_layer_result_tensor(to, (grad_output_kind)k);
+        const grad_tensor *source = grad_layer_result_tensor(from, (grad_output_kind)k);
+        if (target->data != NULL)
+            memcpy(target->data, source->data,
+                   grad_tensor_count(source) * grad_datatype_size(datatype));
+    }
+}
+
+/* Whether the reply's layers can be copied into these. */
+static gradient_client_status check_targets(const grad_reply *reply,
+                                            const grad_layer_result *results,
+                                            gradient_client_error *error)
+{
+    for (size_t l = 0; l < reply->layer_count; l++) {
+        const grad_layer_result *from = &reply->layers[l];
+        if (from->error != NULL)
+            return client_fail_as(error, GRADIENT_CLIENT_BAD_INPUT, "", from->error);
+        if (!have_same_shapes(&results[l], from)) {
+            return client_fail(error, GRADIENT_CLIENT_PROTOCOL,
+                               "layers/%zu of the answer has other outputs or shapes than the "
+                               "arrays to fill",
+                               l);
+        }
+    }
+    return GRADIENT_CLIENT_OK;
 }
 
 gradient_client_status gradient_client_compute_into(gradient_client *client,
@@ -241,25 +209,14 @@ gradient_client_status gradient_client_compute_into(gradient_client *client,
 
     if (status != GRADIENT_CLIENT_OK)
         return status;
-    for (size_t l = 0; l < batch->layer_count && status == GRADIENT_CLIENT_OK; l++) {
-        const grad_layer_result *from = &reply.reply->layers[l];
-        if (!same_shape(&results[l].weight_delta, &from->weight_delta) ||
-            !same_shape(&results[l].bias_delta, &from->bias_delta) ||
-            !same_shape(&results[l].grad_input, &from->grad_input)) {
-            status = client_fail(error, GRADIENT_CLIENT_PROTOCOL,
-                                 "layers/%zu of the answer has other outputs or shapes than the "
-                                 "arrays to fill",
-                                 l);
-        }
-    }
-    for (size_t l = 0; l < batch->layer_count && status == GRADIENT_CLIENT_OK; l++) {
-        copy_tensor(&results[l].weight_delta, &reply.reply->layers[l].weight_delta);
-        copy_tensor(&results[l].bias_delta, &reply.reply->layers[l].bias_delta);
-        copy_tensor(&results[l].grad_input, &reply.reply->layers[l].grad_input);
-    }
+    status = check_targets(reply.reply, results, error);
+    for (size_t l = 0; l < batch->layer_count && status == GRADIENT_CLIENT_OK; l++)
+        copy_tensors(&results[l], &reply.reply->layers[l], batch->datatype);
     gradient_client_reply_free(&reply);
     return status;
 }
+
+/* ---- Documents as they are ------------------------------------------------------------------- */
 
 /* A call whose answer is wanted as text. */
 static gradient_client_status fetch(gradient_client *client, client_request request,
@@ -273,28 +230,59 @@ static gradient_client_status fetch(gradient_client *client, client_request requ
 
     if (status == GRADIENT_CLIENT_OK) {
         *body = answer.text;
-        grad_decoder_destroy(answer.decoder);
+        answer.text = (grad_text){0};
+        client_answer_free(&answer);
     }
     return status;
 }
 
-gradient_client_status gradient_client_post(gradient_client *client, const char *document,
+gradient_client_status gradient_client_post(gradient_client *client, gradient_client_route route,
+                                            grad_datatype datatype, const char *document,
                                             size_t length, grad_text *body,
                                             gradient_client_error *error)
 {
+    bool is_check = route == GRADIENT_CLIENT_CHECK;
     grad_segment segment = {.text = document, .length = length};
-    client_request request = {.path = "/v1/gradients", .segments = &segment, .segment_count = 1};
+    client_request request = {
+        .path = path_of(route, datatype), .segments = &segment, .segment_count = 1};
     client_expectation expectation = {
-        .decode = true, .keep = true, .max_bytes = MAX_DOCUMENT_BYTES};
+        .form = is_check ? CLIENT_REPORT : CLIENT_REPLY,
+        .keep = true,
+        .limits = {.max_envelope = MAX_REPLY_ENVELOPE},
+        .datatype = datatype,
+        .max_bytes = is_check ? MAX_SMALL_BYTES : MAX_DOCUMENT_BYTES,
+    };
 
     return fetch(client, request, &expectation, body, error);
+}
+
+gradient_client_status gradient_client_check(gradient_client *client, grad_datatype datatype,
+                                             const char *document, size_t length,
+                                             grad_check_report **report,
+                                             gradient_client_error *error)
+{
+    grad_segment segment = {.text = document, .length = length};
+    client_request request = {
+        .path = path_of(GRADIENT_CLIENT_CHECK, datatype), .segments = &segment, .segment_count = 1};
+    client_expectation expectation = {.form = CLIENT_REPORT, .max_bytes = MAX_SMALL_BYTES};
+    client_answer answer;
+    unsigned tries;
+    gradient_client_status status =
+        client_call(client, request, &expectation, &answer, &tries, error);
+
+    if (status == GRADIENT_CLIENT_OK) {
+        *report = answer.report;
+        answer.report = NULL;
+        client_answer_free(&answer);
+    }
+    return status;
 }
 
 gradient_client_status gradient_client_get(gradient_client *client, const char *path,
                                            grad_text *body, gradient_client_error *error)
 {
     client_request request = {.path = path};
-    client_expectation expectation = {.keep = true, .max_bytes = MAX_GET_BYTES};
+    client_expectation expectation = {.form = CLIENT_TEXT, .max_bytes = MAX_SMALL_BYTES};
 
     return fetch(client, request, &expectation, body, error);
 }

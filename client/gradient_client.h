@@ -1,6 +1,6 @@
-/* libgradient-client: a C client of gradientd on libcurl. The caller keeps float arrays, and gets
- * float arrays back; documents are encoded and decoded without a tree in between. What lives here
- * is talk with the service; the arithmetic's types are gradient.h's.
+/* libgradient-client: a C client of gradientd on libcurl. The caller keeps arrays of float or
+ * double, and gets the like back; documents are encoded and decoded without a tree in between. What
+ * lives here is talk with the service; the arithmetic's types are gradient.h's.
  *
  *     gradient_client *client = NULL;
  *     gradient_client_error error = GRADIENT_CLIENT_ERROR_INIT;
@@ -15,6 +15,7 @@
 #define GRADIENT_CLIENT_H
 
 #include "gradient.h"
+#include "gradient_network.h"
 #include "gradient_wire.h"
 
 #ifdef __cplusplus
@@ -69,22 +70,26 @@ GRAD_API gradient_client_status gradient_client_open(const char *url,
 
 /* The answer to one batch. Owned by the caller, freed by gradient_client_reply_free. */
 typedef struct gradient_client_reply {
-    const grad_reply *reply; /* id and the layers' tensors, owned by this object */
+    const grad_reply *reply; /* all that was answered, owned by this object */
     size_t bytes_sent;       /* of the bodies, of the try that succeeded */
     size_t bytes_received;
     unsigned attempts;
     void *owner;
 } gradient_client_reply;
 
-/* POST /v1/gradients of batch. Reads the batch's arrays, never writes them (overwrite_grad_output
- * is not looked at). */
+/* POST /v1/gradients of batch, or /v1/backprop where it has a network; in doubles where its
+ * datatype is GRAD_FP64. Reads the batch's arrays, never writes them (overwrite_grad_output is not
+ * looked at). Under continue_on_error a layer of the reply may hold an error instead of tensors. */
 GRAD_API gradient_client_status gradient_client_compute(gradient_client *client,
                                                         const grad_batch *batch,
                                                         gradient_client_reply *reply,
                                                         gradient_client_error *error);
 
 /* The same, decoded into arrays of the caller: results has batch->layer_count entries, and each
- * tensor with data != NULL is filled; its shape must be the answer's (else PROTOCOL). */
+ * tensor with data != NULL is filled with numbers of the batch's datatype; its shape must be the
+ * answer's (else PROTOCOL). Where any layer is answered with its error, that is the call's
+ * (BAD_INPUT). Arrays are written on success only. What a network has besides its layers is in the
+ * reply of gradient_client_compute. */
 GRAD_API gradient_client_status gradient_client_compute_into(gradient_client *client,
                                                              const grad_batch *batch,
                                                              grad_layer_result *results,
@@ -92,10 +97,29 @@ GRAD_API gradient_client_status gradient_client_compute_into(gradient_client *cl
 
 GRAD_API void gradient_client_reply_free(gradient_client_reply *reply);
 
-/* POST /v1/gradients of a document as it is; on success the answer's document is in *body. */
-GRAD_API gradient_client_status gradient_client_post(gradient_client *client, const char *document,
+/* What a document is posted to. */
+typedef enum gradient_client_route {
+    GRADIENT_CLIENT_GRADIENTS, /* /v1/gradients */
+    GRADIENT_CLIENT_BACKPROP,  /* /v1/backprop */
+    GRADIENT_CLIENT_CHECK      /* /v1/check */
+} gradient_client_route;
+
+/* POST of a document as it is, whose numbers are to be read as datatype; on success the answer's
+ * document is in *body, which the caller frees. It was read and found right, whatever a check's
+ * verdict. */
+GRAD_API gradient_client_status gradient_client_post(gradient_client *client,
+                                                     gradient_client_route route,
+                                                     grad_datatype datatype, const char *document,
                                                      size_t length, grad_text *body,
                                                      gradient_client_error *error);
+
+/* POST /v1/check of a document (a request of either kind, with deltas of the caller's own in the
+ * layers); on success the report is in *report, which the caller frees with free(). A verdict of
+ * GRAD_CHECK_FAIL is a success of this call. */
+GRAD_API gradient_client_status gradient_client_check(gradient_client *client,
+                                                      grad_datatype datatype, const char *document,
+                                                      size_t length, grad_check_report **report,
+                                                      gradient_client_error *error);
 
 /* GET path ("/v1/info", "/readyz"). */
 GRAD_API gradient_client_status gradient_client_get(gradient_client *client, const char *path,

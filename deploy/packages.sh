@@ -26,8 +26,8 @@ TEXT
 # OpenBLAS must be the pthread flavour: the serial one gives wrong results when threads share it.
 BUILD="gcc libc6-dev make pkgconf libmicrohttpd-dev libjansson-dev
     libcurl4-gnutls-dev|libcurl4-openssl-dev libopenblas-pthread-dev"
-TEST="$BUILD python3 curl iproute2 procps libcmocka-dev cppcheck universal-ctags pmccabe shellcheck
-    clang-format-14?"
+TEST="$BUILD python3 python3-torch curl iproute2 procps libcmocka-dev cppcheck universal-ctags
+    pmccabe shellcheck clang-format-14?"
 CONFORMANCE="$BUILD python3 python3-torch"
 BENCH="$BUILD g++ python3 libcmocka-dev libsimdjson-dev wrk python3-torch python3-fastapi
     python3-ujson uvicorn python3-uvloop python3-httptools"

@@ -108,13 +108,14 @@ GRAD_API const grad_activation_info *grad_activation_find(const char *name);
 /* The activation with its default parameters. */
 GRAD_API grad_activation grad_activation_default(grad_activation_kind kind);
 
-/* y[B,N] = f(z[B,N]), worked out in double and rounded once. y may be z. Softmax, log_softmax and
+/* y[B,N] = f(z[B,N]), within 4 units in the last place. y may be z. Softmax, log_softmax and
  * softmin are over the N features of each sample. */
 GRAD_API void grad_activation_forward(const grad_activation *f, size_t B, size_t N, const float *z,
                                       float *y);
 
-/* δ[B,N] = ∂L/∂y[B,N] ⊙ f'(z[B,N]); for softmax and its kin δ = Jᵀ ∂L/∂y. Worked out in double and
- * rounded once; the same bits on every processor. delta may be grad_output. */
+/* δ[B,N] = ∂L/∂y[B,N] ⊙ f'(z[B,N]); for softmax and its kin δ = Jᵀ ∂L/∂y. f' is within 4 units in
+ * the last place where it is a normal number, within 1e-7 where it crosses 0, and the same bits on
+ * every processor. delta may be grad_output. */
 GRAD_API void grad_activation_backward(const grad_activation *f, size_t B, size_t N, const float *z,
                                        const float *grad_output, float *delta);
 
@@ -197,7 +198,7 @@ typedef struct grad_layer {
     grad_tensor running_mean;   /* [N], batch_norm's inference form: both or neither */
     grad_tensor running_variance;
     double epsilon;           /* of the norms, > 0 */
-    grad_tensor dropout_mask; /* [B,N] of zeros and ones; if absent nothing is dropped */
+    grad_tensor dropout_mask; /* [B,N], of zeros and ones as a rule; if absent nothing is dropped */
     double dropout_rate;      /* in [0, 1): what is kept is divided by 1 - rate */
     size_t residual;          /* GRAD_RESIDUAL_*; of the same width as y */
     const grad_error *error;  /* continue_on_error: this layer could not be read, and is answered
@@ -257,6 +258,7 @@ typedef struct grad_measure {
     size_t result_numbers; /* elements of all outputs together */
     size_t memory;         /* bytes that grad_run_create will allocate */
     double flops;          /* multiply-adds of the products, counted as two */
+    double elements;       /* worked out by activations, norms and losses */
 } grad_measure;
 
 /* Of the numbers of one tensor as answered. */
@@ -316,7 +318,7 @@ typedef struct grad_reply {
 } grad_reply;
 
 /* Asks every question there is of a batch (shapes, options, caps, finite values under reject) and
- * sizes it. Reads the tensors, allocates nothing.
+ * sizes it. Reads the tensors; what it allocates on the way is freed.
  * Errors: GRAD_INVALID shape_mismatch, empty_tensor, missing_field, bad_parameter, non_finite …;
  * GRAD_TOO_LARGE max_layers, max_result_numbers, or a size that overflows. */
 GRAD_API grad_status grad_batch_measure(const grad_batch *batch, const grad_limits *limits,

@@ -41,9 +41,9 @@ typedef enum grad_loss_kind {
 
 /* MEAN divides by the number of elements B N (mse, l1, smooth_l1, huber, log_cosh, both binary
  * cross entropies, kl_div, hinge, squared_hinge, poisson_nll, gaussian_nll) or of samples B
- * (cross_entropy of probabilities, cosine_embedding); for classes (cross_entropy, nll) by the sum of
- * the class weights of those that are not ignored. Sample weights multiply a sample's loss and leave
- * the divisor as it is. NONE: the gradient is that of the sum. */
+ * (cross_entropy of probabilities, cosine_embedding); for classes (cross_entropy, nll) by the sum
+ * of the class weights of those that are not ignored. Sample weights multiply a sample's loss and
+ * leave the divisor as it is. NONE: the gradient is that of the sum. */
 typedef enum grad_loss_reduction {
     GRAD_LOSS_MEAN,
     GRAD_LOSS_SUM,
@@ -128,13 +128,18 @@ typedef struct grad_network {
 
 /* ---- The check of a gradient ----------------------------------------------------------------- */
 
-/* Central differences in double precision, (L(θ + h) - L(θ - h)) / 2h, beside the analytic
- * gradient: for tensors of up to `samples` numbers each of them, for larger ones that many, chosen
- * by the seed; and for each tensor the slope along one random direction, which sees all of it.
+/* Central differences in double precision, (L(θ + h) - L(θ - h)) / 2h over steps that adapt, beside
+ * the analytic gradient: for tensors of up to `samples` numbers each of them, for larger ones that
+ * many, chosen by the seed; and for each tensor the slope along one random direction, which sees
+ * all of it. How, and why a right gradient passes whatever the rounding: docs/mathematics.md.
  *
- * L is the loss of a network (the mean or the sum; the sum where its reduction is none), or
- * Σ grad_output ⊙ y where there is none. Independent layers that give z without W and b are
- * taken as z + (x ΔWᵀ + Δb). reduction, scale, clip and weight_decay must be at their defaults. */
+ * L is the loss of a network (the mean or the sum; the sum where its reduction is none), or Σ
+ * grad_output ⊙ y where there is none. Dense layers that give z, and either are independent or have
+ * no W, are taken as z + (x ΔWᵀ + Δb); in a network, other states that are given are worked out
+ * anew, a bias that is missing being what z has more than x Wᵀ. Of the outputs those are checked
+ * that the batch asks for or a claim is made of. reduction, scale, clip and weight_decay must be at
+ * their defaults, so that there is one gradient to speak of, and continue_on_error off; statistics
+ * are passed over. */
 typedef struct grad_check_options {
     size_t samples; /* 0: 16 */
     uint64_t seed;
@@ -149,13 +154,17 @@ typedef enum grad_check_verdict {
     GRAD_CHECK_FAIL
 } grad_check_verdict;
 
-/* How far one gradient is from the differences, at its worst place. */
+/* How far one gradient is from the differences, at its worst place: where the verdict is worst, and
+ * of those places where the error is largest. */
 typedef struct grad_check_finding {
     grad_check_verdict verdict;
-    double largest_error; /* relative: |gradient - difference| / max(|either|, floor) */
+    double largest_error; /* |gradient - difference| / max(|either|, floor): but for kinks the
+                           * verdict is PASS up to the tolerance. The floor is a part of the
+                           * tensor's typical number, or what rounding may do over the tolerance.
+                           * Infinite where the gradient is not finite */
     size_t index;         /* in row-major order; SIZE_MAX: along the random direction */
-    double gradient, difference;
-    size_t checked, kinks; /* differences taken, and those of them at kinks */
+    double gradient, difference; /* NaN: L is not finite to both sides, which is told as a kink */
+    size_t checked, kinks;       /* differences taken, and those of them at kinks */
 } grad_check_finding;
 
 /* One tensor: of a layer, or (layer == SIZE_MAX) the network's grad_input. */
@@ -191,9 +200,15 @@ typedef struct grad_check_request {
 /* A check being worked out, in stages of tiles as a grad_run is. */
 typedef struct grad_check grad_check;
 
-/* What a check asks for; the limits are those of the analytic run. flops is the work of all
- * differences. Errors: as grad_batch_measure; GRAD_INVALID unsupported_value (options that a check
- * has no use for), shape_mismatch (a claim). */
+/* What the work of a check may come to, which is bounded. */
+#define GRAD_MAX_CHECK_FLOPS UINT64_C(1000000000000)
+
+/* What a check asks for; the limits are those of the analytic run. memory holds for any number of
+ * threads; flops and elements are the most that all differences may take: usually a third is taken,
+ * and up to twice as much where gradients are wrong.
+ * Errors: as grad_batch_measure; GRAD_INVALID unsupported_value (options that a check has no use
+ * for, no gradient at all, a claim of a gradient that there is not), shape_mismatch (a claim),
+ * bad_parameter; GRAD_TOO_LARGE max_check_flops (flops and 20 for each element). */
 GRAD_API grad_status grad_check_measure(const grad_check_request *request,
                                         const grad_limits *limits, grad_measure *measure,
                                         grad_error *error);
@@ -206,7 +221,9 @@ GRAD_API grad_status grad_check_create(const grad_check_request *request, grad_c
 GRAD_API size_t grad_check_stage_count(const grad_check *check);
 GRAD_API size_t grad_check_tile_count(const grad_check *check, size_t stage);
 
-/* Computes one tile, once. Thread-safe for different tiles of the same stage. */
+/* Computes one tile, once. Thread-safe for different tiles of the same stage. Where many threads
+ * are at it, a tile may be left to one of the others: the stage is complete when all calls have
+ * returned. */
 GRAD_API void grad_check_tile(grad_check *check, size_t stage, size_t tile);
 
 /* After the last tile: the report, owned by the check. Errors: GRAD_OUT_OF_MEMORY; GRAD_INVALID

@@ -3,12 +3,14 @@
  * replies. No sockets and no HTTP here: bytes come in pieces of any size, and go out as segments.
  *
  * Reading. A push decoder takes the document as it arrives. Arrays of numbers go straight into
- * float32 memory, correctly rounded; everything else is collected in a small envelope, which
- * jansson judges at the end (RFC 8259, strictly; duplicate names are errors). Memory grows with
- * the tensors and the envelope, never with the text.
+ * memory of the datatype, correctly rounded; everything else is collected in a small envelope,
+ * which jansson judges at the end (RFC 8259, strictly; duplicate names are errors). Memory grows
+ * with the tensors and the envelope, never with the text.
  *
  * Writing. An encoder cuts the document into segments, each printed independently (on any thread),
- * numbers in the shortest decimal that reads back as the same float32.
+ * numbers in the shortest decimal that reads back as the same float, or the shortest of 15 to 17
+ * digits that reads back as the same double. float32 is fast, float64 is not: it is for checking
+ * gradients.
  *
  * Tensors are spelled as nested arrays of numbers or as {"shape": […], "data": […]}. JSON has no
  * NaN: non-finite numbers are the strings "NaN", "Infinity" and "-Infinity" inside arrays.
@@ -91,8 +93,9 @@ typedef struct grad_wire_limits {
 
 typedef struct grad_decoder grad_decoder;
 
-/* A decoder for one document, whose numbers are read as datatype. expected_bytes, the document's length where it is known (else 0),
- * sizes the first block; it is no cap. limits may be NULL. The caller owns *decoder. */
+/* A decoder for one document, whose numbers are read as datatype. expected_bytes, the document's
+ * length where it is known (else 0), sizes the first block; it is no cap. limits may be NULL. The
+ * caller owns *decoder. */
 GRAD_API grad_status grad_decoder_create(const grad_wire_limits *limits, grad_datatype datatype,
                                          size_t expected_bytes, grad_decoder **decoder,
                                          grad_error *error);
@@ -105,8 +108,9 @@ GRAD_API grad_status grad_decoder_push(grad_decoder *decoder, const char *bytes,
 /* Bytes of memory that the decoder holds in use now. */
 GRAD_API size_t grad_decoder_memory(const grad_decoder *decoder);
 
-/* Upper bound of what a finish function takes besides, and has given back when it returns: the tree
- * of the envelope, which a hostile document makes 80 times as large as its text. */
+/* Upper bound of what a finish function takes besides: the tree of the envelope, which a hostile
+ * document makes 80 times as large as its text, and which is given back when it returns; and the
+ * batch or reply, which it keeps. */
 GRAD_API size_t grad_decoder_finish_bound(const grad_decoder *decoder);
 
 /* Whose body a request document is. */
@@ -152,8 +156,12 @@ typedef struct grad_segment {
 } grad_segment;
 
 /* An encoder of the request document of that batch (of /v1/backprop where it has a network), whose
- * activations, layers and loss are of known kinds. batch and its arrays must outlive the last grad_encoder_segment_run. The caller owns *encoder. Options at
- * their defaults are not spelled. */
+ * activations, layers and loss are of known kinds. batch and its arrays must outlive the last
+ * grad_encoder_segment_run. The caller owns *encoder. Options at their defaults are not spelled.
+ * Reading the document, as the batch's datatype, gives the same batch.
+ * Errors: GRAD_INVALID non_finite (an option), shape_mismatch (a tensor without a rank),
+ * unsupported_value (a residual connection to a layer without a name of its own), or that of a
+ * layer that has one; GRAD_OUT_OF_MEMORY. */
 GRAD_API grad_status grad_encode_request(const grad_batch *batch, grad_encoder **encoder,
                                          grad_error *error);
 

@@ -1,6 +1,6 @@
 # The targets that test, measure and lint. Included by the Makefile.
 
-.PHONY: test suite-build lint conformance
+.PHONY: test suite-build lint conformance mutation
 
 # A recursive make on all processors, unless the caller chose a number of jobs.
 MAKE_ALL = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -28,12 +28,18 @@ lint: packages-test
 	@$(MAKE_ALL) lib client
 	$(PYTHON) tests/lint/lint.py
 
-## conformance every activation against PyTorch's (CONFORMANCE_ROUNDS)
+## conformance everything against PyTorch's, over HTTP; each f deeply (CONFORMANCE_ROUNDS)
 CONFORMANCE_ROUNDS ?= 8
 conformance: packages-conformance
-	@$(MAKE_ALL) lib client
+	@$(MAKE_ALL) lib client server
+	@OPENBLAS_NUM_THREADS=1 $(PYTHON) tests/conformance/conform.py $(BUILD) \
+		$(CONFORMANCE_ROUNDS)
 	@OPENBLAS_NUM_THREADS=1 $(PYTHON) tests/conformance/test_activations.py $(BUILD) \
 		$(CONFORMANCE_ROUNDS)
+
+## mutation    breaks the library on purpose, one change at a time: the tests must see each
+mutation: packages-test
+	$(PYTHON) tests/mutation/mutate.py
 
 # The packages of the peers come first.
 bench: packages-bench

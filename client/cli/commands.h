@@ -5,8 +5,15 @@
 #include "cli/options.h"
 #include "gradient_client.h"
 
+/* compute, backprop and check: by the service, or in this process. */
 int command_compute(const options *o);
 int command_compute_local(const options *o);
+
+/* Prints the report of a check, as a table or (--json) as the document that it is. Returns the exit
+ * code, which says the verdict. */
+int command_print_check(const options *o, const grad_text *document,
+                        const grad_check_report *report);
+
 int command_health(const options *o);
 int command_info(const options *o);
 

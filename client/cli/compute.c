@@ -1,9 +1,11 @@
-/* `gradient compute`: a document to the service as it is, the answer to standard output. What lives
- * here is reading the input too, which `compute --local` shares; computing is local.c's. */
+/* `gradient compute`, `backprop` and `check`: a document to the service as it is, the answer to
+ * standard output. What lives here is reading the input too, which --local shares; computing is
+ * local.c's, the table of a check check_table.c's. */
 #include "cli/commands.h"
 #include "cli/report.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,6 +53,36 @@ static bool keep(void *context, const char *bytes, size_t length)
     return grad_text_status(document, NULL) == GRAD_OK;
 }
 
+static gradient_client_route route_of(const options *o)
+{
+    switch (o->command) {
+    case COMMAND_BACKPROP:
+        return GRADIENT_CLIENT_BACKPROP;
+    case COMMAND_CHECK:
+        return GRADIENT_CLIENT_CHECK;
+    default:
+        return GRADIENT_CLIENT_GRADIENTS;
+    }
+}
+
+/* The answer to a check says whether the gradients are right. */
+static int print_answer(const options *o, const grad_text *body)
+{
+    grad_error error = GRAD_ERROR_INIT;
+    grad_check_report *report = NULL;
+    int exit_code;
+
+    if (o->command != COMMAND_CHECK) {
+        report_write(body->data, body->length);
+        return EXIT_OK;
+    }
+    if (grad_check_report_read(body->data, body->length, &report, &error) != GRAD_OK)
+        return report_failure(o, EXIT_INTERNAL, "%s", error.detail);
+    exit_code = command_print_check(o, body, report);
+    free(report);
+    return exit_code;
+}
+
 static int post(const options *o, const grad_text *document)
 {
     gradient_client_error error = GRADIENT_CLIENT_ERROR_INIT;
@@ -60,9 +92,9 @@ static int post(const options *o, const grad_text *document)
 
     if (exit_code != EXIT_OK)
         return exit_code;
-    if (gradient_client_post(client, document->data, document->length, &body, &error) ==
-        GRADIENT_CLIENT_OK) {
-        report_write(body.data, body.length);
+    if (gradient_client_post(client, route_of(o), o->datatype, document->data, document->length,
+                             &body, &error) == GRADIENT_CLIENT_OK) {
+        exit_code = print_answer(o, &body);
         grad_text_free(&body);
     } else {
         exit_code = report_client_error(o, &error);

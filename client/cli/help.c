@@ -7,6 +7,9 @@ static const char usage[] =
     "gradient: gradients of neural-network layers, from gradientd or in-process\n"
     "\n"
     "  gradient compute FILE|-   POST a document to /v1/gradients, print the answer\n"
+    "  gradient backprop FILE|-  the same with /v1/backprop: a whole network\n"
+    "  gradient check FILE|-     are the gradients of a document right? A table, and exit code 1\n"
+    "                            where one is wrong\n"
     "  gradient health           is the service ready?\n"
     "  gradient info             what the service is and what its limits are\n"
     "  gradient help COMMAND     more about one command\n"
@@ -23,17 +26,40 @@ static const char shared[] =
     "\n"
     "Data goes to standard output, messages to standard error. NO_COLOR is respected.\n"
     "\n"
-    "Exit codes: 0 ok, 2 usage, 3 bad input, 4 unreachable, 5 busy, 6 timeout,\n"
-    "7 refused (401, 403), 8 the answer isn't right, 9 internal or output can't be written\n";
+    "Exit codes: 0 ok, 1 a checked gradient is wrong, 2 usage, 3 bad input, 4 unreachable, 5 "
+    "busy,\n"
+    "6 timeout, 7 refused (401, 403), 8 the answer isn't right, 9 internal or output can't be\n"
+    "written\n";
+
+static const char document_options[] =
+    "  --local            compute in this process, without a service: the same bytes out\n"
+    "  --datatype FP64    read the numbers as doubles and compute in them; FP32 is the default\n";
 
 static const char compute[] =
-    "gradient compute [--local] FILE|-\n"
+    "gradient compute [--local] [--datatype FP32|FP64] FILE|-\n"
     "\n"
     "Sends the document (docs/api.md) to the service as it is and prints the answer's document.\n"
     "A gradient is a pure function of the request, so the request is safely repeated on overload\n"
     "and broken connections: 4 times (--retries) within 120 seconds (--timeout).\n"
+    "\n";
+
+static const char backprop[] =
+    "gradient backprop [--local] [--datatype FP32|FP64] FILE|-\n"
     "\n"
-    "  --local            compute in this process, without a service: the same bytes out\n";
+    "Forward and backward of a whole network: sends the document (docs/api.md) to /v1/backprop as\n"
+    "it is and prints the answer's document. Repeated as compute is.\n"
+    "\n";
+
+static const char check[] =
+    "gradient check [--local] [--datatype FP32|FP64] FILE|-\n"
+    "\n"
+    "Holds the gradients of a document of compute or backprop against central differences in\n"
+    "double precision, and your own deltas where its layers have them. Prints a line for each\n"
+    "tensor: how far it is off at its worst place, where that is, and a verdict; yours are on the\n"
+    "line below. With --json the report itself. Exits with 0 where all are right, with 1 where "
+    "one\n"
+    "is wrong; a place at a kink (as relu's 0), where no gradient is right, is told and passes.\n"
+    "\n";
 
 static const char health[] =
     "gradient health\n"
@@ -43,18 +69,27 @@ static const char health[] =
     "the reason and its code (5: draining). One try (--retries 0) within 5 seconds (--timeout).\n"
     "\n";
 
-static const char info[] =
-    "gradient info\n"
-    "\n"
-    "Asks /v1/info: version, limits, activations, encodings, workers. One name and value a line;\n"
-    "with --json the document itself.\n"
-    "\n";
+static const char info[] = "gradient info\n"
+                           "\n"
+                           "Asks /v1/info: version, limits, activations, losses, encodings, "
+                           "workers. One name and value a\n"
+                           "line; with --json the document itself.\n"
+                           "\n";
 
 void options_print_help(command topic)
 {
     switch (topic) {
     case COMMAND_COMPUTE:
         fputs(compute, stdout);
+        fputs(document_options, stdout);
+        break;
+    case COMMAND_BACKPROP:
+        fputs(backprop, stdout);
+        fputs(document_options, stdout);
+        break;
+    case COMMAND_CHECK:
+        fputs(check, stdout);
+        fputs(document_options, stdout);
         break;
     case COMMAND_HEALTH:
         fputs(health, stdout);

@@ -1,5 +1,6 @@
-/* `gradient compute --local`: the same document, computed in this process by libgradient, to the
- * same bytes. What lives here is the row of steps that the daemon takes over the network. */
+/* `gradient compute --local`, backprop and check too: the same document, computed in this process
+ * by libgradient, to the same bytes. What lives here is the row of steps that the daemon takes over
+ * the network. */
 #include "cli/commands.h"
 #include "cli/report.h"
 
@@ -20,8 +21,7 @@ static bool push(void *context, const char *bytes, size_t length)
     return grad_decoder_push(r->decoder, bytes, length, r->error) == GRAD_OK;
 }
 
-static grad_status print_reply(const grad_batch *batch, const grad_reply *reply,
-                               grad_error *error)
+static grad_status print_reply(const grad_batch *batch, const grad_reply *reply, grad_error *error)
 {
     grad_encoder *encoder = NULL;
     grad_status status = grad_encode_reply(batch, reply, &encoder, error);
@@ -50,22 +50,77 @@ static grad_status compute(const grad_batch *batch, grad_error *error)
     return status;
 }
 
-/* The whole document was pushed: what it asks for is checked, computed and printed. */
-static grad_status answer(grad_decoder *decoder, grad_error *error)
+/* Where in the document an error of the measuring is. Returns its status. */
+static grad_status locate(const grad_decoder *decoder, grad_error *error)
 {
-    const grad_limits limits = {.max_result_numbers = GRAD_DEFAULT_MAX_RESULT_NUMBERS};
+    if (error->offset == GRAD_OFFSET_UNKNOWN)
+        error->offset = grad_decoder_locate(decoder, error->pointer);
+    return error->status;
+}
+
+static const grad_limits limits = {.max_result_numbers = GRAD_DEFAULT_MAX_RESULT_NUMBERS};
+
+static grad_status answer_run(const options *o, grad_decoder *decoder, grad_error *error)
+{
+    grad_request_kind kind =
+        o->command == COMMAND_BACKPROP ? GRAD_REQUEST_BACKPROP : GRAD_REQUEST_GRADIENTS;
     grad_measure measure;
     grad_batch *batch;
-    grad_status status = grad_decoder_finish_request(decoder, GRAD_REQUEST_GRADIENTS, &batch, error);
+    grad_status status = grad_decoder_finish_request(decoder, kind, &batch, error);
 
     if (status != GRAD_OK)
         return status;
     status = grad_batch_measure(batch, &limits, &measure, error);
+    if (status != GRAD_OK)
+        return locate(decoder, error);
+    return compute(batch, error);
+}
+
+/* The verdict goes to *exit_code. */
+static grad_status print_report(const options *o, const grad_check_report *report, int *exit_code,
+                                grad_error *error)
+{
+    grad_text document;
+    grad_status status;
+
+    grad_text_init(&document, SIZE_MAX);
+    grad_check_report_write(report, &document);
+    status = grad_text_status(&document, error);
     if (status == GRAD_OK)
-        status = compute(batch, error);
-    if (status != GRAD_OK && error->offset == GRAD_OFFSET_UNKNOWN && error->pointer[0] != '\0')
-        error->offset = grad_decoder_locate(decoder, error->pointer);
+        *exit_code = command_print_check(o, &document, report);
+    grad_text_free(&document);
     return status;
+}
+
+static grad_status answer_check(const options *o, grad_decoder *decoder, int *exit_code,
+                                grad_error *error)
+{
+    const grad_check_report *report = NULL;
+    grad_check_request *request;
+    grad_check *check = NULL;
+    grad_measure measure;
+    grad_status status = grad_decoder_finish_check(decoder, &request, error);
+
+    if (status != GRAD_OK)
+        return status;
+    status = grad_check_measure(request, &limits, &measure, error);
+    if (status != GRAD_OK)
+        return locate(decoder, error);
+    status = grad_check_create(request, &check, error);
+    if (status == GRAD_OK)
+        status = grad_check_all(check, &report, error);
+    if (status == GRAD_OK)
+        status = print_report(o, report, exit_code, error);
+    grad_check_destroy(check);
+    return status;
+}
+
+/* The whole document was pushed: what it asks for is checked, computed and printed. */
+static grad_status answer(const options *o, grad_decoder *decoder, int *exit_code,
+                          grad_error *error)
+{
+    return o->command == COMMAND_CHECK ? answer_check(o, decoder, exit_code, error)
+                                       : answer_run(o, decoder, error);
 }
 
 /* OpenBLAS starts its threads before main(): to do without them, this process begins again. Where
@@ -86,10 +141,11 @@ int command_compute_local(const options *o)
     int exit_code;
 
     use_one_blas_thread(o->arguments);
-    if (grad_decoder_create(NULL, GRAD_FP32, 0, &r.decoder, &error) != GRAD_OK)
+    if (grad_decoder_create(NULL, o->datatype, 0, &r.decoder, &error) != GRAD_OK)
         return report_library_error(o, &error);
     exit_code = command_read_document(o, push, &r);
-    if (exit_code == EXIT_OK && (error.status != GRAD_OK || answer(r.decoder, &error) != GRAD_OK))
+    if (exit_code == EXIT_OK &&
+        (error.status != GRAD_OK || answer(o, r.decoder, &exit_code, &error) != GRAD_OK))
         exit_code = report_library_error(o, &error);
     grad_decoder_destroy(r.decoder);
     return exit_code;

@@ -11,6 +11,8 @@ static int run(const options *o)
 {
     switch (o->command) {
     case COMMAND_COMPUTE:
+    case COMMAND_BACKPROP:
+    case COMMAND_CHECK:
         return o->local ? command_compute_local(o) : command_compute(o);
     case COMMAND_HEALTH:
         return command_health(o);

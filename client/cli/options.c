@@ -10,12 +10,14 @@
 #define DEFAULT_URL "http://127.0.0.1:8080"
 #define MAX_RETRIES 1000
 #define MAX_TIMEOUT 1e6
+#define COMMANDS "compute, backprop, check, health, info"
 
 enum {
     WORD_URL = 1,
     WORD_TIMEOUT,
     WORD_RETRIES,
     WORD_LOCAL,
+    WORD_DATATYPE,
     WORD_JSON,
     WORD_QUIET,
     WORD_HELP,
@@ -26,6 +28,7 @@ static const struct option words[] = {{"url", required_argument, NULL, WORD_URL}
                                       {"timeout", required_argument, NULL, WORD_TIMEOUT},
                                       {"retries", required_argument, NULL, WORD_RETRIES},
                                       {"local", no_argument, NULL, WORD_LOCAL},
+                                      {"datatype", required_argument, NULL, WORD_DATATYPE},
                                       {"json", no_argument, NULL, WORD_JSON},
                                       {"quiet", no_argument, NULL, WORD_QUIET},
                                       {"help", no_argument, NULL, WORD_HELP},
@@ -68,6 +71,17 @@ static bool read_retries(const char *text, options *o, char *message, size_t siz
     return true;
 }
 
+static bool read_datatype(const char *text, options *o, char *message, size_t size)
+{
+    if (strcmp(text, "FP32") != 0 && strcmp(text, "FP64") != 0) {
+        snprintf(message, size, "--datatype is FP32 or FP64, not \"%s\"", text);
+        return false;
+    }
+    o->datatype = strcmp(text, "FP64") == 0 ? GRAD_FP64 : GRAD_FP32;
+    o->has_datatype = true;
+    return true;
+}
+
 static bool read_word(int word, options *o, bool *help, char *message, size_t size)
 {
     switch (word) {
@@ -81,6 +95,8 @@ static bool read_word(int word, options *o, bool *help, char *message, size_t si
     case WORD_LOCAL:
         o->local = true;
         return true;
+    case WORD_DATATYPE:
+        return read_datatype(optarg, o, message, size);
     case WORD_JSON:
         o->json = true;
         return true;
@@ -100,20 +116,28 @@ static bool read_word(int word, options *o, bool *help, char *message, size_t si
     }
 }
 
+static const char *const command_names[] = {
+    [COMMAND_NONE] = "",       [COMMAND_COMPUTE] = "compute", [COMMAND_BACKPROP] = "backprop",
+    [COMMAND_CHECK] = "check", [COMMAND_HEALTH] = "health",   [COMMAND_INFO] = "info",
+    [COMMAND_HELP] = "help",   [COMMAND_VERSION] = "",
+};
+
+const char *options_command_name(command which)
+{
+    return command_names[which];
+}
+
 static command find_command(const char *name)
 {
-    static const struct {
-        const char *name;
-        command command;
-    } commands[] = {{"compute", COMMAND_COMPUTE},
-                    {"health", COMMAND_HEALTH},
-                    {"info", COMMAND_INFO},
-                    {"help", COMMAND_HELP}};
-
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (strcmp(name, commands[i].name) == 0)
-            return commands[i].command;
+    for (size_t i = 0; i < sizeof command_names / sizeof *command_names; i++)
+        if (name[0] != '\0' && strcmp(name, command_names[i]) == 0)
+            return (command)i;
     return COMMAND_NONE;
+}
+
+static bool takes_document(command which)
+{
+    return which == COMMAND_COMPUTE || which == COMMAND_BACKPROP || which == COMMAND_CHECK;
 }
 
 /* The words that are no options: the command and what it takes. */
@@ -122,16 +146,16 @@ static bool read_operands(int count, char **operands, options *o, char *message,
     int most = 1;
 
     if (count == 0) {
-        snprintf(message, size, "a command is missing: compute, health, info or help");
+        snprintf(message, size, "a command is missing: " COMMANDS " or help");
         return false;
     }
     o->command = find_command(operands[0]);
     if (o->command == COMMAND_NONE) {
-        snprintf(message, size, "there is no command \"%s\"; there are compute, health, info, help",
+        snprintf(message, size, "there is no command \"%s\"; there are " COMMANDS ", help",
                  operands[0]);
         return false;
     }
-    if (o->command == COMMAND_COMPUTE) {
+    if (takes_document(o->command)) {
         o->file = count > 1 ? operands[1] : NULL;
         most = 2;
     } else if (o->command == COMMAND_HELP) {
@@ -148,12 +172,14 @@ static bool read_operands(int count, char **operands, options *o, char *message,
 /* What each word allows, but not together. */
 static bool check(const options *o, char *message, size_t size)
 {
-    if (o->command == COMMAND_COMPUTE && o->file == NULL) {
-        snprintf(message, size, "compute takes a file, or - for standard input");
+    if (takes_document(o->command) && o->file == NULL) {
+        snprintf(message, size, "%s takes a file, or - for standard input",
+                 options_command_name(o->command));
         return false;
     }
-    if (o->local && o->command != COMMAND_COMPUTE) {
-        snprintf(message, size, "--local is an option of compute");
+    if ((o->local || o->has_datatype) && !takes_document(o->command)) {
+        snprintf(message, size, "%s is an option of compute, backprop and check",
+                 o->local ? "--local" : "--datatype");
         return false;
     }
     return true;

@@ -3,12 +3,16 @@
 #ifndef GRADIENT_CLI_OPTIONS_H
 #define GRADIENT_CLI_OPTIONS_H
 
+#include "gradient.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
 typedef enum command {
     COMMAND_NONE,
     COMMAND_COMPUTE,
+    COMMAND_BACKPROP,
+    COMMAND_CHECK,
     COMMAND_HEALTH,
     COMMAND_INFO,
     COMMAND_HELP,
@@ -17,16 +21,21 @@ typedef enum command {
 
 typedef struct options {
     command command;
-    command topic;     /* of COMMAND_HELP; COMMAND_NONE: the whole */
-    const char *url;   /* --url, GRADIENT_URL, or the default */
-    const char *file;  /* of compute; "-" is standard input */
-    double timeout;    /* seconds; 0: the command's default */
-    unsigned attempts; /* tries; 0: the command's default */
-    bool local;        /* compute without a service */
-    bool json;         /* answers as they came, errors as JSON */
-    bool quiet;        /* nothing on standard error */
-    char **arguments;  /* as main got them */
+    command topic;          /* of COMMAND_HELP; COMMAND_NONE: the whole */
+    const char *url;        /* --url, GRADIENT_URL, or the default */
+    const char *file;       /* of those that take a document; "-" is standard input */
+    double timeout;         /* seconds; 0: the command's default */
+    unsigned attempts;      /* tries; 0: the command's default */
+    bool local;             /* compute without a service */
+    bool has_datatype;      /* --datatype was given */
+    grad_datatype datatype; /* what the document's numbers are read as */
+    bool json;              /* answers as they came, errors as JSON */
+    bool quiet;             /* nothing on standard error */
+    char **arguments;       /* as main got them */
 } options;
+
+/* Its name; "" where it has none. */
+const char *options_command_name(command which);
 
 /* Reads the arguments and GRADIENT_URL. On failure fills message (of that size) and returns false;
  * json and quiet are right even then. */

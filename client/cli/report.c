@@ -62,12 +62,11 @@ static void add_place(grad_text *text, const grad_error *error)
         grad_text_printf(text, "%s)", error->pointer);
 }
 
-/* Names come from documents and words from the peer: none of them steers the terminal. */
-static void defuse(grad_text *text, size_t begin)
+void report_defuse(char *text, size_t length)
 {
-    for (size_t i = begin; i < text->length; i++)
-        if ((unsigned char)text->data[i] < 0x20 || text->data[i] == 0x7f)
-            text->data[i] = '?';
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+            text[i] = '?';
 }
 
 static void write_words(const gradient_client_error *error, grad_text *text)
@@ -79,7 +78,8 @@ static void write_words(const gradient_client_error *error, grad_text *text)
     begin = text->length;
     grad_text_printf(text, "%s", error->message);
     add_place(text, &error->problem.error);
-    defuse(text, begin);
+    if (grad_text_status(text, NULL) == GRAD_OK)
+        report_defuse(text->data + begin, text->length - begin);
 }
 
 static void write_json(int exit_code, const gradient_client_error *error, grad_text *text)

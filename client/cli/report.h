@@ -5,9 +5,11 @@
 #include "cli/options.h"
 #include "gradient_client.h"
 
-/* From EXIT_BAD_INPUT on in the order of gradient_client_status. */
+/* 1 says of a check that a gradient is wrong. From EXIT_BAD_INPUT on in the order of
+ * gradient_client_status. */
 enum {
     EXIT_OK = 0,
+    EXIT_CHECK_FAILED = 1,
     EXIT_USAGE = 2,
     EXIT_BAD_INPUT = 3,
     EXIT_UNREACHABLE,
@@ -26,6 +28,10 @@ int report_system_failure(const options *o, int exit_code, const char *what);
 int report_client_error(const options *o, const gradient_client_error *error);
 /* An error of the library in-process, said as the service would say it. */
 int report_library_error(const options *o, const grad_error *error);
+
+/* Replaces control characters: names come from documents and words from the peer, and none of them
+ * steers the terminal. */
+void report_defuse(char *text, size_t length);
 
 /* Writes to standard output. What the system said of the first bytes it refused is kept. */
 void report_write(const char *bytes, size_t length);

@@ -1,24 +1,46 @@
-/* Every question asked of a batch before anything is computed. After these, kernels trust. */
+/* Every question asked of a batch before anything is computed. After these, kernels trust. Sizes of
+ * results and caps on them are run.c's. */
 #ifndef GRAD_BATCH_CHECK_H
 #define GRAD_BATCH_CHECK_H
 
-#include "gradient.h"
+#include "batch/flow.h"
 
-/* B samples, K inputs, N outputs of a checked layer. */
-typedef struct grad_layer_sizes {
-    size_t B, K, N;
-} grad_layer_sizes;
+/* Options of the whole batch; reads no layer. max_layers 0: no cap. */
+grad_status grad_verify_options(const grad_batch *batch, size_t max_layers, grad_error *error);
 
-grad_layer_sizes grad_layer_sizes_of(const grad_layer *layer);
+/* Presence, ranks, shapes and parameters of all layers, of the network and its loss; reads no
+ * element but a loss's targets. failed, where it is not NULL (continue_on_error), has a mark a
+ * layer: a layer of its own that is wrong is marked, its error put into errors (which may be NULL),
+ * and is no error of the batch; those marked already are passed over, but for their error. */
+grad_status grad_verify_shapes(const grad_batch *batch, bool *failed, grad_error *errors,
+                               grad_error *error);
 
-/* The GRAD_OUTPUT_* bits that hold for this layer, the default resolved. */
-unsigned grad_layer_outputs(const grad_batch *batch, const grad_layer *layer);
+/* Under reject, that every element is finite. The shapes have been checked. failed, errors: as
+ * above. */
+grad_status grad_verify_elements(const grad_batch *batch, bool *failed, grad_error *errors,
+                                 grad_error *error);
 
-/* Options, presence, ranks, shapes, parameters; reads no element. max_layers 0: no cap. */
-grad_status grad_check_shapes(const grad_batch *batch, size_t max_layers, grad_error *error);
+/* ---- Between the files of the checks --------------------------------------------------------- */
 
-/* Under reject, that every element is finite. The shapes have been checked. */
-grad_status grad_check_finite(const grad_batch *batch, grad_error *error);
+/* The layer being asked about. */
+typedef struct grad_subject {
+    const grad_batch *batch;
+    size_t layer;
+    const grad_layer_sizes *before; /* of the layer before it, in a network */
+    grad_error *error;
+} grad_subject;
+
+/* One layer's own questions; *sizes are set where they are known. (check_layer.c) */
+grad_status grad_verify_layer(const grad_subject *s, grad_layer_sizes *sizes);
+
+/* A layer's tensors: presence and shapes. (check_tensors.c) */
+grad_status grad_verify_tensors(const grad_subject *s, grad_layer_sizes *sizes);
+
+/* A network's loss, and what it starts from; sizes are those of its last layer. (check_loss.c) */
+grad_status grad_verify_loss(const grad_batch *batch, const grad_layer_sizes *sizes,
+                             grad_error *error);
+
+/* ---- Errors (check_errors.c) ----------------------------------------------------------------- */
 
 /* Fills in an error about layers/<layer>/<member>, whose text is that path, the formatted text and
  * the layer's name where it has one. */
@@ -26,8 +48,17 @@ grad_status grad_fail_layer(grad_error *error, const grad_batch *batch, size_t l
                             const char *code, const char *member, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
 
-/* Fills in an error about element index of that tensor of that layer. */
+/* Element index of that tensor of that layer is not finite. member: "/input". */
 grad_status grad_fail_element(grad_error *error, const grad_batch *batch, size_t layer,
                               const char *member, const grad_tensor *tensor, size_t index);
+
+/* The same of an output, by its name without the slash. */
+grad_status grad_fail_output(grad_error *error, const grad_batch *batch, size_t layer,
+                             const char *name, const grad_tensor *tensor, size_t index);
+
+/* Element index of a tensor at pointer ("/loss/target") is not finite; a scalar is not. */
+grad_status grad_fail_number(grad_error *error, const char *pointer, grad_datatype type,
+                             const grad_tensor *tensor, size_t index);
+grad_status grad_fail_scalar(grad_error *error, const char *pointer, double value);
 
 #endif

@@ -5,12 +5,12 @@
 #include <math.h>
 
 #include "core/size.h"
-#include "kernels/activations.h"
 
 /* Per tile, worth about 100 µs on the machines measured. */
-#define PRODUCT_WORK ((size_t)4 << 20) /* multiply-adds */
-#define DELTA_ELEMENTS ((size_t)24576) /* of the dearest activations */
-#define BIAS_ELEMENTS ((size_t)1 << 17)
+#define PRODUCT_WORK ((size_t)4 << 20)    /* multiply-adds */
+#define COSTLY_ELEMENTS ((size_t)24576)   /* of the dearest activations */
+#define CHEAP_ELEMENTS ((size_t)1 << 17)  /* of sums over columns */
+#define STREAM_ELEMENTS ((size_t)1 << 16) /* of what is clipped, scaled or counted */
 
 /* A product's tile has an area between these: below, sgemm's copying of the factors shows; above,
  * a product of small depth is bound by memory, not by its multiply-adds. */
@@ -29,81 +29,63 @@ static size_t piece(size_t n, size_t most, size_t grain)
 }
 
 /* Tiles as square as the matrix allows: a square has the least of its factors to copy. */
-static void cut_product(grad_part *part, size_t depth)
+grad_grid grad_grid_product(size_t rows, size_t cols, size_t depth)
 {
     size_t area = PRODUCT_WORK / depth;
-    size_t side, rows, cols;
+    size_t side, tile_rows, tile_cols;
 
     area = area < AREA_MIN ? AREA_MIN : grad_size_min(area, AREA_MAX);
     side = (size_t)sqrt((double)area);
-    cols = grad_size_min(part->cols, side);
-    rows = grad_size_min(part->rows, area / cols);
-    cols = grad_size_min(part->cols, area / rows);
-    part->tile_rows = piece(part->rows, rows, GRAIN);
-    part->tile_cols = piece(part->cols, cols, GRAIN);
+    tile_cols = grad_size_min(cols, side);
+    tile_rows = grad_size_min(rows, area / tile_cols);
+    tile_cols = grad_size_min(cols, area / tile_rows);
+    return (grad_grid){rows, cols, piece(rows, tile_rows, GRAIN), piece(cols, tile_cols, GRAIN)};
 }
 
-static void cut_delta(grad_part *part, grad_layer_sizes s, grad_activation_kind f)
+grad_grid grad_grid_elements(size_t count)
 {
-    bool whole_rows = grad_activation_couples_features(f);
-
-    part->rows = whole_rows ? s.B : s.B * s.N;
-    part->cols = whole_rows ? s.N : 1;
-    part->tile_rows = piece(part->rows, DELTA_ELEMENTS / grad_size_min(part->cols, DELTA_ELEMENTS),
-                            whole_rows ? 1 : GRAIN);
-    part->tile_cols = part->cols;
+    return (grad_grid){count, 1, piece(count, COSTLY_ELEMENTS, GRAIN), 1};
 }
 
-static void cut_bias(grad_part *part, grad_layer_sizes s)
+grad_grid grad_grid_rows(size_t rows, size_t cols)
 {
-    part->rows = 1;
-    part->cols = s.N;
-    part->tile_rows = 1;
-    part->tile_cols = piece(s.N, grad_size_ceil_div(BIAS_ELEMENTS, s.B), GRAIN);
+    size_t most = COSTLY_ELEMENTS / grad_size_min(cols, COSTLY_ELEMENTS);
+
+    return (grad_grid){rows, cols, piece(rows, most, 1), cols};
 }
 
-grad_part grad_part_cut(grad_part_kind kind, grad_layer_sizes sizes, grad_activation_kind f)
+grad_grid grad_grid_columns(size_t B, size_t N)
 {
-    grad_part part = {.kind = kind};
-
-    switch (kind) {
-    case GRAD_PART_DELTA:
-        cut_delta(&part, sizes, f);
-        break;
-    case GRAD_PART_WEIGHT_DELTA:
-        part.rows = sizes.N;
-        part.cols = sizes.K;
-        cut_product(&part, sizes.B);
-        break;
-    case GRAD_PART_BIAS_DELTA:
-        cut_bias(&part, sizes);
-        break;
-    case GRAD_PART_GRAD_INPUT:
-        part.rows = sizes.B;
-        part.cols = sizes.K;
-        cut_product(&part, sizes.N);
-        break;
-    }
-    return part;
+    return (grad_grid){1, N, 1, piece(N, grad_size_ceil_div(CHEAP_ELEMENTS, B), GRAIN)};
 }
 
-static size_t tiles_across(const grad_part *part)
+grad_grid grad_grid_stream(size_t count)
 {
-    return grad_size_ceil_div(part->cols, part->tile_cols);
+    return (grad_grid){count, 1, piece(count, STREAM_ELEMENTS, GRAIN), 1};
 }
 
-size_t grad_part_tile_count(const grad_part *part)
+grad_grid grad_grid_whole(void)
 {
-    return grad_size_ceil_div(part->rows, part->tile_rows) * tiles_across(part);
+    return (grad_grid){1, 1, 1, 1};
 }
 
-grad_block grad_part_block(const grad_part *part, size_t tile)
+static size_t tiles_across(const grad_grid *grid)
 {
-    size_t across = tiles_across(part);
-    grad_block block = {.row = tile / across * part->tile_rows,
-                        .col = tile % across * part->tile_cols};
+    return grad_size_ceil_div(grid->cols, grid->tile_cols);
+}
 
-    block.rows = grad_size_min(part->tile_rows, part->rows - block.row);
-    block.cols = grad_size_min(part->tile_cols, part->cols - block.col);
+size_t grad_grid_tile_count(const grad_grid *grid)
+{
+    return grad_size_ceil_div(grid->rows, grid->tile_rows) * tiles_across(grid);
+}
+
+grad_block grad_grid_block(const grad_grid *grid, size_t tile)
+{
+    size_t across = tiles_across(grid);
+    grad_block block = {.row = tile / across * grid->tile_rows,
+                        .col = tile % across * grid->tile_cols};
+
+    block.rows = grad_size_min(grid->tile_rows, grid->rows - block.row);
+    block.cols = grad_size_min(grid->tile_cols, grid->cols - block.col);
     return block;
 }

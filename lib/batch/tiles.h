@@ -1,34 +1,40 @@
 /* How one array of a run is cut into tiles. The cut is a function of the shapes alone: not of the
- * threads, so that the bits of a result are the same on any machine's number of them. */
+ * threads, so that the bits of a result are the same on any machine's number of them. What is done
+ * in a tile does not live here. */
 #ifndef GRAD_BATCH_TILES_H
 #define GRAD_BATCH_TILES_H
 
-#include "batch/check.h"
+#include <stdbool.h>
+
 #include "kernels/dense.h"
 
-typedef enum grad_part_kind {
-    GRAD_PART_DELTA, /* δ, the only one of stage 0 */
-    GRAD_PART_WEIGHT_DELTA,
-    GRAD_PART_BIAS_DELTA,
-    GRAD_PART_GRAD_INPUT
-} grad_part_kind;
-
-/* An array to be computed: a matrix cut into a grid of tiles, numbered row by row. */
-typedef struct grad_part {
-    grad_part_kind kind;
-    size_t layer;
+/* A matrix cut into a grid of tiles, numbered row by row. */
+typedef struct grad_grid {
     size_t rows, cols;
     size_t tile_rows, tile_cols;
-    size_t first_tile; /* its number within the stage */
-} grad_part;
+} grad_grid;
 
-/* The part of that kind of a layer of those sizes; layer and first_tile are the caller's to set.
- * For an element-wise activation δ is one column of B N elements: rows need not stay whole. */
-grad_part grad_part_cut(grad_part_kind kind, grad_layer_sizes sizes, grad_activation_kind f);
+/* A product's result of that depth. */
+grad_grid grad_grid_product(size_t rows, size_t cols, size_t depth);
 
-size_t grad_part_tile_count(const grad_part *part);
+/* Elements of an activation or a loss, as one column; rows need not stay whole. */
+grad_grid grad_grid_elements(size_t count);
 
-/* The block of the part that its tile number `tile` (from 0) covers. */
-grad_block grad_part_block(const grad_part *part, size_t tile);
+/* The same in whole rows. */
+grad_grid grad_grid_rows(size_t rows, size_t cols);
+
+/* One row of N sums over B samples each. */
+grad_grid grad_grid_columns(size_t B, size_t N);
+
+/* Elements of cheap work, bound by memory. */
+grad_grid grad_grid_stream(size_t count);
+
+/* One tile for all. */
+grad_grid grad_grid_whole(void);
+
+size_t grad_grid_tile_count(const grad_grid *grid);
+
+/* The block that tile number `tile` (from 0) covers. */
+grad_block grad_grid_block(const grad_grid *grid, size_t tile);
 
 #endif

@@ -32,4 +32,28 @@ static inline const void *grad_real_offset_const(grad_datatype type, const void 
     return (const char *)data + i * (type == GRAD_FP64 ? sizeof(double) : sizeof(float));
 }
 
+/* values[0 … count) = data[first … first + count) */
+static inline void grad_real_read(grad_datatype type, const void *data, size_t first, size_t count,
+                                  double *values)
+{
+    if (type == GRAD_FP64)
+        for (size_t i = 0; i < count; i++)
+            values[i] = ((const double *)data)[first + i];
+    else
+        for (size_t i = 0; i < count; i++)
+            values[i] = (double)((const float *)data)[first + i];
+}
+
+/* data[first … first + count) = values[0 … count), each rounded once */
+static inline void grad_real_write(grad_datatype type, size_t count, const double *values,
+                                   void *data, size_t first)
+{
+    if (type == GRAD_FP64)
+        for (size_t i = 0; i < count; i++)
+            ((double *)data)[first + i] = values[i];
+    else
+        for (size_t i = 0; i < count; i++)
+            ((float *)data)[first + i] = (float)values[i];
+}
+
 #endif

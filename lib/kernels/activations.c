@@ -163,13 +163,20 @@ bool grad_path_is_supported(grad_path path)
 #if defined(__x86_64__)
     if (path == GRAD_PATH_AVX2)
         return __builtin_cpu_supports("avx2");
+    if (path == GRAD_PATH_AVX512)
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
 #endif
     return path == GRAD_PATH_PORTABLE;
 }
 
 static grad_path best_path(void)
 {
-    return grad_path_is_supported(GRAD_PATH_AVX2) ? GRAD_PATH_AVX2 : GRAD_PATH_PORTABLE;
+    grad_path path = GRAD_PATH_COUNT - 1;
+
+    while (!grad_path_is_supported(path))
+        path--;
+    return path;
 }
 
 void grad_activation_forward(const grad_activation *f, size_t B, size_t N, const float *z, float *y)

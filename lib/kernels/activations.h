@@ -1,11 +1,18 @@
 /* What the files of kernels/ and batch/ need to know of the activations beyond gradient.h. The
  * formulae are in the .c files, one for each family.
  *
- * Arithmetic of all of them. z and ∂L/∂y are float32; f and f' are worked out in double and rounded
- * once, at the end. So a result is good to an ulp also where f' crosses zero (gelu, silu) or
- * underflows float32 while ∂L/∂y is large; squares and cubes of any float32 stay finite; and where
- * f' overflows float32 (exp) a small ∂L/∂y still gives the right product. Comparisons are
- * PyTorch's, also for NaN. */
+ * Arithmetic of all of them. z, ∂L/∂y and what is between are float32; where an argument of e^x
+ * has more digits than that, it is held in two floats or in a double, because its error would be
+ * a relative one of e^x. f and f' are within 4 units in the last place of the correctly rounded
+ * float32, over all finite z, wherever that is a normal number; within 1e-7 next to a place
+ * where f' crosses 0 (gelu, silu, mish); and where it is subnormal they may come out as 0. δ is
+ * the product of ∂L/∂y and that f', rounded once more. So where f' underflows δ is 0, however
+ * large ∂L/∂y is; f' overflows in exp alone, which multiplies by ∂L/∂y before it does: what
+ * float32 holds comes out, and 0 times any f' of a finite z is 0 (PyTorch has a NaN there).
+ * Nothing between overflows where f' does not. Comparisons are PyTorch's, also for NaN.
+ *
+ * Softmax and its kin: y is good to 6u (u = 2^-24), δ_i to 17u y_i Σ_j y_j |g_i - g_j|; a y
+ * below the normal numbers may come out as 0. tests/support/tolerances.h counts the roundings. */
 #ifndef GRAD_KERNELS_ACTIVATIONS_H
 #define GRAD_KERNELS_ACTIVATIONS_H
 
@@ -31,7 +38,8 @@ void grad_function_forward(const grad_function *function, size_t rows, size_t N,
 void grad_function_backward(const grad_function *function, size_t rows, size_t N, const void *z,
                             const void *dy, void *dz);
 
-/* How many elements of z[rows,N] have f'(z) = 0. Not for those that couple features. */
+/* How many elements of z[rows,N] have f'(z) = 0, rounded to the datatype. Not for those that couple
+ * features. */
 size_t grad_function_zeros(const grad_function *function, size_t rows, size_t N, const void *z);
 
 /* Elements [begin, end) of prelu's slope delta by channel, [N]: factor Σ_b (z > 0 ? 0 : z dy). */

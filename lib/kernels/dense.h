@@ -1,7 +1,10 @@
-/* The dense layer's products for either datatype, on any block of their result: blocks of one result
- * may be worked out in any order and at once.
+/* The dense layer's products for either datatype, on any block of their result. Blocks of one
+ * result may be worked out in any order and at once. The last bits of a product may depend on how
+ * it is cut, as small blocks are summed by other loops than large ones: a cut must follow from the
+ * sizes alone.
  *
- *     z = x Wᵀ + b [B,N]      ΔW = factor δᵀ x [N,K]      Δb = factor Σ_b δ [N]      ∂L/∂x = δ W [B,K]
+ *     z = x Wᵀ + b [B,N]              ΔW = factor δᵀ x [N,K]
+ *     Δb = factor Σ_b δ [N]           ∂L/∂x = δ W [B,K]
  *
  * factor is the request's scale, over B for a mean. It is applied in double to the finished sum and
  * rounded once; folded into sgemm's alpha it would be rounded to float32 first. */

@@ -1,7 +1,7 @@
 /* Elementary functions in double, in a form that the compiler makes vector code of: no branch, no
  * call, no table. What lives here is exp and its kin, each good to a few units of double; the
- * coefficients come from tests/support/make_polynomials.py. What is computed with them is said in
- * the activations' files. */
+ * coefficients come from tests/support/make_polynomials.py. The losses are made of them; float32's
+ * are in single.h. */
 #ifndef GRAD_KERNELS_ELEMENTARY_H
 #define GRAD_KERNELS_ELEMENTARY_H
 
@@ -71,14 +71,6 @@ GRAD_INLINE double grad_exp(double x)
     return e.power + e.power * e.rest;
 }
 
-/* exp(x) - 1, with all its digits near 0; x as above */
-GRAD_INLINE double grad_expm1(double x)
-{
-    grad_exponential e = grad_exponential_of(x);
-
-    return (e.power - 1) + e.power * e.rest;
-}
-
 /* ---- The logarithm --------------------------------------------------------------------------- */
 
 /* log(1 + e) for 0 <= e <= 1, as 2 atanh(s) with s = e / (2 + e). */
@@ -94,31 +86,6 @@ GRAD_INLINE double grad_log1p(double e)
     double tail = grad_polynomial_8(c, w, w2, w4) + (c[8] + c[9] * w) * (w4 * w4);
 
     return 2 * (s + s * (w * tail));
-}
-
-/* ---- The normal distribution ----------------------------------------------------------------- */
-
-/* Mills' ratio M(u) = (1 - Φ(u)) / φ(u) for u >= 0. M(u) (u + 5) is a polynomial in
- * (u - 5) / (u + 5): the form of Shepherd and Laframboise, Chebyshev Approximation of
- * (1 + 2x) exp(x²) erfc x, Mathematics of Computation 36 (1981). */
-GRAD_INLINE double grad_mills_ratio(double u)
-{
-    static const double c[21] = {
-        0x1.ed96b8318f6c5p+0,   -0x1.aaf94e206d75cp+0,  0x1.3dd60739e7a3dp+0,
-        -0x1.9262efbe0e142p-1,  0x1.a7927af8e27e6p-2,   -0x1.62d360c7d5c50p-3,
-        0x1.ab031a0e692aep-5,   -0x1.ebbc3057ff725p-8,  -0x1.06239c9516b94p-9,
-        0x1.660d15b601d3fp-10,  -0x1.381e0f7929cddp-13, -0x1.059253549c3e4p-13,
-        0x1.5ea880955317ep-15,  0x1.4e1512efc37bep-17,  -0x1.d0420045db6eap-18,
-        -0x1.b3579a64d817bp-21, 0x1.1bd12541f8b41p-20,  0x1.412199be400b0p-24,
-        -0x1.38f7e9a118900p-23, -0x1.96ffb51882909p-28, 0x1.bbaed7bf9a5b1p-27,
-    };
-    double scale = 1 / (u + 5);
-    double t = (u - 5) * scale;
-    double t2 = t * t, t4 = t2 * t2, t8 = t4 * t4;
-    double low = grad_polynomial_8(c, t, t2, t4), middle = grad_polynomial_8(c + 8, t, t2, t4);
-    double high = grad_polynomial_4(c + 16, t, t2) + c[20] * t4;
-
-    return (low + (middle + high * t8) * t8) * scale;
 }
 
 #endif

@@ -30,7 +30,12 @@ typedef struct grad_loss_view {
  * [1] of a batch of one is a class where the loss takes classes and N > 1. */
 bool grad_loss_has_classes(const grad_loss *loss, size_t B, size_t N);
 
-/* What the reduction divides by: 1 but for the mean. Reads no y. */
+/* Whether a class is the ignore_index of a loss that takes classes (cross_entropy, nll): its sample
+ * has no loss and no gradient. Both are compared as numbers of that datatype. */
+bool grad_loss_ignores(const grad_loss *loss, grad_datatype type, double target);
+
+/* What the reduction divides by: 1 but for the mean. Reads no y, and of the view neither y nor
+ * divisor; 0 where all samples are ignored, which makes a NaN of the mean, as PyTorch's. */
 double grad_loss_divisor(const grad_loss_view *view);
 
 /* Samples [row, row + rows), each array being the whole batch's and any of them NULL: sums[B], a

@@ -82,23 +82,22 @@ GRAD_INLINE float relu6_delta(float z, float dy)
 
 GRAD_ELEMENT_WISE(relu6);
 
-/* min(max(z + 3, 0), 6), in double: the sum of a float and 3 is rounded once, at the end */
-GRAD_INLINE double ramp(float z)
-{
-    double u = z + 3.0;
-    double raised = u < 0 ? 0 : u;
+#define SIXTH (1 / 6.0f)
 
-    return raised > 6 ? 6 : raised;
+/* min(max(z + 3, 0), 6) / 6 */
+GRAD_INLINE float ramp(float z)
+{
+    return hard_tanh_value(z + 3, 0, 6) * SIXTH;
 }
 
 GRAD_INLINE float hard_sigmoid_value(float z)
 {
-    return (float)(ramp(z) / 6);
+    return ramp(z);
 }
 
 GRAD_INLINE float hard_sigmoid_delta(float z, float dy)
 {
-    float below_top = z < 3 ? dy / 6 : 0;
+    float below_top = z < 3 ? dy * SIXTH : 0;
 
     return z > -3 ? below_top : 0;
 }
@@ -107,14 +106,14 @@ GRAD_ELEMENT_WISE(hard_sigmoid);
 
 GRAD_INLINE float hardswish_value(float z)
 {
-    return (float)(z * ramp(z) / 6);
+    return z * ramp(z);
 }
 
 /* (2z + 3) / 6 between -3, which belongs to it, and 3, which does not: so PyTorch's vector code has
  * it, the one that computes tensors; its scalar code has 3 too. */
 GRAD_INLINE float hardswish_delta(float z, float dy)
 {
-    float between = (float)(dy * (2.0 * z + 3) / 6);
+    float between = dy * ((2 * z + 3) * SIXTH);
     float rising = z >= 3 ? dy : between;
 
     return z < -3 ? 0 : rising;

@@ -24,7 +24,7 @@ static void multiply(const float *A, const float *B, float *C)
 {
     grad_factor left = {A, SIDE, true}, right = {B, SIDE, false};
 
-    grad_gemm(SIDE, SIDE, SIDE, left, right, C, SIDE);
+    grad_gemm(GRAD_FP32, SIDE, SIDE, SIDE, left, right, C, SIDE);
 }
 
 /* Small integers, other ones for each thread: the sums are exact in any order, so that an honest

@@ -1,167 +1,263 @@
-/* Activations of the logistic function σ(u) = 1 / (1 + e^-u), of tanh, and of their integrals; and
- * softsign, which has their shape. Arithmetic as activations.h says. All is written in e = e^-|u|,
- * which never overflows, and without a difference of numbers that are nearly equal. */
-#include "kernels/elementary.h"
-
+/* Activations of the logistic function σ(u) = 1 / (1 + e^-u), of tanh, and of their integrals;
+ * and softsign, which has their shape. Arithmetic as activations.h says. All is written in
+ * e^-|u|, which never overflows, and without a difference of numbers that are nearly equal. */
 #include <math.h>
 
 #include "kernels/activations.h"
+#include "kernels/single.h"
 
-/* σ(u), given e = e^-|u| */
-GRAD_INLINE double logistic(double u, double e)
+/* |z|, held where e^-|z| is 0 */
+GRAD_INLINE float held_absolute(float z)
 {
-    return (u >= 0 ? 1 : e) / (1 + e);
+    float t = fabsf(z);
+
+    return t > GRAD_FAR ? GRAD_FAR : t;
 }
 
-/* σ'(u) = σ(u) σ(-u), given e = e^-|u| */
-GRAD_INLINE double logistic_slope(double e)
+/* σ(u), given e^-|u|: down / (up + down) above 0, up / (up + down) below */
+GRAD_INLINE float logistic(bool is_above, grad_quotient e)
 {
-    return e / ((1 + e) * (1 + e));
+    return (is_above ? e.down : e.up) / (e.up + e.down);
+}
+
+/* factor σ'(u) = factor σ(u) σ(-u), given e^-|u| */
+GRAD_INLINE float logistic_slope(grad_quotient e, float factor)
+{
+    float lesser = e.up / (e.up + e.down);
+
+    return factor * lesser * (1 - lesser);
 }
 
 GRAD_INLINE float sigmoid_value(float z)
 {
-    return (float)logistic(z, grad_exp(-fabs((double)z)));
+    return logistic(z >= 0, grad_falling_exp(held_absolute(z)));
 }
 
 GRAD_INLINE float sigmoid_delta(float z, float dy)
 {
-    return (float)(dy * logistic_slope(grad_exp(-fabs((double)z))));
+    return dy * logistic_slope(grad_falling_exp(held_absolute(z)), 1);
 }
 
 GRAD_ELEMENT_WISE(sigmoid);
 
+/* ---- The integrals of σ: log_sigmoid, softplus ----------------------------------------------- */
+
+/* log(1 + e^-t), t reduced with GRAD_FAR_BIAS */
+GRAD_INLINE float log_of_1_and(grad_reduced t)
+{
+    return grad_single_log1p(grad_falling_times(t, 1) * (1 / GRAD_FAR_SCALE));
+}
+
 /* min(z, 0) - log(1 + e^-|z|) */
 GRAD_INLINE float log_sigmoid_value(float z)
 {
-    double below = z > 0 ? 0 : z;
+    float below = z > 0 ? 0 : z;
 
-    return (float)(below - grad_log1p(grad_exp(-fabs((double)z))));
+    return below - log_of_1_and(grad_reduce(-held_absolute(z), GRAD_FAR_BIAS));
 }
 
 GRAD_INLINE float log_sigmoid_delta(float z, float dy)
 {
-    return (float)(dy * logistic(-z, grad_exp(-fabs((double)z))));
+    return dy * logistic(z < 0, grad_falling_exp(held_absolute(z)));
 }
 
 GRAD_ELEMENT_WISE(log_sigmoid);
 
-/* log(1 + e^u) = max(u, 0) + log(1 + e^-|u|) */
-GRAD_INLINE float softplus_value(float z, float beta, float threshold)
+/* log(1 + e^z) = max(z, 0) + log(1 + e^-|z|), for a beta of 1 */
+GRAD_INLINE float plain_softplus_value(float z, float threshold)
 {
-    double u = (double)beta * z;
-    double above = u < 0 ? 0 : u;
-    double soft = (above + grad_log1p(grad_exp(-fabs(u)))) * (1.0 / beta);
+    float soft =
+        grad_positive_part(z) + log_of_1_and(grad_reduce(-held_absolute(z), GRAD_FAR_BIAS));
 
-    return u > threshold ? z : (float)soft;
+    return z > threshold ? z : soft;
 }
 
-GRAD_INLINE float softplus_delta(float z, float dy, float beta, float threshold)
+GRAD_INLINE float plain_softplus_delta(float z, float dy, float threshold)
 {
-    double u = (double)beta * z;
-    double slope = logistic(u, grad_exp(-fabs(u)));
+    float slope = logistic(z >= 0, grad_falling_exp(held_absolute(z)));
 
-    return (float)(dy * (u > threshold ? 1 : slope));
+    return dy * (z > threshold ? 1 : slope);
 }
 
-GRAD_ELEMENT_WISE_2(softplus);
+/* |beta z|, a product that float32 does not hold well enough, held where its e^- is 0 */
+GRAD_INLINE double softplus_argument(float z, float beta)
+{
+    double t = fabs((double)beta * z);
 
+    return t > GRAD_FAR ? GRAD_FAR : t;
+}
+
+/* log(1 + e^u) / beta = max(z, 0) + log(1 + e^-|u|) / beta with u = beta z */
+GRAD_INLINE float scaled_softplus_value(float z, float beta, float threshold)
+{
+    double t = softplus_argument(z, beta);
+    float soft = grad_positive_part(z) + log_of_1_and(grad_reduce_double(-t, GRAD_FAR_BIAS)) / beta;
+
+    return (double)beta * z > threshold ? z : soft;
+}
+
+GRAD_INLINE float scaled_softplus_delta(float z, float dy, float beta, float threshold)
+{
+    float slope = logistic(z >= 0, grad_falling_exp_double(softplus_argument(z, beta)));
+
+    return dy * ((double)beta * z > threshold ? 1 : slope);
+}
+
+GRAD_ELEMENT_FUNCTIONS(plain_softplus, plain_softplus_value(z_i, b),
+                       plain_softplus_delta(z_i, dy_i, b))
+GRAD_ELEMENT_FUNCTIONS(scaled_softplus, scaled_softplus_value(z_i, a, b),
+                       scaled_softplus_delta(z_i, dy_i, a, b))
+GRAD_ELEMENT_WISE_OR_SCALED(softplus, plain_softplus, scaled_softplus);
+
+/* ---- Those that multiply by z: silu, mish ---------------------------------------------------- */
+
+/* z σ(z) = max(z, 0) - |z| σ(-|z|) */
 GRAD_INLINE float silu_value(float z)
 {
-    return (float)(z * logistic(z, grad_exp(-fabs((double)z))));
+    float t = held_absolute(z);
+    grad_quotient e = grad_falling_exp(t);
+
+    return grad_positive_part(z) - t * e.up / (e.up + e.down);
 }
 
-/* f'(z) = σ(z) + z σ(z) σ(-z), over one denominator: a division costs as much as ten products */
+/* f'(z) = σ(z) (1 + z σ(-z)). With t = σ(-|z|) the second factor is 1 + z t above 0 and
+ * (1 + z) - z t below, where 1 + z is exact next to the zero of f'; the first is 1 - t or t, which
+ * is scaled because it may be subnormal where f' is not. */
 GRAD_INLINE float silu_delta(float z, float dy)
 {
-    double e = grad_exp(-fabs((double)z)), whole = 1 + e;
-    double part = z >= 0 ? 1 : e;
+    float held = held_absolute(z);
+    grad_reduced x = grad_reduce(-held, GRAD_FAR_BIAS);
+    grad_halves e = grad_exp_halves(x.r);
+    float up = (e.even + e.odd) * grad_power(x.exponent);
+    float scaled = up / ((e.even - e.odd) + up * (1 / GRAD_FAR_SCALE));
+    float factor = (z >= 0 ? 1 : 1 - held) + held * (1 / GRAD_FAR_SCALE) * scaled;
 
-    return (float)(dy * ((part * whole + z * e) / (whole * whole)));
+    return dy * ((z >= 0 ? GRAD_FAR_SCALE - scaled : scaled) * factor * (1 / GRAD_FAR_SCALE));
 }
 
 GRAD_ELEMENT_WISE(silu);
 
+/* Misra, Mish: A Self Regularized Non-Monotonic Activation Function, arXiv:1908.08681.
+ * f(z) = z T with T = tanh(log(1 + e^z)) = ((1 + e^z)² - 1) / ((1 + e^z)² + 1): below 0, in
+ * e = e^z, T = e (1 - e (1 + e) / w) with w = 2 + 2e + e²; above, in e = e^-z, T = 1 - 2e² / w
+ * with w = 1 + 2e + 2e². */
+GRAD_INLINE float mish_whole(bool is_above, float e)
+{
+    float square = e * e;
+
+    return ((is_above ? 1 : 2) + 2 * e) + (is_above ? 2 * square : square);
+}
+
+GRAD_INLINE float mish_value(float z)
+{
+    bool is_above = z >= 0;
+    float t = held_absolute(z);
+    grad_reduced x = grad_reduce(-t, GRAD_FAR_BIAS);
+    float e = grad_falling_times(x, 1) * (1 / GRAD_FAR_SCALE);
+    float ratio = (is_above ? 2 * e : e + e * e) / mish_whole(is_above, e);
+    float below = grad_falling_times(x, t * (is_above ? ratio : 1 - ratio));
+
+    return grad_positive_part(z) - below * (1 / GRAD_FAR_SCALE);
+}
+
+/* f'(z) = T + z σ(z) (1 - T²). With s = e / w it is above 0 1 + s (4 z s (1 + e) - 2e), and below
+ * e ((1 + z) - s (z (1 + 2s) + (1 + z) (1 + e))), where 1 + z is exact next to the zero of f'. */
+GRAD_INLINE float mish_delta(float z, float dy)
+{
+    bool is_above = z >= 0;
+    float t = held_absolute(z), h = 1 - t;
+    grad_reduced x = grad_reduce(-t, GRAD_FAR_BIAS);
+    float e = grad_falling_times(x, 1) * (1 / GRAD_FAR_SCALE);
+    float s = e / mish_whole(is_above, e), more = 1 + e;
+    float above = 4 * t * s * more - 2 * e, below = t * (1 + 2 * s) - h * more;
+    float factor = (is_above ? 1 : h) + s * (is_above ? above : below);
+    float scaled = grad_falling_times(x, factor) * (1 / GRAD_FAR_SCALE);
+
+    return dy * (is_above ? factor : scaled);
+}
+
+GRAD_ELEMENT_WISE(mish);
+
 /* ---- tanh ------------------------------------------------------------------------------------ */
 
-/* tanh|u| = (1 - e^-2|u|) / (1 + e^-2|u|) */
-GRAD_INLINE double tanh_of_absolute(double u)
+/* tanh |z| = (1 - e^-2|z|) / (1 + e^-2|z|), without a difference near 0: with
+ * e^r = (a + b) / (a - b) it is (a (1 - 2^k) - b (1 + 2^k)) / ((a - b) + 2^k (a + b)). */
+GRAD_INLINE float tanh_of_absolute(float z)
 {
-    double m = grad_expm1(-2 * fabs(u));
+    float t = 2 * fabsf(z);
+    grad_reduced x = grad_reduce(t > GRAD_EXPM1_FAR ? -GRAD_EXPM1_FAR : -t, GRAD_EXPM1_BIAS);
+    grad_halves e = grad_exp_halves(x.r);
+    float power = grad_power(x.exponent);
+    float part = e.even * (1 - power) - e.odd * (1 + power);
 
-    return -m / (2 + m);
+    return part / ((e.even - e.odd) + power * (e.even + e.odd));
 }
 
 GRAD_INLINE float tanh_value(float z)
 {
-    return (float)copysign(tanh_of_absolute(z), z);
+    return copysignf(tanh_of_absolute(z), z);
 }
 
 /* tanh'(z) = 1 / cosh²(z) = 4 σ'(2z) */
 GRAD_INLINE float tanh_delta(float z, float dy)
 {
-    return (float)(dy * (4 * logistic_slope(grad_exp(-2 * fabs((double)z)))));
+    return dy * logistic_slope(grad_falling_exp(held_absolute(2 * z)), 4);
 }
 
 GRAD_ELEMENT_WISE(tanh);
 
-/* Near 0 the difference has no digits left: there z - tanh(z) = z³/3 - 2z⁵/15 + 17z⁷/315 - ... */
-GRAD_INLINE float tanhshrink_value(float z)
+/* (t - tanh(t)) / t³ for 0 <= t < 1, w = t². One third in two parts. */
+GRAD_INLINE float tanhshrink_rest(float w)
 {
-    double u = z, w = u * u;
-    double near = u * w * (1.0 / 3 - w * (2.0 / 15 - w * (17.0 / 315 - w * (62.0 / 2835))));
-    double far = u - copysign(tanh_of_absolute(u), u);
+    static const float third = 0x1.555556p-2f;
+    static const float c[8] = {
+        -0x1.555556p-27f, -0x1.1110f2p-3f, 0x1.ba117cp-5f,  -0x1.65a7c4p-6f,
+        0x1.1d02d6p-7f,   -0x1.a45278p-9f, 0x1.e42e30p-11f, -0x1.2b7582p-13f,
+    };
+    float w2 = w * w;
+    float low = (c[0] + c[1] * w) + w2 * (c[2] + c[3] * w);
+    float high = (c[4] + c[5] * w) + w2 * (c[6] + c[7] * w);
 
-    return (float)(w < 0x1p-8 ? near : far);
+    return third + (low + w2 * w2 * high);
 }
 
+/* z - tanh(z) loses its digits near 0: there it is a polynomial. From 1 on it is
+ * (|z| - 1) + 2 σ(-2|z|), whose terms have one sign. */
+GRAD_INLINE float tanhshrink_value(float z)
+{
+    float t = fabsf(z), w = t * t;
+    grad_quotient e = grad_falling_exp(held_absolute(2 * z));
+    float far = (t - 1) + 2 * e.up / (e.up + e.down);
+
+    return copysignf(t < 1 ? t * w * tanhshrink_rest(w) : far, z);
+}
+
+/* tanh²(z), tanh being |z| - |z|³ rest or 1 - 2 σ(-2|z|) */
 GRAD_INLINE float tanhshrink_delta(float z, float dy)
 {
-    double t = tanh_of_absolute(z);
+    float t = fabsf(z), w = t * t;
+    grad_quotient e = grad_falling_exp(held_absolute(2 * z));
+    float far = 1 - 2 * e.up / (e.up + e.down);
+    float tanh = t < 1 ? t - t * w * tanhshrink_rest(w) : far;
 
-    return (float)(dy * (t * t));
+    return dy * (tanh * tanh);
 }
 
 GRAD_ELEMENT_WISE(tanhshrink);
-
-/* Misra, Mish: A Self Regularized Non-Monotonic Activation Function, arXiv:1908.08681.
- * f(z) = z T with T = tanh(log(1 + e^z)) = ((1 + e^z)² - 1) / ((1 + e^z)² + 1): above 0, in e =
- * e^-z, (1 + 2e) / (1 + 2e + 2e²); below, in e = e^z, (2e + e²) / (2e + e² + 2). */
-GRAD_INLINE float mish_value(float z)
-{
-    double e = grad_exp(-fabs((double)z));
-    double part = z >= 0 ? 1 + 2 * e : e * (2 + e);
-    double whole = part + (z >= 0 ? 2 * e * e : 2);
-
-    return (float)(z * (part / whole));
-}
-
-/* f'(z) = T + z (1 - T²) σ(z), where 1 - T² = (whole - part) (whole + part) / whole² */
-GRAD_INLINE float mish_delta(float z, float dy)
-{
-    double e = grad_exp(-fabs((double)z));
-    double part = z >= 0 ? 1 + 2 * e : e * (2 + e);
-    double gap = z >= 0 ? 2 * e * e : 2;
-    double whole = part + gap;
-    double rise = z * (z >= 0 ? 1 : e) * gap * (whole + part);
-
-    return (float)(dy * ((part * whole * (1 + e) + rise) / (whole * whole * (1 + e))));
-}
-
-GRAD_ELEMENT_WISE(mish);
 
 /* ---- softsign -------------------------------------------------------------------------------- */
 
 GRAD_INLINE float softsign_value(float z)
 {
-    return (float)(z / (1 + fabs((double)z)));
+    return z / (1 + fabsf(z));
 }
 
+/* The square of 1 + |z| could overflow. */
 GRAD_INLINE float softsign_delta(float z, float dy)
 {
-    double d = 1 + fabs((double)z);
+    float inverse = 1 / (1 + fabsf(z));
 
-    return (float)(dy / (d * d));
+    return dy * (inverse * inverse);
 }
 
 GRAD_ELEMENT_WISE(softsign);

@@ -1,4 +1,5 @@
-/* Binding by tables of fields, and the errors of it. Tensors are in bind_tensor.c. */
+/* Binding by tables of fields, and the errors of it. Single values are in bind_scalar.c, tensors in
+ * bind_tensor.c. */
 #include "wire/bind.h"
 
 #include <stdarg.h>
@@ -46,7 +47,8 @@ grad_status grad_bind_fail(grad_binder *binder, const grad_path *path, const cha
     va_list arguments;
 
     print_path(path, pointer, &length);
-    position = grad_envelope_find(binder->envelope, pointer);
+    position = grad_envelope_find_from(binder->envelope, binder->base,
+                                       pointer + grad_size_min(binder->base_length, length));
     va_start(arguments, format);
     vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
@@ -135,20 +137,34 @@ grad_status grad_bind_fail_name(grad_binder *binder, const grad_path *path, cons
     if (least <= 2 || least <= strlen(name) / 3)
         return grad_bind_fail(binder, path, code, "unknown %s \"%.60s\", did you mean \"%s\"?",
                               what, name, known[nearest]);
-    return grad_bind_fail(binder, path, code, "expected one of %s, found unknown %s \"%.60s\"",
-                          list, what, name);
+    return grad_bind_fail(binder, path, code, "unknown %s \"%.60s\", expected one of %s", what,
+                          name, list);
 }
 
 static grad_status fail_field(grad_binder *binder, const grad_path *path, const char *name,
                               const grad_field *fields, size_t count)
 {
-    enum { LISTED = 16 };
-    const char *known[LISTED] = {NULL};
+    const char *known[GRAD_FIELDS_MAX] = {NULL};
+    size_t known_count = 0;
 
-    count = grad_size_min(count, LISTED);
     for (size_t i = 0; i < count; i++)
-        known[i] = fields[i].name;
-    return grad_bind_fail_name(binder, path, "unknown_field", "field", name, known, count);
+        if (fields[i].elsewhere == NULL && known_count < GRAD_FIELDS_MAX)
+            known[known_count++] = fields[i].name;
+    return grad_bind_fail_name(binder, path, "unknown_field", "field", name, known, known_count);
+}
+
+/* Reads one member, which is fields[i] or, if i is count, none of them. */
+static grad_status read_member(grad_binder *binder, const grad_path *path, const json_t *member,
+                               const grad_field *fields, size_t count, size_t i, void *target)
+{
+    if (i < count && fields[i].elsewhere == NULL)
+        return fields[i].read(binder, path, member, (char *)target + fields[i].offset);
+    if (binder->skips_unknown_fields)
+        return GRAD_OK;
+    if (i < count)
+        return grad_bind_fail(binder, path, "unknown_field", "unknown field \"%s\", it %s",
+                              path->key, fields[i].elsewhere);
+    return fail_field(binder, path, path->key, fields, count);
 }
 
 grad_status grad_bind_object(grad_binder *binder, const grad_path *path, const json_t *value,
@@ -163,15 +179,12 @@ grad_status grad_bind_object(grad_binder *binder, const grad_path *path, const j
     json_object_foreach((json_t *)(uintptr_t)value, key, member)
     {
         grad_path here = {.parent = path, .key = key};
-        grad_status status = GRAD_OK;
+        grad_status status;
         size_t i = 0;
 
         while (i < count && strcmp(fields[i].name, key) != 0)
             i++;
-        if (i < count)
-            status = fields[i].read(binder, &here, member, (char *)target + fields[i].offset);
-        else if (!binder->skips_unknown_fields)
-            status = fail_field(binder, &here, key, fields, count);
+        status = read_member(binder, &here, member, fields, count, i, target);
         if (status != GRAD_OK)
             return status;
     }
@@ -199,39 +212,4 @@ grad_status grad_bind_require(grad_binder *binder, const grad_path *path, const 
         return GRAD_OK;
     return grad_bind_fail(binder, path, "missing_field", "expected a field \"%s\", found none",
                           name);
-}
-
-grad_status grad_bind_string(grad_binder *binder, const grad_path *path, const json_t *value,
-                             void *target)
-{
-    size_t size;
-
-    if (!json_is_string(value))
-        return grad_bind_fail_type(binder, path, "a string", value);
-    size = json_string_length(value) + 1;
-    memcpy(binder->strings, json_string_value(value), size);
-    *(const char **)target = binder->strings;
-    binder->strings += size;
-    return GRAD_OK;
-}
-
-grad_status grad_bind_choice(grad_binder *binder, const grad_path *path, const json_t *value,
-                             const char *const *known, size_t count, size_t *target)
-{
-    char list[GRAD_DETAIL_SIZE] = "";
-    size_t used = 0;
-
-    if (!json_is_string(value))
-        return grad_bind_fail_type(binder, path, "a string", value);
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(known[i], json_string_value(value)) == 0) {
-            *target = i;
-            return GRAD_OK;
-        }
-        if (used < sizeof list)
-            used += (size_t)snprintf(list + used, sizeof list - used, "%s\"%s\"",
-                                     i > 0 ? " or " : "", known[i]);
-    }
-    return grad_bind_fail(binder, path, "unsupported_value", "expected %s, found \"%.60s\"", list,
-                          json_string_value(value));
 }

@@ -7,13 +7,22 @@
 
 #include "wire/envelope.h"
 
+struct grad_request;
+
 /* What is bound, and into what. */
 typedef struct grad_binder {
     const grad_envelope *envelope;
-    float *numbers;            /* of all arrays */
-    char *strings;             /* where the next string is copied; has room for all of them */
+    grad_datatype datatype;
+    void *numbers;      /* of all arrays */
+    char *strings;      /* where the next string is copied; has room for all of them */
+    grad_error *errors; /* where the next error of a layer is put; has room for all of them */
     bool skips_unknown_fields; /* else they are errors */
     grad_error *error;
+    struct grad_request *request; /* what is read by request_*.c; NULL elsewhere */
+
+    /* A short way to values: the one whose pointer has base_length characters begins at base of the
+     * envelope, and all that fails is inside it. */
+    size_t base, base_length;
 } grad_binder;
 
 /* Where in the document a value is: a list from it to the root, on the stack. */
@@ -32,7 +41,16 @@ typedef struct grad_field {
     const char *name;
     grad_bind_function *read;
     size_t offset;
+    const char *elsewhere; /* not NULL: it is an unknown field here, and this is where it belongs */
 } grad_field;
+
+#define GRAD_FIELD(name, read, type, member)                                                       \
+    {                                                                                              \
+        name, read, offsetof(type, member), NULL                                                   \
+    }
+
+/* Fields of an object at most. */
+enum { GRAD_FIELDS_MAX = 32 };
 
 /* A GRAD_INVALID error at path, pointer and byte found from it. */
 grad_status grad_bind_fail(grad_binder *binder, const grad_path *path, const char *code,
@@ -68,8 +86,29 @@ grad_status grad_bind_choice(grad_binder *binder, const grad_path *path, const j
 /* A string, copied; *target (const char *) lives as long as the block that strings points into. */
 grad_bind_function grad_bind_string;
 
+/* true or false; *target is a bool. */
+grad_bind_function grad_bind_boolean;
+
+/* A number; *target is a double. */
+grad_bind_function grad_bind_number;
+
+/* A whole number, as a double. */
+grad_bind_function grad_bind_integer;
+
+/* A whole number that is not negative and at most 2^53; *target is a size_t. */
+grad_bind_function grad_bind_size;
+
+/* A number, or one of the strings that stand for those that are not finite, as a double. */
+grad_bind_function grad_bind_scalar;
+
+/* A value that was looked at already. */
+grad_bind_function grad_bind_nothing;
+
 /* A tensor in any of its spellings; *target (grad_tensor) is a view of binder->numbers. */
 grad_bind_function grad_bind_tensor;
+
+/* A shape: 1 to GRAD_MAX_RANK sizes; *target is a grad_tensor, whose rank and shape it sets. */
+grad_bind_function grad_bind_shape;
 
 /* Whether value stands for an array of numbers. */
 bool grad_bind_is_reference(const json_t *value);

@@ -2,13 +2,11 @@
  * with a shape and data. Whether the shapes of different tensors agree is asked elsewhere. */
 #include <stdio.h>
 
+#include "core/real.h"
 #include "core/size.h"
 #include "wire/bind.h"
 
-/* The largest integer up to which a double holds all of them. */
-#define EXACT_INTEGERS 9007199254740992.0
-
-/* The same for float32. */
+/* Up to here all integers are floats, and doubles of course. */
 #define EXACT_FLOATS 16777216.0
 
 /* A tensor as form 2 spells it. */
@@ -56,23 +54,11 @@ static grad_status bind_array(grad_binder *binder, const grad_path *path, const 
         return fail_array(binder, path, path, value);
     index = (size_t)json_number_value(json_array_get(json_array_get(value, 0), 0));
     array = &binder->envelope->arrays[index];
-    *target = (grad_tensor){.data = binder->numbers + array->first, .rank = array->rank};
+    *target =
+        (grad_tensor){.data = grad_real_offset(binder->datatype, binder->numbers, array->first),
+                      .rank = array->rank};
     for (size_t i = 0; i < array->rank; i++)
         target->shape[i] = array->shape[i];
-    return GRAD_OK;
-}
-
-static grad_status read_dimension(grad_binder *binder, const grad_path *path, const json_t *value,
-                                  void *target)
-{
-    double size = json_number_value(value);
-
-    if (!json_is_number(value))
-        return grad_bind_fail_type(binder, path, "an integer", value);
-    if (!(size >= 0 && size <= EXACT_INTEGERS) || size != (double)(size_t)size)
-        return grad_bind_fail(binder, path, "unsupported_value",
-                              "expected an integer that is not negative, found %.17g", size);
-    *(size_t *)target = (size_t)size;
     return GRAD_OK;
 }
 
@@ -90,19 +76,19 @@ static grad_status read_scanned_shape(grad_binder *binder, const grad_path *path
                               "expected 1 to %d dimensions, found more", GRAD_MAX_RANK);
     shape->rank = sizes.shape[0];
     for (size_t i = 0; i < shape->rank; i++) {
-        float size = ((const float *)sizes.data)[i];
+        double size = grad_real_at(binder->datatype, sizes.data, i);
 
-        if (!(size >= 0 && size <= EXACT_FLOATS) || size != (float)(size_t)size)
+        if (!(size >= 0 && size <= EXACT_FLOATS) || size != (double)(size_t)size)
             return grad_bind_fail(binder, path, "unsupported_value",
                                   "expected integers from 0 to %.0f, found %.9g", EXACT_FLOATS,
-                                  (double)size);
+                                  size);
         shape->shape[i] = (size_t)size;
     }
     return GRAD_OK;
 }
 
-static grad_status read_shape(grad_binder *binder, const grad_path *path, const json_t *value,
-                              void *target)
+grad_status grad_bind_shape(grad_binder *binder, const grad_path *path, const json_t *value,
+                            void *target)
 {
     grad_tensor *shape = target;
     size_t rank = json_array_size(value);
@@ -115,7 +101,7 @@ static grad_status read_shape(grad_binder *binder, const grad_path *path, const 
         return grad_bind_fail(binder, path, "unsupported_value",
                               "expected 1 to %d dimensions, found %zu", GRAD_MAX_RANK, rank);
     shape->rank = rank;
-    return grad_bind_elements(binder, path, value, read_dimension, shape->shape,
+    return grad_bind_elements(binder, path, value, grad_bind_size, shape->shape,
                               sizeof *shape->shape);
 }
 
@@ -130,11 +116,11 @@ static grad_status read_data(grad_binder *binder, const grad_path *path, const j
 static grad_status read_datatype(grad_binder *binder, const grad_path *path, const json_t *value,
                                  void *target)
 {
-    static const char *const datatypes[] = {"FP32"};
+    static const char *const datatypes[] = {[GRAD_FP32] = "FP32", [GRAD_FP64] = "FP64"};
     size_t index;
 
     (void)target;
-    return grad_bind_choice(binder, path, value, datatypes, 1, &index);
+    return grad_bind_choice(binder, path, value, &datatypes[binder->datatype], 1, &index);
 }
 
 static grad_status refuse_encoding(grad_binder *binder, const grad_path *path, const json_t *value,
@@ -148,11 +134,11 @@ static grad_status refuse_encoding(grad_binder *binder, const grad_path *path, c
 }
 
 static const grad_field tensor_fields[] = {
-    {"shape", read_shape, offsetof(spelled_tensor, shape)},
-    {"data", read_data, offsetof(spelled_tensor, data)},
-    {"datatype", read_datatype, 0},
-    {"base64", refuse_encoding, 0},
-    {"binary_data_size", refuse_encoding, 0},
+    GRAD_FIELD("shape", grad_bind_shape, spelled_tensor, shape),
+    GRAD_FIELD("data", read_data, spelled_tensor, data),
+    {"datatype", read_datatype, 0, NULL},
+    {"base64", refuse_encoding, 0, NULL},
+    {"binary_data_size", refuse_encoding, 0, NULL},
 };
 
 /* Flat data takes the shape; nested data must already have it. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/error.h"
+#include "core/size.h"
 #include "wire/document.h"
 #include "wire/json_load.h"
 #include "wire/scanner.h"
@@ -20,7 +21,7 @@ enum { TREE_BYTES_PER_BYTE = 80 };
 struct grad_decoder {
     grad_scanner scanner;
     size_t max_layers;
-    void *block; /* the request or the reply, once read */
+    void *block; /* the request, the reply or the report, once read */
     size_t block_size;
 };
 
@@ -35,14 +36,13 @@ grad_status grad_decoder_create(const grad_wire_limits *limits, grad_datatype da
     grad_wire_limits l = limits != NULL ? *limits : (grad_wire_limits){0};
     grad_decoder *d = calloc(1, sizeof *d);
 
-    (void)datatype;
     if (d == NULL)
         return grad_fail_memory(error, sizeof *d);
     l.max_numbers = or_default(l.max_numbers, DEFAULT_MAX_NUMBERS);
     l.max_envelope = or_default(l.max_envelope, DEFAULT_MAX_ENVELOPE);
     l.max_depth = or_default(l.max_depth, DEFAULT_MAX_DEPTH);
     d->max_layers = or_default(l.max_layers, DEFAULT_MAX_LAYERS);
-    if (grad_scanner_init(&d->scanner, &l, expected_bytes, error) != GRAD_OK) {
+    if (grad_scanner_init(&d->scanner, &l, datatype, expected_bytes, error) != GRAD_OK) {
         free(d);
         return GRAD_OUT_OF_MEMORY;
     }
@@ -72,13 +72,17 @@ size_t grad_decoder_memory(const grad_decoder *decoder)
 {
     const grad_scanner *scanner = &decoder->scanner;
 
-    return sizeof *decoder + scanner->number_count * sizeof *scanner->numbers +
+    return sizeof *decoder + scanner->number_count * grad_datatype_size(scanner->datatype) +
            grad_envelope_memory(&scanner->envelope) + decoder->block_size;
 }
 
 size_t grad_decoder_finish_bound(const grad_decoder *decoder)
 {
-    return decoder->scanner.envelope.text.length * TREE_BYTES_PER_BYTE;
+    size_t length = decoder->scanner.envelope.text.length;
+    size_t layers = grad_size_min(decoder->scanner.item_count + 1, decoder->max_layers);
+    size_t bound = grad_document_block_bound(layers, length);
+
+    return grad_size_add_product(length, TREE_BYTES_PER_BYTE, &bound) ? bound : SIZE_MAX;
 }
 
 /* Where the string that ends before position begins. */
@@ -145,10 +149,27 @@ static json_t *parse_envelope(grad_decoder *decoder)
     return root;
 }
 
-static grad_status finish(grad_decoder *decoder, grad_read_function *read, grad_error *error)
+static void read_block(grad_decoder *decoder, grad_document *document)
+{
+    grad_error *error = &decoder->scanner.error;
+
+    if (document->kind == GRAD_DOCUMENT_REPLY)
+        grad_reply_read(document, &decoder->block, &decoder->block_size, error);
+    else if (document->kind == GRAD_DOCUMENT_REPORT)
+        grad_report_read(document, &decoder->block, &decoder->block_size, error);
+    else
+        grad_request_read(document, &decoder->block, &decoder->block_size, error);
+}
+
+grad_status grad_decoder_finish(grad_decoder *decoder, grad_document_kind kind, void **block,
+                                grad_error *error)
 {
     grad_scanner *scanner = &decoder->scanner;
-    grad_document document = {NULL, &scanner->envelope, scanner->numbers, decoder->max_layers};
+    grad_document document = {.kind = kind,
+                              .envelope = &scanner->envelope,
+                              .datatype = scanner->datatype,
+                              .numbers = scanner->numbers,
+                              .max_layers = decoder->max_layers};
     json_t *root;
 
     if (grad_scanner_end(scanner) != GRAD_OK)
@@ -158,29 +179,56 @@ static grad_status finish(grad_decoder *decoder, grad_read_function *read, grad_
         free(decoder->block);
         decoder->block = NULL;
         document.root = root;
-        read(&document, &decoder->block, &decoder->block_size, &scanner->error);
+        read_block(decoder, &document);
+        if (decoder->block == NULL)
+            decoder->block_size = 0;
         json_decref(root);
     }
+    if (scanner->error.status == GRAD_OK)
+        *block = decoder->block;
     return report(decoder, error);
+}
+
+void *grad_decoder_release(grad_decoder *decoder)
+{
+    void *block = decoder->block;
+
+    decoder->block = NULL;
+    decoder->block_size = 0;
+    return block;
 }
 
 grad_status grad_decoder_finish_request(grad_decoder *decoder, grad_request_kind kind,
                                         grad_batch **batch, grad_error *error)
 {
-    (void)kind;
-    grad_status status = finish(decoder, grad_request_read, error);
+    void *block = NULL;
+    grad_status status = grad_decoder_finish(
+        decoder, kind == GRAD_REQUEST_BACKPROP ? GRAD_DOCUMENT_BACKPROP : GRAD_DOCUMENT_GRADIENTS,
+        &block, error);
 
     if (status == GRAD_OK)
-        *batch = decoder->block;
+        *batch = &((grad_request_block *)block)->batch;
+    return status;
+}
+
+grad_status grad_decoder_finish_check(grad_decoder *decoder, grad_check_request **request,
+                                      grad_error *error)
+{
+    void *block = NULL;
+    grad_status status = grad_decoder_finish(decoder, GRAD_DOCUMENT_CHECK, &block, error);
+
+    if (status == GRAD_OK)
+        *request = &((grad_request_block *)block)->check;
     return status;
 }
 
 grad_status grad_decoder_finish_reply(grad_decoder *decoder, grad_reply **reply, grad_error *error)
 {
-    grad_status status = finish(decoder, grad_reply_read, error);
+    void *block = NULL;
+    grad_status status = grad_decoder_finish(decoder, GRAD_DOCUMENT_REPLY, &block, error);
 
     if (status == GRAD_OK)
-        *reply = decoder->block;
+        *reply = block;
     return status;
 }
 

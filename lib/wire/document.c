@@ -7,6 +7,14 @@
 #include "core/error.h"
 #include "core/size.h"
 
+grad_binder grad_document_binder(const grad_document *document, grad_error *error)
+{
+    return (grad_binder){.envelope = document->envelope,
+                         .datatype = document->datatype,
+                         .numbers = document->numbers,
+                         .error = error};
+}
+
 grad_status grad_document_count_layers(const grad_document *document, grad_binder *binder,
                                        size_t *count)
 {
@@ -37,14 +45,14 @@ grad_status grad_document_count_layers(const grad_document *document, grad_binde
     return GRAD_OK;
 }
 
-void *grad_document_block(const grad_document *document, size_t head, size_t layers,
-                          size_t layer_size, size_t *size, grad_error *error)
+void *grad_document_block(const grad_document *document, size_t head, size_t items,
+                          size_t item_size, size_t *size, grad_error *error)
 {
     /* A string takes less room than in the envelope, where it has quotes and escapes. */
     size_t bytes = head + document->envelope->text.length;
     void *block;
 
-    if (!grad_size_add_product(layers, layer_size, &bytes))
+    if (!grad_size_add_product(items, item_size, &bytes))
         bytes = SIZE_MAX;
     block = calloc(1, bytes);
     if (block == NULL)
@@ -52,4 +60,15 @@ void *grad_document_block(const grad_document *document, size_t head, size_t lay
     else
         *size = bytes;
     return block;
+}
+
+size_t grad_document_block_bound(size_t layers, size_t envelope_bytes)
+{
+    size_t bytes = sizeof(grad_request_block) + sizeof(grad_reply);
+    size_t layer = sizeof(grad_layer) + sizeof(grad_layer_result) + sizeof(grad_error);
+
+    if (!grad_size_add(bytes, envelope_bytes, &bytes) ||
+        !grad_size_add_product(layers, layer, &bytes))
+        return SIZE_MAX;
+    return bytes;
 }

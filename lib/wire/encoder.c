@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/size.h"
+#include "wire/scalar.h"
 
 enum { FIRST_PIECES = 16 };
 
@@ -14,7 +15,7 @@ enum { FIRST_PIECES = 16 };
 #define SKELETON_MAX ((size_t)1 << 28)
 
 struct grad_encoder {
-    grad_non_finite policy;
+    grad_number_format format;
     grad_text skeleton;
     size_t skeleton_cut; /* its bytes that are in pieces already */
     grad_piece *pieces;
@@ -25,13 +26,13 @@ struct grad_encoder {
     size_t segment_count;
 };
 
-grad_status grad_encoder_create(grad_non_finite policy, grad_encoder **encoder, grad_error *error)
+grad_status grad_encoder_create(const grad_batch *batch, grad_encoder **encoder, grad_error *error)
 {
     grad_encoder *e = calloc(1, sizeof *e);
 
     if (e == NULL)
         return grad_fail_memory(error, sizeof *e);
-    e->policy = policy;
+    e->format = (grad_number_format){batch->datatype, batch->non_finite};
     grad_text_init(&e->skeleton, SKELETON_MAX);
     *encoder = e;
     return GRAD_OK;
@@ -49,6 +50,48 @@ void grad_encoder_member(grad_encoder *encoder, const char *name)
     if (text->length > 0 && text->data[text->length - 1] != '{')
         grad_text_add(text, ",", 1);
     grad_text_printf(text, "\"%s\":", name);
+}
+
+void grad_encoder_string(grad_encoder *encoder, const char *name, const char *value)
+{
+    if (value == NULL)
+        return;
+    grad_encoder_member(encoder, name);
+    grad_text_string(&encoder->skeleton, value);
+}
+
+void grad_encoder_number(grad_encoder *encoder, const char *name, double value)
+{
+    grad_encoder_member(encoder, name);
+    grad_text_scalar(&encoder->skeleton, value);
+}
+
+void grad_encoder_size(grad_encoder *encoder, const char *name, size_t value)
+{
+    grad_encoder_member(encoder, name);
+    grad_text_printf(&encoder->skeleton, "%zu", value);
+}
+
+void grad_encoder_flag(grad_encoder *encoder, const char *name, bool value)
+{
+    grad_encoder_member(encoder, name);
+    grad_text_printf(&encoder->skeleton, "%s", value ? "true" : "false");
+}
+
+void grad_encoder_open(grad_encoder *encoder, const char *name)
+{
+    grad_text *text = &encoder->skeleton;
+
+    if (name != NULL)
+        grad_encoder_member(encoder, name);
+    else if (text->length > 0 && text->data[text->length - 1] != '[')
+        grad_text_add(text, ",", 1);
+    grad_text_add(text, "{", 1);
+}
+
+void grad_encoder_close(grad_encoder *encoder)
+{
+    grad_text_add(&encoder->skeleton, "}", 1);
 }
 
 static void add_piece(grad_encoder *e, const grad_piece *piece)
@@ -84,10 +127,11 @@ void grad_encoder_tensor(grad_encoder *e, const char *field, const grad_tensor *
 {
     size_t count = grad_tensor_count(tensor);
     grad_piece piece = {.tensor = tensor, .layer = layer, .field = field};
+    const char *slash = strrchr(field, '/');
 
     if (tensor->data == NULL)
         return;
-    grad_encoder_member(e, field);
+    grad_encoder_member(e, slash != NULL ? slash + 1 : field);
     if (count == 0)
         grad_text_add(&e->skeleton, "[]", 2);
     cut_skeleton(e);
@@ -156,7 +200,8 @@ static size_t segment_bound(const grad_encoder *e, size_t segment)
     for (size_t i = e->first_pieces[segment]; i < e->first_pieces[segment + 1]; i++) {
         const grad_piece *piece = &e->pieces[i];
 
-        bound += piece->tensor != NULL ? grad_piece_bound(piece) : piece->end - piece->begin;
+        bound +=
+            piece->tensor != NULL ? grad_piece_bound(piece, &e->format) : piece->end - piece->begin;
     }
     return bound;
 }
@@ -167,7 +212,7 @@ static char *print_segment(const grad_encoder *e, size_t segment, char *text, gr
         const grad_piece *piece = &e->pieces[i];
 
         if (piece->tensor != NULL) {
-            text = grad_piece_print(piece, e->policy, text, error);
+            text = grad_piece_print(piece, &e->format, text, error);
             if (text == NULL)
                 return NULL;
         } else {

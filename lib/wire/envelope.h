@@ -64,4 +64,11 @@ void grad_envelope_pointer_at(const grad_envelope *envelope, size_t position, ch
  * array begins. SIZE_MAX where there is none. An envelope that is not valid JSON does no harm. */
 size_t grad_envelope_find(const grad_envelope *envelope, const char *pointer);
 
+/* The same for a pointer that begins at the value at position, which such a function gave. */
+size_t grad_envelope_find_from(const grad_envelope *envelope, size_t position, const char *pointer);
+
+/* The position of the element behind the one at position; SIZE_MAX stays what it is, and what is
+ * given behind a last element is of no use. */
+size_t grad_envelope_next(const grad_envelope *envelope, size_t position);
+
 #endif

@@ -219,11 +219,12 @@ static bool is_reference(const char *p)
     return p[0] == '[' && p[1] == '[' && p[2] >= '0' && p[2] <= '9';
 }
 
-size_t grad_envelope_find(const grad_envelope *envelope, const char *pointer)
+size_t grad_envelope_find_from(const grad_envelope *envelope, size_t position, const char *pointer)
 {
     const char *text = envelope->text.data;
     const char *end = text != NULL ? text + envelope->text.length : NULL;
-    const char *p = text != NULL ? skip_space(text) : NULL;
+    const char *p =
+        text != NULL && position < envelope->text.length ? skip_space(text + position) : NULL;
 
     while (p != NULL && *pointer == '/' && !is_reference(p)) {
         size_t length = 1 + strcspn(pointer + 1, "/");
@@ -234,4 +235,22 @@ size_t grad_envelope_find(const grad_envelope *envelope, const char *pointer)
         pointer += length;
     }
     return p != NULL && p < end ? (size_t)(p - text) : SIZE_MAX;
+}
+
+size_t grad_envelope_find(const grad_envelope *envelope, const char *pointer)
+{
+    return grad_envelope_find_from(envelope, 0, pointer);
+}
+
+size_t grad_envelope_next(const grad_envelope *envelope, size_t position)
+{
+    const char *text = envelope->text.data;
+    const char *p;
+
+    if (text == NULL || position >= envelope->text.length)
+        return SIZE_MAX;
+    p = skip_value(text + position, text + envelope->text.length);
+    if (*p == ',')
+        p = skip_space(p + 1);
+    return (size_t)(p - text);
 }

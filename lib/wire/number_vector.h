@@ -5,16 +5,10 @@
 
 #include "wire/number_decimal.h"
 #include "wire/number_sse2.h"
+#include "wire/number_text.h"
 
 #include <float.h>
 #include <stddef.h>
-
-static inline const char *grad_skip_space(const char *p, const char *end)
-{
-    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
-        p++;
-    return p;
-}
 
 #if GRAD_NUMBER_SSE2
 

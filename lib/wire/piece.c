@@ -4,9 +4,12 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/real.h"
 #include "core/size.h"
 #include "wire/encoder.h"
+#include "wire/number_double.h"
 #include "wire/number_row.h"
+#include "wire/scalar.h"
 
 /* Dimensions whose border is at an element: a whole number of their rows lies before it. */
 static size_t borders_at(const grad_tensor *tensor, size_t element)
@@ -40,30 +43,49 @@ static char *print_border(const grad_tensor *tensor, size_t element, char *text)
     return repeat(text, '[', borders);
 }
 
-static grad_status fail_non_finite(const grad_piece *piece, size_t element, float value,
+static grad_status fail_non_finite(const grad_piece *piece, size_t element, double value,
                                    grad_error *error)
 {
     const grad_tensor *tensor = piece->tensor;
     size_t index[GRAD_MAX_RANK] = {0};
     size_t rest = element;
-    const char *name = isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
-    grad_pointer_text pointer;
+    grad_pointer_text pointer =
+        piece->layer == GRAD_NO_LAYER
+            ? grad_pointer_format("/%s", piece->field)
+            : grad_pointer_format("/layers/%zu/%s", piece->layer, piece->field);
 
     for (size_t i = tensor->rank; i-- > 0; rest /= tensor->shape[i])
         index[i] = rest % tensor->shape[i];
-    if (tensor->rank == 1)
-        pointer = grad_pointer_format("/layers/%zu/%s/%zu", piece->layer, piece->field, index[0]);
-    else if (tensor->rank == 2)
-        pointer = grad_pointer_format("/layers/%zu/%s/%zu/%zu", piece->layer, piece->field,
-                                      index[0], index[1]);
-    else
-        pointer = grad_pointer_format("/layers/%zu/%s/%zu/%zu/%zu", piece->layer, piece->field,
-                                      index[0], index[1], index[2]);
+    for (size_t i = 0; i < tensor->rank; i++)
+        pointer = grad_pointer_format("%s/%zu", pointer.text, index[i]);
     return grad_fail(error, GRAD_INVALID, "non_finite", pointer.text,
-                     "expected a finite number, found %s", name);
+                     "expected a finite number, found %s", grad_scalar_literal(value));
 }
 
-static size_t finite_prefix(const float *values, size_t count)
+/* Whether eight floats are finite: an exponent of ones carries into the sign's place. */
+static bool are_finite(const float *values)
+{
+    uint32_t bits[8], carry = 0;
+
+    memcpy(bits, values, sizeof bits);
+    for (size_t i = 0; i < 8; i++)
+        carry |= (bits[i] & 0x7F800000) + 0x00800000;
+    return (carry & 0x80000000) == 0;
+}
+
+/* How many numbers there are before the first that is not finite. */
+static size_t finite_floats(const float *values, size_t count)
+{
+    size_t i = 0;
+
+    while (i + 8 <= count && are_finite(values + i))
+        i += 8;
+    while (i < count && isfinite(values[i]))
+        i++;
+    return i;
+}
+
+static size_t finite_doubles(const double *values, size_t count)
 {
     size_t i = 0;
 
@@ -72,43 +94,62 @@ static size_t finite_prefix(const float *values, size_t count)
     return i;
 }
 
-static char *print_literal(float value, char *text)
+/* Prints the elements from begin on up to end, or to the first that is not finite, which it
+ * returns. */
+static size_t print_finite(const grad_piece *piece, size_t begin, size_t end,
+                           grad_datatype datatype, char **text)
 {
-    const char *name = isnan(value) ? "\"NaN\"" : value > 0 ? "\"Infinity\"" : "\"-Infinity\"";
+    const void *values = grad_real_offset_const(datatype, piece->tensor->data, begin);
+    size_t finite;
+
+    if (datatype == GRAD_FP64) {
+        finite = finite_doubles(values, end - begin);
+        *text = grad_number_row_write_double(values, finite, *text);
+    } else {
+        finite = finite_floats(values, end - begin);
+        *text = grad_number_row_write(values, finite, *text);
+    }
+    return begin + finite;
+}
+
+static char *print_literal(double value, char *text)
+{
+    const char *name = grad_scalar_literal(value);
     size_t length = strlen(name);
 
+    *text++ = '"';
     memcpy(text, name, length);
-    return text + length;
+    text[length] = '"';
+    return text + length + 1;
 }
 
 /* Elements [begin, end) of one row, with the commas between them. */
-static char *print_run(const grad_piece *piece, size_t begin, size_t end, grad_non_finite policy,
-                       char *text, grad_error *error)
+static char *print_run(const grad_piece *piece, size_t begin, size_t end,
+                       const grad_number_format *format, char *text, grad_error *error)
 {
-    const float *values = piece->tensor->data;
-
     for (size_t i = begin; i < end;) {
-        size_t finite = finite_prefix(values + i, end - i);
+        size_t finite = print_finite(piece, i, end, format->datatype, &text);
+        double value;
 
-        if (finite > 0)
-            text = grad_number_row_write(values + i, finite, text);
-        i += finite;
-        if (finite > 0 && i < end)
+        if (finite > i && finite < end)
             *text++ = ',';
+        i = finite;
         if (i == end)
             break;
-        if (policy != GRAD_ALLOW_NON_FINITE) {
-            fail_non_finite(piece, i, values[i], error);
+        value = grad_real_at(format->datatype, piece->tensor->data, i);
+        if (format->policy != GRAD_ALLOW_NON_FINITE) {
+            fail_non_finite(piece, i, value, error);
             return NULL;
         }
-        text = print_literal(values[i++], text);
+        text = print_literal(value, text);
+        i++;
         if (i < end)
             *text++ = ',';
     }
     return text;
 }
 
-char *grad_piece_print(const grad_piece *piece, grad_non_finite policy, char *buffer,
+char *grad_piece_print(const grad_piece *piece, const grad_number_format *format, char *buffer,
                        grad_error *error)
 {
     const grad_tensor *tensor = piece->tensor;
@@ -118,7 +159,7 @@ char *grad_piece_print(const grad_piece *piece, grad_non_finite policy, char *bu
     for (size_t i = piece->begin; i < piece->end && text != NULL;) {
         size_t run = grad_size_min(row - i % row, piece->end - i);
 
-        text = print_run(piece, i, i + run, policy, print_border(tensor, i, text), error);
+        text = print_run(piece, i, i + run, format, print_border(tensor, i, text), error);
         i += run;
     }
     if (text != NULL && piece->end == grad_tensor_count(tensor))
@@ -126,11 +167,16 @@ char *grad_piece_print(const grad_piece *piece, grad_non_finite policy, char *bu
     return text;
 }
 
-size_t grad_piece_bound(const grad_piece *piece)
+size_t grad_number_bound(grad_datatype datatype)
+{
+    return datatype == GRAD_FP64 ? GRAD_DOUBLE_WRITE_MAX : GRAD_NUMBER_WRITE_MAX;
+}
+
+size_t grad_piece_bound(const grad_piece *piece, const grad_number_format *format)
 {
     const grad_tensor *tensor = piece->tensor;
     size_t numbers = piece->end - piece->begin;
     size_t rows = numbers / tensor->shape[tensor->rank - 1] + 2;
 
-    return numbers * GRAD_NUMBER_WRITE_MAX + rows * (2 * tensor->rank + 1);
+    return numbers * grad_number_bound(format->datatype) + rows * (2 * tensor->rank + 1);
 }

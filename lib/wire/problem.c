@@ -1,11 +1,15 @@
-/* Problem documents (RFC 9457), written and read. Which HTTP status an error has is the server's
- * knowledge, not this file's. */
+/* Problem documents (RFC 9457), written and read. Which HTTP status an answer has is the server's
+ * knowledge, not this file's; errors inside an answer are 422, or 413 where a cap was hit. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/error.h"
-#include "gradient_wire.h"
 #include "wire/json_load.h"
+#include "wire/problem.h"
+
+/* The largest integer up to which a double holds all of them. */
+#define EXACT_INTEGERS 9007199254740992.0
 
 static void write_member(grad_text *text, const char *name, const char *value)
 {
@@ -15,7 +19,7 @@ static void write_member(grad_text *text, const char *name, const char *value)
     grad_text_string(text, value);
 }
 
-void grad_problem_write(const grad_problem *problem, grad_text *text)
+void grad_problem_object(const grad_problem *problem, grad_text *text)
 {
     const grad_error *error = &problem->error;
 
@@ -33,7 +37,23 @@ void grad_problem_write(const grad_problem *problem, grad_text *text)
         grad_text_printf(text, ",\"value\":%llu}", (unsigned long long)error->limit);
     }
     write_member(text, "request_id", problem->request_id);
-    grad_text_add(text, "}\n", 2);
+    grad_text_add(text, "}", 1);
+}
+
+void grad_problem_write(const grad_problem *problem, grad_text *text)
+{
+    grad_problem_object(problem, text);
+    grad_text_add(text, "\n", 1);
+}
+
+void grad_problem_error(const grad_error *error, grad_text *text)
+{
+    bool too_large = error->status == GRAD_TOO_LARGE;
+    grad_problem problem = {.http_status = too_large ? 413 : 422, .error = *error};
+
+    snprintf(problem.title, sizeof problem.title, "%s",
+             too_large ? "Content Too Large" : "Unprocessable Content");
+    grad_problem_object(&problem, text);
 }
 
 /* Members that are absent or of another type leave the target as it is. */
@@ -45,30 +65,50 @@ static void read_string(const json_t *object, const char *name, char *target, si
         snprintf(target, size, "%s", value);
 }
 
-static void read_error(const json_t *root, grad_error *error)
+/* Integers are reals where the tree was made of an envelope. */
+static bool read_integer(const json_t *value, json_int_t *target)
 {
-    const json_t *offset = json_object_get(root, "offset");
+    if (json_is_integer(value))
+        *target = json_integer_value(value);
+    else if (json_is_real(value) && fabs(json_real_value(value)) <= EXACT_INTEGERS)
+        *target = (json_int_t)json_real_value(value);
+    else
+        return false;
+    return true;
+}
+
+static void read_members(const json_t *root, grad_error *error)
+{
     const json_t *limit = json_object_get(root, "limit");
-    const json_t *value = json_object_get(limit, "value");
+    json_int_t number;
 
     read_string(root, "code", error->code, sizeof error->code);
     read_string(root, "pointer", error->pointer, sizeof error->pointer);
     read_string(root, "detail", error->detail, sizeof error->detail);
     read_string(limit, "name", error->limit_name, sizeof error->limit_name);
-    if (json_is_integer(offset) && json_integer_value(offset) >= 0)
-        error->offset = json_integer_value(offset);
-    if (json_is_integer(value) && json_integer_value(value) >= 0)
-        error->limit = (uint64_t)json_integer_value(value);
+    if (read_integer(json_object_get(root, "offset"), &number) && number >= 0)
+        error->offset = number;
+    if (read_integer(json_object_get(limit, "value"), &number) && number >= 0)
+        error->limit = (uint64_t)number;
 }
 
 /* What the error would be called here; the status behind it is not in the document. */
-static grad_status status_of(const grad_problem *problem)
+static grad_status status_of(json_int_t http_status, const grad_error *error)
 {
-    if (problem->http_status == 400)
+    if (http_status == 400)
         return GRAD_MALFORMED;
-    if (problem->http_status == 413 || problem->error.limit_name[0] != '\0')
+    if (http_status == 413 || error->limit_name[0] != '\0')
         return GRAD_TOO_LARGE;
     return GRAD_INVALID;
+}
+
+void grad_problem_read_error(const json_t *object, grad_error *error)
+{
+    json_int_t http_status = 0;
+
+    read_members(object, error);
+    read_integer(json_object_get(object, "status"), &http_status);
+    error->status = status_of(http_status, error);
 }
 
 grad_status grad_problem_read(const char *text, size_t length, grad_problem *problem,
@@ -93,8 +133,7 @@ grad_status grad_problem_read(const char *text, size_t length, grad_problem *pro
     read.http_status = (int)json_integer_value(status);
     read_string(root, "title", read.title, sizeof read.title);
     read_string(root, "request_id", read.request_id, sizeof read.request_id);
-    read_error(root, &read.error);
-    read.error.status = status_of(&read);
+    grad_problem_read_error(root, &read.error);
     json_decref(root);
     *problem = read;
     return GRAD_OK;

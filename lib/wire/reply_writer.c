@@ -1,78 +1,107 @@
-/* The reply document: which members a 200 answer of POST /v1/gradients has, and how large it may
- * become. */
-#include <stdint.h>
-#include <string.h>
-
-#include "core/size.h"
+/* The reply document: which members a 200 answer to a request for gradients has. How large it may
+ * become is in reply_bound.c, how numbers look in piece.c. */
 #include "wire/encoder.h"
+#include "wire/problem.h"
+
+static void write_statistics(grad_encoder *encoder, const grad_statistics *statistics)
+{
+    grad_encoder_number(encoder, "l2_norm", statistics->l2_norm);
+    grad_encoder_number(encoder, "max_abs", statistics->max_abs);
+    grad_encoder_size(encoder, "non_finite", statistics->non_finite);
+}
+
+/* Negative: there is no such share, as f' is a matrix. */
+static void write_zero_derivative(grad_encoder *encoder, double share)
+{
+    if (!(share < 0))
+        grad_encoder_number(encoder, "zero_derivative", share);
+}
+
+static void write_layer_statistics(grad_encoder *encoder, const grad_layer_result *result)
+{
+    grad_encoder_open(encoder, "statistics");
+    for (size_t i = 0; i < GRAD_OUTPUT_COUNT; i++) {
+        grad_output_kind output = (grad_output_kind)i;
+
+        if (grad_layer_result_tensor(result, output)->data == NULL)
+            continue;
+        grad_encoder_open(encoder, grad_output_name(output));
+        write_statistics(encoder, &result->statistics[output]);
+        grad_encoder_close(encoder);
+    }
+    write_zero_derivative(encoder, result->zero_derivative);
+    grad_encoder_close(encoder);
+}
+
+static void write_clipping(grad_encoder *encoder, const grad_clip_report *report)
+{
+    grad_encoder_open(encoder, "clipping");
+    grad_encoder_size(encoder, "clipped_values", report->clipped_values);
+    grad_encoder_number(encoder, "norm", report->norm);
+    grad_encoder_number(encoder, "factor", report->factor);
+    grad_encoder_close(encoder);
+}
+
+static void write_error(grad_encoder *encoder, const grad_error *error)
+{
+    grad_encoder_member(encoder, "error");
+    grad_problem_error(error, grad_encoder_text(encoder));
+}
 
 static void write_layer(grad_encoder *encoder, const grad_layer_result *result, size_t layer)
 {
-    grad_text *text = grad_encoder_text(encoder);
-
-    grad_text_add(text, layer > 0 ? ",{" : "{", layer > 0 ? 2 : 1);
-    if (result->name != NULL) {
-        grad_encoder_member(encoder, "name");
-        grad_text_string(text, result->name);
+    grad_encoder_open(encoder, NULL);
+    grad_encoder_string(encoder, "name", result->name);
+    if (result->error != NULL) {
+        write_error(encoder, result->error);
+    } else {
+        for (size_t i = 0; i < GRAD_OUTPUT_COUNT; i++)
+            grad_encoder_tensor(encoder, grad_output_name((grad_output_kind)i),
+                                grad_layer_result_tensor(result, (grad_output_kind)i), layer);
+        if (result->has_statistics)
+            write_layer_statistics(encoder, result);
+        if (result->has_clipping)
+            write_clipping(encoder, &result->clipping);
     }
-    grad_encoder_tensor(encoder, "weight_delta", &result->weight_delta, layer);
-    grad_encoder_tensor(encoder, "bias_delta", &result->bias_delta, layer);
-    grad_encoder_tensor(encoder, "grad_input", &result->grad_input, layer);
-    grad_text_add(text, "}", 1);
+    grad_encoder_close(encoder);
+}
+
+static void write_totals(grad_encoder *encoder, const grad_reply *reply)
+{
+    grad_encoder_tensor(encoder, "grad_input", &reply->grad_input, GRAD_NO_LAYER);
+    if (reply->has_statistics) {
+        grad_encoder_open(encoder, "statistics");
+        write_statistics(encoder, &reply->statistics);
+        write_zero_derivative(encoder, reply->zero_derivative);
+        grad_encoder_close(encoder);
+    }
+    if (reply->has_clipping)
+        write_clipping(encoder, &reply->clipping);
 }
 
 grad_status grad_encode_reply(const grad_batch *batch, const grad_reply *reply,
                               grad_encoder **encoder, grad_error *error)
 {
     grad_encoder *e = NULL;
-    grad_text *text;
-    grad_status status = grad_encoder_create(batch->non_finite, &e, error);
+    grad_status status = grad_encoder_create(batch, &e, error);
 
     if (status != GRAD_OK)
         return status;
-    text = grad_encoder_text(e);
-    grad_text_add(text, "{", 1);
-    if (batch->id != NULL) {
-        grad_encoder_member(e, "id");
-        grad_text_string(text, batch->id);
-    }
+    grad_encoder_open(e, NULL);
+    grad_encoder_string(e, "id", reply->id != NULL ? reply->id : batch->id);
+    if (reply->has_loss)
+        grad_encoder_number(e, "loss", reply->loss);
+    grad_encoder_tensor(e, "loss", &reply->losses, GRAD_NO_LAYER);
+    grad_encoder_tensor(e, "predictions", &reply->predictions, GRAD_NO_LAYER);
     grad_encoder_member(e, "layers");
-    grad_text_add(text, "[", 1);
-    for (size_t i = 0; i < batch->layer_count; i++)
+    grad_text_add(grad_encoder_text(e), "[", 1);
+    for (size_t i = 0; i < reply->layer_count; i++)
         write_layer(e, &reply->layers[i], i);
-    grad_text_add(text, "]}\n", 3);
+    grad_text_add(grad_encoder_text(e), "]", 1);
+    write_totals(e, reply);
+    grad_text_add(grad_encoder_text(e), "}\n", 2);
     status = grad_encoder_seal(&e, error);
     if (status == GRAD_OK)
         *encoder = e;
     return status;
-}
-
-size_t grad_reply_bound(const grad_batch *batch, size_t result_numbers)
-{
-    enum {
-        HEAD = 4096,  /* the encoder, the first pieces, the outer members */
-        LAYER = 2048, /* a layer's members and pieces, in arrays that double */
-        ROW = 6,      /* brackets and comma around a row, of up to three dimensions */
-        ESCAPED = 6   /* bytes that one byte of a name may become */
-    };
-    size_t segments = result_numbers / GRAD_SEGMENT_NUMBERS + 1;
-    size_t bound = HEAD;
-    bool fits = grad_size_add_product(result_numbers, GRAD_NUMBER_WRITE_MAX, &bound) &&
-                grad_size_add_product(segments, 4 * sizeof(grad_piece), &bound) &&
-                grad_size_add_product(batch->layer_count, LAYER, &bound);
-
-    if (fits && batch->id != NULL)
-        fits = grad_size_add_product(strlen(batch->id), 2 * ESCAPED, &bound);
-    for (size_t i = 0; fits && i < batch->layer_count; i++) {
-        const grad_layer *layer = &batch->layers[i];
-        size_t N = layer->pre_activation.rank > 0
-                       ? layer->pre_activation.shape[layer->pre_activation.rank - 1]
-                       : 0;
-
-        fits = grad_size_add_product(N, ROW, &bound) &&
-               grad_size_add_product(layer->input.shape[0], ROW, &bound);
-        if (fits && layer->name != NULL)
-            fits = grad_size_add_product(strlen(layer->name), 3 * ESCAPED, &bound);
-    }
-    return fits ? bound : SIZE_MAX;
 }

@@ -1,145 +1,168 @@
-/* The request document of a batch: the same fields as request_reader.c reads, those at their
- * defaults left out. */
-#include <math.h>
+/* The request document of a batch: the same fields as request_*.c reads, those at their defaults
+ * left out. What cannot be written is refused in request_writable.c. */
+#include "wire/request_writer.h"
+#include "wire/scalar.h"
+#include "wire/spellings.h"
 
-#include "core/error.h"
-#include "wire/encoder.h"
-
-static void write_string_member(grad_encoder *encoder, const char *name, const char *value)
-{
-    if (value == NULL)
-        return;
-    grad_encoder_member(encoder, name);
-    grad_text_string(grad_encoder_text(encoder), value);
-}
+/* ---- Options --------------------------------------------------------------------------------- */
 
 static void write_outputs(grad_encoder *encoder, unsigned outputs)
 {
-    static const struct {
-        unsigned bit;
-        const char *name;
-    } names[] = {{GRAD_OUTPUT_WEIGHT_DELTA, "weight_delta"},
-                 {GRAD_OUTPUT_BIAS_DELTA, "bias_delta"},
-                 {GRAD_OUTPUT_GRAD_INPUT, "grad_input"}};
     grad_text *text = grad_encoder_text(encoder);
     const char *separator = "[";
 
     if (outputs == 0)
         return;
     grad_encoder_member(encoder, "outputs");
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if ((outputs & names[i].bit) == 0)
+    for (size_t i = 0; i <= GRAD_OUTPUT_COUNT; i++) {
+        if ((outputs >> i & 1) == 0)
             continue;
-        grad_text_printf(text, "%s\"%s\"", separator, names[i].name);
+        grad_text_printf(text, "%s\"%s\"", separator,
+                         i < GRAD_OUTPUT_COUNT ? grad_output_name((grad_output_kind)i)
+                                               : GRAD_PREDICTIONS_NAME);
         separator = ",";
     }
     grad_text_add(text, "]", 1);
 }
 
+static void write_unless(grad_encoder *encoder, const char *name, double value,
+                         double default_value)
+{
+    if (value != default_value)
+        grad_encoder_number(encoder, name, value);
+}
+
+static void write_bounds(grad_encoder *encoder, const grad_clip *clip, const grad_decay *decay)
+{
+    if (clip->value != 0 || clip->layer_norm != 0 || clip->global_norm != 0) {
+        grad_encoder_open(encoder, "clip");
+        write_unless(encoder, "value", clip->value, 0);
+        write_unless(encoder, "layer_norm", clip->layer_norm, 0);
+        write_unless(encoder, "global_norm", clip->global_norm, 0);
+        grad_encoder_close(encoder);
+    }
+    if (decay->l1 != 0 || decay->l2 != 0) {
+        grad_encoder_open(encoder, "weight_decay");
+        write_unless(encoder, "l1", decay->l1, 0);
+        write_unless(encoder, "l2", decay->l2, 0);
+        grad_encoder_close(encoder);
+    }
+}
+
 static void write_options(grad_encoder *encoder, const grad_batch *batch)
 {
-    write_string_member(encoder, "id", batch->id);
-    if (batch->reduction == GRAD_MEAN)
-        write_string_member(encoder, "reduction", "mean");
-    if (batch->scale != 1) {
-        grad_encoder_member(encoder, "scale");
-        grad_text_number(grad_encoder_text(encoder), batch->scale);
-    }
+    grad_encoder_string(encoder, "id", batch->id);
+    if (batch->reduction != GRAD_SUM)
+        grad_encoder_string(encoder, "reduction", grad_reduction_names[batch->reduction]);
+    write_unless(encoder, "scale", batch->scale, 1);
     write_outputs(encoder, batch->outputs);
-    if (batch->non_finite == GRAD_ALLOW_NON_FINITE)
-        write_string_member(encoder, "non_finite", "allow");
+    if (batch->non_finite != GRAD_REJECT_NON_FINITE)
+        grad_encoder_string(encoder, "non_finite", grad_non_finite_names[batch->non_finite]);
+    if (batch->continue_on_error)
+        grad_encoder_string(encoder, "on_error", "continue");
+    if (batch->statistics)
+        grad_encoder_flag(encoder, "statistics", true);
+    write_bounds(encoder, &batch->clip, &batch->weight_decay);
 }
 
-static void write_parameter(grad_encoder *encoder, const char *name, double value)
+/* ---- Layers ---------------------------------------------------------------------------------- */
+
+static bool has_default_parameters(const grad_layer *layer, const grad_activation_info *info)
 {
-    grad_encoder_member(encoder, name);
-    grad_text_number(grad_encoder_text(encoder), value);
+    for (size_t i = 0; i < info->parameter_count; i++)
+        if (!grad_scalar_same(layer->activation.parameters[i], info->parameters[i].default_value))
+            return false;
+    return layer->slope.data == NULL;
 }
 
-static void write_activation(grad_encoder *encoder, const grad_activation *activation)
+static void write_activation(grad_encoder *encoder, const grad_layer *layer, size_t index)
 {
-    const grad_activation_info *info = grad_activation_info_of(activation->kind);
-    grad_text *text = grad_encoder_text(encoder);
+    const grad_activation_info *info = grad_activation_info_of(layer->activation.kind);
+    bool is_norm = layer->kind == GRAD_LAYER_NORM || layer->kind == GRAD_BATCH_NORM;
 
-    if (info->parameter_count == 0) {
-        write_string_member(encoder, "activation", info->name);
+    if (has_default_parameters(layer, info)) {
+        if (!is_norm || info->kind != GRAD_IDENTITY)
+            grad_encoder_string(encoder, "activation", info->name);
         return;
     }
-    grad_encoder_member(encoder, "activation");
-    grad_text_add(text, "{", 1);
-    write_string_member(encoder, "name", info->name);
-    for (size_t i = 0; i < info->parameter_count; i++)
-        write_parameter(encoder, info->parameters[i].name, activation->parameters[i]);
-    grad_text_add(text, "}", 1);
+    grad_encoder_open(encoder, "activation");
+    grad_encoder_string(encoder, "name", info->name);
+    if (layer->slope.data != NULL)
+        grad_encoder_tensor(encoder, "activation/slope", &layer->slope, index);
+    for (size_t i = 0; i < info->parameter_count && layer->slope.data == NULL; i++)
+        grad_encoder_number(encoder, info->parameters[i].name, layer->activation.parameters[i]);
+    grad_encoder_close(encoder);
 }
 
-static void write_layer(grad_encoder *encoder, const grad_layer *layer, size_t index)
+static void write_dropout(grad_encoder *encoder, const grad_layer *layer, size_t index)
 {
-    grad_text *text = grad_encoder_text(encoder);
+    if (layer->dropout_mask.data == NULL)
+        return;
+    grad_encoder_open(encoder, "dropout");
+    grad_encoder_tensor(encoder, "dropout/mask", &layer->dropout_mask, index);
+    grad_encoder_number(encoder, "rate", layer->dropout_rate);
+    grad_encoder_close(encoder);
+}
 
-    grad_text_add(text, index > 0 ? ",{" : "{", index > 0 ? 2 : 1);
-    write_string_member(encoder, "name", layer->name);
-    write_activation(encoder, &layer->activation);
+static void write_residual(grad_encoder *encoder, const grad_batch *batch, size_t index)
+{
+    size_t residual = batch->layers[index].residual;
+
+    if (residual == GRAD_RESIDUAL_INPUT)
+        grad_encoder_string(encoder, "residual", GRAD_RESIDUAL_INPUT_NAME);
+    else if (residual != GRAD_RESIDUAL_NONE)
+        grad_encoder_string(encoder, "residual",
+                            batch->layers[residual - GRAD_RESIDUAL_OF(0)].name);
+}
+
+static void write_layer(grad_encoder *encoder, const grad_batch *batch, size_t index)
+{
+    const grad_layer *layer = &batch->layers[index];
+
+    grad_encoder_open(encoder, NULL);
+    grad_encoder_string(encoder, "name", layer->name);
+    if (layer->kind != GRAD_DENSE)
+        grad_encoder_string(encoder, "type", grad_layer_kind_name(layer->kind));
+    write_activation(encoder, layer, index);
     grad_encoder_tensor(encoder, "input", &layer->input, index);
     grad_encoder_tensor(encoder, "pre_activation", &layer->pre_activation, index);
     grad_encoder_tensor(encoder, "grad_output", &layer->grad_output, index);
     grad_encoder_tensor(encoder, "weight", &layer->weight, index);
-    grad_text_add(text, "}", 1);
+    grad_encoder_tensor(encoder, "bias", &layer->bias, index);
+    grad_encoder_tensor(encoder, "gain", &layer->gain, index);
+    grad_encoder_tensor(encoder, "shift", &layer->shift, index);
+    grad_encoder_tensor(encoder, "running_mean", &layer->running_mean, index);
+    grad_encoder_tensor(encoder, "running_variance", &layer->running_variance, index);
+    if (layer->kind == GRAD_LAYER_NORM || layer->kind == GRAD_BATCH_NORM)
+        write_unless(encoder, "epsilon", layer->epsilon, GRAD_DEFAULT_EPSILON);
+    write_dropout(encoder, layer, index);
+    write_residual(encoder, batch, index);
+    grad_encoder_close(encoder);
 }
 
-/* JSON has no spelling for options that are not finite. */
-static bool has_ranks(const grad_layer *layer)
-{
-    const grad_tensor *tensors[] = {&layer->input, &layer->pre_activation, &layer->grad_output,
-                                    &layer->weight};
-
-    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
-        if (tensors[i]->data != NULL && (tensors[i]->rank < 1 || tensors[i]->rank > GRAD_MAX_RANK))
-            return false;
-    return true;
-}
-
-static grad_status check_options(const grad_batch *batch, grad_error *error)
-{
-    if (!isfinite(batch->scale))
-        return grad_fail(error, GRAD_INVALID, "non_finite", "/scale",
-                         "expected a finite number, found %g", batch->scale);
-    for (size_t i = 0; i < batch->layer_count; i++) {
-        const grad_activation *activation = &batch->layers[i].activation;
-        const grad_activation_info *info = grad_activation_info_of(activation->kind);
-
-        if (!has_ranks(&batch->layers[i]))
-            return grad_fail(error, GRAD_INVALID, "shape_mismatch", GRAD_AT("/layers/%zu", i),
-                             "expected tensors of rank 1 to %d", GRAD_MAX_RANK);
-        for (size_t k = 0; k < info->parameter_count; k++) {
-            if (!isfinite(activation->parameters[k]))
-                return grad_fail(error, GRAD_INVALID, "non_finite",
-                                 GRAD_AT("/layers/%zu/activation/%s", i, info->parameters[k].name),
-                                 "expected a finite number, found %g",
-                                 (double)activation->parameters[k]);
-        }
-    }
-    return GRAD_OK;
-}
+/* ---- The whole ------------------------------------------------------------------------------- */
 
 grad_status grad_encode_request(const grad_batch *batch, grad_encoder **encoder, grad_error *error)
 {
     grad_encoder *e = NULL;
-    grad_text *text;
-    grad_status status = check_options(batch, error);
+    grad_status status = grad_request_writable(batch, error);
 
     if (status == GRAD_OK)
-        status = grad_encoder_create(batch->non_finite, &e, error);
+        status = grad_encoder_create(batch, &e, error);
     if (status != GRAD_OK)
         return status;
-    text = grad_encoder_text(e);
-    grad_text_add(text, "{", 1);
+    grad_encoder_open(e, NULL);
     write_options(e, batch);
+    if (batch->network != NULL)
+        grad_request_write_input(e, batch->network);
     grad_encoder_member(e, "layers");
-    grad_text_add(text, "[", 1);
+    grad_text_add(grad_encoder_text(e), "[", 1);
     for (size_t i = 0; i < batch->layer_count; i++)
-        write_layer(e, &batch->layers[i], i);
-    grad_text_add(text, "]}\n", 3);
+        write_layer(e, batch, i);
+    grad_text_add(grad_encoder_text(e), "]", 1);
+    if (batch->network != NULL)
+        grad_request_write_start(e, batch->network);
+    grad_text_add(grad_encoder_text(e), "}\n", 2);
     status = grad_encoder_seal(&e, error);
     if (status == GRAD_OK)
         *encoder = e;

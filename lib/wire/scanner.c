@@ -10,21 +10,28 @@
 #include "core/error.h"
 #include "core/size.h"
 
-enum { BYTES_PER_NUMBER = 8, FIRST_NUMBERS = 64 };
+enum { FIRST_NUMBERS = 64 };
+
+/* Text that a number takes at least, mostly, so that the first block mostly is the last. */
+static size_t bytes_per_number(grad_datatype datatype)
+{
+    return datatype == GRAD_FP64 ? 16 : 8;
+}
 
 grad_status grad_scanner_init(grad_scanner *s, const grad_wire_limits *limits,
-                              size_t expected_bytes, grad_error *error)
+                              grad_datatype datatype, size_t expected_bytes, grad_error *error)
 {
-    size_t capacity =
-        grad_size_min(expected_bytes / BYTES_PER_NUMBER + FIRST_NUMBERS, limits->max_numbers);
+    size_t capacity = grad_size_min(expected_bytes / bytes_per_number(datatype) + FIRST_NUMBERS,
+                                    limits->max_numbers);
+    size_t bytes = capacity * grad_datatype_size(datatype);
 
-    *s = (grad_scanner){.error = GRAD_ERROR_INIT};
+    *s = (grad_scanner){.error = GRAD_ERROR_INIT, .datatype = datatype};
     s->max_numbers = limits->max_numbers;
     s->max_depth = grad_size_min(limits->max_depth, GRAD_DEPTH_MAX);
     grad_envelope_init(&s->envelope, limits->max_envelope);
-    s->numbers = malloc(capacity * sizeof *s->numbers);
+    s->numbers = malloc(bytes);
     if (s->numbers == NULL)
-        return grad_fail_memory(error, capacity * sizeof *s->numbers);
+        return grad_fail_memory(error, bytes);
     s->number_capacity = capacity;
     return GRAD_OK;
 }
@@ -223,6 +230,7 @@ static const char *scan_token(grad_scanner *s, const char *p)
             return grad_scanner_fail_byte(s, p,
                                           is_behind_document(s) ? "the end of the document"
                                                                 : "a JSON value or punctuation");
+        s->item_count += *p == ',' && s->depth == 2;
         return copy(s, p, 1);
     }
 }

@@ -1,6 +1,6 @@
 /* The push scanner: takes a document in pieces of any size, writes the numbers of its arrays into
- * one growing block of float32 and everything else into an envelope. It knows JSON's bytes; what
- * names and options mean is the readers'.
+ * one growing block, of floats or of doubles, and everything else into an envelope. It knows JSON's
+ * bytes; what names and options mean is the readers'.
  *
  * The reference [[7]] that stands for an array cannot be forged, because an array of numbers in
  * the document always becomes a reference itself. The one exception is the value of a key spelled
@@ -32,9 +32,11 @@ typedef struct grad_scan_row {
 
 typedef struct grad_scanner {
     grad_envelope envelope;
-    float *numbers;
+    grad_datatype datatype;
+    void *numbers; /* of that datatype */
     size_t number_count, number_capacity, max_numbers;
-    grad_error error; /* the first; sticks */
+    size_t item_count; /* commas of arrays and objects in what the document's root holds */
+    grad_error error;  /* the first; sticks */
 
     grad_scan_state state;
     int64_t offset;    /* of the piece being scanned */
@@ -59,7 +61,7 @@ typedef struct grad_scanner {
 
 /* limits hold no zeros. The first block is sized by expected_bytes. */
 grad_status grad_scanner_init(grad_scanner *scanner, const grad_wire_limits *limits,
-                              size_t expected_bytes, grad_error *error);
+                              grad_datatype datatype, size_t expected_bytes, grad_error *error);
 void grad_scanner_free(grad_scanner *scanner);
 
 /* Errors stay in scanner->error. */

@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/real.h"
 #include "core/size.h"
+#include "wire/number_double.h"
 #include "wire/number_row.h"
+#include "wire/number_text.h"
 #include "wire/scanner.h"
 
 void grad_scanner_begin_array(grad_scanner *s)
@@ -19,7 +22,8 @@ void grad_scanner_begin_array(grad_scanner *s)
 static bool reserve_number(grad_scanner *s, int64_t offset)
 {
     size_t capacity = s->number_capacity;
-    float *numbers;
+    size_t bytes;
+    void *numbers;
 
     if (s->number_count < capacity)
         return true;
@@ -28,9 +32,11 @@ static bool reserve_number(grad_scanner *s, int64_t offset)
         return false;
     }
     capacity = capacity > s->max_numbers / 2 ? s->max_numbers : capacity * 2;
-    numbers = realloc(s->numbers, capacity * sizeof *numbers);
+    if (!grad_size_mul(capacity, grad_datatype_size(s->datatype), &bytes))
+        bytes = SIZE_MAX;
+    numbers = realloc(s->numbers, bytes);
     if (numbers == NULL) {
-        grad_fail_memory(&s->error, capacity * sizeof *numbers);
+        grad_fail_memory(&s->error, bytes);
         return false;
     }
     s->numbers = numbers;
@@ -38,12 +44,12 @@ static bool reserve_number(grad_scanner *s, int64_t offset)
     return true;
 }
 
-/* Adds the number whose text is in token. */
-static bool add_number(grad_scanner *s, float value)
+/* Adds the number whose text is in token; in a document of floats value is one. */
+static bool add_number(grad_scanner *s, double value)
 {
     if (!reserve_number(s, s->token_offset))
         return false;
-    s->numbers[s->number_count++] = value;
+    grad_real_put(s->datatype, s->numbers, s->number_count++, value);
     s->rows[s->level - 1].count++;
     s->state = GRAD_SCAN_BEHIND;
     return true;
@@ -53,8 +59,10 @@ grad_literal grad_scanner_literal(grad_scanner *s, char c)
 {
     static const struct {
         const char *text;
-        float value;
-    } literals[] = {{"\"NaN\"", NAN}, {"\"Infinity\"", INFINITY}, {"\"-Infinity\"", -INFINITY}};
+        double value;
+    } literals[] = {{"\"NaN\"", (double)NAN},
+                    {"\"Infinity\"", (double)INFINITY},
+                    {"\"-Infinity\"", (double)-INFINITY}};
 
     s->token[s->token_length++] = c;
     for (size_t i = 0; i < sizeof literals / sizeof *literals; i++) {
@@ -93,22 +101,37 @@ static const char *scan_literal(grad_scanner *s, const char *p)
     return p + 1;
 }
 
+/* One number as the document's datatype has it. */
+static grad_number_status read_number(const grad_scanner *s, double *value, const char **stop)
+{
+    const char *end = s->token + s->token_length;
+    grad_number_status status;
+    float single = 0;
+
+    if (s->datatype == GRAD_FP64)
+        return grad_number_read_double(s->token, end, value, stop);
+    status = grad_number_read(s->token, end, &single, stop);
+    *value = (double)single;
+    return status;
+}
+
 /* The number in token is whole. */
 static bool finish_number(grad_scanner *s)
 {
     enum { SHOWN = 40 };
     int shown = s->token_length < SHOWN ? (int)s->token_length : SHOWN;
     const char *stop = NULL;
-    float value = 0;
+    double value = 0;
 
-    switch (grad_number_read(s->token, s->token + s->token_length, &value, &stop)) {
+    switch (read_number(s, &value, &stop)) {
     case GRAD_NUMBER_OK:
         if (stop == s->token + s->token_length)
             return add_number(s, value);
         break;
     case GRAD_NUMBER_OUT_OF_RANGE:
         grad_scanner_fail(s, GRAD_INVALID, "number_out_of_range", s->token_offset, s->level,
-                          "expected a number within float32's range, found %.*s%s", shown, s->token,
+                          "expected a number within float%s's range, found %.*s%s",
+                          s->datatype == GRAD_FP64 ? "64" : "32", shown, s->token,
                           s->token_length > SHOWN ? "…" : "");
         return false;
     case GRAD_NUMBER_MALFORMED:
@@ -120,15 +143,10 @@ static bool finish_number(grad_scanner *s)
     return false;
 }
 
-static bool is_number_byte(char c)
-{
-    return (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '+' || c == 'e' || c == 'E';
-}
-
 /* Collects a number byte by byte: the way for those that a piece cuts, and for all errors. */
 static const char *scan_number(grad_scanner *s, const char *p, const char *end)
 {
-    while (p < end && is_number_byte(*p)) {
+    while (p < end && grad_is_number_byte(*p)) {
         if (s->token_length == sizeof s->token)
             return grad_scanner_fail_limit(s, "max_number_text", sizeof s->token, s->token_offset,
                                            "bytes in one number");
@@ -145,13 +163,26 @@ static const char *take_back(grad_scanner *s, const char *p, const char *stop, c
 {
     const char *begin = stop;
 
-    if (stop == end || !is_number_byte(*stop) || !is_number_byte(stop[-1]))
+    if (stop == end || !grad_is_number_byte(*stop) || !grad_is_number_byte(stop[-1]))
         return NULL;
-    while (begin > p && is_number_byte(begin[-1]))
+    while (begin > p && grad_is_number_byte(begin[-1]))
         begin--;
     s->number_count--;
     s->rows[s->level - 1].count--;
     return begin;
+}
+
+/* Reads numbers into the free end of the block. */
+static size_t read_row(grad_scanner *s, const char *p, const char *end, const char **stop,
+                       bool *behind_value)
+{
+    size_t room = s->number_capacity - s->number_count;
+
+    if (s->datatype == GRAD_FP64)
+        return grad_number_row_read_double(p, end, (double *)s->numbers + s->number_count, room,
+                                           stop, behind_value);
+    return grad_number_row_read(p, end, (float *)s->numbers + s->number_count, room, stop,
+                                behind_value);
 }
 
 /* A number begins at p. Those that are whole in this piece are read together. */
@@ -163,8 +194,7 @@ static const char *scan_numbers(grad_scanner *s, const char *p, const char *end)
 
     if (!reserve_number(s, grad_scanner_offset(s, p)))
         return NULL;
-    count = grad_number_row_read(p, end, s->numbers + s->number_count,
-                                 s->number_capacity - s->number_count, &stop, &behind_value);
+    count = read_row(s, p, end, &stop, &behind_value);
     s->number_count += count;
     s->rows[s->level - 1].count += count;
     s->state = behind_value ? GRAD_SCAN_BEHIND : GRAD_SCAN_NEXT;

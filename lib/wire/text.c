@@ -2,7 +2,6 @@
  * knows what a document is made of; arrays of numbers are the encoder's. */
 #include "gradient_wire.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "wire/number_double.h"
 #include "wire/utf8.h"
 
 enum { FIRST_CAPACITY = 256 };
@@ -106,44 +106,14 @@ void grad_text_string(grad_text *text, const char *utf8)
     grad_text_add(text, "\"", 1);
 }
 
-/* A decimal separator that a locale put there becomes a point. */
-static size_t restore_point(char *number)
-{
-    size_t length = 0;
-    bool pointed = false;
-    for (const char *p = number; *p != '\0'; p++) {
-        if (strchr("0123456789+-e", *p) != NULL) {
-            number[length++] = *p;
-        } else if (!pointed) {
-            number[length++] = '.';
-            pointed = true;
-        }
-    }
-    number[length] = '\0';
-    return length;
-}
-
 void grad_text_number(grad_text *text, double value)
 {
-    if (!isfinite(value)) {
+    char number[GRAD_DOUBLE_WRITE_MAX] = "";
+
+    if (isfinite(value))
+        grad_text_add(text, number, (size_t)(grad_number_write_double(value, number) - number));
+    else
         grad_text_add(text, "null", 4);
-        return;
-    }
-    if (value == 0 && signbit(value)) {
-        grad_text_add(text, "-0.0", 4); /* readers with integers keep the sign */
-        return;
-    }
-    if (fabs(value) < 1e15 && value == (double)(int64_t)value) {
-        grad_text_printf(text, "%" PRId64, (int64_t)value);
-        return;
-    }
-    char number[48];
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(number, sizeof number, "%.*g", digits, value);
-        if (strtod(number, NULL) == value)
-            break;
-    }
-    grad_text_add(text, number, restore_point(number));
 }
 
 grad_status grad_text_status(const grad_text *text, grad_error *error)

@@ -1,10 +1,12 @@
-/* Who answers what: one handler a file, named in the table of http/routes.c. */
+/* Who answers what: one file a family of handlers, named in the table of http/routes.c. */
 #ifndef GRADIENTD_HANDLERS_H
 #define GRADIENTD_HANDLERS_H
 
 #include "http/routes.h"
 
-extern const handler handler_gradients; /* gradients.c */
+extern const handler handler_gradients; /* compute.c */
+extern const handler handler_backprop;  /* compute.c */
+extern const handler handler_check;     /* compute.c */
 extern const handler handler_info;      /* info.c */
 extern const handler handler_livez;     /* health.c */
 extern const handler handler_readyz;    /* health.c */

@@ -1,15 +1,10 @@
-/* GET /v1/info: what this daemon is, what it takes and what it refuses, for people and programs. */
+/* GET /v1/info: what this daemon is, what it takes and what it refuses, for people and programs.
+ * The lists of functions in it are info_functions.c's. */
 #include "handlers/handlers.h"
+#include "handlers/info_functions.h"
 #include "http/request.h"
 
-#define INFO_MAX 65536
-
-static void add_member(grad_text *text, const char *name, const char *value)
-{
-    grad_text_string(text, name);
-    grad_text_add(text, ":", 1);
-    grad_text_string(text, value);
-}
+#define INFO_MAX (256 << 10)
 
 static void add_limits(const config *c, grad_text *text)
 {
@@ -28,34 +23,26 @@ static void add_limits(const config *c, grad_text *text)
     grad_text_printf(text, "}");
 }
 
-static void add_activation(const grad_activation_info *info, grad_text *text)
+/* The words of the documents: what a member may say, or what it may hold. */
+static void add_words(grad_text *text)
 {
-    grad_text_printf(text, "{");
-    add_member(text, "name", info->name);
-    grad_text_printf(text, ",");
-    add_member(text, "formula", info->formula);
-    grad_text_printf(text, ",");
-    add_member(text, "derivative", info->derivative);
-    grad_text_printf(text, ",\"parameters\":[");
-    for (size_t i = 0; i < info->parameter_count; i++) {
-        const grad_parameter_info *p = &info->parameters[i];
-        grad_text_printf(text, "%s{", i > 0 ? "," : "");
-        add_member(text, "name", p->name);
-        grad_text_printf(text, ",\"default\":");
-        grad_text_number(text, p->default_value);
-        grad_text_printf(text, ",\"positive\":%s}", p->positive ? "true" : "false");
+    grad_text_printf(text, "\"encodings\":[\"json\"],\"datatypes\":[\"FP32\",\"FP64\"],"
+                           "\"reductions\":[\"sum\",\"mean\",\"none\"],"
+                           "\"loss_reductions\":[\"mean\",\"sum\",\"none\"],"
+                           "\"options\":{\"non_finite\":[\"reject\",\"allow\"],"
+                           "\"on_error\":[\"abort\",\"continue\"],\"statistics\":[false,true],"
+                           "\"clip\":[\"value\",\"layer_norm\",\"global_norm\"],"
+                           "\"weight_decay\":[\"l1\",\"l2\"],"
+                           "\"check\":[\"samples\",\"seed\",\"tolerance\"]},");
+    grad_text_printf(text, "\"outputs\":[");
+    for (int output = 0; output < GRAD_OUTPUT_COUNT; output++)
+        grad_text_printf(text, "\"%s\",", grad_output_name((grad_output_kind)output));
+    grad_text_printf(text, "\"predictions\"],\"layer_types\":[");
+    for (int kind = 0; kind < GRAD_LAYER_KIND_COUNT; kind++) {
+        grad_text_printf(text, "%s\"%s\"", kind > 0 ? "," : "",
+                         grad_layer_kind_name((grad_layer_kind)kind));
     }
-    grad_text_printf(text, "]}");
-}
-
-static void add_activations(grad_text *text)
-{
-    grad_text_printf(text, "\"activations\":[");
-    for (int kind = 0; kind < GRAD_ACTIVATION_COUNT; kind++) {
-        grad_text_add(text, ",", kind > 0);
-        add_activation(grad_activation_info_of((grad_activation_kind)kind), text);
-    }
-    grad_text_printf(text, "]");
+    grad_text_printf(text, "],");
 }
 
 static void finish(request *r)
@@ -65,13 +52,14 @@ static void finish(request *r)
     grad_text_init(&text, INFO_MAX);
     grad_text_printf(&text,
                      "{\"name\":\"gradientd\",\"version\":\"%s\",\"revision\":\"%s\","
-                     "\"workers\":%zu,\"event_loops\":%zu,\"encodings\":[\"json\"],"
-                     "\"datatypes\":[\"FP32\"],\"reductions\":[\"sum\",\"mean\"],"
-                     "\"outputs\":[\"weight_delta\",\"bias_delta\",\"grad_input\"],",
+                     "\"workers\":%zu,\"event_loops\":%zu,",
                      GRAD_VERSION, GRADIENTD_REVISION, c->workers, c->event_loops);
+    add_words(&text);
     add_limits(c, &text);
     grad_text_printf(&text, ",");
-    add_activations(&text);
+    info_add_activations(&text);
+    grad_text_printf(&text, ",");
+    info_add_losses(&text);
     grad_text_printf(&text, "}\n");
     request_answer_text(r, MHD_HTTP_OK, "application/json", &text);
 }

@@ -44,6 +44,8 @@ struct request {
     uint64_t swallow_limit;     /* of received */
     int64_t swallow_until;      /* clock_now */
     int64_t line_at;            /* clock_now */
+    grad_datatype datatype;     /* what the query says, FP32 where it says nothing */
+    bool has_datatype;          /* the query said it */
     double stages[STAGE_TOTAL]; /* seconds; negative: there was no such stage */
 
     int status; /* of the answer; 0: none yet */

@@ -7,6 +7,8 @@
 
 static const route routes[] = {
     {"/v1/gradients", "POST", {[ROLE_SERVICE] = true}, ROUTE_GRADIENTS, &handler_gradients},
+    {"/v1/backprop", "POST", {[ROLE_SERVICE] = true}, ROUTE_BACKPROP, &handler_backprop},
+    {"/v1/check", "POST", {[ROLE_SERVICE] = true}, ROUTE_CHECK, &handler_check},
     {"/v1/info", "GET, HEAD", {[ROLE_SERVICE] = true}, ROUTE_INFO, &handler_info},
     {"/livez", "GET, HEAD", {true, true}, ROUTE_HEALTH, &handler_livez},
     {"/readyz", "GET, HEAD", {true, true}, ROUTE_HEALTH, &handler_readyz},

@@ -26,8 +26,13 @@ static _Atomic uint64_t received_bytes, sent_bytes, lost_lines;
 static histogram stages[STAGE_COUNT];
 
 static const char *const route_names[ROUTE_COUNT] = {
-    [ROUTE_GRADIENTS] = "/v1/gradients", [ROUTE_INFO] = "/v1/info", [ROUTE_HEALTH] = "health",
-    [ROUTE_METRICS] = "/metrics",        [ROUTE_OTHER] = "other",
+    [ROUTE_GRADIENTS] = "/v1/gradients",
+    [ROUTE_BACKPROP] = "/v1/backprop",
+    [ROUTE_CHECK] = "/v1/check",
+    [ROUTE_INFO] = "/v1/info",
+    [ROUTE_HEALTH] = "health",
+    [ROUTE_METRICS] = "/metrics",
+    [ROUTE_OTHER] = "other",
 };
 
 static const char *const stage_names[STAGE_COUNT] = {

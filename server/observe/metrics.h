@@ -7,6 +7,8 @@
 
 typedef enum metrics_route {
     ROUTE_GRADIENTS,
+    ROUTE_BACKPROP,
+    ROUTE_CHECK,
     ROUTE_INFO,
     ROUTE_HEALTH,
     ROUTE_METRICS,

@@ -97,18 +97,18 @@ static void wake(pool *p, size_t workers)
         pthread_cond_signal(&p->work);
 }
 
-/* Begins the job's stages from job->stage on until one has tiles, or completes the job. The calling
- * worker is the only one that has the job; the lock is held before and after, not meanwhile. */
+/* Begins the job's stages from job->stage on until one has tiles, or completes the job. How many
+ * there are is only the job's to say, and it may find out on the way. The calling worker is the
+ * only one that has the job; the lock is held before and after, not meanwhile. */
 static void begin_or_complete(pool *p, pool_job *job)
 {
     const pool_job_kind *kind = job->kind;
-    size_t tiles = 0;
+    size_t tiles;
     pthread_mutex_unlock(&p->lock);
-    while (job->stage < kind->stage_count &&
-           (tiles = kind->begin_stage(job->context, job->stage)) == 0)
+    while ((tiles = kind->begin_stage(job->context, job->stage)) == 0)
         job->stage++;
     pthread_mutex_lock(&p->lock);
-    if (tiles > 0) {
+    if (tiles != POOL_NO_STAGE) {
         job->tile_count = tiles;
         job->tiles_left = tiles;
         job->next_tile = 0;

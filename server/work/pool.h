@@ -10,11 +10,13 @@
 
 typedef struct pool pool;
 
+/* What begin_stage returns behind a job's last stage. */
+#define POOL_NO_STAGE SIZE_MAX
+
 /* What a job does. Called on worker threads without any lock of the pool; context is the job's. */
 typedef struct pool_job_kind {
-    size_t stage_count;
-    /* Called once, by one thread, when the stage begins (all earlier tiles are complete). Returns
-     * the stage's tiles; 0 skips it. */
+    /* Called once a stage, by one thread, when it begins (all earlier tiles are complete). Returns
+     * the stage's tiles; 0 skips it; POOL_NO_STAGE where there is none, which completes the job. */
     size_t (*begin_stage)(void *context, size_t stage);
     void (*run_tile)(void *context, size_t stage, size_t tile);
     /* Called once: when the job is complete, or (expired) when its deadline passed before its first

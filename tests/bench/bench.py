@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What `make bench` runs: the codec, the kernels, the service. Prints for people, or with
+"""What `make bench` runs: codec, kernels, a network, the service. Prints for people, or with
 BENCH_FORMAT=json one JSON document. BENCH_SECONDS is the time of one measurement (10; those of the
 codec and the kernels are shorter by their nature). BENCH_ONLY=service runs one part.
 
@@ -13,9 +13,11 @@ import pathlib
 import platform
 import subprocess
 import sys
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE / "service"))
+sys.path[:0] = [str(HERE / "service"), str(HERE / "network")]
+import network  # noqa: E402
 import service  # noqa: E402
 
 SECONDS = max(1, int(os.environ.get("BENCH_SECONDS", "10")))
@@ -35,17 +37,18 @@ def codec(build):
 
 def kernels(build):
     seconds = min(1, SECONDS / 10)
-    results = program(build, "kernels", str(seconds))
-    results["torch"] = torch_activations(seconds / 10)
+    with tempfile.NamedTemporaryFile() as sample:
+        results = program(build, "kernels", str(seconds), sample.name)
+        results["torch"] = torch_activations(seconds / 10, sample.name, results["activations"])
     return results
 
 
-def torch_activations(seconds):
+def torch_activations(seconds, sample, names):
     """PyTorch's times of the activations, {} where it is not installed."""
     if importlib.util.find_spec("torch") is None:
         return {}
     command = [sys.executable, str(HERE / "kernels" / "torch_activations.py"), "1000000",
-               str(seconds)]
+               str(seconds), sample, ",".join(names)]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
@@ -63,12 +66,14 @@ def describe_kernels(results):
     for name, times in results["activations"].items():
         yield "%-12s forward %7.2f ns a number   backward %7.2f ns" % (
             name, times["forward_ns"], times["backward_ns"])
-    yield "10^6 elements, ns a number: forward, backward; PyTorch's, its autograd's; their ratios"
+    yield ("10^6 elements, ns a number: forward, backward; PyTorch's forward, autograd's backward, "
+           "both; times our backward goes into the last two")
     for name, theirs in results["torch"].items():
-        ours = [results["large"][name][way] for way in ("forward_ns", "backward_ns")]
-        theirs = [theirs[way] for way in ("forward_ns", "backward_ns")]
-        yield "%-12s %6.2f %6.2f   %6.2f %6.2f   %5.2f %5.2f" % (
-            name, *ours, *theirs, *(t / o for t, o in zip(theirs, ours)))
+        forward, backward = (results["large"][name][way] for way in ("forward_ns", "backward_ns"))
+        alone, both = theirs["backward_ns"], theirs["both_ns"]
+        yield "%-12s %6.2f %6.2f   %6.2f %6.2f %6.2f   %6.2f %6.2f" % (
+            name, forward, backward, theirs["forward_ns"], alone, both, alone / backward,
+            both / backward)
     if not results["torch"]:
         yield "PyTorch is not installed here: left out"
     for p in results["products"]:
@@ -89,6 +94,7 @@ def describe_any(results, indent=""):
 PARTS = {
     "codec": (codec, describe_any),
     "kernels": (kernels, describe_kernels),
+    "network": (lambda build: network.measure(build, SECONDS), network.describe),
     "service": (lambda build: service.measure(build, SECONDS), service.describe),
 }
 

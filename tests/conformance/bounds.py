@@ -1,174 +1,189 @@
-"""How far a right answer may be from the exact one: numbers that carry a bound of their own error.
-What lives here is arithmetic on such numbers; which arithmetic a layer takes is in twin.py.
+"""How far the daemon's states and deltas may be from the reference's: absolute errors pushed
+through the same graph. The values that they meet are PyTorch's, network.py's.
 
-The model is running error analysis (Higham, Accuracy and Stability of Numerical Algorithms, 2nd
-ed., 3.1 to 3.3): every operation hands on the errors of its operands, by its partial derivatives
-taken in absolute value, and adds what its own rounding does. u is the unit roundoff of what is
-stored (2^-24 for FP32, 2^-53 for FP64), w = 2^-53 that of what the kernels work in.
+Derivation. Beside x stands e_x with |x' - x| <= e_x, x' being the daemon's; u, eta and the bound of
+a product are units.py's, f's errors functions.py's. Forward:
 
-    product of depth K    (K + 2) u |a| |b|, in whatever order it is summed, and |a| e_b + e_a |b|
-    sum of n              n w Σ|x|
-    + - * / √ exp ln      w |result| (2 w for exp and ln)
-    stored                u |result|; and the smallest subnormal, as every operation
-    f of an uncertain x   max |f(x ± e) - f(x)|: at a kink inside the interval that is its jump
+    z = x Wᵀ + b     e_z = e_x |W|ᵀ + (K + 4) u (|x| |W|ᵀ + |b|)
+    y = m f(z) + r   e_y = m e_f + e_r + 3 u |terms|, m the mask times 1 / (1 - rate)
+    norms            d = x - μ: e_d = e_x + mean(e_x) + (n + 3) (u' (|x| + mean |x|) + η'), u' and
+                     η' double's
+                     v = mean d²: e_v = mean(2 |d| e_d + e_d²) + (n + 3) u' v
+                     s = 1 / √(v + ε): relative error ρ = e_v / (v + ε - e_v) / 2
+                     x̂ = d s: e_x̂ = e_d s + |x̂| ρ + 3 u' |x̂|, and z = γ x̂ + β
 
-So the bound of each quantity is a multiple of K u times the product of absolute values, propagated
-through the network, without a factor that was tuned. Where a sum of absolute values goes beyond
-the largest number of the datatype an intermediate result may overflow: the bound is infinite."""
+A z that is exact is known to be so: integers of few digits, whose products and sums have no
+rounding, or a z that the request brings. Backward, with δ = dz, g = γ δ:
+
+    ΔW = δᵀ x        e_δᵀ (|x| + e_x) + |δ|ᵀ e_x + (B + 4) u |δ|ᵀ |x|; so the other products
+    ∂L/∂x of norms   = s (g - mean g - x̂ mean(g x̂)): each factor's error times the others' sizes,
+                     ρ for s, and (n + 8) u' of all terms
+    ∂L/∂y            the sum of what comes back: errors add, u a sum
+
+The answers' own rounding ends each chain. All this is first an upper bound of Higham's kind: linear
+in the depth, and sharp within it to about the square root of the sizes."""
 
 import torch
 
-WORK = 2.0 ** -53
-UNITS = {"FP32": 2.0 ** -24, "FP64": WORK}
-TINY = {"FP32": 2.0 ** -149, "FP64": 2.0 ** -1074}
-LARGEST = {"FP32": (2 - 2.0 ** -23) * 2.0 ** 127, "FP64": (2 - 2.0 ** -52) * 2.0 ** 1023}
-INFINITY = float("inf")
+from loss_bounds import loss_error
+from units import BOTH
 
 
-def finite_or_unbounded(error, *magnitudes, largest):
-    """The error, infinite where it is not a number or where a magnitude is beyond the largest."""
-    bad = torch.isnan(error)
-    for magnitude in magnitudes:
-        bad |= ~(magnitude.abs() + error <= largest)
-    return torch.where(bad, torch.full_like(error, INFINITY), error)
+def is_exact(*tensors):
+    """Whether products and sums of these have no rounding in float: quarters of small numbers."""
+    return all(bool(((t * 4) == (t * 4).round()).all() and (t.abs() <= 64).all()) for t in tensors)
 
 
-class Rounding:
-    """The unit roundoffs of one datatype. work=False: those of a program that stores and works in
-    double, as the reference does."""
+class Bounds:
+    """The errors of one node: x, z, f, y, and, once the way back is done, dy, df, dz, dx."""
 
-    def __init__(self, datatype):
-        self.datatype = datatype
-        self.unit, self.tiny = UNITS[datatype], TINY[datatype]
-        self.largest = LARGEST[datatype]
+    def __init__(self, node, e_x, e_source=None):
+        self.node, self.unit = node, node.unit
+        self.x = torch.zeros_like(node.x) if "input" in node.spelled else e_x
+        x, z = node.x.detach(), node.z.detach()
+        self.norm = self._norm_errors(x) if node.kind.endswith("_norm") else None
+        self.z = torch.zeros_like(z) if node.given_z is not None else self._forward(x, z)
+        self.f = node.function.value_error(z, self.z)
+        y = node.y.detach()
+        mask = self._mask()
+        self.y = self.f if mask is None else self.unit.stored(node.f.detach() * mask,
+                                                              self.f * mask, 2)
+        if e_source is not None:
+            size = y.abs() + node.residual.detach().abs()
+            self.y = self.unit.stored(size, self.y + e_source)
 
-    def exact(self, value):
-        return Bounded(value, torch.zeros_like(value), self)
+    def _mask(self):
+        dropout = self.node.spelled.get("dropout")
+        return None if dropout is None else dropout["mask"] * self.node.rate
 
+    def _forward(self, x, z):
+        p = {k: v.detach() for k, v in self.node.leaves.items()}
+        if self.node.kind == "activation":
+            return self.x
+        if self.node.kind == "dense":
+            W, b = p["weight_delta"], p["bias_delta"]
+            if not self.x.any() and is_exact(x, W, b) and x.shape[1] < 1000:
+                return torch.zeros_like(z)
+            size = x.abs() @ W.abs().T + b.abs()
+            return self.unit.stored(size, self.unit.product(self.x @ W.abs().T, size, x.shape[1]))
+        gain = p.get("gain_delta", torch.ones(x.shape[1], dtype=x.dtype)).abs()
+        shift = p.get("shift_delta", torch.zeros(x.shape[1], dtype=x.dtype)).abs()
+        hat, e_hat = self.norm["hat"], self.norm["e_hat"]
+        return self.unit.stored(gain * hat.abs() + shift, gain * e_hat, 2)
 
-class Bounded:
-    """A tensor of doubles and the bounds of their errors."""
+    def _norm_errors(self, x):
+        node, hat = self.node, self.node.hat()
+        epsilon = node.spelled.get("epsilon", 1e-5)
+        if "running_mean" in node.spelled:
+            mean, s = node.spelled["running_mean"], node.spelled["running_variance"] + epsilon
+            s = s.rsqrt()
+            e_hat = (self.x + BOTH * (x.abs() + mean.abs())) * s + BOTH * hat.abs()
+            return {"hat": hat, "e_hat": e_hat, "s": s, "rho": torch.zeros_like(s) + BOTH}
+        dim = 1 if node.kind == "layer_norm" else 0
+        n = x.shape[dim]
+        mean = lambda t: t.mean(dim, keepdim=True)  # noqa: E731
+        d = (x - mean(x)).abs()
+        e_d = self.x + mean(self.x) + (n + 3) * (BOTH * (x.abs() + mean(x.abs())) + 2.0 ** -1073)
+        v = mean(d * d) + epsilon
+        e_v = mean(2 * d * e_d + e_d * e_d) + (n + 3) * BOTH * v
+        rho = torch.where(e_v < v / 2, e_v / (v - e_v) / 2, torch.full_like(v, float("inf")))
+        e_hat = e_d * v.rsqrt() * (1 + rho) + hat.abs() * rho + BOTH * hat.abs()
+        return {"hat": hat, "e_hat": e_hat, "s": v.rsqrt(), "rho": rho, "dim": dim}
 
-    def __init__(self, value, error, rounding):
-        self.value, self.error, self.rounding = value, error, rounding
+    # ---- Backward ----
 
-    def _new(self, value, error, worked=1.0):
-        error = error + worked * (WORK * value.abs() + TINY["FP64"])
-        return Bounded(value, torch.where(torch.isnan(error), torch.full_like(error, INFINITY),
-                                          error), self.rounding)
+    def back(self, e_dy, e_dz=None):
+        """From the error of ∂L/∂y (or, of a fused loss, of δ) to those of df, dz and dx."""
+        node = self.node
+        df, z = node.gradient(node.f), node.z.detach()
+        mask = self._mask()
+        self.dy = e_dy
+        self.df = e_dy if mask is None else self.unit.stored(df, e_dy * mask, 2)
+        self.dz = node.function.delta_error(z, self.z, df, self.df) if e_dz is None else e_dz
+        self.dx = self._dx()
 
-    def _other(self, other):
-        if isinstance(other, Bounded):
-            return other
-        value = torch.as_tensor(other, dtype=torch.float64)
-        return Bounded(value, torch.zeros_like(value), self.rounding)
+    def _dx(self):
+        node, dz = self.node, self.node.gradient(self.node.z)
+        if node.kind == "activation":
+            return self.dz
+        if node.kind == "dense":
+            W = node.leaves["weight_delta"].detach().abs()
+            size = dz.abs() @ W
+            return self.unit.stored(size, self.unit.product(self.dz @ W, size, W.shape[0]))
+        gain = node.leaves.get("gain_delta", torch.ones(1, dtype=dz.dtype)).detach().abs()
+        n, g, e_g = self.norm, gain * dz.abs(), gain * self.dz
+        e_g = e_g + BOTH * g
+        if "dim" not in n:
+            return self.unit.stored(g * n["s"], (e_g + BOTH * g) * n["s"], 2)
+        mean = lambda t: t.mean(n["dim"], keepdim=True)  # noqa: E731
+        hat = n["hat"].abs()
+        product, terms = mean(g * hat), g + mean(g) + hat * mean(g * hat)
+        e_product = mean(e_g * (hat + n["e_hat"]) + g * n["e_hat"])
+        error = (e_g + mean(e_g) + n["e_hat"] * (product + e_product) + hat * e_product
+                 + (n["rho"] + (dz.shape[n["dim"]] + 8) * BOTH) * terms + 2.0 ** -1070)
+        return self.unit.stored(n["s"] * terms, n["s"] * (1 + n["rho"]) * error)
 
-    @property
-    def shape(self):
-        return self.value.shape
+    def sample_deltas(self):
+        """{name: (error, size of the terms) of the deltas of each sample}."""
+        node = self.node
+        dz, df = node.gradient(node.z).abs(), node.gradient(node.f).abs()
+        x, z = node.x.detach().abs(), node.z.detach()
+        outer = lambda a, b: torch.einsum("bn,bk->bnk", a, b)  # noqa: E731
+        made = {"weight_delta": lambda: (outer(self.dz, x + self.x) + outer(dz, self.x),
+                                         outer(dz, x)),
+                "bias_delta": lambda: (self.dz, dz), "shift_delta": lambda: (self.dz, dz),
+                "gain_delta": lambda: self._gains(dz),
+                "slope_delta": lambda: self._slopes(df, z)}
+        return {name: made[name]() for name in node.leaves}
 
-    def __getitem__(self, where):
-        return Bounded(self.value[where], self.error[where], self.rounding)
+    def _gains(self, dz):
+        hat, e_hat = self.norm["hat"].abs(), self.norm["e_hat"]
+        # PyTorch sums δ d, and multiplies with s then: each product may have lost eta.
+        error = self.dz * (hat + e_hat) + dz * e_hat + 2.0 ** -1072 * self.norm["s"]
+        return error, dz * hat
 
-    def reshape(self, *shape):
-        return Bounded(self.value.reshape(*shape), self.error.reshape(*shape), self.rounding)
-
-    def unsqueeze(self, axis):
-        return Bounded(self.value.unsqueeze(axis), self.error.unsqueeze(axis), self.rounding)
-
-    def t(self):
-        return Bounded(self.value.t(), self.error.t(), self.rounding)
-
-    def __neg__(self):
-        return Bounded(-self.value, self.error, self.rounding)
-
-    def __add__(self, other):
-        other = self._other(other)
-        return self._new(self.value + other.value, self.error + other.error)
-
-    def __sub__(self, other):
-        return self + -self._other(other)
-
-    def __mul__(self, other):
-        other = self._other(other)
-        error = times(self.value.abs(), other.error) + times(self.error, other.value.abs()) \
-            + times(self.error, other.error)
-        return self._new(self.value * other.value, error)
-
-    __radd__, __rmul__ = __add__, __mul__
-
-    def inverse(self):
-        """1 / x; unbounded where x may be 0."""
-        left = self.value.abs() - self.error
-        error = torch.where(left > 0, self.error / (self.value.abs() * left),
-                            torch.full_like(left, INFINITY))
-        return self._new(1 / self.value, error)
-
-    def __truediv__(self, other):
-        return self * self._other(other).inverse()
-
-    def sum(self, axis, keep=False):
-        """In any order, in double."""
-        value = self.value.sum(axis, keepdim=keep)
-        magnitude = (self.value.abs() + self.error).sum(axis, keepdim=keep)
-        count = self.value.shape[axis] if self.value.dim() else 1
-        return self._new(value, self.error.sum(axis, keepdim=keep) + count * WORK * magnitude)
-
-    def stored(self):
-        """Rounded to the datatype."""
-        r = self.rounding
-        error = self.error + r.unit * self.value.abs() + r.tiny
-        return Bounded(self.value, finite_or_unbounded(error, self.value, largest=r.largest), r)
-
-    def loosened(self, error):
-        """With so much more error."""
-        return Bounded(self.value, self.error + error, self.rounding)
-
-    def spread(self, function):
-        """max |f(x') - f(x)| over the ends of the interval of x, and its middles."""
-        return spread(function, self.value, self.error)
-
-    def apply(self, function, worked=1.0):
-        """f of each number, with so many roundings of double in f."""
-        return self._new(function(self.value), self.spread(function), worked)
-
-
-def times(a, b):
-    """a b for errors: 0 times infinity is 0, since an exact 0 stays one."""
-    return torch.where((a == 0) | (b == 0), torch.zeros_like(a * b), a * b)
-
-
-def spread(function, value, error):
-    """How far f moves when its argument moves by up to error."""
-    here = function(value)
-    widest = torch.zeros_like(here)
-    for part in (-1, -0.5, 0.5, 1):
-        moved = (function(value + part * error) - here).abs()
-        widest = torch.maximum(widest, moved)
-    known = torch.where(error == 0, torch.zeros_like(widest), widest)
-    return torch.where(torch.isnan(known) | ~torch.isfinite(error),
-                       torch.where(error == 0, torch.zeros_like(known),
-                                   torch.full_like(known, INFINITY)), known)
+    def _slopes(self, df, z):
+        below = (z - self.z).clamp(max=0).abs()
+        parts = self.df * below + df * self.z * (z <= self.z), df * below
+        if self.node.leaves["slope_delta"].numel() == 1:
+            return tuple(t.sum(1, keepdim=True) for t in parts)
+        return parts
 
 
-def product(a, b, extra=None):
-    """a[m,K] b[K,n] (+ extra[n]) as a matrix product in the datatype makes it, in whatever order."""
-    r = a.rounding
-    value = a.value @ b.value
-    size_a, size_b = a.value.abs() + a.error, b.value.abs() + b.error
-    magnitude = matrix_times(size_a, size_b)
-    error = matrix_times(a.value.abs(), b.error) + matrix_times(a.error, size_b)
-    depth = a.value.shape[1]
-    if extra is not None:
-        value = value + extra.value
-        magnitude = magnitude + extra.value.abs()
-        error = error + extra.error
-    error = error + (depth + 2) * (r.unit * magnitude + r.tiny)
-    return Bounded(value, finite_or_unbounded(error, magnitude, largest=r.largest), r)
+def of_network(network, request):
+    """The bounds of every node, of the loss (or None) and of grad_input."""
+    unit, nodes, made = network.unit, network.nodes, []
+    error = torch.zeros_like(network.x)
+    for node in nodes:
+        source = None
+        if node.residual is not None:
+            source = (torch.zeros_like(network.x) if node.source is None
+                      else made[node.source].y)
+        made.append(Bounds(node, error, source))
+        error = made[-1].y
+    last, loss = made[-1], None
+    e_dy, e_dz = torch.zeros_like(last.y), None
+    if network.loss is not None:
+        met = network.met.detach()
+        losses = network.loss.losses(met).detach()
+        loss, e_dy = loss_error(network.loss, met, last.z if network.is_fused else last.y, losses,
+                                network.met.grad, unit)
+        if network.is_fused:
+            e_dy, e_dz = torch.zeros_like(e_dy), e_dy
+    for i in reversed(range(len(nodes))):
+        if i + 1 < len(nodes):
+            e_dy = joined(nodes, made, i, made[i + 1].dx, nodes[i + 1].x)
+        made[i].back(e_dy, e_dz)
+        e_dz = None
+    return made, loss, joined(nodes, made, None, made[0].dx, nodes[0].x)
 
 
-def matrix_times(a, b):
-    """a b for sizes and errors, of which some may be infinite."""
-    if torch.isfinite(a).all() and torch.isfinite(b).all():
-        return a @ b
-    return times(a.unsqueeze(2), b.unsqueeze(0)).sum(1)
+def joined(nodes, made, source, e_dx, x):
+    """The error of ∂L/∂y of layer source (None: of the network's input): what the next layer
+    passes back, e_dx, and those whose residual comes from there."""
+    size, error = nodes[0].gradient(x).abs(), e_dx
+    for node, bound in zip(nodes, made):
+        if node.residual is not None and node.source == source:
+            size = size + node.gradient(node.y).abs()
+            error = node.unit.stored(size, error + bound.dy)
+    return error

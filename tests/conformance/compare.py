@@ -1,174 +1,238 @@
-"""An answer beside the right one: every number of it within its bound, and nothing missing, left over
-or of another shape. Counts what was compared; knows nothing of how an answer came to be."""
+"""Asks the running daemon and holds its answer against the reference, number by number, within the
+bounds. Counts cases and comparisons by category. A bound so wide that it says nothing (a kink
+within the error of z, a number that may have overflowed) is counted as wide, not as a comparison.
+What is asked is generate.py's."""
 
-import dataclasses
+import collections
+import json
 import math
 
 import torch
 
-import activations
+import bounds
 import options
-import tensors
-from bounds import WORK
+from functions import LINEAR
+from network import Network, single
+from units import BOTH, UNITS
 
-# A comparison is weak where its bound is above this share of the largest number of its tensor: the
-# conditions of the problem leave it little to say. They are counted apart.
-WEAK = 1e-2
-
-
-@dataclasses.dataclass
-class Tally:
-    """What was compared, in one category."""
-
-    cases: int = 0
-    compared: int = 0
-    weak: int = 0
-    unbounded: int = 0
-    failed: int = 0
-
-    def __add__(self, other):
-        return Tally(*(a + b for a, b in zip(dataclasses.astuple(self),
-                                             dataclasses.astuple(other))))
+WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+WIDE = 0.05  # of the largest number of a tensor: a wider bound tells nothing
 
 
-class Expected:
-    """The right answer to a request: values by PyTorch, tolerances by the twin. Both are doubles: the
-    twin's error in double, which PyTorch's own resembles, is added."""
-
-    def __init__(self, request, datatype, graph, twin, exact_twin):
-        self.request, self.datatype, self.graph, self.twin = request, datatype, graph, twin
-        self.torch = options.TorchOptions(request, graph.values)
-        self.bounded = options.TwinOptions(request, twin.values)
-        own = options.TwinOptions(request, exact_twin.values)
-        self.values = {k: v for k, v in self.torch.values.items() if self._wanted(k)}
-        self.errors = {k: self.bounded.values[k].error + own.values[k].error for k in self.values}
-
-    def _wanted(self, key):
-        outputs = self.request.get("outputs")
-        name = key[2] if isinstance(key, tuple) else key
-        if name == "loss":
-            return True
-        return name != "predictions" if outputs is None else name in outputs
+def spelled(value):
+    """A request as JSON has it."""
+    if torch.is_tensor(value):
+        return spelled(value.tolist())
+    if isinstance(value, dict):
+        return {k: spelled(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [spelled(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
 
 
-def members_of(answer):
-    """{key: JSON} of the tensors and the loss of an answer."""
-    found = {k: answer[k] for k in ("loss", "predictions", "grad_input") if k in answer}
-    for i, layer in enumerate(answer["layers"]):
-        for name in (*options.PARAMETERS, "grad_input"):
-            if name in layer:
-                found[("layers", i, name)] = layer[name]
-    return found
+def shape_of(value):
+    shape = []
+    while isinstance(value, list):
+        shape.append(len(value))
+        value = value[0]
+    return shape
 
 
-def label(key):
-    return "/".join(map(str, key)) if isinstance(key, tuple) else key
+def flat(value):
+    if isinstance(value, list):
+        return [number for item in value for number in flat(item)]
+    return [WORDS.get(value, value) if isinstance(value, str) else value]
 
 
-def compare_tensor(key, found, expected, error, datatype, tally):
-    """Problems, in words."""
-    shape = tensors.shape_of(found)
-    of_one = list(expected.shape[1:]) if expected.dim() == 2 and expected.shape[0] == 1 else None
-    if shape not in (list(expected.shape), of_one):
-        yield "%s has shape %s, not %s" % (label(key), shape, list(expected.shape))
-        return
-    actual = torch.tensor(list(tensors.flatten(found)), dtype=tensors.DOUBLE)
-    if key != "loss" or expected.dim():
-        actual = tensors.rounded(actual, datatype)
-    expected, error = expected.reshape(-1), error.reshape(-1)
-    known = torch.isfinite(error)
-    good = ((actual - expected).abs() <= error) | (actual == expected)
-    size = expected[known].abs().max().item() if known.any() else 0.0
-    tally.compared += int(known.sum())
-    tally.unbounded += int((~known).sum())
-    tally.weak += int((known & (error > WEAK * size)).sum())
-    for i in (known & ~good).nonzero().reshape(-1).tolist()[:3]:
-        yield "%s[%d] is %r, not %r ± %.3g" % (label(key), i, actual[i].item(),
-                                               expected[i].item(), error[i].item())
-    tally.failed += int((known & ~good).sum())
+def numbers_in(found, *names):
+    return torch.tensor([flat(found[n])[0] for n in names], dtype=torch.float64)
 
 
-def within(what, found, low, high, tally):
-    """One number between two bounds."""
-    tally.compared += 1
-    value = tensors.WORDS.get(found, found)
-    if not low <= value <= high:
-        tally.failed += 1
-        yield "%s is %r, not in [%r, %r]" % (what, found, low, high)
+class Report:
+    """Counts, and what went wrong."""
+
+    def __init__(self):
+        self.cases, self.compared = collections.Counter(), collections.Counter()
+        self.wide, self.failed = collections.Counter(), collections.Counter()
+        self.problems, self.closest = [], collections.defaultdict(float)
+
+    def problem(self, case, text):
+        for tag in case.tags:
+            self.failed[tag] += 1
+        self.problems.append("%s: %s" % (case.name, text))
+
+    def lines(self):
+        yield "%-34s %7s %9s %8s %6s %s" % ("category", "cases", "compared", "wide", "wrong",
+                                            "largest error / bound")
+        for tag in sorted(self.cases):
+            yield "%-34s %7d %9d %8d %6d %.2g" % (
+                tag, self.cases[tag], self.compared[tag], self.wide[tag], self.failed[tag],
+                self.closest[tag])
 
 
-def compare_clipping(expected, answer, tally):
-    for index, report in expected.bounded.clipping.items():
-        where = answer if index is None else answer["layers"][index]
-        found = where.get("clipping")
-        if found is None:
-            yield "no clipping in %s" % ("the answer" if index is None else "layer %d" % index)
-            continue
-        for name, (low, high) in zip(("clipped_values", "norm", "factor"), report):
-            slack = 0 if name == "clipped_values" else 1e-12 * abs(high)
-            yield from within("clipping/%s of %s" % (name, index), found[name], low - slack,
-                              high + slack, tally)
+class Comparison:
+    """One case: its request, the daemon's answer, the report that it adds to."""
 
+    def __init__(self, case, report):
+        self.case, self.request, self.report = case, case.request, report
+        self.unit = UNITS[case.datatype]
+        for tag in case.tags:
+            report.cases[tag] += 1
 
-def compare_statistics(expected, answer, tally):
-    """Of each tensor as answered: computed again from the answer itself, to rounding in double."""
-    for i, layer in enumerate(answer["layers"]):
-        for name, found in layer["statistics"].items():
-            if name == "zero_derivative":
-                continue
-            numbers = list(tensors.flatten(layer[name]))
-            yield from compare_statistic("layer %d %s" % (i, name), found, numbers,
-                                         expected.datatype, tally)
-        missing = set(layer) & set(options.PARAMETERS) - set(layer["statistics"])
-        if missing:
-            yield "layer %d: no statistics of %s" % (i, missing)
-        yield from compare_zeros(expected, i, layer["statistics"], tally)
+    def run(self, connection):
+        path = "/v1/backprop" if self.case.is_network else "/v1/gradients"
+        body = json.dumps(spelled(self.case.sent())).encode()
+        response = connection.request("POST", path + "?datatype=" + self.case.datatype, body)
+        if response.status != 200:
+            self.report.problem(self.case, "answered %d %r" % (response.status, response.body))
+            return
+        self.answer = response.json()
+        try:
+            (self._network if self.case.is_network else self._layers)()
+        except (KeyError, IndexError, TypeError) as error:
+            self.report.problem(self.case, "answer cannot be read: %r" % error)
 
+    # ---- Numbers ----
 
-def compare_statistic(where, found, numbers, datatype, tally):
-    if datatype == "FP32":
-        numbers = [tensors.float32(v) for v in numbers]
-    finite = [v for v in numbers if math.isfinite(v)]
-    yield from within(where + " non_finite", found["non_finite"], len(numbers) - len(finite),
-                      len(numbers) - len(finite), tally)
-    if len(finite) < len(numbers):
-        return
-    norm, slack = math.sqrt(math.fsum(v * v for v in finite)), (len(numbers) + 8) * WORK
-    yield from within(where + " l2_norm", found["l2_norm"], norm * (1 - slack),
-                      norm * (1 + slack), tally)
-    largest = max(map(abs, finite), default=0.0)
-    yield from within(where + " max_abs", found["max_abs"], largest, largest, tally)
+    def numbers(self, what, found, value, error):
+        """Compares a tensor, or a number, element by element."""
+        value, error = (torch.as_tensor(t, dtype=torch.float64) for t in (value, error))
+        shape = list(value.shape[1:] if self.case.vectors and what in (
+            "grad_input", "predictions") else value.shape)
+        if self.case.vectors and what == "loss" and value.dim() == 2:
+            shape = shape_of(found)
+        if shape_of(found) != shape:
+            self.report.problem(self.case, "%s has shape %s, not %s" % (what, shape_of(found),
+                                                                        shape))
+            return
+        found = torch.tensor(flat(found), dtype=torch.float64)
+        if isinstance(self.answer.get("loss"), (int, float)) and what == "loss":
+            pass  # a number is a double whatever the datatype
+        else:
+            found = self.unit.round(found)
+        self._judge(what, found, value.reshape(-1), error.broadcast_to(value.shape).reshape(-1))
 
+    def _judge(self, what, found, value, error):
+        finite = value[value.abs() <= self.unit.largest].abs()
+        scale = float(finite.max()) if finite.numel() else 1.0
+        error = torch.where(error.isnan(), torch.full_like(error, math.inf), error)
+        difference = (found - value).abs()
+        both_nan = found.isnan() & value.isnan()
+        beyond = value.abs() - error > self.unit.largest * (1 + self.unit.u)
+        ok = (difference <= error) | both_nan | (found == value) | (beyond & found.isinf())
+        wide = (error > WIDE * scale + 1e3 * self.unit.eta) & ~both_nan & (found != value)
+        ok |= wide & error.isinf()
+        part = float((difference / error)[~wide & (error > 0)].nan_to_num(0, 0, 0).max()) \
+            if bool((~wide & (error > 0)).any()) else 0.0
+        for tag in self.case.tags:
+            self.report.compared[tag] += int((~wide).sum())
+            self.report.wide[tag] += int(wide.sum())
+            self.report.closest[tag] = max(self.report.closest[tag], part)
+        if not bool(ok.all()):
+            i = int((~ok).nonzero()[0])
+            self.report.problem(self.case, "%s[%d] is %r, not %r (bound %.3g); %d of %d wrong" % (
+                what, i, float(found[i]), float(value[i]), float(error[i]), int((~ok).sum()),
+                len(ok)))
 
-def compare_zeros(expected, index, found, tally):
-    """The share of f'(z) = 0: between those that surely are and those that may be."""
-    layer = expected.twin.layers[index]
-    if layer.layer.activation in activations.ROWS:
-        if "zero_derivative" in found:
-            yield "layer %d has a zero_derivative, of a matrix" % index
-        return
-    if not hasattr(layer, "slope"):
-        return  # fused with the loss
-    slope = layer.slope
-    surely = int(((slope.value == 0) & (slope.error == 0)).sum())
-    maybe = int((slope.value.abs() <= slope.error).sum())
-    count = slope.value.numel()
-    yield from within("layer %d zero_derivative" % index, found["zero_derivative"],
-                      surely / count - 1e-12, maybe / count + 1e-12, tally)
+    # ---- Answers ----
 
+    def _layers(self):
+        nodes = [single(layer, self.unit) for layer in self.request["layers"]]
+        made = []
+        for node in nodes:
+            made.append(bounds.Bounds(node, torch.zeros_like(node.x)))
+            made[-1].back(torch.zeros_like(node.y))
+        for node, bound, answer in zip(nodes, made, self.answer["layers"]):
+            if node.kind != "dense" or "weight" in node.spelled:
+                if self.wants("grad_input"):
+                    self.numbers("grad_input", answer["grad_input"], node.gradient(node.x),
+                                 bound.dx)
+        self._deltas(nodes, made)
 
-def compare(expected, answer, tally):
-    """Everything in an answer; problems, in words. Adds to the tally."""
-    tally.cases += 1
-    found = members_of(answer)
-    for key in set(found) ^ set(expected.values):
-        tally.failed += 1
-        yield "%s: %s" % (label(key), "left over" if key in found else "missing")
-    for key, value in expected.values.items():
-        if key in found:
-            yield from compare_tensor(key, found[key], value, expected.errors[key],
-                                      expected.datatype, tally)
-    if "clip" in expected.request:
-        yield from compare_clipping(expected, answer, tally)
-    if expected.request.get("statistics"):
-        yield from compare_statistics(expected, answer, tally)
+    def _network(self):
+        network = Network(self.request, self.unit)
+        made, loss_error, e_dx = bounds.of_network(network, self.request)
+        if network.loss is not None:
+            self.numbers("loss", self.answer["loss"], network.loss_value, loss_error)
+        if "predictions" in self.request.get("outputs", ()):
+            self.numbers("predictions", self.answer["predictions"], network.predictions,
+                         made[-1].y)
+        if self.wants("grad_input"):
+            self.numbers("grad_input", self.answer["grad_input"], network.x.grad, e_dx)
+        self._deltas(network.nodes, made)
+
+    def wants(self, output):
+        return "outputs" not in self.request or output in self.request["outputs"]
+
+    def _deltas(self, nodes, made):
+        layers = [options.reduce(self.request, n, b) for n, b in zip(nodes, made)]
+        weights = [n.leaves["weight_delta"].detach() if n.kind == "dense" else None for n in nodes]
+        reports = options.finish(self.request, layers, weights, self.unit)
+        for i, (deltas, answer) in enumerate(zip(layers, self.answer["layers"])):
+            for name, (value, error) in deltas.items():
+                self.numbers(name, answer[name], value, error)
+            extra = {k for k in answer if k.endswith("_delta")} - set(deltas)
+            if extra:
+                self.report.problem(self.case, "layer %d has %s" % (i, extra))
+            if reports:
+                self._clipping(answer["clipping"], reports[i], nodes)
+        if reports:
+            self._clipping(self.answer["clipping"], reports[-1], nodes)
+        if self.request.get("statistics"):
+            self._statistics(nodes, made)
+
+    def _clipping(self, found, expected, nodes):
+        norm, factor = expected.norm, expected.factor
+        least, most = expected.held
+        if not least <= found["clipped_values"] <= most:
+            self.report.problem(self.case, "%d clipped values, not %d to %d" % (
+                found["clipped_values"], least, most))
+        self._judge("clipping", numbers_in(found, "norm", "factor"),
+                    torch.tensor([norm, factor], dtype=torch.float64),
+                    torch.tensor([expected.error, factor * (expected.error / max(norm, 1e-300)
+                                                            + BOTH)], dtype=torch.float64))
+
+    def _statistics(self, nodes, made):
+        """Of the tensors as answered: what is held here is their arithmetic."""
+        every = []
+        for node, bound, answer in zip(nodes, made, self.answer["layers"]):
+            for name, found in answer["statistics"].items():
+                if name == "zero_derivative":
+                    self._zeros(found, node, bound)
+                    continue
+                tensor = self.unit.round(torch.tensor(flat(answer[name]), dtype=torch.float64))
+                every.append(tensor)
+                self._measured(name, found, tensor)
+        if self.case.is_network and "grad_input" in self.answer:
+            every.append(self.unit.round(torch.tensor(flat(self.answer["grad_input"]),
+                                                      dtype=torch.float64)))
+        self._measured("all", self.answer["statistics"],
+                       torch.cat(every) if every else torch.zeros(0, dtype=torch.float64))
+
+    def _measured(self, name, found, tensor):
+        largest = float(tensor.abs().max()) if tensor.numel() else 0.0
+        bad = int((~tensor.isfinite()).sum())
+        norm = largest
+        if bad == 0 and largest > 0:
+            norm = float((tensor / largest).square().sum().sqrt()) * largest
+        if not tensor.isnan().any():
+            self._judge("statistics of " + name, numbers_in(found, "l2_norm", "max_abs"),
+                        torch.tensor([norm, largest], dtype=torch.float64),
+                        torch.tensor([(tensor.numel() + 8) * BOTH * norm + 2.0 ** -1074, 0.0],
+                                     dtype=torch.float64))
+        if found["non_finite"] != bad:
+            self.report.problem(self.case, "%r not finite, %d are" % (found["non_finite"], bad))
+
+    def _zeros(self, found, node, bound):
+        """Of z that are exact; a smooth f' is 0 nowhere, but may be by underflow."""
+        z = node.z.detach()
+        if node.function.is_matrix or bool(bound.z.any()):
+            return
+        slope = node.function.derivative(z)
+        least = float((slope == 0).double().mean()) if node.function.name in LINEAR else 0.0
+        most = float((slope.abs() < 1e-30).double().mean())
+        if not least - 1e-12 <= found <= most + 1e-12:
+            self.report.problem(self.case, "zero_derivative is %r, not %r to %r" % (found, least,
+                                                                                   most))

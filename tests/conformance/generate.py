@@ -1,204 +1,225 @@
-"""Random numbers, layers and losses of requests: plain ones and adversarial ones. What lives here makes
-documents (everything a request may say), and judges nothing; cases.py says which are asked for.
-
-Every number is one of its datatype exactly, so that both sides read the same."""
-
-import math
+"""The requests that are compared with PyTorch: losses, layers, activations. Whole networks and the
+options are in generate_networks.py. Every request is a dictionary whose tensors are torch's; seeds
+make it repeatable."""
 
 import torch
 
-import activations
-import tensors
+from functions import Function, NAMES as ACTIVATIONS, kinks
+from losses import BY_SAMPLE, NAMES as LOSSES
+from numbers_of import Numbers
+from units import UNITS
 
-MODES = ("plain", "kinks", "zeros", "subnormal", "huge", "saturated", "ill_scaled", "constant")
-SIZES = (1, 2, 3, 5, 7, 8, 11, 13, 16, 17, 31)
-HUGE = {"FP32": 1e17, "FP64": 1e60}
-SUBNORMAL = {"FP32": 2.0 ** -138, "FP64": 2.0 ** -1060}
-# f grows like exp: what saturates the others overflows it.
-GROWING = ("exp",)
+BATCHED = ("input", "pre_activation", "grad_output", "mask", "target", "variance", "other")
 
 
-class Source:
-    """Random choices and numbers of one datatype, by one seed."""
+class Case:
+    """A request, the route it takes, the categories it is counted in."""
 
-    def __init__(self, generator, datatype):
-        self.random, self.datatype = generator, datatype
-        self.torch = torch.Generator().manual_seed(generator.getrandbits(31))
+    def __init__(self, name, tags, datatype, request, vectors=False):
+        self.name = "%s %s" % (datatype, name)
+        self.tags = ["%s %s" % (tag, datatype) for tag in tags]
+        self.datatype, self.request, self.vectors = datatype, request, vectors
+        self.is_network = "loss" in request or "grad_output" in request
 
-    def choice(self, options):
-        return self.random.choice(list(options))
+    def sent(self):
+        """The request as it is sent: without the axis of the batch where it is of vectors."""
+        return self._vectors(self.request) if self.vectors else self.request
 
-    def chance(self, probability):
-        return self.random.random() < probability
-
-    def size(self):
-        return self.choice(SIZES)
-
-    def normal(self, *shape, scale=1.0):
-        return self.rounded(torch.randn(*shape, generator=self.torch, dtype=tensors.DOUBLE) * scale)
-
-    def uniform(self, *shape, low=0.0, high=1.0):
-        unit = torch.rand(*shape, generator=self.torch, dtype=tensors.DOUBLE)
-        return self.rounded(low + (high - low) * unit)
-
-    def among(self, values, *shape):
-        values = torch.tensor(values, dtype=tensors.DOUBLE)
-        return self.rounded(values[torch.randint(len(values), shape, generator=self.torch)])
-
-    def rounded(self, tensor):
-        return tensors.rounded(tensor, self.datatype)
-
-    def classes(self, B, N, ignored=None):
-        """B classes, of which the first is not the one to ignore, and another one may be."""
-        found = torch.randint(N, (B,), generator=self.torch).tolist()
-        if ignored is not None and B > 1:
-            found[self.random.randrange(1, B)] = ignored
-        if found[0] == ignored:
-            found[0] = (ignored + 1) % N
-        return found
-
-    def numbers(self, mode, B, N, kinks=(0.0,)):
-        """[B,N] of that mode."""
-        if mode == "kinks":
-            return self.among(neighbours(kinks, self.datatype), B, N)
-        if mode == "zeros":
-            return self.among((0.0, -0.0, 1.0, -1.0), B, N)
-        if mode == "constant":
-            return torch.full((B, N), self.normal(1).item(), dtype=tensors.DOUBLE)
-        if mode == "saturated":
-            return self.uniform(B, N, low=15, high=95) * self.among((-1.0, 1.0), B, N)
-        if mode == "ill_scaled":
-            powers = torch.pow(10.0, self.uniform(N, low=-6, high=6))
-            return self.rounded(self.normal(B, N) * powers)
-        scale = {"huge": HUGE, "subnormal": SUBNORMAL}.get(mode, {}).get(self.datatype, 1.0)
-        return self.normal(B, N, scale=scale)
+    def _vectors(self, value, key=None):
+        if isinstance(value, dict):
+            return {k: self._vectors(v, k) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self._vectors(v) for v in value]
+        if torch.is_tensor(value) and key in BATCHED and value.dim() == 2:
+            return value[0]
+        return value
 
 
-def neighbours(values, datatype):
-    """The values, their negatives, and the numbers of the datatype beside each."""
-    kind = torch.float32 if datatype == "FP32" else torch.float64
-    here = torch.tensor([*values, *(-v for v in values)], dtype=kind)
-    sides = [torch.nextafter(here, here + side) for side in (1, -1)]
-    return sorted({v for t in (here, *sides) for v in t.to(tensors.DOUBLE).tolist()})
+# ---- Losses ----
+
+VARIANTS = {
+    "smooth_l1": [{}, {"beta": 0.3}, {"beta": 0}, {"beta": 2}],
+    "huber": [{}, {"delta": 0.3}, {"delta": 2.5}],
+    "bce_with_logits": [{}, {"pos_weight": True}],
+    "cross_entropy": [{}, {"class_weight": True}, {"label_smoothing": 0.1},
+                      {"class_weight": True, "label_smoothing": 0.3}, {"label_smoothing": 1},
+                      {"ignore_index": 0}, {"ignored": True, "class_weight": True},
+                      {"full": True}, {"full": True, "class_weight": True, "label_smoothing": 0.2}],
+    "nll": [{}, {"class_weight": True}, {"ignore_index": 1}, {"ignored": True}],
+    "kl_div": [{}, {"log_target": True}, {"zeros": True}],
+    "hinge": [{}, {"margin": 0.3}], "squared_hinge": [{}, {"margin": 0.3}],
+    "poisson_nll": [{}, {"full": True}, {"log_input": False}, {"log_input": False, "full": True},
+                    {"log_input": False, "eps": 0.5}],
+    "gaussian_nll": [{}, {"full": True}, {"column": True}, {"eps": 0.25}, {"column": True,
+                                                                          "full": True}],
+    "cosine_embedding": [{}, {"margin": 0.3}, {"margin": -0.4}],
+}
+MARKS = ("full", "ignored", "zeros", "column", "class_weight", "pos_weight")
 
 
-def kinks_of(activation):
-    """Where f has kinks: those of its defaults and its parameters."""
-    if isinstance(activation, str):
-        return activations.KINKS.get(activation, (0.0,))
-    values = [v for k, v in activation.items() if k != "name" and isinstance(v, (int, float))]
-    return tuple(activations.KINKS.get(activation["name"], ())) + tuple(values)
+def y_for(numbers, loss, style, shape):
+    """What the loss is applied to: in its domain."""
+    name = loss["name"]
+    if name == "binary_cross_entropy":
+        edge = numbers.among((0, 1, 1e-12, 1e-30, 0.5, 1 - 1e-6), *shape)
+        inner = numbers.uniform(0.001, 0.999, *shape)
+        return inner if style == "gauss" else torch.where(numbers.mask(0.5, *shape) > 0, edge,
+                                                          inner)
+    if name == "poisson_nll":
+        y = numbers.styled("gauss" if style in ("huge", "saturated", "ill_scaled") else style,
+                           *shape)
+        return y if loss.get("log_input", True) else numbers.unit.round(y.abs() + 0.125)
+    return numbers.styled(style, *shape)
 
 
-def activation(source, N, names=activations.NAMES):
-    """An activation as a layer of N outputs spells it."""
-    name = source.choice(names)
-    if name == "prelu":
-        slope = source.choice((None, 0.5, [0.125], "each"))
-        if slope is None:
-            return name
-        if slope == "each":
-            slope = tensors.spelled(source.normal(N))
-        return {"name": name, "slope": slope}
-    others = [p for n, p in activations.OTHER_PARAMETERS if n == name]
-    if others and source.chance(0.3):
-        return {"name": name, **source.choice(others)}
-    return name
+def target_for(numbers, name, variant, y):
+    B, N = y.shape
+    if name == "nll" or name == "cross_entropy" and not variant.get("full"):
+        t = numbers.integers(0, N - 1, B)
+        if variant.get("ignored"):
+            t = torch.where(numbers.mask(0.4, B) > 0, torch.full_like(t, -100.0), t)
+        return t
+    if name == "cosine_embedding":
+        return numbers.among((-1, 1), B)
+    if name in ("hinge", "squared_hinge"):
+        return numbers.among((-1, 1), B, N)
+    if name in ("binary_cross_entropy", "bce_with_logits", "cross_entropy"):
+        return numbers.uniform(0, 1, B, N) if numbers.chance(0.5) else numbers.mask(0.5, B, N)
+    if name == "kl_div":
+        t = numbers.uniform(0, 1, B, N)
+        if variant.get("zeros"):
+            t = t * numbers.mask(0.5, B, N)
+        return numbers.unit.round(torch.log(t + 0.01)) if variant.get("log_target") else t
+    if name == "poisson_nll":
+        return numbers.integers(0, 6, B, N)
+    # On some elements exactly the kink: y itself, or 1 away.
+    t = numbers.unit.round(y + numbers.normal(B, N) * 1.5)
+    exact = y + numbers.integers(-1, 1, B, N)
+    return torch.where(numbers.mask(0.3, B, N) > 0, numbers.unit.round(exact), t)
 
 
-def dropout(source, B, N):
-    rate = source.choice((0.0, 0.25, 0.5, 0.3))
-    return {"mask": tensors.spelled(source.among((0.0, 1.0, 1.0), B, N)), "rate": rate}
+def loss_for(numbers, name, variant, style, shape):
+    """A loss of the document and y for it."""
+    B, N = shape
+    loss = {"name": name, **{k: v for k, v in variant.items()
+                             if k not in MARKS or name in ("poisson_nll", "gaussian_nll")
+                             and k == "full"}}
+    y = y_for(numbers, loss, style, shape)
+    loss["target"] = target_for(numbers, name, variant, y)
+    if name in ("hinge", "squared_hinge"):  # often exactly at the hinge
+        y = torch.where(numbers.mask(0.2, B, N) > 0, loss["target"] * variant.get("margin", 1), y)
+        y = numbers.unit.round(y)
+    if variant.get("class_weight"):
+        loss["class_weight"] = numbers.uniform(0.25, 3, N)
+    if variant.get("pos_weight"):
+        loss["pos_weight"] = numbers.uniform(0, 3, N)
+    if name == "gaussian_nll":
+        loss["variance"] = numbers.uniform(0, 2, B, 1 if variant.get("column") else N)
+    if name == "cosine_embedding":
+        loss["other"] = numbers.styled("gauss" if numbers.chance(0.9) else "zeros", B, N)
+    return loss, y
 
 
-def norm_parameters(source, kind, N):
-    """What a norm layer may have besides its activation."""
-    found = {"type": kind}
-    if source.chance(0.8):
-        found["gain"] = tensors.spelled(source.normal(N))
-    if source.chance(0.8):
-        found["shift"] = tensors.spelled(source.normal(N))
-    if source.chance(0.3):
-        found["epsilon"] = source.choice((1e-3, 0.5, 1e-5))
-    if kind == "batch_norm" and source.chance(0.4):
-        found["running_mean"] = tensors.spelled(source.normal(N))
-        found["running_variance"] = tensors.spelled(source.uniform(N, low=0.1, high=3))
-    return found
+def loss_cases(seed, rounds):
+    """Every loss, variant and reduction, on y as it is: through one activation layer of identity,
+    so that y is exact."""
+    for datatype, unit in UNITS.items():
+        for name in LOSSES:
+            for v, variant in enumerate(VARIANTS.get(name, [{}])):
+                for r in range(rounds):
+                    numbers = Numbers("%s %s %d %d %d" % (datatype, name, v, r, seed), unit)
+                    yield loss_case(numbers, name, variant, r)
 
 
-def dense_parameters(source, K, N):
-    found = {"weight": tensors.spelled(source.normal(N, K, scale=1 / math.sqrt(K)))}
-    if source.chance(0.8):
-        found["bias"] = tensors.spelled(source.normal(N))
-    return found
+def loss_case(numbers, name, variant, r):
+    style = numbers.choice(("gauss", "gauss", "integers", "zeros", "saturated", "ill_scaled",
+                            "subnormal"))
+    vectors = numbers.chance(0.1) and name != "gaussian_nll"
+    B, N = 1 if vectors else numbers.size(), numbers.size(2)
+    loss, y = loss_for(numbers, name, variant, style, (B, N))
+    loss["reduction"] = ("mean", "sum", "none")[r % 3]
+    if numbers.chance(0.4):
+        loss["sample_weight"] = numbers.uniform(0, 2, B) * numbers.mask(0.8, B)
+    request = {"input": y, "layers": [{"type": "activation", "activation": "identity"}],
+               "loss": loss, "non_finite": "allow", "outputs": ["predictions", "grad_input"]}
+    text = "loss %s %s %s %s [%d,%d]" % (name, variant, loss["reduction"], style, B, N)
+    return Case(text, ["losses", "loss " + name], numbers.unit.name, request, vectors)
 
 
-# ---- Losses ------------------------------------------------------------------------------------
+# ---- Activations ----
 
-LOSS_PARAMETERS = {
-    "smooth_l1": ({}, {"beta": 0.5}, {"beta": 0}, {"beta": 3}),
-    "huber": ({}, {"delta": 0.25}, {"delta": 4}),
-    "cross_entropy": ({}, {"label_smoothing": 0.25}, {"label_smoothing": 1}, {"ignore_index": 1}),
-    "nll": ({}, {"ignore_index": 1}),
-    "kl_div": ({}, {"log_target": True}, {"log_target": False}),
-    "hinge": ({}, {"margin": 0.5}), "squared_hinge": ({}, {"margin": 2}),
-    "poisson_nll": ({}, {"full": True}, {"log_input": False},
-                    {"log_input": False, "full": True, "eps": 0.0078125}),
-    "gaussian_nll": ({}, {"full": True}, {"eps": 0.5}),
-    "cosine_embedding": ({}, {"margin": 0.25}, {"margin": -0.5}),
+PARAMETERS = {
+    "leaky_relu": [{"negative_slope": 0.2}, {"negative_slope": -1.5}],
+    "threshold": [{"threshold": 0.5, "value": 20}, {"threshold": -2, "value": -7}],
+    "hard_tanh": [{"min_val": -0.25, "max_val": 3}], "softshrink": [{"lambda": 1.25}],
+    "hardshrink": [{"lambda": 0}], "elu": [{"alpha": 0.3}], "celu": [{"alpha": 2.5}],
+    "softplus": [{"beta": 2, "threshold": 3}, {"beta": 0.25}],
 }
 
 
-def loss(source, name, B, N, parameters=None):
-    """A loss of y [B,N] with random targets."""
-    choices = LOSS_PARAMETERS.get(name, ({},))
-    found = {"name": name, **(source.choice(choices) if parameters is None else parameters)}
-    found.update(targets(source, name, B, N, found))
-    if source.chance(0.6):
-        found["reduction"] = source.choice(("mean", "sum", "none"))
-    if source.chance(0.4):
-        found["sample_weight"] = tensors.spelled(source.among((0.0, 0.5, 1.0, 1.25, 3.0), B))
-    if name in ("cross_entropy", "nll") and source.chance(0.4):
-        found["class_weight"] = tensors.spelled(source.uniform(N, low=0.25, high=2))
-    if name == "bce_with_logits" and source.chance(0.5):
-        found["pos_weight"] = tensors.spelled(source.uniform(N, low=0.25, high=4))
-    return found
+def activation_for(numbers, name, N, parameters=None):
+    """An activation as spelled in a layer."""
+    if name == "prelu":
+        kind = numbers.choice(("bare", "number", "one", "channels"))
+        if kind == "bare":
+            return "prelu"
+        slope = {"number": -0.375, "one": numbers.uniform(-1, 1, 1),
+                 "channels": numbers.uniform(-1, 1, N)}[kind]
+        return {"name": "prelu", "slope": slope}
+    if parameters is None and name in PARAMETERS and numbers.chance(0.5):
+        parameters = numbers.choice(PARAMETERS[name])
+    return {"name": name, **parameters} if parameters else name
 
 
-def targets(source, name, B, N, parameters):
-    """The target, and what else the loss must have."""
-    if name in ("cross_entropy", "nll"):
-        if name == "cross_entropy" and "ignore_index" not in parameters and source.chance(0.4):
-            masses = source.uniform(B, N, low=0.01)
-            return {"target": tensors.spelled(source.rounded(
-                masses / masses.sum(1, keepdim=True)))}
-        ignored = parameters.get("ignore_index", -100)
-        return {"target": source.classes(B, N, None if ignored >= N else ignored)}
-    if name in ("binary_cross_entropy", "bce_with_logits"):
-        return {"target": tensors.spelled(source.choice((source.among((0.0, 1.0), B, N),
-                                                         source.uniform(B, N))))}
-    if name == "kl_div":
-        masses = source.uniform(B, N) * source.among((0.0, 1.0, 1.0), B, N)
-        return {"target": tensors.spelled(source.normal(B, N) if parameters.get("log_target")
-                                          else masses)}
-    if name in ("hinge", "squared_hinge"):
-        return {"target": tensors.spelled(source.among((-1.0, 1.0), B, N))}
-    if name == "poisson_nll":
-        return {"target": tensors.spelled(source.among((0.0, 1.0, 2.0, 3.0, 7.5), B, N))}
-    if name == "gaussian_nll":
-        columns = source.choice((1, N))
-        return {"target": tensors.spelled(source.normal(B, N)),
-                "variance": tensors.spelled(source.uniform(B, columns, low=0.05, high=3))}
-    if name == "cosine_embedding":
-        return {"target": tensors.spelled(source.among((-1.0, 1.0), B)),
-                "other": tensors.spelled(source.normal(B, N))}
-    return {"target": tensors.spelled(source.normal(B, N))}
+def z_for(numbers, activation, style, shape):
+    """Numbers of a style; "kinks": exactly those of the activation, both signs of 0, and others."""
+    if style != "kinks":
+        return numbers.styled(style, *shape)
+    name = activation if isinstance(activation, str) else activation["name"]
+    places = [0.0, -0.0]
+    if name not in ("prelu", "leaky_relu"):
+        places += [k[0] for k in kinks(name, Function(activation, numbers.unit).parameters)]
+    return torch.where(numbers.mask(0.6, *shape) > 0, numbers.among(places, *shape),
+                       numbers.styled("gauss", *shape))
 
 
-def domain_of(name, parameters):
-    """What y a loss takes: any number, a probability, or a positive number."""
-    if name == "binary_cross_entropy":
-        return "probability"
-    if name == "poisson_nll" and parameters.get("log_input", True) is False:
-        return "positive"
-    return "any"
+def activation_cases(seed, rounds):
+    """Every activation: in a layer of /v1/gradients with its states, and in a network of two."""
+    for datatype, unit in UNITS.items():
+        for name in ACTIVATIONS:
+            for r in range(rounds):
+                numbers = Numbers("%s %s %d %d" % (datatype, name, r, seed), unit)
+                yield activation_case(numbers, name, r)
+                yield inside_case(numbers, name)
+
+
+def activation_case(numbers, name, r):
+    style = ("kinks", "gauss", "saturated", "zeros", "subnormal", "huge")[r % 6]
+    B, K, N = numbers.size(), numbers.size(), numbers.size()
+    activation = activation_for(numbers, name, N)
+    layer = {"activation": activation, "input": numbers.styled("gauss", B, K),
+             "pre_activation": z_for(numbers, activation, style, (B, N)),
+             "grad_output": numbers.styled(numbers.choice(("gauss", "integers")), B, N)}
+    if numbers.chance(0.5):
+        layer["weight"] = numbers.styled("gauss", N, K)
+    request = {"layers": [layer], "non_finite": "allow", "statistics": numbers.chance(0.3)}
+    return Case("activation %s %s [%d,%d,%d]" % (activation, style, B, K, N),
+                ["activations", "activation " + name], numbers.unit.name, request)
+
+
+def inside_case(numbers, name):
+    B, K, N, M = numbers.size(), numbers.size(), numbers.size(), numbers.size()
+    style = numbers.choice(("gauss", "integers"))
+    request = {
+        "input": numbers.styled(style, B, K), "non_finite": "allow",
+        "layers": [{"activation": activation_for(numbers, name, N),
+                    "weight": numbers.styled(style, N, K), "bias": numbers.styled(style, N)},
+                   {"activation": "tanh", "weight": numbers.styled("gauss", M, N)}],
+        "loss": {"name": "mse", "target": numbers.styled("gauss", B, M)},
+        "outputs": ["predictions", "weight_delta", "bias_delta", "slope_delta", "grad_input"]}
+    return Case("inside %s %s [%d,%d,%d,%d]" % (name, style, B, K, N, M),
+                ["activations", "activation " + name], numbers.unit.name, request)
+
+
+def loss_names_for(N):
+    return [name for name in LOSSES if N > 1 or name not in BY_SAMPLE]

@@ -1,158 +1,118 @@
-"""Every loss as PyTorch has it, in double: the losses of a batch element by element or sample by
-sample, and their total. What lives here knows y and the members of a request's "loss", no network.
-
-PyTorch 1.13 has no log_cosh and no elementwise hinge: those are composed of its functions here, and
-checked a second time by the plain twins of tests/integration/loss_twins.py. Sample weights multiply
-a sample's losses and leave the divisor as it is."""
+"""The losses as PyTorch has them, in double: L and the losses themselves. How far the daemon's may
+be from them is in loss_bounds.py. Those that PyTorch 1.13 lacks (log_cosh, hinge, squared_hinge,
+weights by sample) are written here with its plain operations. Knows y and the target, no layers."""
 
 import math
 
 import torch
 import torch.nn.functional as F
 
-import tensors
-
 DEFAULTS = {
-    "smooth_l1": {"beta": 1.0}, "huber": {"delta": 1.0},
+    "mse": {}, "l1": {}, "smooth_l1": {"beta": 1.0}, "huber": {"delta": 1.0}, "log_cosh": {},
+    "binary_cross_entropy": {}, "bce_with_logits": {},
     "cross_entropy": {"label_smoothing": 0.0, "ignore_index": -100}, "nll": {"ignore_index": -100},
     "kl_div": {"log_target": False}, "hinge": {"margin": 1.0}, "squared_hinge": {"margin": 1.0},
     "poisson_nll": {"log_input": True, "full": False, "eps": 1e-8},
     "gaussian_nll": {"full": False, "eps": 1e-6}, "cosine_embedding": {"margin": 0.0},
 }
-NAMES = ("mse", "l1", "smooth_l1", "huber", "log_cosh", "binary_cross_entropy", "bce_with_logits",
-         "cross_entropy", "nll", "kl_div", "hinge", "squared_hinge", "poisson_nll", "gaussian_nll",
-         "cosine_embedding")
-BY_ROW = {"cross_entropy", "nll", "cosine_embedding"}  # one loss a sample, not one an element
+NAMES = list(DEFAULTS)
+BY_SAMPLE = ("cross_entropy", "nll", "cosine_embedding")
+# A last layer's f and its loss that are one function of z where they meet.
 FUSED = {("sigmoid", "binary_cross_entropy"): "bce_with_logits",
          ("log_softmax", "nll"): "cross_entropy"}
 
 
-class ExactBce(torch.autograd.Function):
-    """F.binary_cross_entropy; its backward with the least denominator 1e-12 in double."""
+def log_cosh(y, t):
+    d = (y - t).abs()
+    far = d + torch.log1p(torch.exp(-2 * d)) - math.log(2)
+    near = torch.log1p(2 * torch.sinh((y - t).clamp(-1, 1) / 2).square())
+    return torch.where(d > 1, far, near)
 
-    @staticmethod
-    def forward(context, y, t, reduction):
-        context.save_for_backward(y, t)
-        context.by = y.numel() if reduction == "mean" else 1
-        return F.binary_cross_entropy(y, t, reduction=reduction)
 
-    @staticmethod
-    def backward(context, gradient):
-        y, t = context.saved_tensors
-        return gradient * (y - t) / (y * (1 - y)).clamp(min=1e-12) / context.by, None, None
+def cosine(y, other, t, margin):
+    """F.cosine_embedding_loss with its 1e-12 in double: PyTorch's is a float32."""
+    s = (y * other).sum(1) / torch.sqrt((y.square().sum(1) + 1e-12)
+                                        * (other.square().sum(1) + 1e-12))
+    return torch.where(t > 0, 1 - s, (s - margin).clamp(min=0))
 
 
 class Loss:
-    """A request's loss, read. y is [B,N]."""
+    """A loss as spelled in a document whose tensors are torch's."""
 
-    def __init__(self, document, fused_name=None):
-        self.name = document["name"]
-        self.computed_as = fused_name or self.name
-        self.reduction = document.get("reduction", "mean")
-        self.parameters = {k: document.get(k, v) for k, v in DEFAULTS.get(self.name, {}).items()}
-        self.target = tensors.tensor_of(document["target"])
-        for name in ("sample_weight", "class_weight", "pos_weight", "variance", "other"):
-            value = document.get(name)
-            setattr(self, name, None if value is None else tensors.tensor_of(value))
+    def __init__(self, spelled, fused=None):
+        self.name = fused or spelled["name"]
+        names = DEFAULTS[spelled["name"]]
+        self.p = {**names, **{k: v for k, v in spelled.items() if k in names}}
+        self.reduction = spelled.get("reduction", "mean")
+        for name in ("target", "sample_weight", "class_weight", "pos_weight", "variance", "other"):
+            setattr(self, name, spelled.get(name))
+        self.has_classes = (self.name in ("cross_entropy", "nll") and self.target.dim() == 1)
+        if self.has_classes:
+            self.target = self.target.long()
 
-    def fit(self, y):
-        """The target as the loss of y takes it: classes, or a number an element."""
-        t = self.target
-        if self.has_classes(y):
-            return t.reshape(-1).long()
-        if self.name == "cosine_embedding":
-            return t.reshape(-1)
-        return t.reshape(y.shape)
+    def losses(self, y, reduction="none"):
+        """PyTorch's, [B,N] or [B]; or by its own reduction, a number."""
+        p, t, name, how = self.p, self.target, self.name, {"reduction": reduction}
+        if name == "cross_entropy":
+            return F.cross_entropy(y, t, self.class_weight, **how,
+                                   ignore_index=p.get("ignore_index", -100),
+                                   label_smoothing=p.get("label_smoothing", 0.0))
+        if name == "nll":
+            return F.nll_loss(y, t, self.class_weight, ignore_index=p["ignore_index"], **how)
+        if name == "bce_with_logits":
+            return F.binary_cross_entropy_with_logits(y, t, pos_weight=self.pos_weight, **how)
+        if name == "gaussian_nll":
+            variance = self.variance
+            return F.gaussian_nll_loss(y, t, variance, full=p["full"], eps=p["eps"], **how)
+        if name == "cosine_embedding":
+            least = min(float(v.detach().square().sum(1).min()) for v in (y, self.other))
+            if least < 1:  # where 1e-12 counts in double
+                return reduced(cosine(y, self.other, t, p["margin"]), reduction)
+            return F.cosine_embedding_loss(y, self.other, t, p["margin"], **how)
+        simple = {
+            "mse": lambda: F.mse_loss(y, t, **how), "l1": lambda: F.l1_loss(y, t, **how),
+            # PyTorch's manual has beta 0 as l1; its backward pass has -1, not 0, where y = t.
+            "smooth_l1": lambda: (F.smooth_l1_loss(y, t, beta=p["beta"], **how) if p["beta"] > 0
+                                  else F.l1_loss(y, t, **how)),
+            "huber": lambda: F.huber_loss(y, t, delta=p["delta"], **how),
+            "binary_cross_entropy": lambda: F.binary_cross_entropy(y, t, **how),
+            "kl_div": lambda: F.kl_div(y, t, log_target=p["log_target"], **how),
+            "poisson_nll": lambda: F.poisson_nll_loss(y, t, log_input=p["log_input"],
+                                                      full=p["full"], eps=p["eps"], **how),
+            "log_cosh": lambda: reduced(log_cosh(y, t), reduction),
+            "hinge": lambda: reduced(F.relu(p["margin"] - t * y), reduction),
+            "squared_hinge": lambda: reduced(F.relu(p["margin"] - t * y).square(), reduction),
+        }
+        return simple[name]()
 
-    def has_classes(self, y):
-        if self.name == "nll":
-            return True
-        return self.name == "cross_entropy" and tuple(self.target.shape) != tuple(y.shape) \
-            and self.target.numel() == y.shape[0] and self.target.dim() == 1
-
-    def losses(self, y):
-        """[B] or [B,N], weighted by the samples."""
-        found = getattr(self, "_" + self.computed_as)(y, self.fit(y), "none", **self.parameters)
-        if self.sample_weight is not None:
-            weight = self.sample_weight.reshape(-1)
-            found = found * (weight if found.dim() == 1 else weight.unsqueeze(1))
-        return found
+    def weights(self, y):
+        """u_b, in the shape of the losses, to multiply with."""
+        u = torch.ones(y.shape[0], dtype=y.dtype)
+        u = u if self.sample_weight is None else self.sample_weight
+        return u if self.name in BY_SAMPLE else u[:, None].expand_as(y)
 
     def divisor(self, y):
-        """What the mean divides by."""
-        if self.has_classes(y):
-            classes = self.fit(y)
-            kept = classes != self.parameters["ignore_index"]
-            weight = torch.ones(y.shape[1], dtype=tensors.DOUBLE) \
-                if self.class_weight is None else self.class_weight
-            return weight[classes[kept]].sum().item()
-        return float(y.shape[0] if self.name in BY_ROW else y.numel())
+        """What mean divides by."""
+        if self.reduction != "mean":
+            return 1.0
+        if self.has_classes:
+            w = torch.ones(y.shape[1], dtype=y.dtype)
+            w = w if self.class_weight is None else self.class_weight
+            counted = self.target[self.target != self.p["ignore_index"]]
+            return float(w[counted].sum())
+        return float(y.shape[0] if self.name in BY_SAMPLE else y.numel())
 
     def total(self, y):
-        """The scalar whose gradient is asked for: under none that of the sum."""
-        if self.sample_weight is None and self.reduction != "none" and self.name != "kl_div":
-            return getattr(self, "_" + self.computed_as)(y, self.fit(y), self.reduction,
-                                                         **self.parameters)
-        total = self.losses(y).sum()
-        return total / self.divisor(y) if self.reduction == "mean" else total
-
-    # Each: y, target, PyTorch's reduction, parameters.
-
-    def _mse(self, y, t, reduction):
-        return F.mse_loss(y, t, reduction=reduction)
-
-    def _l1(self, y, t, reduction):
-        return F.l1_loss(y, t, reduction=reduction)
-
-    def _smooth_l1(self, y, t, reduction, beta):
-        return F.smooth_l1_loss(y, t, reduction=reduction, beta=beta)
-
-    def _huber(self, y, t, reduction, delta):
-        return F.huber_loss(y, t, reduction=reduction, delta=delta)
-
-    def _log_cosh(self, y, t, reduction):
-        d = y - t
-        far = d.abs() + torch.log1p(torch.exp(-2 * d.abs())) - math.log(2)
-        return reduced(torch.where(d.abs() < 1, torch.log(torch.cosh(d.clamp(-1, 1))), far),
-                       reduction)
-
-    def _binary_cross_entropy(self, y, t, reduction):
-        """PyTorch's, whose gradient holds 1e-12 as a float32; the daemon's is the double."""
-        return ExactBce.apply(y, t, reduction)
-
-    def _bce_with_logits(self, y, t, reduction):
-        return F.binary_cross_entropy_with_logits(y, t, reduction=reduction,
-                                                  pos_weight=self.pos_weight)
-
-    def _cross_entropy(self, y, t, reduction, ignore_index, label_smoothing=0.0):
-        return F.cross_entropy(y, t, weight=self.class_weight, reduction=reduction,
-                               ignore_index=ignore_index, label_smoothing=label_smoothing)
-
-    def _nll(self, y, t, reduction, ignore_index):
-        return F.nll_loss(y, t, weight=self.class_weight, reduction=reduction,
-                          ignore_index=ignore_index)
-
-    def _kl_div(self, y, t, reduction, log_target):
-        return F.kl_div(y, t, reduction=reduction, log_target=log_target)
-
-    def _hinge(self, y, t, reduction, margin):
-        return reduced(torch.relu(margin - t * y), reduction)
-
-    def _squared_hinge(self, y, t, reduction, margin):
-        return reduced(torch.relu(margin - t * y) ** 2, reduction)
-
-    def _poisson_nll(self, y, t, reduction, log_input, full, eps):
-        return F.poisson_nll_loss(y, t, log_input=log_input, full=full, eps=eps,
-                                  reduction=reduction)
-
-    def _gaussian_nll(self, y, t, reduction, full, eps):
-        variance = self.variance.reshape(y.shape[0], -1).expand(y.shape)
-        return F.gaussian_nll_loss(y, t, variance, full=full, eps=eps, reduction=reduction)
-
-    def _cosine_embedding(self, y, t, reduction, margin):
-        return F.cosine_embedding_loss(y, self.other.reshape(y.shape), t, margin=margin,
-                                       reduction=reduction)
+        """L to differentiate, and what the daemon answers as loss: L, or the losses."""
+        if self.reduction == "none":
+            losses = self.losses(y) * self.weights(y)
+            return losses.sum(), losses.detach()
+        if self.sample_weight is None:
+            L = self.losses(y, self.reduction)
+        else:
+            L = (self.losses(y) * self.weights(y)).sum() / self.divisor(y)
+        return L, L.detach()
 
 
-def reduced(losses, reduction):
-    return {"none": lambda v: v, "sum": torch.sum, "mean": torch.mean}[reduction](losses)
+def reduced(losses, how):
+    return losses if how == "none" else losses.mean() if how == "mean" else losses.sum()

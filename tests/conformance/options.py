@@ -1,150 +1,115 @@
-"""What the options of a request make of the gradients: reduction, clipping, weight decay, scale, and
-the reports on them. Two readings: PyTorch's own (torch.nn.utils.clip_grad_*) gives the values, the
-same on numbers with bounds gives the tolerances. Knows no layers but their deltas.
+"""From the deltas of samples to the answer: reduction, clipping (by PyTorch's clip_grad_value_ and
+clip_grad_norm_), weight decay, scale; each delta with the bound of its error. Knows no layers.
 
-    delta = scale (clip(reduction of the samples' deltas) + l1 sign(W) + l2 W)"""
+Derivation. A sum over B samples: the errors add, (B + 4) u of Σ|terms| (units.py). Holding a number
+within ±value moves no error up. A norm n has the error |e| (Euclid's of all errors); the factor
+c = min(1, max / (n + 1e-6)) moves by at most c |e| / n, so that c v has c e + |v| c |e| / n. Decay
+and scale are one rounding each."""
+
+import math
 
 import torch
-from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
-import tensors
-from bounds import INFINITY, WORK, Bounded
+from units import BOTH
 
-PARAMETERS = ("weight_delta", "bias_delta", "slope_delta", "gain_delta", "shift_delta")
-NORM_GUARD = 1e-6  # PyTorch's, added to the norm
+NORM_EPSILON = 1e-6
 
 
-def is_delta(key):
-    return isinstance(key, tuple) and key[2] in PARAMETERS
+def reduce(request, node, bound):
+    """{name: (value, error)} of a layer's deltas, those that the request asks for."""
+    how, unit, wanted = request.get("reduction", "sum"), node.unit, request.get("outputs")
+    values, parts, by = node.sample_deltas(), bound.sample_deltas(), node.deltas()
+    B, made = node.x.shape[0], {}
+    for name in values:
+        if wanted is not None and name not in wanted:
+            continue
+        error, size = parts[name]
+        if how == "none":
+            made[name] = (values[name], unit.stored(values[name], error + unit.u * size + unit.eta))
+            continue
+        # The slope's sum goes over the features too, one sample's part being summed already.
+        value, error = by[name].reshape(values[name].shape[1:]), error.sum(0)
+        error = unit.product(error, size.sum(0), B)
+        D = B if how == "mean" else 1
+        made[name] = (value / D, unit.stored(size.sum(0), error, 2) / D + unit.eta)
+    return made
 
 
-def deltas_of(values, layer=None):
-    return [k for k in values if is_delta(k) and layer in (None, k[1])]
+class Clipping:
+    """What the answer's clipping member has to say: norm and factor with the bound of the norm,
+    and the least and most values that were held."""
+
+    def __init__(self, held, norm, error, factor):
+        self.held, self.norm, self.error, self.factor = held, norm, error, factor
 
 
-def samples_of(request):
-    first = request.get("input", request["layers"][0].get("input"))
-    return tensors.matrix_of(first).shape[0]
+def clip_values(layers, value):
+    """Clips in place; the (least, most) counts of each layer."""
+    counts = []
+    for deltas in layers:
+        least = most = 0
+        for name, (v, e) in deltas.items():
+            least += int((v.abs() > value + e).sum())
+            most += int((v.abs() + e > value).sum())
+            p = torch.nn.Parameter(v.clone())
+            p.grad = v.clone()
+            torch.nn.utils.clip_grad_value_([p], value)
+            deltas[name] = (p.grad, e)
+        counts.append((least, most))
+    return counts
 
 
-def batch_of(request, key):
-    """The number of samples of the layer that the key is of."""
-    layer = request["layers"][key[1]]
-    return tensors.matrix_of(layer["input"]).shape[0] if "input" in layer else samples_of(request)
+def clip_norm(layers, most):
+    """Clips those layers together, in place; (norm, its error, factor). most may be None."""
+    parts = [pair for deltas in layers for pair in deltas.values()]
+    if not parts:
+        return 0.0, 0.0, 1.0
+    error = math.sqrt(sum(float(e.square().sum()) for _, e in parts))
+    parameters = [torch.nn.Parameter(v.clone()) for v, _ in parts]
+    for p, (v, _) in zip(parameters, parts):
+        p.grad = v.clone()
+    norm = float(torch.nn.utils.clip_grad_norm_(parameters, math.inf if most is None else most))
+    count = sum(v.numel() for v, _ in parts)
+    error += BOTH * (8 + count) * norm + math.sqrt(count) * 2.0 ** -537  # squares underflow
+    if most is None:
+        return norm, error, 1.0
+    factor = min(1.0, most / (norm + NORM_EPSILON))
+    is_touched = norm + error >= most - NORM_EPSILON
+    at = iter(parameters)
+    for deltas in layers:
+        for name, (v, e) in deltas.items():
+            p = next(at)
+            if is_touched:
+                e = factor * e + p.grad.abs() * (error / norm if norm > 0 else 0.0)
+            deltas[name] = (p.grad, e)
+    return norm, error, factor
 
 
-def decay_of(request, key):
-    """l1 sign(W) + l2 W, or None."""
-    decay = request.get("weight_decay")
-    if decay is None or key[2] != "weight_delta":
-        return None
-    W = tensors.tensor_of(request["layers"][key[1]]["weight"])
-    return decay.get("l1", 0) * torch.sign(W) + decay.get("l2", 0) * W
+def finish(request, layers, weights, unit):
+    """Clips, decays and scales the deltas of all layers in place; the Clipping of each layer and of
+    the whole, or None where the request does not clip."""
+    clip, reports = request.get("clip"), None
+    if clip:
+        counts = clip_values(layers, clip["value"]) if "value" in clip else [(0, 0)] * len(layers)
+        reports = [Clipping(c, *clip_norm([d], clip.get("layer_norm")))
+                   for c, d in zip(counts, layers)]
+        for deltas in layers:
+            store(deltas, unit)
+        total = tuple(map(sum, zip(*counts)))
+        reports.append(Clipping(total, *clip_norm(layers, clip.get("global_norm"))))
+    decay = request.get("weight_decay", {})
+    for deltas, W in zip(layers, weights):
+        if decay and "weight_delta" in deltas:
+            v, e = deltas["weight_delta"]
+            l1, l2 = decay.get("l1", 0.0), decay.get("l2", 0.0)
+            size = v.abs() + l1 + l2 * W.abs()
+            deltas["weight_delta"] = (v + l1 * torch.sign(W) + l2 * W, e + 2 * unit.u * size)
+        scale = request.get("scale", 1)
+        for name, (v, e) in deltas.items():
+            deltas[name] = (v * scale, unit.stored(v * scale, e * abs(scale), 3))
+    return reports
 
 
-class TorchOptions:
-    """The answered values, by PyTorch; clipping: {layer index or None: (clipped values, norm,
-    factor)} where the request asks for clipping."""
-
-    def __init__(self, request, values):
-        self.values, self.clipping = dict(values), {}
-        self.request = request
-        self.parameters = {}
-        for key in deltas_of(values):
-            parameter = torch.nn.Parameter(torch.zeros_like(values[key]))
-            mean = request.get("reduction") == "mean"
-            parameter.grad = values[key] / batch_of(request, key) if mean else values[key].clone()
-            self.parameters[key] = parameter
-        if "clip" in request:
-            self._clip(request["clip"])
-        for key, parameter in self.parameters.items():
-            decay = decay_of(request, key)
-            total = parameter.grad if decay is None else parameter.grad + decay
-            self.values[key] = total * request.get("scale", 1)
-
-    def _clip(self, clip):
-        layers = range(len(self.request["layers"]))
-        counts = [0 for _ in layers]
-        for key, parameter in self.parameters.items():
-            if "value" in clip:
-                counts[key[1]] += int((parameter.grad.abs() > clip["value"]).sum())
-                clip_grad_value_([parameter], clip["value"])
-        for i in layers:
-            mine = [self.parameters[k] for k in deltas_of(self.parameters, i)]
-            self.clipping[i] = (counts[i], *clipped(mine, clip.get("layer_norm")))
-        everything = list(self.parameters.values())
-        self.clipping[None] = (sum(counts), *clipped(everything, clip.get("global_norm")))
-
-
-def clipped(parameters, most):
-    """(norm before, factor) of clip_grad_norm_, which is applied where there is a maximum."""
-    if not parameters:
-        return 0.0, 1.0
-    norm = clip_grad_norm_(parameters, INFINITY if most is None else most).item()
-    return norm, 1.0 if most is None else min(1.0, most / (norm + NORM_GUARD))
-
-
-def norm_of(bounded):
-    """The l2 norm of tensors with bounds: it moves by at most the norm of their errors."""
-    square = sum(((b.value ** 2).sum() for b in bounded), torch.zeros((), dtype=tensors.DOUBLE))
-    errors = sum(((b.error ** 2).sum() for b in bounded), torch.zeros((), dtype=tensors.DOUBLE))
-    count = sum(b.value.numel() for b in bounded)
-    value = torch.sqrt(square)
-    return value, torch.sqrt(errors) + (count + 8) * WORK * value
-
-
-class TwinOptions:
-    """The answered values with bounds; clipping: the same members as TorchOptions's, each a pair of
-    bounds (low, high)."""
-
-    def __init__(self, request, values):
-        self.values, self.clipping = dict(values), {}
-        self.request = request
-        for key in deltas_of(values):
-            if request.get("reduction") == "mean":
-                self.values[key] = (values[key] * (1 / batch_of(request, key))).stored()
-        if "clip" in request:
-            self._clip(request["clip"])
-        for key in deltas_of(values):
-            decay = decay_of(request, key)
-            if decay is not None:
-                self.values[key] = (self.values[key]
-                                    + values[key].rounding.exact(decay).stored()).stored()
-            if "scale" in request:
-                self.values[key] = (self.values[key] * request["scale"]).stored()
-
-    def _clip(self, clip):
-        layers = range(len(self.request["layers"]))
-        counts = [self._clip_values(i, clip.get("value", INFINITY)) for i in layers]
-        for i in layers:
-            self.clipping[i] = (counts[i], *self._clip_norm(deltas_of(self.values, i),
-                                                            clip.get("layer_norm")))
-        total = tuple(sum(c[side] for c in counts) for side in (0, 1))
-        self.clipping[None] = (total, *self._clip_norm(deltas_of(self.values),
-                                                       clip.get("global_norm")))
-
-    def _clip_values(self, layer, most):
-        """Clamps; (least, most) numbers that may have been beyond."""
-        surely = maybe = 0
-        for key in deltas_of(self.values, layer):
-            b = self.values[key]
-            surely += int((b.value.abs() - b.error > most).sum())
-            maybe += int((b.value.abs() + b.error > most).sum())
-            self.values[key] = Bounded(b.value.clamp(-most, most), b.error, b.rounding)
-            if most != INFINITY:
-                self.values[key] = self.values[key].stored()  # the bound itself, as stored
-        return surely, maybe
-
-    def _clip_norm(self, keys, most):
-        norm, error = norm_of([self.values[k] for k in keys])
-        bounds = (max(0.0, float(norm - error)), float(norm + error))
-        if most is None:
-            return bounds, (1.0, 1.0)
-        low, high = (min(1.0, most / (n + NORM_GUARD)) for n in reversed(bounds))
-        middle = min(1.0, most / (float(norm) + NORM_GUARD))
-        for key in keys:
-            b = self.values[key]
-            factor = Bounded(torch.tensor(middle, dtype=tensors.DOUBLE),
-                             torch.tensor(high - low, dtype=tensors.DOUBLE), b.rounding).stored()
-            self.values[key] = (b * factor).stored()
-        return bounds, (low - 8 * WORK, high + 8 * WORK)
+def store(deltas, unit):
+    for name, (v, e) in deltas.items():
+        deltas[name] = (v, unit.stored(v, e, 2))

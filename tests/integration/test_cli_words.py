@@ -43,9 +43,13 @@ class Usage(unittest.TestCase):
     def test_wrong_words(self):
         for word, arguments in (
                 ("a command is missing", ()), ('no command "compile"', ("compile",)),
-                ("compute takes a file", ("compute",)), ('"b" is one word', ("compute", "a", "b")),
+                ("compute takes a file", ("compute",)), ("check takes a file", ("check",)),
+                ("backprop takes a file", ("backprop",)),
+                ('"b" is one word', ("compute", "a", "b")),
                 ('"x" is one word', ("health", "x")), ("--frob", ("info", "--frob")),
                 ("--url needs a value", ("info", "--url")), ("--local", ("info", "--local")),
+                ("--datatype", ("health", "--datatype", "FP64")),
+                ('there are compute, backprop, check,', ("backpropagate", "x")),
                 ("-x", ("-x", "health"))):
             with self.subTest(arguments):
                 self.assert_usage(word, *arguments)
@@ -53,6 +57,7 @@ class Usage(unittest.TestCase):
     def test_wrong_values(self):
         for option, values in (("--timeout", ("0", "-1", "x", "1s", "", "nan", "inf", "1e9")),
                                ("--retries", ("-1", "1.5", "x", "", "1001", "99999999999")),
+                               ("--datatype", ("", "FP16", "fp64", "FP64 ", "double")),
                                ("--url", ("", "127.0.0.1:8080", "ftp://h:1", "http://h:1/v1"))):
             for value in values:
                 with self.subTest((option, value)):
@@ -70,14 +75,16 @@ class Usage(unittest.TestCase):
     def test_help(self):
         whole = gradient("--help")
         self.assertEqual((whole.code, whole.err), (0, ""))
-        for word in (b"compute", b"health", b"info", b"GRADIENT_URL", b"Exit codes", b"NO_COLOR"):
+        for word in (b"compute", b"backprop", b"check", b"health", b"info",
+                     b"GRADIENT_URL", b"Exit codes", b"NO_COLOR"):
             self.assertIn(word, whole.out)
         self.assertEqual(gradient("help").out, whole.out)
-        for command in ("compute", "health", "info"):
+        for command in ("compute", "backprop", "check", "health", "info"):
             told = gradient(command, "--help")
             self.assertEqual((told.code, told.err), (0, ""))
             self.assertTrue(told.out.startswith(b"gradient " + command.encode()), told.out)
             self.assertEqual(gradient("help", command).out, told.out)
+            self.assertEqual(b"--datatype" in told.out, command not in ("health", "info"))
         for line in whole.out.decode().splitlines():
             self.assertLessEqual(len(line), 100)
 

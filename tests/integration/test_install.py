@@ -33,7 +33,7 @@ int main(void)
         puts(error.detail);
         return 1;
     }
-    const float *dW = grad_run_results(run)->weight_delta.data;
+    const float *dW = grad_run_reply(run)->layers->weight_delta.data;
     printf("%g %g\n", dW[0], dW[1]);
     grad_run_destroy(run);
     return 0;

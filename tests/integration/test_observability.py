@@ -133,12 +133,44 @@ class Information(DaemonCase):
         info = response.json()
         self.assertRegex(info["version"], r"^\d+\.\d+\.\d+$")
         names = [a["name"] if isinstance(a, dict) else a for a in info["activations"]]
-        self.assertEqual(sorted(names), sorted(oracle.ACTIVATIONS))
+        # The slope of prelu has a delta of its own, which oracle.py does not know.
+        self.assertEqual(sorted(names), sorted([*oracle.ACTIVATIONS, "prelu"]))
         self.assertEqual(info["limits"]["max_layers"], 1024)
         self.assertEqual(info["limits"]["max_body"], 256 << 20)
         self.assertIn("json", info["encodings"])
-        self.assertIn("FP32", info["datatypes"])
+        self.assertEqual(info["datatypes"], ["FP32", "FP64"])
+        self.assertEqual(info["reductions"], ["sum", "mean", "none"])
+        self.assertEqual(sorted(info["loss_reductions"]), ["mean", "none", "sum"])
+        self.assertEqual(info["layer_types"], ["dense", "activation", "layer_norm", "batch_norm"])
+        self.assertEqual(info["outputs"], ["weight_delta", "bias_delta", "grad_input",
+                                           "slope_delta", "gain_delta", "shift_delta",
+                                           "predictions"])
+        self.assertEqual(info["options"]["on_error"], ["abort", "continue"])
         self.assertGreaterEqual(info["workers"], 1)
+
+    def test_info_tells_all_of_a_loss(self):
+        losses = {loss["name"]: loss for loss in self.daemon.get("/v1/info").json()["losses"]}
+        self.assertEqual(len(losses), 15)
+        for loss in losses.values():
+            self.assertTrue(loss["formula"] and loss["gradient"], loss)
+            tensors = {t["name"]: t for t in loss["tensors"]}
+            self.assertTrue(tensors["target"]["required"])
+            self.assertEqual(tensors["sample_weight"]["shapes"], ["[B]"])
+        parameters = {p["name"]: p for p in losses["cross_entropy"]["parameters"]}
+        self.assertEqual(parameters["label_smoothing"]["domain"], "fraction")
+        self.assertEqual((parameters["ignore_index"]["default"],
+                          parameters["ignore_index"]["domain"]), (-100, "integer"))
+        tensors = {t["name"]: t for t in losses["cross_entropy"]["tensors"]}
+        self.assertEqual(tensors["target"]["shapes"], ["[B]", "[B,N]"])
+        self.assertEqual(tensors["class_weight"], {"name": "class_weight", "shapes": ["[N]"],
+                                                   "required": False})
+        self.assertIs(losses["cross_entropy"]["per_sample"], True)
+        self.assertIs(losses["mse"]["per_sample"], False)
+        self.assertEqual(losses["mse"]["parameters"], [])
+        self.assertEqual({p["name"]: p["default"] for p in losses["poisson_nll"]["parameters"]},
+                         {"log_input": True, "full": False, "eps": 1e-8})
+        variance = {t["name"]: t for t in losses["gaussian_nll"]["tensors"]}["variance"]
+        self.assertEqual((variance["shapes"], variance["required"]), (["[B,N]", "[B,1]"], True))
 
     def test_health_on_both_listeners(self):
         for admin in (False, True):

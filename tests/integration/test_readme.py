@@ -1,8 +1,8 @@
 """The README, word for word: every `console` block is typed as it stands and must print what it
-shows; the C program compiles against an installed library and runs. The other commands of the
-README are listed here with who runs them, so that a new one can't go unrun: make's are steps of the
-continuous integration; Docker's two are not typed, tests/container builds the image by `make image`
-and runs it with the same options."""
+shows, and so are those of the pages on the interface; the README's C program compiles against an
+installed library and runs. The other commands of the README are listed here with who runs them, so
+that a new one can't go unrun: make's are steps of the continuous integration; Docker's two are not
+typed, tests/container builds the image by `make image` and runs it with the same options."""
 
 import os
 import re
@@ -15,7 +15,8 @@ VARIANTS = ("plain",)
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BUILD = os.path.abspath(os.environ.get("GRADIENTD_BUILD", os.path.join(ROOT, "build")))
-README = os.path.join(ROOT, "README.md")
+README = "README.md"
+PAGES = (README, "docs/api.md", "docs/losses.md")
 
 # Commands that something else runs, or runs the like of, by their first words.
 RUN_ELSEWHERE = ("make demo", "make test", "make bench", "make lint", "make image",
@@ -28,17 +29,17 @@ if [ -n "${ISOLATED-}" ]; then ip link set lo up; fi
 build/gradientd 2>daemon.log & daemon=$!
 trap 'kill $daemon; wait $daemon' EXIT
 for attempt in $(seq 100); do
-    if grep -q listening daemon.log; then break; fi
+    if grep -qs listening daemon.log; then break; fi
     sleep 0.1
 done
 %s
 """
 
 
-def blocks(language):
+def blocks(language, page=README):
     """The fenced blocks of that language, in order."""
-    with open(README, encoding="utf-8") as readme:
-        return re.findall(r"^```%s\n(.*?)^```$" % re.escape(language), readme.read(),
+    with open(os.path.join(ROOT, page), encoding="utf-8") as text:
+        return re.findall(r"^```%s\n(.*?)^```$" % re.escape(language), text.read(),
                           re.MULTILINE | re.DOTALL)
 
 
@@ -86,8 +87,14 @@ class Readme(unittest.TestCase):
         os.symlink(BUILD, os.path.join(self.directory, "build"))
 
     def test_consoles_print_what_they_show(self):
-        steps = [step for block in blocks("console") for step in typed(block)]
-        self.assertGreaterEqual(len(steps), 4)
+        for page in PAGES:
+            with self.subTest(page=page):
+                self.type_page(page)
+
+    def type_page(self, page):
+        """All consoles of a page, in one daemon's life."""
+        steps = [step for block in blocks("console", page) for step in typed(block)]
+        self.assertGreaterEqual(len(steps), 1)
         script = "\n".join("%s || true\necho; echo '<<end %d>>'" % (command, number)
                            for number, (command, _) in enumerate(steps))
         outcome = run(WITH_DAEMON % script, self.directory)

@@ -5,12 +5,16 @@ import re
 
 import files
 
-SOURCES = ("lib/core", "lib/batch", "lib/wire", "server/http", "server/handlers", "server/net")
+SOURCES = ("lib/core", "lib/batch", "lib/differences", "lib/wire", "server/http",
+           "server/handlers", "server/net")
 API = "docs/api.md"
 # Not in the table: the cap of a text, which the daemon sets beyond whatever it writes.
 INSIDE = {"max_text"}
 
-REFUSAL = re.compile(r"\b(?:\w*_)?(?:fail|refuse)(?:_\w+)?\(")
+# Refusals of one code each, whose first literal is the member that is wrong.
+OF_MEMBERS = "fail_shape|fail_value"
+
+REFUSAL = re.compile(rf"\b(?!(?:{OF_MEMBERS})\()(?:\w*_)?(?:fail|refuse)(?:_\w+)?\(")
 LITERAL = re.compile(r'"((?:\\.|[^"\\\n])*)"(?:\s*:\s*"([a-z_]+)")?')
 ASSIGNED = re.compile(r'\bcode = "([a-z_]+)"|\\"code\\":\\"([a-z_]+)\\"')
 CODE = re.compile(r"[a-z]+(_[a-z]+)*")

@@ -13,6 +13,7 @@ ROOMS = {
     "lib/core/": ("core/",) + MATHEMATICS,
     "lib/kernels/": ("kernels/", "core/") + MATHEMATICS,
     "lib/batch/": ("batch/", "kernels/", "core/") + MATHEMATICS,
+    "lib/differences/": ("differences/", "core/") + MATHEMATICS,
     "lib/wire/": ("wire/", "core/") + PUBLIC,
     "lib/gradient": PUBLIC,
     "client/": PUBLIC + ("gradient_client.h",),

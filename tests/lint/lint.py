@@ -11,7 +11,9 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 from files import Skipped  # noqa: E402
 from results import Totals  # noqa: E402
 import codes  # noqa: E402
+import formulas  # noqa: E402
 import includes  # noqa: E402
+import mutants  # noqa: E402
 import seeded  # noqa: E402
 import shape  # noqa: E402
 import symbols  # noqa: E402
@@ -31,6 +33,8 @@ RULES = (
     ("calls banned in lib/", words.calls_in_library, "the library returns a status, always"),
     ("banned words", words.banned, "finish it or take it out"),
     ("error codes", codes.table, "the sources and the table of docs/api.md name the same codes"),
+    ("formulas", formulas.tested, "name the test that holds the formula, as it is called now"),
+    ("mutants", mutants.current, "mend the list in tests/mutation: its old text is gone"),
     ("format", tools.clang_format, "clang-format-14 -i FILE"),
     ("cppcheck", tools.cppcheck, "mend it, or suppress it inline and say why"),
     ("shellcheck", tools.shellcheck, "mend it, or disable it inline and say why"),

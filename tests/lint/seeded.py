@@ -5,7 +5,9 @@ import tempfile
 
 import codes
 import files
+import formulas
 import includes
+import mutants
 import shape
 import symbols
 import tools
@@ -40,6 +42,8 @@ SEEDS = (
     (words.calls_anywhere, "server/a.c", OPEN + "void f(char *s) { strcpy(s, s); }\n"),
     (words.calls_in_library, "lib/core/a.c", OPEN + 'void f(void) { printf("x"); }\n'),
     (codes.table, "docs/api.md", "| 422 | `no_such_code` | never |\n"),
+    *((formulas.tested, formulas.PAGE, page) for page in formulas.BROKEN_PAGES),
+    (mutants.current, "lib/kernels/dense.c", OPEN),
     (words.banned, "README.md", "To" + "do: TO" + "DO\n"),
     (tools.clang_format, "lib/core/a.c", OPEN + "int  x;\n"),
     (tools.cppcheck, "lib/core/a.c", OPEN + "int f(void) { int *p = 0; return *p; }\n"),

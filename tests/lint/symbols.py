@@ -8,7 +8,8 @@ import files
 
 # library: its public headers, the prefixes of every name in it
 LIBRARIES = {
-    "libgradient": (("lib/gradient.h", "lib/gradient_wire.h"), ("grad_",)),
+    "libgradient": (("lib/gradient.h", "lib/gradient_core.h", "lib/gradient_network.h",
+                     "lib/gradient_wire.h"), ("grad_",)),
     "libgradient-client": (("client/gradient_client.h",), ("gradient_client_", "client_")),
 }
 

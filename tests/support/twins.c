@@ -5,56 +5,77 @@
 #include <math.h>
 #include <stdlib.h>
 
-void twin_softmax(int sign, size_t N, const float *z, long double *y)
-{
-    long double top = (float)sign * z[0], sum = 0;
+#include "core/real.h"
 
+static void softmax_of(grad_datatype type, int sign, size_t N, const void *z, long double *y)
+{
+    long double top = -INFINITY, sum = 0;
+
+    for (size_t i = 0; i < N; i++) {
+        y[i] = sign * (long double)grad_real_at(type, z, i);
+        top = fmaxl(top, y[i]);
+    }
     for (size_t i = 0; i < N; i++)
-        top = fmaxl(top, (float)sign * z[i]);
-    for (size_t i = 0; i < N; i++)
-        sum += y[i] = expl((float)sign * z[i] - top);
+        sum += y[i] = expl(y[i] - top);
     for (size_t i = 0; i < N; i++)
         y[i] /= sum;
 }
 
-static long double softmax_delta(size_t N, const long double *y, const float *dy, size_t i,
-                                 long double *magnitude)
+void twin_softmax(int sign, size_t N, const float *z, long double *y)
 {
-    long double sum = 0;
+    softmax_of(GRAD_FP32, sign, N, z, y);
+}
+
+void twin_softmax_64(int sign, size_t N, const double *z, long double *y)
+{
+    softmax_of(GRAD_FP64, sign, N, z, y);
+}
+
+/* y_i y_j (dy_i - dy_j) */
+static long double softmax_term(const long double *y, long double dy_i, long double dy_j, size_t i,
+                                size_t j)
+{
+    return y[i] * y[j] * (dy_i - dy_j);
+}
+
+/* A term of dy_i Σ_{j≠i} y_j - y_i Σ_{j≠i} dy_j: log_softmax's, as Σ y = 1 */
+static long double log_softmax_term(const long double *y, long double dy_i, long double dy_j,
+                                    size_t i, size_t j, long double *magnitude)
+{
+    *magnitude = fabsl(dy_i * y[j]) + fabsl(y[i] * dy_j);
+    return dy_i * y[j] - y[i] * dy_j;
+}
+
+static long double row_delta_of(grad_datatype type, grad_activation_kind kind, size_t N,
+                                const long double *y, const void *dy, size_t i,
+                                long double *magnitude)
+{
+    long double sum = 0, dy_i = grad_real_at(type, dy, i), size;
 
     *magnitude = 0;
     for (size_t j = 0; j < N; j++) {
-        long double term = y[i] * y[j] * ((long double)dy[i] - dy[j]);
+        long double dy_j = grad_real_at(type, dy, j), term;
 
-        sum += term;
-        *magnitude += fabsl(term);
-    }
-    return sum;
-}
-
-static long double log_softmax_delta(size_t N, const long double *y, const float *dy, size_t i,
-                                     long double *magnitude)
-{
-    long double sum = 0;
-
-    *magnitude = 0;
-    for (size_t j = 0; j < N; j++) { /* dy_i Σ_{j≠i} y_j - y_i Σ_{j≠i} dy_j, as Σ y = 1 */
         if (j == i)
             continue;
-        sum += dy[i] * y[j] - y[i] * dy[j];
-        *magnitude += fabsl(dy[i] * y[j]) + fabsl(y[i] * dy[j]);
+        term = kind == GRAD_LOG_SOFTMAX ? log_softmax_term(y, dy_i, dy_j, i, j, &size)
+                                        : softmax_term(y, dy_i, dy_j, i, j);
+        sum += term;
+        *magnitude += kind == GRAD_LOG_SOFTMAX ? size : fabsl(term);
     }
-    return sum;
+    return kind == GRAD_SOFTMIN ? -sum : sum;
 }
 
 long double twin_row_delta(grad_activation_kind kind, size_t N, const long double *y,
                            const float *dy, size_t i, long double *magnitude)
 {
-    if (kind == GRAD_LOG_SOFTMAX)
-        return log_softmax_delta(N, y, dy, i, magnitude);
-    if (kind == GRAD_SOFTMIN)
-        return -softmax_delta(N, y, dy, i, magnitude);
-    return softmax_delta(N, y, dy, i, magnitude);
+    return row_delta_of(GRAD_FP32, kind, N, y, dy, i, magnitude);
+}
+
+long double twin_row_delta_64(grad_activation_kind kind, size_t N, const long double *y,
+                              const double *dy, size_t i, long double *magnitude)
+{
+    return row_delta_of(GRAD_FP64, kind, N, y, dy, i, magnitude);
 }
 
 static void delta_of_row(grad_activation_kind kind, size_t N, const float *z, const float *dy,
@@ -93,6 +114,22 @@ double twin_dot(size_t depth, const double *a, size_t a_step, const float *b, si
 
         sum += term;
         *magnitude += fabs(term);
+    }
+    return sum;
+}
+
+long double twin_product(grad_datatype type, size_t depth, const void *a, size_t a_step,
+                         const void *b, size_t b_step, long double *magnitude)
+{
+    long double sum = 0;
+
+    *magnitude = 0;
+    for (size_t d = 0; d < depth; d++) {
+        long double term = (long double)grad_real_at(type, a, d * a_step) *
+                           (long double)grad_real_at(type, b, d * b_step);
+
+        sum += term;
+        *magnitude += fabsl(term);
     }
     return sum;
 }

@@ -1,10 +1,17 @@
-/* Comparing the decoder with jansson's tree, by the most naive reading of it. */
+/* Decoding documents in every way, and comparing what came of it: with each other, and with
+ * jansson's tree (wire_tree.c). */
 #include "support/wire_oracle.h"
 
 #include <jansson.h>
-#include <math.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "support/wire_tree.h"
+
+const wire_form wire_forms[WIRE_FORMS] = {{WIRE_GRADIENTS, GRAD_FP32},
+                                          {WIRE_BACKPROP, GRAD_FP32},
+                                          {WIRE_BACKPROP, GRAD_FP64},
+                                          {WIRE_CHECK, GRAD_FP64}};
 
 static uint32_t random_state = 12345;
 
@@ -14,14 +21,28 @@ static size_t random_cut(void)
     return 1 + (random_state >> 24) % 40;
 }
 
-wire_outcome wire_decode(const char *text, size_t length, size_t cut,
-                         const grad_wire_limits *limits)
+static void finish(wire_form form, wire_outcome *outcome)
+{
+    if (form.kind == WIRE_CHECK)
+        outcome->status =
+            grad_decoder_finish_check(outcome->decoder, &outcome->check, &outcome->error);
+    else
+        outcome->status = grad_decoder_finish_request(
+            outcome->decoder,
+            form.kind == WIRE_BACKPROP ? GRAD_REQUEST_BACKPROP : GRAD_REQUEST_GRADIENTS,
+            &outcome->batch, &outcome->error);
+    if (outcome->check != NULL)
+        outcome->batch = outcome->check->batch;
+}
+
+wire_outcome wire_decode_as(wire_form form, const char *text, size_t length, size_t cut,
+                            const grad_wire_limits *limits)
 {
     wire_outcome outcome = {.error = GRAD_ERROR_INIT};
     size_t done = 0;
 
-    outcome.status =
-        grad_decoder_create(limits, cut == 0 ? length : 0, &outcome.decoder, &outcome.error);
+    outcome.status = grad_decoder_create(limits, form.datatype, cut == 0 ? length : 0,
+                                         &outcome.decoder, &outcome.error);
     while (outcome.status == GRAD_OK && done < length) {
         size_t piece = cut == 0 ? length : cut == WIRE_CUT_RANDOM ? random_cut() : cut;
 
@@ -31,189 +52,128 @@ wire_outcome wire_decode(const char *text, size_t length, size_t cut,
         done += piece;
     }
     if (outcome.status == GRAD_OK)
-        outcome.status =
-            grad_decoder_finish_request(outcome.decoder, &outcome.batch, &outcome.error);
+        finish(form, &outcome);
     return outcome;
 }
+
+wire_outcome wire_decode(const char *text, size_t length, size_t cut,
+                         const grad_wire_limits *limits)
+{
+    return wire_decode_as((wire_form){WIRE_GRADIENTS, GRAD_FP32}, text, length, cut, limits);
+}
+
+/* ---- What came of it ------------------------------------------------------------------------- */
 
 static bool same_text(const char *a, const char *b)
 {
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-static bool same_tensor(const grad_tensor *a, const grad_tensor *b)
+static bool same_tensor(grad_datatype type, const grad_tensor *a, const grad_tensor *b)
 {
-    size_t count = grad_tensor_count(a);
+    size_t bytes = grad_tensor_count(a) * grad_datatype_size(type);
 
     return a->rank == b->rank && memcmp(a->shape, b->shape, sizeof a->shape) == 0 &&
            (a->data == NULL) == (b->data == NULL) &&
-           (a->data == NULL || memcmp(a->data, b->data, count * sizeof *a->data) == 0);
+           (a->data == NULL || memcmp(a->data, b->data, bytes) == 0);
 }
 
-static bool same_layer(const grad_layer *a, const grad_layer *b)
+static bool same_error(const grad_error *a, const grad_error *b)
 {
-    return same_text(a->name, b->name) && a->activation.kind == b->activation.kind &&
+    if (a == NULL || b == NULL)
+        return a == b;
+    return a->status == b->status && same_text(a->code, b->code) &&
+           same_text(a->pointer, b->pointer) && same_text(a->detail, b->detail) &&
+           a->offset == b->offset && same_text(a->limit_name, b->limit_name) &&
+           a->limit == b->limit;
+}
+
+static bool same_parameters(const grad_layer *a, const grad_layer *b)
+{
+    return a->activation.kind == b->activation.kind &&
            memcmp(a->activation.parameters, b->activation.parameters,
                   sizeof a->activation.parameters) == 0 &&
-           same_tensor(&a->input, &b->input) &&
-           same_tensor(&a->pre_activation, &b->pre_activation) &&
-           same_tensor(&a->grad_output, &b->grad_output) && same_tensor(&a->weight, &b->weight);
+           a->epsilon == b->epsilon && a->dropout_rate == b->dropout_rate &&
+           a->residual == b->residual;
 }
 
-static const char *batches_differ(const grad_batch *a, const grad_batch *b)
+static bool same_layer(grad_datatype type, const grad_layer *a, const grad_layer *b)
 {
-    if (!same_text(a->id, b->id) || a->scale != b->scale || a->reduction != b->reduction ||
-        a->outputs != b->outputs || a->non_finite != b->non_finite ||
-        a->layer_count != b->layer_count)
+    return same_text(a->name, b->name) && a->kind == b->kind && same_parameters(a, b) &&
+           same_error(a->error, b->error) && same_tensor(type, &a->input, &b->input) &&
+           same_tensor(type, &a->pre_activation, &b->pre_activation) &&
+           same_tensor(type, &a->grad_output, &b->grad_output) &&
+           same_tensor(type, &a->weight, &b->weight) && same_tensor(type, &a->bias, &b->bias) &&
+           same_tensor(type, &a->slope, &b->slope) && same_tensor(type, &a->gain, &b->gain) &&
+           same_tensor(type, &a->shift, &b->shift) &&
+           same_tensor(type, &a->running_mean, &b->running_mean) &&
+           same_tensor(type, &a->running_variance, &b->running_variance) &&
+           same_tensor(type, &a->dropout_mask, &b->dropout_mask);
+}
+
+static bool same_network(grad_datatype type, const grad_network *a, const grad_network *b)
+{
+    if (a == NULL || b == NULL)
+        return a == b;
+    return same_tensor(type, &a->input, &b->input) &&
+           same_tensor(type, &a->grad_output, &b->grad_output) && a->loss.kind == b->loss.kind &&
+           a->loss.reduction == b->loss.reduction &&
+           memcmp(a->loss.parameters, b->loss.parameters, sizeof a->loss.parameters) == 0 &&
+           same_tensor(type, &a->loss.target, &b->loss.target) &&
+           same_tensor(type, &a->loss.sample_weight, &b->loss.sample_weight) &&
+           same_tensor(type, &a->loss.class_weight, &b->loss.class_weight) &&
+           same_tensor(type, &a->loss.pos_weight, &b->loss.pos_weight) &&
+           same_tensor(type, &a->loss.variance, &b->loss.variance) &&
+           same_tensor(type, &a->loss.other, &b->loss.other);
+}
+
+const char *wire_batches_differ(const grad_batch *a, const grad_batch *b)
+{
+    if (!same_text(a->id, b->id) || a->datatype != b->datatype || a->scale != b->scale ||
+        a->reduction != b->reduction || a->outputs != b->outputs ||
+        a->non_finite != b->non_finite || a->statistics != b->statistics ||
+        a->continue_on_error != b->continue_on_error || a->layer_count != b->layer_count)
         return "options differ";
+    if (memcmp(&a->clip, &b->clip, sizeof a->clip) != 0 ||
+        memcmp(&a->weight_decay, &b->weight_decay, sizeof a->weight_decay) != 0)
+        return "clipping or decay differ";
     for (size_t i = 0; i < a->layer_count; i++)
-        if (!same_layer(&a->layers[i], &b->layers[i]))
+        if (!same_layer(a->datatype, &a->layers[i], &b->layers[i]))
             return "a layer differs";
+    return same_network(a->datatype, a->network, b->network) ? NULL : "the network differs";
+}
+
+static const char *checks_differ(const grad_check_request *a, const grad_check_request *b)
+{
+    grad_datatype type;
+
+    if (a == NULL || b == NULL)
+        return a == b ? NULL : "one is a check";
+    type = a->batch->datatype;
+    if (a->options.samples != b->options.samples || a->options.seed != b->options.seed ||
+        a->options.tolerance != b->options.tolerance ||
+        !same_tensor(type, &a->claimed_grad_input, &b->claimed_grad_input))
+        return "options of the check differ";
+    for (size_t i = 0; i < a->batch->layer_count; i++)
+        for (size_t k = 0; k < GRAD_OUTPUT_COUNT; k++)
+            if (!same_tensor(type, grad_layer_result_tensor(&a->claims[i], (grad_output_kind)k),
+                             grad_layer_result_tensor(&b->claims[i], (grad_output_kind)k)))
+                return "a claim differs";
     return NULL;
 }
 
 const char *wire_outcomes_differ(const wire_outcome *a, const wire_outcome *b)
 {
+    const char *wrong;
+
     if (a->status != b->status || a->error.status != b->error.status)
         return "status differs";
-    if (strcmp(a->error.code, b->error.code) != 0)
-        return "code differs";
-    if (strcmp(a->error.pointer, b->error.pointer) != 0)
-        return "pointer differs";
-    if (strcmp(a->error.detail, b->error.detail) != 0)
-        return "detail differs";
-    if (a->error.offset != b->error.offset || a->error.limit != b->error.limit)
-        return "offset or limit differs";
-    return a->status == GRAD_OK ? batches_differ(a->batch, b->batch) : NULL;
-}
-
-/* The double nearest to a number's text, rounded once more, may miss the float nearest to the text:
- * by one neighbour, and only where the double is half-way between two floats. */
-static bool is_rounding_of(float found, double value)
-{
-    uint64_t bits;
-
-    if (found == (float)value)
-        return value != 0 || (signbit(found) != 0) == (signbit(value) != 0);
-    memcpy(&bits, &value, sizeof bits);
-    if ((bits & 0x1FFFFFFF) != 0x10000000 && fabs(value) >= 0x1p-126)
-        return false;
-    return found == nextafterf((float)value, INFINITY) ||
-           found == nextafterf((float)value, -INFINITY);
-}
-
-static bool is_literal_of(float found, const char *name)
-{
-    if (strcmp(name, "NaN") == 0)
-        return isnan(found);
-    return isinf(found) && (found > 0) == (name[0] == 'I');
-}
-
-/* Compares the leaves of value, in order, with *next; false where one differs. */
-static bool same_leaves(const json_t *value, const float **next, const float *end)
-{
-    for (size_t i = 0; json_is_array(value) && i < json_array_size(value); i++)
-        if (!same_leaves(json_array_get(value, i), next, end))
-            return false;
-    if (json_is_array(value))
-        return true;
-    if (*next == end)
-        return false;
-    if (json_is_string(value))
-        return is_literal_of(*(*next)++, json_string_value(value));
-    return json_is_number(value) && is_rounding_of(*(*next)++, json_number_value(value));
-}
-
-static bool is_tensor(const grad_tensor *tensor, const json_t *value)
-{
-    const json_t *data = json_is_object(value) ? json_object_get(value, "data") : value;
-    const json_t *shape = json_object_get(value, "shape");
-    const float *next = tensor->data;
-
-    if (value == NULL || tensor->data == NULL)
-        return value == NULL && tensor->data == NULL;
-    for (size_t i = 0; i < tensor->rank; i++) {
-        const json_t *rows = json_is_object(value) ? json_array_get(shape, i) : data;
-        double size =
-            json_is_object(value) ? json_number_value(rows) : (double)json_array_size(rows);
-
-        if ((double)tensor->shape[i] != size)
-            return false;
-        data = json_is_object(value) ? data : json_array_get(data, 0);
-    }
-    data = json_is_object(value) ? data : value;
-    return same_leaves(data, &next, tensor->data + grad_tensor_count(tensor)) &&
-           next == tensor->data + grad_tensor_count(tensor);
-}
-
-static bool is_activation(const grad_activation *found, const json_t *value)
-{
-    const grad_activation_info *info = grad_activation_info_of(found->kind);
-    const json_t *name = json_is_object(value) ? json_object_get(value, "name") : value;
-
-    if (!same_text(info->name, json_string_value(name)))
-        return false;
-    for (size_t i = 0; i < info->parameter_count; i++) {
-        const json_t *parameter = json_object_get(value, info->parameters[i].name);
-        double expected = parameter != NULL ? json_number_value(parameter)
-                                            : (double)info->parameters[i].default_value;
-
-        if (found->parameters[i] != (float)expected)
-            return false;
-    }
-    return true;
-}
-
-static bool is_layer(const grad_layer *layer, const json_t *value)
-{
-    return same_text(layer->name, json_string_value(json_object_get(value, "name"))) &&
-           is_activation(&layer->activation, json_object_get(value, "activation")) &&
-           is_tensor(&layer->input, json_object_get(value, "input")) &&
-           is_tensor(&layer->pre_activation, json_object_get(value, "pre_activation")) &&
-           is_tensor(&layer->grad_output, json_object_get(value, "grad_output")) &&
-           is_tensor(&layer->weight, json_object_get(value, "weight"));
-}
-
-static bool is_choice(const json_t *root, const char *field, const char *other, bool found)
-{
-    const char *value = json_string_value(json_object_get(root, field));
-
-    return found == (value != NULL && strcmp(value, other) == 0);
-}
-
-static unsigned outputs_of(const json_t *names)
-{
-    unsigned outputs = 0;
-
-    for (size_t i = 0; i < json_array_size(names); i++) {
-        const char *name = json_string_value(json_array_get(names, i));
-
-        outputs |= strcmp(name, "weight_delta") == 0 ? (unsigned)GRAD_OUTPUT_WEIGHT_DELTA
-                   : strcmp(name, "bias_delta") == 0 ? (unsigned)GRAD_OUTPUT_BIAS_DELTA
-                                                     : (unsigned)GRAD_OUTPUT_GRAD_INPUT;
-    }
-    return outputs;
-}
-
-static const char *compare_batch(const grad_batch *batch, const json_t *root)
-{
-    const json_t *layers = json_object_get(root, "layers");
-    const json_t *scale = json_object_get(root, "scale");
-
-    if (!same_text(batch->id, json_string_value(json_object_get(root, "id"))))
-        return "another id than the tree's";
-    if (batch->scale != (scale != NULL ? json_number_value(scale) : 1.0))
-        return "another scale than the tree's";
-    if (!is_choice(root, "reduction", "mean", batch->reduction == GRAD_MEAN) ||
-        !is_choice(root, "non_finite", "allow", batch->non_finite == GRAD_ALLOW_NON_FINITE) ||
-        batch->outputs != outputs_of(json_object_get(root, "outputs")))
-        return "other options than the tree's";
-    if (batch->layer_count != json_array_size(layers))
-        return "another number of layers than the tree's";
-    for (size_t i = 0; i < batch->layer_count; i++)
-        if (!is_layer(&batch->layers[i], json_array_get(layers, i)))
-            return "another layer than the tree's";
-    return NULL;
+    if (!same_error(&a->error, &b->error))
+        return "error differs";
+    if (a->status != GRAD_OK)
+        return NULL;
+    wrong = wire_batches_differ(a->batch, b->batch);
+    return wrong != NULL ? wrong : checks_differ(a->check, b->check);
 }
 
 static const char *compare_with_tree(const wire_outcome *outcome, const char *text, size_t length)
@@ -233,21 +193,21 @@ static const char *compare_with_tree(const wire_outcome *outcome, const char *te
     else if (outcome->status == GRAD_OUT_OF_MEMORY)
         wrong = "out of memory";
     else if (root != NULL && outcome->status == GRAD_OK)
-        wrong = compare_batch(outcome->batch, root);
+        wrong = wire_tree_differs(outcome, root);
     else if (outcome->status != GRAD_OK && outcome->error.offset > (int64_t)length)
         wrong = "an offset beyond the end";
     json_decref(root);
     return wrong;
 }
 
-const char *wire_oracle_check(const char *text, size_t length)
+const char *wire_oracle_check(wire_form form, const char *text, size_t length)
 {
     static const size_t cuts[] = {1, 2, 3, 7, WIRE_CUT_RANDOM};
-    wire_outcome whole = wire_decode(text, length, 0, NULL);
+    wire_outcome whole = wire_decode_as(form, text, length, 0, NULL);
     const char *wrong = compare_with_tree(&whole, text, length);
 
     for (size_t i = 0; wrong == NULL && i < sizeof cuts / sizeof *cuts; i++) {
-        wire_outcome pieces = wire_decode(text, length, cuts[i], NULL);
+        wire_outcome pieces = wire_decode_as(form, text, length, cuts[i], NULL);
 
         wrong = wire_outcomes_differ(&whole, &pieces);
         grad_decoder_destroy(pieces.decoder);

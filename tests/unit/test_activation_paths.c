@@ -117,31 +117,66 @@ static bool same_bits(const float *a, const float *b)
     return true;
 }
 
+static void check_paths(const grad_activation *f, size_t B, size_t N, const float *z,
+                        const float *dy)
+{
+    static float first[2][COUNT], other[2][COUNT];
+    const grad_loops *loops = grad_activation_loops(f->kind);
+    const float p[] = {(float)f->parameters[0], (float)f->parameters[1]};
+
+    assert_true(grad_path_is_supported(GRAD_PATH_PORTABLE));
+    loops->forward[GRAD_PATH_PORTABLE](p, B, N, z, first[0]);
+    loops->backward[GRAD_PATH_PORTABLE](p, B, N, z, dy, first[1]);
+    for (grad_path path = 1; path < GRAD_PATH_COUNT; path++) {
+        if (!grad_path_is_supported(path))
+            continue;
+        loops->forward[path](p, B, N, z, other[0]);
+        loops->backward[path](p, B, N, z, dy, other[1]);
+        if (!same_bits(first[0], other[0]) || !same_bits(first[1], other[1]))
+            fail_msg("%s of %zu: path %d differs", grad_activation_info_of(f->kind)->name, N, path);
+    }
+}
+
 static void all_paths_give_the_same_bits(void **state)
 {
-    static float z[COUNT], dy[COUNT], first[2][COUNT], other[2][COUNT];
+    static const grad_activation others[] = {
+        {GRAD_ELU, {-2.5}},        {GRAD_CELU, {0.3}},          {GRAD_SOFTPLUS, {0.25, 3}},
+        {GRAD_LEAKY_RELU, {-0.3}}, {GRAD_HARD_TANH, {-2.5, 1}}, {GRAD_SOFTSHRINK, {2}},
+    };
+    static float z[COUNT], dy[COUNT];
     random_state random = {31};
 
     (void)state;
-    assert_true(grad_path_is_supported(GRAD_PATH_PORTABLE));
-    for (int round = 0; round < 20; round++)
+    for (int round = 0; round < 20; round++) {
+        fill(&random, z);
+        fill(&random, dy);
         for (grad_activation_kind kind = 0; kind < GRAD_ACTIVATION_COUNT; kind++) {
-            const grad_loops *loops = grad_activation_loops(kind);
             grad_activation f = grad_activation_default(kind);
 
-            fill(&random, z);
-            fill(&random, dy);
-            loops->forward[GRAD_PATH_PORTABLE](f.parameters, 1, COUNT, z, first[0]);
-            loops->backward[GRAD_PATH_PORTABLE](f.parameters, 1, COUNT, z, dy, first[1]);
-            for (grad_path path = 1; path < GRAD_PATH_COUNT; path++) {
-                if (!grad_path_is_supported(path))
-                    continue;
-                loops->forward[path](f.parameters, 1, COUNT, z, other[0]);
-                loops->backward[path](f.parameters, 1, COUNT, z, dy, other[1]);
-                if (!same_bits(first[0], other[0]) || !same_bits(first[1], other[1]))
-                    fail_msg("%s: path %d differs", grad_activation_info_of(kind)->name, path);
-            }
+            check_paths(&f, 1, COUNT, z, dy);
         }
+        for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+            check_paths(&others[i], 1, COUNT, z, dy);
+    }
+}
+
+/* The same of rows without a NaN, which would make all of a row one. */
+static void all_paths_give_the_same_rows(void **state)
+{
+    static const size_t sizes[] = {1, 2, 7, 15, 16, 17, 33, 100, COUNT};
+    static float z[COUNT], dy[COUNT];
+    random_state random = {33};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (float size = 1e-3f; size < 1e6f; size *= 30)
+            for (grad_activation_kind kind = GRAD_SOFTMAX; kind < GRAD_ACTIVATION_COUNT; kind++) {
+                grad_activation f = grad_activation_default(kind);
+
+                random_fill(&random, COUNT, size, z);
+                random_fill(&random, COUNT, 1, dy);
+                check_paths(&f, COUNT / sizes[i], sizes[i], z, dy);
+            }
 }
 
 /* Wherever a tile begins and however long it is: one by one, then in pieces of growing length. */
@@ -171,6 +206,7 @@ int main(void)
         cmocka_unit_test(kinks_are_as_in_pytorch),
         cmocka_unit_test(smooth_activations_pass_a_nan_on),
         cmocka_unit_test(all_paths_give_the_same_bits),
+        cmocka_unit_test(all_paths_give_the_same_rows),
         cmocka_unit_test(cuts_do_not_matter),
     };
 

@@ -43,7 +43,7 @@ static void bad_policy(grad_batch *batch)
 
 static void bad_outputs(grad_batch *batch)
 {
-    batch->outputs = 8;
+    batch->outputs = GRAD_OUTPUT_PREDICTIONS; /* of networks only */
 }
 
 static void infinite_scale(grad_batch *batch)
@@ -139,12 +139,12 @@ static void weight_is_a_vector(grad_batch *batch)
 
 static void nan_in_input(grad_batch *batch)
 {
-    batch->layers[0].input.data[2 * 3 + 1] = NAN;
+    ((float *)batch->layers[0].input.data)[2 * 3 + 1] = NAN;
 }
 
 static void infinity_in_weight(grad_batch *batch)
 {
-    batch->layers[1].weight.data[3 * 6 + 5] = -INFINITY;
+    ((float *)batch->layers[1].weight.data)[3 * 6 + 5] = -INFINITY;
     batch->layers[1].name = "out";
 }
 
@@ -155,7 +155,7 @@ static void infinity_in_vector(grad_batch *batch)
     layer->input = (grad_tensor){layer->input.data, 1, {3}};
     layer->pre_activation = (grad_tensor){layer->pre_activation.data, 1, {5}};
     layer->grad_output = (grad_tensor){layer->grad_output.data, 1, {5}};
-    layer->grad_output.data[4] = INFINITY;
+    ((float *)layer->grad_output.data)[4] = INFINITY;
 }
 
 static void huge_result(grad_batch *batch)
@@ -177,15 +177,15 @@ static void endless_result(grad_batch *batch)
 static const wrong_batch cases[] = {
     {no_layers, GRAD_INVALID, "empty_batch", "/layers", "expected at least one layer, found none"},
     {bad_reduction, GRAD_INVALID, "unsupported_value", "/reduction",
-     "reduction is 9, expected sum or mean"},
+     "reduction is 9, expected sum, mean or none"},
     {bad_policy, GRAD_INVALID, "unsupported_value", "/non_finite",
      "non_finite is 9, expected reject or allow"},
     {bad_outputs, GRAD_INVALID, "unsupported_value", "/outputs",
-     "outputs has the bits 0x8, expected none outside 0x7"},
+     "outputs has the bits 0x40, expected none outside 0x3f"},
     {infinite_scale, GRAD_INVALID, "unsupported_value", "/scale",
      "scale is inf, expected a finite number"},
     {bad_kind, GRAD_INVALID, "unknown_name", "/layers/1/activation",
-     "layers/1/activation is of kind 27, expected one below 27"},
+     "layers/1/activation is of kind 28, expected one below 28"},
     {negative_beta, GRAD_INVALID, "bad_parameter", "/layers/1/activation/beta",
      "layers/1/activation/beta is -1, expected a finite positive number"},
     {zero_beta, GRAD_INVALID, "bad_parameter", "/layers/1/activation/beta",
@@ -265,9 +265,11 @@ static grad_tensor *state_of(grad_layer *layer, size_t which)
 
 static void absent_states_are_named(void **state)
 {
-    static const char *const details[] = {"layers/0 has no input, expected one",
-                                          "layers/0 has no pre_activation, expected one",
-                                          "layers/0 has no grad_output, expected one"};
+    static const char *const details[] = {
+        "layers/0 has no input, expected one",
+        "layers/0 has no pre_activation, expected one, or the weight "
+        "that it can be worked out with",
+        "layers/0 has no grad_output, expected one"};
 
     (void)state;
     for (size_t which = 0; which < 3; which++) {

@@ -1,9 +1,10 @@
-/* The client library's calls against a small HTTP server of this file, on real sockets: what is
+/* The client library's calls against a small HTTP server, on real sockets: what is
  * sent, what counts as a right answer, who is told what. Broken connections and waits are tested
  * through the command line, in tests/integration/test_client_*.py. */
 #include "gradient_client.h"
 
-#include <arpa/inet.h>
+#include "support/small_server.h"
+
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,117 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 /* cmocka.h needs four of the above. */
 #include <cmocka.h>
 
-#define REQUEST_SIZE 16384
-#define REPLY_SIZE 131072
 #define THREADS 8
 #define CALLS 40
 
-/* A server that answers each POST with 200 and a body made by its function. */
-typedef struct server {
-    int listener;
-    pthread_t acceptor;
-    char url[64];
-    void (*answer)(const char *request, char *reply);
-    _Atomic bool close_each; /* hang up after every answer, without saying so */
-    _Atomic unsigned connections;
-    _Atomic unsigned requests;
-    _Atomic size_t last_body;
-} server;
-
-typedef struct talk {
-    server *owner;
-    int socket;
-} talk;
-
-/* Reads one request into buffer; its body begins at the returned place, NULL at the end. */
-static const char *read_request(int socket, char *buffer)
-{
-    size_t length = 0;
-
-    for (;;) {
-        const char *end;
-        ssize_t got = recv(socket, buffer + length, REQUEST_SIZE - 1 - length, 0);
-        if (got <= 0)
-            return NULL;
-        length += (size_t)got;
-        buffer[length] = '\0';
-        end = strstr(buffer, "\r\n\r\n");
-        if (end != NULL) {
-            const char *header = strstr(buffer, "Content-Length: ");
-            size_t body = header != NULL ? strtoul(header + 16, NULL, 10) : 0;
-            if (length >= (size_t)(end + 4 - buffer) + body)
-                return end + 4;
-        }
-    }
-}
-
-static void *serve(void *context)
-{
-    talk *t = context;
-    char request[REQUEST_SIZE], head[128];
-    char *reply = calloc(1, REPLY_SIZE);
-    const char *body;
-
-    assert_non_null(reply);
-    while ((body = read_request(t->socket, request)) != NULL) {
-        t->owner->requests++;
-        t->owner->last_body = strlen(body);
-        t->owner->answer(body, reply);
-        snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n",
-                 strlen(reply));
-        send(t->socket, head, strlen(head), MSG_NOSIGNAL);
-        send(t->socket, reply, strlen(reply), MSG_NOSIGNAL);
-        if (t->owner->close_each)
-            break;
-    }
-    close(t->socket);
-    free(reply);
-    free(t);
-    return NULL;
-}
-
-static void *accept_all(void *context)
-{
-    server *s = context;
-    int socket;
-
-    while ((socket = accept(s->listener, NULL, NULL)) >= 0) {
-        talk *t = malloc(sizeof *t);
-        pthread_t thread;
-        assert_non_null(t);
-        *t = (talk){.owner = s, .socket = socket};
-        s->connections++;
-        assert_int_equal(pthread_create(&thread, NULL, serve, t), 0);
-        pthread_detach(thread);
-    }
-    return NULL;
-}
-
-/* The server lives as long as the process: its detached threads may outlive a test. */
-static server *server_start(void (*answer)(const char *request, char *reply))
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    static server servers[16];
-    static size_t count;
-    server *s = &servers[count++];
-
-    s->answer = answer;
-    s->listener = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(s->listener, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(listen(s->listener, 64), 0);
-    assert_int_equal(getsockname(s->listener, (struct sockaddr *)&address, &size), 0);
-    snprintf(s->url, sizeof s->url, "http://127.0.0.1:%u", ntohs(address.sin_port));
-    assert_int_equal(pthread_create(&s->acceptor, NULL, accept_all, s), 0);
-    return s;
-}
-
-static gradient_client *open_client(const server *s)
+static gradient_client *open_client(const small_server *s)
 {
     gradient_client *client = NULL;
     gradient_client_options options = {.total_timeout = 20, .max_attempts = 2};
@@ -130,16 +27,19 @@ static gradient_client *open_client(const server *s)
     return client;
 }
 
-static void stop(server *s, gradient_client *client)
+static void stop(small_server *s, gradient_client *client)
 {
     gradient_client_close(client);
-    shutdown(s->listener, SHUT_RDWR);
-    pthread_join(s->acceptor, NULL);
-    close(s->listener);
+    small_server_stop(s);
 }
 
 /* One sample, K = 2, N = 1, and its right answer. */
 static float x[] = {2, 4}, z[] = {0}, dy[] = {1};
+
+static const float *floats_of(grad_tensor tensor)
+{
+    return tensor.data;
+}
 
 static grad_layer one_layer(void)
 {
@@ -153,13 +53,13 @@ static grad_layer one_layer(void)
 static void answer_right(const char *request, char *reply)
 {
     assert_non_null(strstr(request, "\"layers\":[{"));
-    snprintf(reply, REPLY_SIZE, "%s",
+    snprintf(reply, SMALL_SERVER_REPLY_SIZE, "%s",
              "{\"layers\":[{\"name\":\"fc\",\"weight_delta\":[[2,4]],\"bias_delta\":[1]}]}");
 }
 
 static void test_compute_gives_the_answer(void **state)
 {
-    server *s = server_start(answer_right);
+    small_server *s = small_server_start(answer_right);
     gradient_client *client = open_client(s);
     grad_layer layer = one_layer();
     grad_batch batch = {.scale = 1, .layer_count = 1, .layers = &layer};
@@ -168,8 +68,8 @@ static void test_compute_gives_the_answer(void **state)
     (void)state;
     assert_int_equal(gradient_client_compute(client, &batch, &reply, NULL), GRADIENT_CLIENT_OK);
     assert_int_equal(reply.reply->layer_count, 1);
-    assert_true(reply.reply->layers[0].weight_delta.data[1] == 4);
-    assert_true(reply.reply->layers[0].bias_delta.data[0] == 1);
+    assert_true(floats_of(reply.reply->layers[0].weight_delta)[1] == 4);
+    assert_true(floats_of(reply.reply->layers[0].bias_delta)[0] == 1);
     assert_int_equal(reply.attempts, 1);
     assert_int_equal(reply.bytes_sent, s->last_body);
     assert_int_equal(reply.bytes_received,
@@ -182,7 +82,7 @@ static void test_compute_gives_the_answer(void **state)
 
 static void test_compute_into_fills_arrays(void **state)
 {
-    server *s = server_start(answer_right);
+    small_server *s = small_server_start(answer_right);
     gradient_client *client = open_client(s);
     grad_layer layer = one_layer();
     grad_batch batch = {.scale = 1, .layer_count = 1, .layers = &layer};
@@ -208,7 +108,7 @@ static const char *_Atomic wrong_reply;
 static void answer_wrong(const char *request, char *reply)
 {
     (void)request;
-    snprintf(reply, REPLY_SIZE, "%s", wrong_reply);
+    snprintf(reply, SMALL_SERVER_REPLY_SIZE, "%s", wrong_reply);
 }
 
 static void test_answers_to_another_request_are_refused(void **state)
@@ -227,7 +127,7 @@ static void test_answers_to_another_request_are_refused(void **state)
         "{\"layers\":[{\"name\":\"fc\",\"weight_delta\":[[2,4,5]],\"bias_delta\":[1]}]}",
         "{\"layers\":[{\"name\":\"fc\",\"weight_delta\":[[2,4]],\"bias_delta\":[1]},{}]}",
     };
-    server *s = server_start(answer_wrong);
+    small_server *s = small_server_start(answer_wrong);
     gradient_client *client = open_client(s);
     grad_layer layer = one_layer();
     grad_batch batch = {.scale = 1, .layer_count = 1, .layers = &layer};
@@ -250,13 +150,13 @@ static void test_answers_to_another_request_are_refused(void **state)
 static void answer_blanks(const char *request, char *reply)
 {
     (void)request;
-    memset(reply, ' ', REPLY_SIZE - 1);
-    reply[REPLY_SIZE - 1] = '\0';
+    memset(reply, ' ', SMALL_SERVER_REPLY_SIZE - 1);
+    reply[SMALL_SERVER_REPLY_SIZE - 1] = '\0';
 }
 
 static void test_answers_are_capped_by_the_request(void **state)
 {
-    server *s = server_start(answer_blanks);
+    small_server *s = small_server_start(answer_blanks);
     gradient_client *client = open_client(s);
     grad_layer layer = one_layer();
     grad_batch batch = {.scale = 1, .layer_count = 1, .layers = &layer};
@@ -272,7 +172,7 @@ static void test_answers_are_capped_by_the_request(void **state)
 
 static void test_wrong_batches_are_not_sent(void **state)
 {
-    server *s = server_start(answer_right);
+    small_server *s = small_server_start(answer_right);
     gradient_client *client = open_client(s);
     grad_layer layer = one_layer();
     grad_batch batch = {.scale = 1, .layer_count = 1, .layers = &layer};
@@ -294,7 +194,7 @@ static void test_wrong_batches_are_not_sent(void **state)
 
 static void test_dead_kept_connections_are_replaced(void **state)
 {
-    server *s = server_start(answer_right);
+    small_server *s = small_server_start(answer_right);
     gradient_client *client = open_client(s);
     grad_layer layer = one_layer();
     grad_batch batch = {.scale = 1, .layer_count = 1, .layers = &layer};
@@ -316,7 +216,7 @@ static void answer_with_id(const char *request, char *reply)
     const char *id = strstr(request, "\"id\":\"") + strlen("\"id\":\"");
     int length = (int)strcspn(id, "\"");
 
-    snprintf(reply, REPLY_SIZE,
+    snprintf(reply, SMALL_SERVER_REPLY_SIZE,
              "{\"id\":\"%.*s\",\"layers\":[{\"name\":\"fc\",\"weight_delta\":[[2,4]],"
              "\"bias_delta\":[%d]}]}",
              length, id, length);
@@ -333,7 +233,7 @@ static void *call_often(void *context)
         gradient_client_reply reply;
         memset(id, 'a', i + 1);
         if (gradient_client_compute(context, &batch, &reply, NULL) == GRADIENT_CLIENT_OK) {
-            right += reply.reply->layers[0].bias_delta.data[0] == (float)(i + 1);
+            right += floats_of(reply.reply->layers[0].bias_delta)[0] == (float)(i + 1);
             gradient_client_reply_free(&reply);
         }
     }
@@ -342,7 +242,7 @@ static void *call_often(void *context)
 
 static void test_threads_share_a_client(void **state)
 {
-    server *s = server_start(answer_with_id);
+    small_server *s = small_server_start(answer_with_id);
     gradient_client *client = open_client(s);
     pthread_t threads[THREADS];
 

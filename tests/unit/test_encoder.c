@@ -1,5 +1,6 @@
-/* Requests and replies as text: every option, brackets at every border of a segment, numbers that
- * are not finite, and the bound on a reply's size. */
+/* Requests and replies as text: brackets at every border of a segment, numbers that are not finite,
+ * what cannot be written. That what is written reads back is test_request_round_trip.c's. */
+#include <float.h>
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -40,7 +41,7 @@ static void test_request(void **unused)
     float x[4] = {1, 2.5f, -3, 0.125f};
     grad_layer layers[2] = {
         {.name = "a\"b",
-         .activation = {GRAD_LEAKY_RELU, {0.25f}},
+         .activation = {GRAD_LEAKY_RELU, {0.25}},
          .input = {x, 2, {2, 2}},
          .weight = {x, 3, {2, 1, 2}}},
         {.activation = grad_activation_default(GRAD_SOFTMAX), .grad_output = {x, 1, {4}}}};
@@ -54,14 +55,13 @@ static void test_request(void **unused)
                         "[[[1,2.5]],[[-3,0.125]]]},{\"activation\":\"softmax\",\"grad_output\":"
                         "[1,2.5,-3,0.125]}]}\n");
     grad_text_free(&text);
-    batch = (grad_batch){"7",
-                         GRAD_MEAN,
-                         -0.01,
-                         GRAD_OUTPUT_BIAS_DELTA | GRAD_OUTPUT_GRAD_INPUT,
-                         GRAD_ALLOW_NON_FINITE,
-                         false,
-                         1,
-                         &layers[1]};
+    batch = (grad_batch){.id = "7",
+                         .reduction = GRAD_MEAN,
+                         .scale = -0.01,
+                         .outputs = GRAD_OUTPUT_BIAS_DELTA | GRAD_OUTPUT_GRAD_INPUT,
+                         .non_finite = GRAD_ALLOW_NON_FINITE,
+                         .layer_count = 1,
+                         .layers = &layers[1]};
     x[1] = NAN;
     x[2] = -INFINITY;
     text = request_text(&batch);
@@ -130,11 +130,12 @@ static void test_non_finite_is_refused(void **unused)
     grad_layer layer = {.activation = {.kind = GRAD_LEAKY_RELU}};
     grad_batch batch = {.scale = 1, .layer_count = 1, .layers = &layer};
     grad_layer_result result = {.weight_delta = {dW, 2, {2, 3}}};
+    grad_reply reply = {.layer_count = 1, .layers = &result};
     grad_encoder *encoder = NULL;
     grad_error error = GRAD_ERROR_INIT;
 
     (void)unused;
-    assert_int_equal(grad_encode_reply(&batch, &result, &encoder, NULL), GRAD_OK);
+    assert_int_equal(grad_encode_reply(&batch, &reply, &encoder, NULL), GRAD_OK);
     assert_int_equal(grad_encoder_run_all(encoder, &error), GRAD_INVALID);
     assert_string_equal(error.code, "non_finite");
     assert_string_equal(error.pointer, "/layers/0/weight_delta/1/1");
@@ -145,7 +146,7 @@ static void test_non_finite_is_refused(void **unused)
     assert_int_equal(grad_encode_request(&batch, &encoder, &error), GRAD_INVALID);
     assert_string_equal(error.pointer, "/scale");
     batch.scale = 2;
-    layer.activation.parameters[0] = INFINITY;
+    layer.activation.parameters[0] = (double)INFINITY;
     error = (grad_error)GRAD_ERROR_INIT;
     assert_int_equal(grad_encode_request(&batch, &encoder, &error), GRAD_INVALID);
     assert_string_equal(error.pointer, "/layers/0/activation/negative_slope");
@@ -202,27 +203,117 @@ static void test_segments_on_two_threads(void **unused)
     grad_text_free(&alone);
 }
 
-/* The bound holds where every number is as long as it can be and every row is one number. */
-static void test_reply_bound(void **unused)
+/* Wherever it stands among the others, be they the largest there are. */
+static void test_one_that_is_not_finite(void **unused)
 {
-    enum { N = 3000 };
-    static float dW[N];
-    static char name[500];
-    grad_layer layer = {.name = name, .input = {dW, 2, {1, 1}}, .pre_activation = {dW, 2, {1, N}}};
-    grad_batch batch = {.id = name, .layer_count = 1, .layers = &layer};
-    grad_layer_result result = {name, {dW, 2, {N, 1}}, {dW, 1, {N}}, {dW, 2, {1, 1}}};
-    grad_encoder *encoder = NULL;
-    grad_text text;
+    enum { N = 21 };
+    const float odd[] = {NAN, INFINITY, -INFINITY, -NAN};
+    float x[N];
+    grad_layer layer = {.activation = grad_activation_default(GRAD_RELU), .input = {x, 1, {N}}};
+    grad_batch batch = {
+        .scale = 1, .non_finite = GRAD_ALLOW_NON_FINITE, .layer_count = 1, .layers = &layer};
 
     (void)unused;
-    memset(name, 1, sizeof name - 1);
+    for (size_t at = 0; at < N * sizeof odd / sizeof *odd; at++) {
+        wire_outcome back;
+        grad_text text;
+        const float *found;
+
+        for (size_t i = 0; i < N; i++)
+            x[i] = i % 2 ? FLT_MAX : -FLT_MAX;
+        x[at % N] = odd[at / N];
+        text = request_text(&batch);
+        back = wire_decode(text.data, text.length, 0, NULL);
+        assert_int_equal(back.status, GRAD_OK);
+        assert_int_equal(back.batch->layers[0].input.shape[0], N);
+        found = back.batch->layers[0].input.data;
+        for (size_t i = 0; i < N; i++)
+            assert_true(isnan(x[i]) ? isnan(found[i]) : found[i] == x[i]);
+        grad_decoder_destroy(back.decoder);
+        grad_text_free(&text);
+    }
+}
+
+/* Of a tensor that no layer has, and of doubles. */
+static void test_non_finite_elsewhere(void **unused)
+{
+    double y[4] = {1, 2, 3, (double)NAN};
+    grad_batch batch = {.datatype = GRAD_FP64, .scale = 1};
+    grad_reply reply = {.predictions = {y, 2, {2, 2}}};
+    grad_encoder *encoder = NULL;
+    grad_error error = GRAD_ERROR_INIT;
+
+    (void)unused;
+    assert_int_equal(grad_encode_reply(&batch, &reply, &encoder, NULL), GRAD_OK);
+    assert_int_equal(grad_encoder_run_all(encoder, &error), GRAD_INVALID);
+    assert_string_equal(error.pointer, "/predictions/1/1");
+    assert_string_equal(error.detail, "expected a finite number, found NaN");
+    grad_encoder_destroy(encoder);
+}
+
+/* Segments of doubles, whose numbers need twice the room. */
+static void test_segments_of_doubles(void **unused)
+{
+    enum { N = 2 * 16384 + 3 };
+    static double x[N];
+    grad_layer layer = {.activation = grad_activation_default(GRAD_RELU), .input = {x, 2, {1, N}}};
+    grad_batch batch = {.datatype = GRAD_FP64, .scale = 1, .layer_count = 1, .layers = &layer};
+    grad_text text;
+    wire_outcome back;
+
+    (void)unused;
     for (size_t i = 0; i < N; i++)
-        dW[i] = -1.17549435e-38f;
-    assert_int_equal(grad_encode_reply(&batch, &result, &encoder, NULL), GRAD_OK);
-    text = run(encoder);
-    assert_true(text.length < grad_reply_bound(&batch, 2 * N + 1));
-    assert_int_equal(grad_reply_bound(&batch, SIZE_MAX / 2), SIZE_MAX);
+        x[i] = -2.2250738585072014e-308 / (double)(1 + i % 100) - (double)(i % 3) / 3;
+    text = request_text(&batch);
+    back = wire_decode_as((wire_form){WIRE_GRADIENTS, GRAD_FP64}, text.data, text.length, 0, NULL);
+    assert_int_equal(back.status, GRAD_OK);
+    assert_memory_equal(back.batch->layers[0].input.data, x, sizeof x);
+    grad_decoder_destroy(back.decoder);
     grad_text_free(&text);
+}
+
+/* A request that no document can say. */
+static void test_unwritable_requests(void **unused)
+{
+    float x[1] = {1};
+    grad_error failed = {GRAD_INVALID, "unknown_name", "/layers/1/activation", "why", 7, "", 0};
+    grad_layer layers[3] = {{.name = "a"}, {.name = "b"}, {.residual = GRAD_RESIDUAL_OF(0)}};
+    grad_network network = {.grad_output = {x, 1, {1}}};
+    grad_batch batch = {.scale = 1, .layer_count = 3, .layers = layers, .network = &network};
+    const struct {
+        size_t residual;
+        const char *first, *second;
+        bool fits;
+    } cases[] = {
+        {GRAD_RESIDUAL_OF(0), "a", "b", true},      {GRAD_RESIDUAL_OF(0), "a", "a", false},
+        {GRAD_RESIDUAL_OF(0), NULL, "b", false},    {GRAD_RESIDUAL_OF(2), "a", "b", false},
+        {GRAD_RESIDUAL_OF(9), "a", "b", false},     {GRAD_RESIDUAL_INPUT, "a", "b", true},
+        {GRAD_RESIDUAL_INPUT, "a", "input", false}, {GRAD_RESIDUAL_OF(1), "a", "input", true},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        grad_encoder *encoder = NULL;
+        grad_error error = GRAD_ERROR_INIT;
+
+        layers[0].name = cases[i].first;
+        layers[1].name = cases[i].second;
+        layers[2].residual = cases[i].residual;
+        assert_int_equal(grad_encode_request(&batch, &encoder, &error),
+                         cases[i].fits ? GRAD_OK : GRAD_INVALID);
+        assert_string_equal(error.code, cases[i].fits ? "" : "unsupported_value");
+        assert_string_equal(error.pointer, cases[i].fits ? "" : "/layers/2/residual");
+        grad_encoder_destroy(encoder);
+    }
+    layers[1] = (grad_layer){.error = &failed};
+    {
+        grad_encoder *encoder = NULL;
+        grad_error error = GRAD_ERROR_INIT;
+
+        assert_int_equal(grad_encode_request(&batch, &encoder, &error), GRAD_INVALID);
+        assert_string_equal(error.pointer, failed.pointer);
+        assert_null(encoder);
+    }
 }
 
 int main(void)
@@ -233,7 +324,10 @@ int main(void)
         cmocka_unit_test(test_segment_count),
         cmocka_unit_test(test_non_finite_is_refused),
         cmocka_unit_test(test_segments_on_two_threads),
-        cmocka_unit_test(test_reply_bound),
+        cmocka_unit_test(test_one_that_is_not_finite),
+        cmocka_unit_test(test_non_finite_elsewhere),
+        cmocka_unit_test(test_segments_of_doubles),
+        cmocka_unit_test(test_unwritable_requests),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

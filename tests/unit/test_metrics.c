@@ -198,6 +198,8 @@ static void test_names(void **state)
 {
     (void)state;
     assert_string_equal(metrics_route_name(ROUTE_GRADIENTS), "/v1/gradients");
+    assert_string_equal(metrics_route_name(ROUTE_BACKPROP), "/v1/backprop");
+    assert_string_equal(metrics_route_name(ROUTE_CHECK), "/v1/check");
     assert_string_equal(metrics_stage_name(STAGE_TOTAL), "total");
     for (metrics_route route = 0; route < ROUTE_COUNT; route++)
         assert_non_null(metrics_route_name(route));

@@ -1,5 +1,6 @@
-/* Replays the fuzzer's corpus: every input against the oracle, and every one named in
- * tests/fuzz/expected.txt against what is written there. */
+/* Replays the fuzzer's corpus: every input against the oracle as each kind of request, and every
+ * one named in tests/fuzz/expected.txt against what is written there, as the kind that its name
+ * begins with. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -55,17 +56,30 @@ static void test_every_input(void **unused)
     corpus = opendir(path);
     assert_non_null(corpus);
     while ((entry = readdir(corpus)) != NULL) {
-        const char *wrong;
+        size_t length;
 
         if (entry->d_name[0] == '.')
             continue;
-        wrong = wire_oracle_check(text, read_input(entry->d_name, text));
-        if (wrong != NULL)
-            fail_msg("%s: %s", entry->d_name, wrong);
+        length = read_input(entry->d_name, text);
+        for (size_t i = 0; i < WIRE_FORMS; i++) {
+            const char *wrong = wire_oracle_check(wire_forms[i], text, length);
+
+            if (wrong != NULL)
+                fail_msg("%s as %zu: %s", entry->d_name, i, wrong);
+        }
         inputs++;
     }
     closedir(corpus);
     assert_true(inputs > 40);
+}
+
+/* By the name's first word: backprop_…, double_… (a network in FP64), check_…; else gradients. */
+static wire_form form_of(const char *name)
+{
+    return strncmp(name, "backprop_", 9) == 0 ? (wire_form){WIRE_BACKPROP, GRAD_FP32}
+           : strncmp(name, "double_", 7) == 0 ? (wire_form){WIRE_BACKPROP, GRAD_FP64}
+           : strncmp(name, "check_", 6) == 0  ? (wire_form){WIRE_CHECK, GRAD_FP64}
+                                              : (wire_form){WIRE_GRADIENTS, GRAD_FP32};
 }
 
 /* Lines of: file, code ("ok" for none), byte, pointer ("" is written -). */
@@ -87,7 +101,7 @@ static void test_expected_outcomes(void **unused)
         wire_outcome o;
 
         assert_int_equal(sscanf(line, "%99s", name), 1);
-        o = wire_decode(text, read_input(name, text), 0, NULL);
+        o = wire_decode_as(form_of(name), text, read_input(name, text), 0, NULL);
         snprintf(found, sizeof found, "%s %s %lld %s\n", name,
                  o.status == GRAD_OK ? "ok" : o.error.code, (long long)o.error.offset,
                  o.error.pointer[0] != '\0' ? o.error.pointer : "-");

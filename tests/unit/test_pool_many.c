@@ -24,7 +24,7 @@ typedef struct small_job {
 static size_t small_begin(void *context, size_t stage)
 {
     (void)context;
-    return SMALL_TILES - stage;
+    return stage < 2 ? SMALL_TILES - stage : POOL_NO_STAGE;
 }
 
 static void small_tile(void *context, size_t stage, size_t tile)
@@ -39,7 +39,7 @@ static void small_done(void *context, bool expired)
     ((small_job *)context)->is_done = true;
 }
 
-static const pool_job_kind small_kind = {2, small_begin, small_tile, small_done};
+static const pool_job_kind small_kind = {small_begin, small_tile, small_done};
 
 static void *submit_many(void *context)
 {
@@ -85,7 +85,7 @@ static void again_done(void *context, bool expired)
 static void test_done_may_queue_the_job_again(void **state)
 {
     (void)state;
-    static const pool_job_kind kind = {2, small_begin, small_tile, again_done};
+    static const pool_job_kind kind = {small_begin, small_tile, again_done};
     small_job s = {.p = pool_create(2, 1)};
     s.job = (pool_job){.kind = &kind, .context = &s};
     assert_true(pool_submit(s.p, &s.job));

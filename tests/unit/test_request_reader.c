@@ -9,16 +9,7 @@
 
 #include <cmocka.h>
 
-#include "support/wire_oracle.h"
-
-/* A document with '@' where the error's byte is, and the error. */
-typedef struct refusal {
-    const char *document;
-    grad_status status;
-    const char *code;
-    const char *pointer;
-    const char *detail; /* a part of it */
-} refusal;
+#include "support/refusals.h"
 
 #define LAYER(members) "{\"layers\":[{\"activation\":\"relu\"," members "}]}"
 #define INPUT(array) LAYER("\"input\":" array)
@@ -66,8 +57,8 @@ static const refusal invalid[] = {
     {"{\"id\":\"a\",   @\"\\u0069d\":\"b\"}", GRAD_INVALID, "duplicate_field", "/id", "once"},
     {"{\"id\":\"\\u0000@\"}", GRAD_INVALID, "unsupported_value", "/id", "u0000"},
     {"{\"id\": @7,\"layers\":[{}]}", GRAD_INVALID, "unexpected_type", "/id", "expected a string"},
-    {"{\"reduction\": @\"none\",\"layers\":[{}]}", GRAD_INVALID, "unsupported_value", "/reduction",
-     "expected \"sum\" or \"mean\", found \"none\""},
+    {"{\"reduction\": @\"max\",\"layers\":[{}]}", GRAD_INVALID, "unsupported_value", "/reduction",
+     "expected \"sum\" or \"mean\" or \"none\", found \"max\""},
     {"{\"scale\": 1e40@0,\"layers\":[{}]}", GRAD_INVALID, "number_out_of_range", "/scale",
      "double"},
     {"{\"scale\": @\"1\",\"layers\":[{}]}", GRAD_INVALID, "unexpected_type", "/scale", "a number"},
@@ -76,13 +67,34 @@ static const refusal invalid[] = {
     {"{\"outputs\": [\"bias_delta\", @\"bias_delta\"],\"layers\":[{}]}", GRAD_INVALID,
      "unsupported_value", "/outputs/1", "once"},
     {"{\"outputs\": [@\"bias\"],\"layers\":[{}]}", GRAD_INVALID, "unsupported_value", "/outputs/0",
-     "\"weight_delta\" or \"bias_delta\" or \"grad_input\", found \"bias\""},
+     "\"gain_delta\" or \"shift_delta\", found \"bias\""},
+    {"{\"outputs\": [@\"predictions\"],\"layers\":[{}]}", GRAD_INVALID, "unsupported_value",
+     "/outputs/0", "found \"predictions\""},
     {"{\"encoding\": @\"base64\",\"layers\":[{}]}", GRAD_INVALID, "unsupported_value", "/encoding",
      "expected \"json\""},
-    {"{\"on_error\": @\"continue\",\"layers\":[{}]}", GRAD_INVALID, "unsupported_value",
-     "/on_error", "expected \"abort\""},
-    {"{\"statistics\": @true,\"layers\":[{}]}", GRAD_INVALID, "unsupported_value", "/statistics",
-     "expected false"},
+    {"{\"on_error\": @\"stop\",\"layers\":[{}]}", GRAD_INVALID, "unsupported_value", "/on_error",
+     "expected \"abort\" or \"continue\", found \"stop\""},
+    {"{\"clip\": @1,\"layers\":[{}]}", GRAD_INVALID, "unexpected_type", "/clip", "an object"},
+    {"{\"clip\": {\"value\": @0},\"layers\":[{}]}", GRAD_INVALID, "bad_parameter", "/clip/value",
+     "above 0, found 0"},
+    {"{\"clip\": {\"layer_norm\": @-1},\"layers\":[{}]}", GRAD_INVALID, "bad_parameter",
+     "/clip/layer_norm", "above 0, found -1"},
+    {"{\"clip\": {\"global_norm\": @\"1\"},\"layers\":[{}]}", GRAD_INVALID, "unexpected_type",
+     "/clip/global_norm", "a number"},
+    {"{\"clip\": {\"norm\": @1},\"layers\":[{}]}", GRAD_INVALID, "unknown_field", "/clip/norm",
+     "expected one of value, layer_norm, global_norm"},
+    {"{\"weight_decay\": {\"l3\": @1},\"layers\":[{}]}", GRAD_INVALID, "unknown_field",
+     "/weight_decay/l3", "did you mean \"l1\"?"},
+    {"{\"weight_decay\": {\"l2\": @true},\"layers\":[{}]}", GRAD_INVALID, "unexpected_type",
+     "/weight_decay/l2", "a number, found true"},
+    {"{\"loss\": @{},\"layers\":[{}]}", GRAD_INVALID, "unknown_field", "/loss",
+     "it belongs to a network (POST /v1/backprop)"},
+    {"{\"input\": @[1],\"layers\":[{}]}", GRAD_INVALID, "unknown_field", "/input",
+     "it belongs to a network"},
+    {"{\"grad_output\": @[1],\"layers\":[{}]}", GRAD_INVALID, "unknown_field", "/grad_output",
+     "it belongs to a network"},
+    {"{\"check\": @{},\"layers\":[{}]}", GRAD_INVALID, "unknown_field", "/check",
+     "it belongs to a check (POST /v1/check)"},
     {"{\"statistics\": @0,\"layers\":[{}]}", GRAD_INVALID, "unexpected_type", "/statistics",
      "true or false"},
     {"{\"non_finite\": @\"keep\",\"layers\":[{}]}", GRAD_INVALID, "unsupported_value",
@@ -104,6 +116,48 @@ static const refusal activations[] = {
      GRAD_INVALID, "unexpected_type", "/layers/0/activation/negative_slope", "a number"},
     {"{\"layers\":[{\"activation\": {\"name\": \"leaky_relu\", \"negative_slope\": @1e39}}]}",
      GRAD_INVALID, "number_out_of_range", "/layers/0/activation/negative_slope", "float32"},
+    {"{\"layers\":[{\"activation\": {\"name\": \"leaky_relu\", \"slope\": @[1]}}]}", GRAD_INVALID,
+     "unknown_field", "/layers/0/activation/slope", "unknown field \"slope\""},
+    {"{\"layers\":[{\"activation\": {\"name\": \"prelu\", \"slope\": @true}}]}", GRAD_INVALID,
+     "unexpected_type", "/layers/0/activation/slope", "a number or an array of numbers"},
+    {"{\"layers\":[{\"activation\": {\"name\": \"prelu\", \"slope\": @[]}}]}", GRAD_INVALID,
+     "empty_tensor", "/layers/0/activation/slope", "at least one"},
+};
+
+/* What one kind of layer has and the others have not. */
+static const refusal layers[] = {
+    {LAYER("\"type\": @\"conv\""), GRAD_INVALID, "unknown_name", "/layers/0/type",
+     "unknown type of layer \"conv\", expected one of dense, activation, layer_norm, batch_norm"},
+    {LAYER("\"type\": @\"layernorm\""), GRAD_INVALID, "unknown_name", "/layers/0/type",
+     "did you mean \"layer_norm\"?"},
+    {LAYER("\"type\": @3"), GRAD_INVALID, "unexpected_type", "/layers/0/type", "type of layer"},
+    {LAYER("\"gain\": @[1]"), GRAD_INVALID, "unknown_field", "/layers/0/gain",
+     "it belongs to layers of type layer_norm and batch_norm"},
+    {LAYER("\"epsilon\": @1, \"type\": \"activation\""), GRAD_INVALID, "unknown_field",
+     "/layers/0/epsilon", "it belongs to layers of type layer_norm and batch_norm"},
+    {LAYER("\"type\": \"layer_norm\", \"weight\": @[1]"), GRAD_INVALID, "unknown_field",
+     "/layers/0/weight", "it belongs to layers of type dense"},
+    {LAYER("\"type\": \"layer_norm\", \"running_mean\": @[1]"), GRAD_INVALID, "unknown_field",
+     "/layers/0/running_mean", "it belongs to layers of type batch_norm"},
+    {LAYER("\"type\": \"batch_norm\", \"momentum\": @1"), GRAD_INVALID, "unknown_field",
+     "/layers/0/momentum", "unknown field \"momentum\", expected one of name, type, activation"},
+    {LAYER("\"type\": \"batch_norm\", \"epsilon\": @[1]"), GRAD_INVALID, "unexpected_type",
+     "/layers/0/epsilon", "a number"},
+    {"{\"layers\":[@{\"type\": \"activation\"}]}", GRAD_INVALID, "missing_field", "/layers/0",
+     "a field \"activation\""},
+    {LAYER("\"residual\": @\"a\""), GRAD_INVALID, "unknown_field", "/layers/0/residual",
+     "it belongs to a network"},
+    {LAYER("\"weight_delta\": @[1]"), GRAD_INVALID, "unknown_field", "/layers/0/weight_delta",
+     "it belongs to a check"},
+    {LAYER("\"dropout\": @0.5"), GRAD_INVALID, "unexpected_type", "/layers/0/dropout", "an object"},
+    {LAYER("\"dropout\": @{\"rate\": 0.5}"), GRAD_INVALID, "missing_field", "/layers/0/dropout",
+     "\"mask\""},
+    {LAYER("\"dropout\": @{\"mask\": [1]}"), GRAD_INVALID, "missing_field", "/layers/0/dropout",
+     "\"rate\""},
+    {LAYER("\"dropout\": {\"mask\": [1], \"rate\": @[1]}"), GRAD_INVALID, "unexpected_type",
+     "/layers/0/dropout/rate", "a number"},
+    {LAYER("\"dropout\": {\"mask\": [1], \"p\": @1}"), GRAD_INVALID, "unknown_field",
+     "/layers/0/dropout/p", "expected one of mask, rate"},
 };
 
 static const refusal tensors[] = {
@@ -151,75 +205,70 @@ static const refusal tensors[] = {
      "/layers/0/input/base64", "expected \"data\""},
 };
 
-static void assert_refused(const refusal *expected)
-{
-    static const size_t cuts[] = {0, 1, 2, 3, 7};
-    char text[512];
-    const char *mark = strchr(expected->document, '@');
-    size_t before = mark != NULL ? (size_t)(mark - expected->document) : 0;
+REFUSES(malformed, WIRE_GRADIENTS, GRAD_FP32)
+REFUSES(invalid, WIRE_GRADIENTS, GRAD_FP32)
+REFUSES(activations, WIRE_GRADIENTS, GRAD_FP32)
+REFUSES(layers, WIRE_GRADIENTS, GRAD_FP32)
+REFUSES(tensors, WIRE_GRADIENTS, GRAD_FP32)
 
-    memcpy(text, expected->document, before);
-    strcpy(text + before, expected->document + before + (mark != NULL ? 1 : 0));
-    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
-        wire_outcome o = wire_decode(text, strlen(text), cuts[i], NULL);
-
-        if (o.status != expected->status || strcmp(o.error.code, expected->code) != 0 ||
-            strcmp(o.error.pointer, expected->pointer) != 0 ||
-            strstr(o.error.detail, expected->detail) == NULL ||
-            (mark != NULL && o.error.offset != (int64_t)before))
-            fail_msg("%s\n  found %d %s at \"%s\", byte %lld: %s", expected->document, o.status,
-                     o.error.code, o.error.pointer, (long long)o.error.offset, o.error.detail);
-        grad_decoder_destroy(o.decoder);
-    }
-}
-
-#define REFUSES(table)                                                                             \
-    static void test_##table(void **unused)                                                        \
-    {                                                                                              \
-        (void)unused;                                                                              \
-        for (size_t i = 0; i < sizeof table / sizeof *table; i++)                                  \
-            assert_refused(&table[i]);                                                             \
-    }
-
-REFUSES(malformed)
-REFUSES(invalid)
-REFUSES(activations)
-REFUSES(tensors)
-
-static void test_every_field(void **unused)
+static void test_every_option(void **unused)
 {
     static const char text[] =
         "{\"id\": \"s\\u00e9\", \"reduction\": \"mean\", \"scale\": -1e-2, \"encoding\": \"json\","
-        "\"outputs\": [\"grad_input\", \"bias_delta\"], \"non_finite\": \"allow\","
-        "\"on_error\": \"abort\", \"statistics\": false, \"layers\": [{\"name\": \"\","
-        "\"activation\": {\"name\": \"leaky_relu\", \"negative_slope\": 0.25},"
+        "\"outputs\": [\"grad_input\", \"shift_delta\", \"bias_delta\"], \"non_finite\": \"allow\","
+        "\"on_error\": \"continue\", \"statistics\": true,"
+        "\"clip\": {\"value\": 0.5, \"layer_norm\": 2, \"global_norm\": 3.5},"
+        "\"weight_decay\": {\"l1\": 1e-4, \"l2\": 0}, \"layers\": [{\"activation\": \"relu\"}]}";
+    wire_outcome o = wire_decode(text, sizeof text - 1, 0, NULL);
+
+    (void)unused;
+    assert_int_equal(o.status, GRAD_OK);
+    assert_string_equal(o.batch->id, "s\xC3\xA9");
+    assert_int_equal(o.batch->datatype, GRAD_FP32);
+    assert_int_equal(o.batch->reduction, GRAD_MEAN);
+    assert_true(o.batch->scale == -0.01);
+    assert_int_equal(o.batch->outputs,
+                     GRAD_OUTPUT_GRAD_INPUT | GRAD_OUTPUT_BIAS_DELTA | GRAD_OUTPUT_SHIFT_DELTA);
+    assert_int_equal(o.batch->non_finite, GRAD_ALLOW_NON_FINITE);
+    assert_true(o.batch->continue_on_error && o.batch->statistics);
+    assert_true(o.batch->clip.value == 0.5 && o.batch->clip.layer_norm == 2);
+    assert_true(o.batch->clip.global_norm == 3.5);
+    assert_true(o.batch->weight_decay.l1 == 1e-4 && o.batch->weight_decay.l2 == 0);
+    assert_true(o.batch->overwrite_grad_output);
+    assert_null(o.batch->network);
+    grad_decoder_destroy(o.decoder);
+}
+
+static void test_tensor_values(void **unused)
+{
+    static const char text[] =
+        "{\"reduction\": \"none\", \"layers\": [{\"name\": \"\","
+        "\"activation\": {\"name\": \"leaky_relu\", \"negative_slope\": 0.1},"
         "\"input\": [[1, -0.0], [\"NaN\", 3e-46]], \"weight\": {\"shape\": [2.0, 1, 2],"
         "\"data\": [1, 2, \"-Infinity\", 16777217.0000000000000000001]},"
         "\"grad_output\": [5]}]}";
     wire_outcome o = wire_decode(text, sizeof text - 1, 0, NULL);
     const grad_layer *layer;
+    const float *x, *W;
 
     (void)unused;
     assert_int_equal(o.status, GRAD_OK);
-    layer = &o.batch->layers[0];
-    assert_string_equal(o.batch->id, "s\xC3\xA9");
-    assert_int_equal(o.batch->reduction, GRAD_MEAN);
-    assert_true(o.batch->scale == -0.01);
-    assert_int_equal(o.batch->outputs, GRAD_OUTPUT_GRAD_INPUT | GRAD_OUTPUT_BIAS_DELTA);
-    assert_int_equal(o.batch->non_finite, GRAD_ALLOW_NON_FINITE);
-    assert_true(o.batch->overwrite_grad_output);
+    assert_int_equal(o.batch->reduction, GRAD_PER_SAMPLE);
     assert_int_equal(o.batch->layer_count, 1);
+    layer = &o.batch->layers[0];
+    x = layer->input.data;
+    W = layer->weight.data;
     assert_string_equal(layer->name, "");
     assert_int_equal(layer->activation.kind, GRAD_LEAKY_RELU);
-    assert_true(layer->activation.parameters[0] == 0.25f);
+    assert_true(layer->activation.parameters[0] == 0.1); /* not 0.1f */
     assert_int_equal(layer->input.rank, 2);
-    assert_true(signbit(layer->input.data[1]) != 0 && isnan(layer->input.data[2]));
-    assert_true(layer->input.data[3] == 0);
+    assert_true(signbit(x[1]) != 0 && isnan(x[2]));
+    assert_true(x[3] == 0);
     assert_null(layer->pre_activation.data);
     assert_int_equal(layer->weight.rank, 3);
     assert_int_equal(layer->weight.shape[0], 2);
     assert_int_equal(layer->weight.shape[2], 2);
-    assert_true(isinf(layer->weight.data[2]) && layer->weight.data[3] == 16777218.0f);
+    assert_true(isinf(W[2]) && W[3] == 16777218.0f);
     assert_int_equal(layer->grad_output.rank, 1);
     assert_int_equal(grad_decoder_locate(o.decoder, "/layers/0/grad_output"),
                      strstr(text, "[5]") - text);
@@ -227,7 +276,49 @@ static void test_every_field(void **unused)
                      strstr(text, "[[1, -0.0]") - text);
     assert_int_equal(grad_decoder_locate(o.decoder, "/layers/0/pre_activation"),
                      GRAD_OFFSET_UNKNOWN);
-    assert_int_equal(grad_decoder_locate(o.decoder, "/id/0"), GRAD_OFFSET_UNKNOWN);
+    assert_int_equal(grad_decoder_locate(o.decoder, "/reduction/0"), GRAD_OFFSET_UNKNOWN);
+    grad_decoder_destroy(o.decoder);
+}
+
+static float first(const grad_tensor *tensor)
+{
+    assert_non_null(tensor->data);
+    return *(const float *)tensor->data;
+}
+
+static void test_kinds_of_layers(void **unused)
+{
+    static const char text[] =
+        "{\"layers\": [{\"activation\": \"relu\", \"weight\": [[1]], \"bias\": [2],"
+        "\"dropout\": {\"mask\": [3], \"rate\": 0.5}},"
+        "{\"gain\": [4], \"shift\": [5], \"type\": \"layer_norm\"},"
+        "{\"type\": \"batch_norm\", \"gain\": [6], \"shift\": [7], \"running_mean\": [8],"
+        "\"running_variance\": [9], \"epsilon\": 1e-3, \"activation\": \"tanh\"},"
+        "{\"type\": \"activation\", \"activation\": {\"slope\": 0.125, \"name\": \"prelu\"}},"
+        "{\"type\": \"dense\", \"activation\": {\"name\": \"prelu\", \"slope\": [10, 11]}},"
+        "{\"activation\": \"prelu\"}]}";
+    wire_outcome o = wire_decode(text, sizeof text - 1, 0, NULL);
+    const grad_layer *l;
+
+    (void)unused;
+    assert_int_equal(o.status, GRAD_OK);
+    l = o.batch->layers;
+    assert_int_equal(l[0].kind, GRAD_DENSE);
+    assert_true(first(&l[0].weight) == 1 && first(&l[0].bias) == 2);
+    assert_true(first(&l[0].dropout_mask) == 3 && l[0].dropout_rate == 0.5);
+    assert_int_equal(l[1].kind, GRAD_LAYER_NORM);
+    assert_int_equal(l[1].activation.kind, GRAD_IDENTITY);
+    assert_true(first(&l[1].gain) == 4 && first(&l[1].shift) == 5);
+    assert_true(l[1].epsilon == GRAD_DEFAULT_EPSILON && l[1].running_mean.data == NULL);
+    assert_int_equal(l[2].kind, GRAD_BATCH_NORM);
+    assert_int_equal(l[2].activation.kind, GRAD_TANH);
+    assert_true(first(&l[2].gain) == 6 && first(&l[2].shift) == 7 && l[2].epsilon == 1e-3);
+    assert_true(first(&l[2].running_mean) == 8 && first(&l[2].running_variance) == 9);
+    assert_int_equal(l[3].kind, GRAD_ELEMENTS);
+    assert_true(l[3].activation.parameters[0] == 0.125 && l[3].slope.data == NULL);
+    assert_int_equal(l[4].kind, GRAD_DENSE);
+    assert_true(first(&l[4].slope) == 10 && l[4].slope.shape[0] == 2);
+    assert_true(l[5].activation.parameters[0] == 0.25 && l[5].slope.data == NULL);
     grad_decoder_destroy(o.decoder);
 }
 
@@ -250,9 +341,11 @@ static void test_defaults(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_malformed),   cmocka_unit_test(test_invalid),
-        cmocka_unit_test(test_activations), cmocka_unit_test(test_tensors),
-        cmocka_unit_test(test_every_field), cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_malformed),     cmocka_unit_test(test_invalid),
+        cmocka_unit_test(test_activations),   cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_tensors),       cmocka_unit_test(test_every_option),
+        cmocka_unit_test(test_tensor_values), cmocka_unit_test(test_kinds_of_layers),
+        cmocka_unit_test(test_defaults),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

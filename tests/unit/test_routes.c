@@ -26,6 +26,8 @@ static void test_each_listener_has_its_paths(void **state)
 {
     (void)state;
     expect(ROLE_SERVICE, "POST", "/v1/gradients", ROUTE_FOUND);
+    expect(ROLE_SERVICE, "POST", "/v1/backprop", ROUTE_FOUND);
+    expect(ROLE_SERVICE, "POST", "/v1/check", ROUTE_FOUND);
     expect(ROLE_SERVICE, "GET", "/v1/info", ROUTE_FOUND);
     expect(ROLE_SERVICE, "GET", "/livez", ROUTE_FOUND);
     expect(ROLE_SERVICE, "GET", "/readyz", ROUTE_FOUND);
@@ -34,6 +36,8 @@ static void test_each_listener_has_its_paths(void **state)
     expect(ROLE_ADMIN, "GET", "/livez", ROUTE_FOUND);
     expect(ROLE_ADMIN, "GET", "/readyz", ROUTE_FOUND);
     expect(ROLE_ADMIN, "POST", "/v1/gradients", ROUTE_UNKNOWN_PATH);
+    expect(ROLE_ADMIN, "POST", "/v1/backprop", ROUTE_UNKNOWN_PATH);
+    expect(ROLE_ADMIN, "POST", "/v1/check", ROUTE_UNKNOWN_PATH);
 }
 
 static void test_paths_are_exact(void **state)
@@ -51,16 +55,35 @@ static void test_methods(void **state)
     expect(ROLE_SERVICE, "HEAD", "/v1/info", ROUTE_FOUND);
     expect(ROLE_ADMIN, "HEAD", "/metrics", ROUTE_FOUND);
     static const char *const wrong[] = {"GET", "HEAD", "PUT", "POS", "POSTS", "post", ",", ""};
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         expect(ROLE_SERVICE, wrong[i], "/v1/gradients", ROUTE_WRONG_METHOD);
+        expect(ROLE_SERVICE, wrong[i], "/v1/backprop", ROUTE_WRONG_METHOD);
+        expect(ROLE_SERVICE, wrong[i], "/v1/check", ROUTE_WRONG_METHOD);
+    }
     expect(ROLE_SERVICE, "POST", "/livez", ROUTE_WRONG_METHOD);
     expect(ROLE_SERVICE, "GET, HEAD", "/livez", ROUTE_WRONG_METHOD);
 }
 
-static void test_only_gradients_take_a_body(void **state)
+/* Each path has a handler and a count of its own. */
+static void test_no_two_computations_are_one(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/v1/gradients", "/v1/backprop", "/v1/check"};
+    const route *found[3] = {NULL};
+    for (size_t i = 0; i < 3; i++) {
+        routes_find(ROLE_SERVICE, "POST", paths[i], &found[i]);
+        assert_string_equal(metrics_route_name(found[i]->metric), paths[i]);
+        for (size_t j = 0; j < i; j++)
+            assert_ptr_not_equal(found[i]->handler->begin, found[j]->handler->begin);
+    }
+}
+
+static void test_only_computations_take_a_body(void **state)
 {
     (void)state;
     assert_true(handler_gradients.takes_body);
+    assert_true(handler_backprop.takes_body);
+    assert_true(handler_check.takes_body);
     assert_false(handler_info.takes_body);
     assert_false(handler_livez.takes_body);
     assert_false(handler_readyz.takes_body);
@@ -73,7 +96,8 @@ int main(void)
         cmocka_unit_test(test_each_listener_has_its_paths),
         cmocka_unit_test(test_paths_are_exact),
         cmocka_unit_test(test_methods),
-        cmocka_unit_test(test_only_gradients_take_a_body),
+        cmocka_unit_test(test_no_two_computations_are_one),
+        cmocka_unit_test(test_only_computations_take_a_body),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

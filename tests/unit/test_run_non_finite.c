@@ -34,8 +34,8 @@ static grad_batch *overflowing_batch(void)
     grad_batch *batch = batch_of(58, 2, recipes);
 
     batch->layers[1].name = "fc2";
-    batch->layers[1].input.data[3 * 300 + 7] = 1e30f;
-    batch->layers[1].grad_output.data[3 * 400 + 2] = -1e30f;
+    ((float *)batch->layers[1].input.data)[3 * 300 + 7] = 1e30f;
+    ((float *)batch->layers[1].grad_output.data)[3 * 400 + 2] = -1e30f;
     return batch;
 }
 
@@ -45,13 +45,13 @@ static void the_first_output_that_is_not_finite_is_named(void **state)
     random_state random = {59};
 
     (void)state;
-    batch->layers[1].input.data[5 * 300 + 299] = 1e30f; /* another, in a later column */
-    batch->layers[1].grad_output.data[5 * 400 + 2] = 1e30f;
+    ((float *)batch->layers[1].input.data)[5 * 300 + 299] = 1e30f; /* another, in a later column */
+    ((float *)batch->layers[1].grad_output.data)[5 * 400 + 2] = 1e30f;
     for (int round = 0; round < 4; round++) {
         grad_run *run = create(batch);
         grad_error error = GRAD_ERROR_INIT;
 
-        for (size_t stage = 0; stage < GRAD_RUN_STAGES; stage++) {
+        for (size_t stage = 0; stage < grad_run_stage_count(run); stage++) {
             size_t count = grad_run_tile_count(run, stage), order[64];
 
             assert_in_range(count, 1, 64);
@@ -80,11 +80,11 @@ static void later_outputs_are_judged_too(void **state)
         grad_error error = GRAD_ERROR_INIT;
         grad_run *run;
 
-        batch->layers[1].grad_output.data[3 * 400 + 2] = FLT_MAX;
-        batch->layers[1].grad_output.data[4 * 400 + 2] = FLT_MAX;
+        ((float *)batch->layers[1].grad_output.data)[3 * 400 + 2] = FLT_MAX;
+        ((float *)batch->layers[1].grad_output.data)[4 * 400 + 2] = FLT_MAX;
         for (size_t n = 0; n < 400; n++)
             for (size_t k = 0; k < 300; k++)
-                batch->layers[1].weight.data[n * 300 + k] = k == 8 && n == 2 ? 3 : 0;
+                ((float *)batch->layers[1].weight.data)[n * 300 + k] = k == 8 && n == 2 ? 3 : 0;
         batch->outputs = outputs[i];
         run = create(batch);
         assert_int_equal(grad_run_all(run, &error), GRAD_INVALID);
@@ -102,8 +102,8 @@ static void each_tile_is_judged_where_it_lies(void **state)
     grad_run *run;
 
     (void)state;
-    batch->layers[1].input.data[3 * 300 + 7] = 0;
-    batch->layers[1].input.data[3 * 300 + 299] = 1e30f;
+    ((float *)batch->layers[1].input.data)[3 * 300 + 7] = 0;
+    ((float *)batch->layers[1].input.data)[3 * 300 + 299] = 1e30f;
     run = create(batch);
     assert_int_equal(grad_run_all(run, &error), GRAD_INVALID);
     assert_string_equal(error.pointer, "/layers/1/weight_delta/2/299");
@@ -120,7 +120,7 @@ static void non_finite_outputs_may_be_allowed(void **state)
     batch->non_finite = GRAD_ALLOW_NON_FINITE;
     run = create(batch);
     assert_int_equal(grad_run_all(run, NULL), GRAD_OK);
-    assert_true(isinf(grad_run_results(run)[1].weight_delta.data[2 * 300 + 7]));
+    assert_true(isinf(((float *)grad_run_reply(run)->layers[1].weight_delta.data)[2 * 300 + 7]));
     grad_run_destroy(run);
     batch_free(batch);
 }

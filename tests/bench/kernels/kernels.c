@@ -1,6 +1,7 @@
 /* Times the kernels through the public library: every activation forward and backward, and the
  * batch computation (all stages of a run) against a bare cblas_sgemm of the same product. Prints
- * one JSON object. Whether results are right is the unit tests' business. */
+ * one JSON object. Before that it writes what the activations gave into a file, to be compared with
+ * PyTorch's: z, the gradient, then f(z) and δ of each activation, [64,256] floats each. */
 #include "gradient.h"
 #include "timing.h"
 
@@ -43,20 +44,54 @@ static void run_backward(void *context)
     grad_activation_backward(&c->f, c->B, c->N, c->z, c->g, c->out);
 }
 
+enum { SAMPLE_B = 64, SAMPLE_N = 256, SAMPLE = SAMPLE_B * SAMPLE_N };
+
 static void bench_activations(double seconds)
 {
-    enum { B = 64, N = 256 };
-    float *z = random_array(B * N, 1), *g = random_array(B * N, 2), *out = random_array(B * N, 3);
+    float *z = random_array(SAMPLE, 1), *g = random_array(SAMPLE, 2),
+          *out = random_array(SAMPLE, 3);
     printf("\"activations\": {");
     for (int kind = 0; kind < GRAD_ACTIVATION_COUNT; kind++) {
         grad_activation f = grad_activation_default((grad_activation_kind)kind);
-        struct activation_case c = {f, B, N, z, g, out};
-        double forward = time_best(run_forward, &c, seconds) / (B * N);
-        double backward = time_best(run_backward, &c, seconds) / (B * N);
+        struct activation_case c = {f, SAMPLE_B, SAMPLE_N, z, g, out};
+        double forward = time_best(run_forward, &c, seconds) / SAMPLE;
+        double backward = time_best(run_backward, &c, seconds) / SAMPLE;
         printf("%s\"%s\": {\"forward_ns\": %.3f, \"backward_ns\": %.3f}", kind ? ", " : "",
                grad_activation_info_of(f.kind)->name, forward * 1e9, backward * 1e9);
     }
     printf("}");
+    free(z);
+    free(g);
+    free(out);
+}
+
+static void write_array(FILE *file, const float *a)
+{
+    if (fwrite(a, sizeof(float), SAMPLE, file) != SAMPLE) {
+        fprintf(stderr, "kernels: cannot write the sample\n");
+        exit(1);
+    }
+}
+
+static void write_sample(const char *path)
+{
+    float *z = random_array(SAMPLE, 1), *g = random_array(SAMPLE, 2),
+          *out = random_array(SAMPLE, 3);
+    FILE *file = fopen(path, "wb");
+    if (!file) {
+        perror(path);
+        exit(1);
+    }
+    write_array(file, z);
+    write_array(file, g);
+    for (int kind = 0; kind < GRAD_ACTIVATION_COUNT; kind++) {
+        grad_activation f = grad_activation_default((grad_activation_kind)kind);
+        grad_activation_forward(&f, SAMPLE_B, SAMPLE_N, z, out);
+        write_array(file, out);
+        grad_activation_backward(&f, SAMPLE_B, SAMPLE_N, z, g, out);
+        write_array(file, out);
+    }
+    fclose(file);
     free(z);
     free(g);
     free(out);
@@ -143,6 +178,8 @@ static void bench_product(size_t B, size_t K, size_t N, double seconds)
 int main(int argc, char **argv)
 {
     double seconds = argc > 1 ? atof(argv[1]) : 0.2;
+    if (argc > 2)
+        write_sample(argv[2]);
     printf("{");
     bench_activations(seconds / 10);
     printf(", ");

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { PIECE = 128 * 1024, REPETITIONS_MAX = 2000 };
 enum stage { DECODE, COMPUTE, ENCODE, TOTAL, STAGES };
@@ -43,18 +44,19 @@ static size_t reply_length(const grad_encoder *encoder)
 }
 
 /* One request from its bytes to its reply's; returns the reply's length. */
-static size_t request_run(const char *body, size_t length, double seconds[STAGES])
+static size_t request_run(grad_request_kind kind, const char *body, size_t length,
+                          double seconds[STAGES])
 {
     grad_error error = GRAD_ERROR_INIT;
     grad_decoder *decoder = NULL;
     grad_batch *batch = NULL;
     double begin = thread_seconds();
-    must(grad_decoder_create(NULL, length, &decoder, &error), &error);
+    must(grad_decoder_create(NULL, GRAD_FP32, length, &decoder, &error), &error);
     for (size_t i = 0; i < length; i += PIECE) {
         size_t piece = length - i < PIECE ? length - i : PIECE;
         must(grad_decoder_push(decoder, body + i, piece, &error), &error);
     }
-    must(grad_decoder_finish_request(decoder, &batch, &error), &error);
+    must(grad_decoder_finish_request(decoder, kind, &batch, &error), &error);
     double decoded = thread_seconds();
 
     grad_measure measure;
@@ -65,7 +67,7 @@ static size_t request_run(const char *body, size_t length, double seconds[STAGES
     double computed = thread_seconds();
 
     grad_encoder *encoder = NULL;
-    must(grad_encode_reply(batch, grad_run_results(run), &encoder, &error), &error);
+    must(grad_encode_reply(batch, grad_run_reply(run), &encoder, &error), &error);
     must(grad_encoder_run_all(encoder, &error), &error);
     double encoded = thread_seconds();
 
@@ -96,16 +98,18 @@ int main(int argc, char **argv)
 {
     static double samples[STAGES][REPETITIONS_MAX];
     size_t length = 0, reply = 0;
-    char *body = argc == 3 ? file_read(argv[1], &length) : NULL;
+    char *body = argc == 4 ? file_read(argv[2], &length) : NULL;
     if (!body || length == 0) {
-        fprintf(stderr, "usage: stages BODY_FILE SECONDS\n");
+        fprintf(stderr, "usage: stages gradients|backprop BODY_FILE SECONDS\n");
         return 2;
     }
-    double limit = atof(argv[2]), begin = thread_seconds();
+    bool is_network = strcmp(argv[1], "backprop") == 0;
+    grad_request_kind kind = is_network ? GRAD_REQUEST_BACKPROP : GRAD_REQUEST_GRADIENTS;
+    double limit = atof(argv[3]), begin = thread_seconds();
     int count = 0;
     while (count < 3 || (count < REPETITIONS_MAX && thread_seconds() - begin < limit)) {
         double seconds[STAGES];
-        reply = request_run(body, length, seconds);
+        reply = request_run(kind, body, length, seconds);
         for (int s = 0; s < STAGES; s++)
             samples[s][count] = seconds[s];
         count++;

@@ -97,7 +97,8 @@ def processor_time(build, case, seconds):
     with tempfile.NamedTemporaryFile() as file:
         file.write(case.body)
         file.flush()
-        output = subprocess.run([os.path.join(build, "bench", "stages"), file.name, str(seconds)],
+        output = subprocess.run([os.path.join(build, "bench", "stages"), "gradients",
+                                 file.name, str(seconds)],
                                 check=True, capture_output=True, text=True,
                                 env={**os.environ, "OPENBLAS_NUM_THREADS": "1"}).stdout
     stages = json.loads(output)

@@ -1,0 +1,213 @@
+/* Holding a reply against its batch: the rules of docs/api.md from the other side. */
+#include "reply.h"
+
+#include "call.h"
+
+#include <string.h>
+
+/* Of a reply: the most that one number takes, with room for blanks; one layer with statistics but
+ * without its name; a layer's error; and the whole without its layers. */
+#define NUMBER_BYTES 32
+#define LAYER_BYTES ((size_t)2048)
+#define ERROR_BYTES ((size_t)8192)
+#define REPLY_BYTES ((size_t)65536)
+#define NAME_BYTES 6 /* of one byte of a name, escaped */
+
+static size_t name_bytes(const char *name)
+{
+    return name == NULL ? 0 : strlen(name) * NAME_BYTES;
+}
+
+client_expectation client_reply_expect(const grad_batch *batch, const grad_measure *measure)
+{
+    /* What a number takes of a text that is printed without blanks: a guess of the length. */
+    const size_t guess = batch->datatype == GRAD_FP64 ? 20 : GRAD_NUMBER_WRITE_MAX - 4;
+    client_expectation expectation = {.form = CLIENT_REPLY, .datatype = batch->datatype};
+    size_t envelope = REPLY_BYTES + name_bytes(batch->id);
+
+    for (size_t l = 0; l < batch->layer_count; l++)
+        envelope += LAYER_BYTES + (batch->continue_on_error ? ERROR_BYTES : 0) +
+                    name_bytes(batch->layers[l].name);
+    expectation.limits.max_numbers = measure->result_numbers;
+    expectation.limits.max_layers = batch->layer_count;
+    expectation.limits.max_envelope = envelope;
+    expectation.max_bytes = measure->result_numbers > (SIZE_MAX - envelope) / NUMBER_BYTES
+                                ? SIZE_MAX
+                                : measure->result_numbers * NUMBER_BYTES + envelope;
+    expectation.bytes = measure->result_numbers * guess;
+    return expectation;
+}
+
+/* ---- What it must hold ----------------------------------------------------------------------- */
+
+/* The sizes of a layer; B is 0 where the batch is one sample given as vectors. */
+typedef struct extent {
+    size_t B, K, N;
+} extent;
+
+/* Under continue_on_error a layer may be anything, and is read no further than it goes. */
+static size_t columns_of(const grad_tensor *tensor)
+{
+    bool readable = tensor->rank > 0 && tensor->rank <= GRAD_MAX_RANK;
+
+    return readable ? tensor->shape[tensor->rank - 1] : 0;
+}
+
+static const grad_tensor *input_of(const grad_batch *batch, size_t layer)
+{
+    const grad_tensor *own = &batch->layers[layer].input;
+
+    return own->data == NULL && layer == 0 && batch->network != NULL ? &batch->network->input : own;
+}
+
+/* before: of the layer below, which feeds this one where it has no input of its own. */
+static extent extent_of(const grad_batch *batch, size_t layer, extent before)
+{
+    const grad_layer *l = &batch->layers[layer];
+    const grad_tensor *x = input_of(batch, layer);
+    extent e = {.B = before.B, .K = before.N};
+
+    if (x->data != NULL)
+        e = (extent){.B = x->rank == 1 ? 0 : x->shape[0], .K = columns_of(x)};
+    if (l->pre_activation.data != NULL)
+        e.N = columns_of(&l->pre_activation);
+    else
+        e.N = l->kind == GRAD_DENSE ? l->weight.shape[0] : e.K;
+    return e;
+}
+
+static bool has_grad_input(const grad_layer *layer)
+{
+    return layer->kind != GRAD_DENSE || layer->weight.data != NULL;
+}
+
+/* GRAD_OUTPUT_* bits of what a layer is answered with. */
+static unsigned outputs_of(const grad_batch *batch, const grad_layer *layer)
+{
+    unsigned outputs = 0;
+
+    if (layer->kind == GRAD_DENSE)
+        outputs |= GRAD_OUTPUT_WEIGHT_DELTA | GRAD_OUTPUT_BIAS_DELTA;
+    if (layer->gain.data != NULL)
+        outputs |= GRAD_OUTPUT_GAIN_DELTA;
+    if (layer->shift.data != NULL)
+        outputs |= GRAD_OUTPUT_SHIFT_DELTA;
+    if (layer->activation.kind == GRAD_PRELU)
+        outputs |= GRAD_OUTPUT_SLOPE_DELTA;
+    if (batch->network == NULL && has_grad_input(layer))
+        outputs |= GRAD_OUTPUT_GRAD_INPUT;
+    return batch->outputs == 0 ? outputs : outputs & batch->outputs;
+}
+
+/* ---- Shapes ---------------------------------------------------------------------------------- */
+
+/* Whether the tensor is there just where it is wanted, and has these sizes. Those that are 0 are no
+ * dimensions. */
+static bool has_shape(const grad_tensor *tensor, bool wanted, size_t first, size_t second,
+                      size_t third)
+{
+    const size_t sizes[] = {first, second, third};
+    size_t rank = 0;
+
+    if (!wanted || tensor->data == NULL)
+        return wanted == (tensor->data != NULL);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        if (sizes[i] == 0)
+            continue;
+        if (rank == tensor->rank || tensor->shape[rank] != sizes[i])
+            return false;
+        rank++;
+    }
+    return rank == tensor->rank;
+}
+
+static bool matches_output(const grad_batch *batch, const grad_layer *layer, extent e,
+                           grad_output_kind output, const grad_tensor *tensor)
+{
+    bool wanted = (outputs_of(batch, layer) & 1u << output) != 0;
+    size_t samples = batch->reduction != GRAD_PER_SAMPLE ? 0 : e.B == 0 ? 1 : e.B;
+
+    switch (output) {
+    case GRAD_WEIGHT_DELTA:
+        return has_shape(tensor, wanted, samples, e.N, e.K);
+    case GRAD_GRAD_INPUT:
+        return has_shape(tensor, wanted, 0, e.B, e.K);
+    case GRAD_SLOPE_DELTA:
+        return has_shape(tensor, wanted, 0, samples,
+                         layer->slope.data == NULL ? 1 : layer->slope.shape[0]);
+    default:
+        return has_shape(tensor, wanted, 0, samples, e.N);
+    }
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* Whether the result is one of that layer, with what was asked for and nothing else. */
+static bool matches_layer(const grad_batch *batch, size_t layer, extent e,
+                          const grad_layer_result *result)
+{
+    const grad_layer *l = &batch->layers[layer];
+    bool failed = result->error != NULL;
+
+    if (!same_text(result->name, l->name) || (failed && !batch->continue_on_error))
+        return false;
+    for (int k = 0; k < GRAD_OUTPUT_COUNT; k++) {
+        const grad_tensor *tensor = grad_layer_result_tensor(result, (grad_output_kind)k);
+        if (failed ? tensor->data != NULL
+                   : !matches_output(batch, l, e, (grad_output_kind)k, tensor))
+            return false;
+    }
+    return failed || result->has_statistics == batch->statistics;
+}
+
+/* What a network has besides its layers. e: of the last layer; first: of the first. */
+static bool matches_network(const grad_batch *batch, extent first, extent e,
+                            const grad_reply *reply)
+{
+    const grad_loss *loss = batch->network == NULL ? NULL : &batch->network->loss;
+    bool has_loss = loss != NULL && loss->kind != GRAD_LOSS_ABSENT;
+    bool whole = has_loss && loss->reduction == GRAD_LOSS_NONE;
+    bool by_sample = whole && (grad_loss_info_of(loss->kind)->tensors & GRAD_LOSS_PER_SAMPLE) != 0;
+    bool grad_input =
+        loss != NULL && (batch->outputs == 0 ? has_grad_input(&batch->layers[0])
+                                             : (batch->outputs & GRAD_OUTPUT_GRAD_INPUT) != 0);
+    bool predictions = loss != NULL && (batch->outputs & GRAD_OUTPUT_PREDICTIONS) != 0;
+
+    return reply->has_loss == (has_loss && !whole) &&
+           (by_sample ? has_shape(&reply->losses, whole, 0, 0, e.B == 0 ? 1 : e.B)
+                      : has_shape(&reply->losses, whole, 0, e.B, e.N)) &&
+           has_shape(&reply->predictions, predictions, 0, e.B, e.N) &&
+           has_shape(&reply->grad_input, grad_input, 0, first.B, first.K);
+}
+
+gradient_client_status client_reply_check(const grad_batch *batch, const grad_reply *reply,
+                                          gradient_client_error *error)
+{
+    extent e = {0}, first = {0};
+
+    if (!same_text(reply->id, batch->id) || reply->layer_count != batch->layer_count) {
+        return client_fail(error, GRADIENT_CLIENT_PROTOCOL,
+                           "the answer isn't this request's: its id or its number of layers is "
+                           "another");
+    }
+    for (size_t l = 0; l < batch->layer_count; l++) {
+        e = extent_of(batch, l, e);
+        if (l == 0)
+            first = e;
+        if (!matches_layer(batch, l, e, &reply->layers[l])) {
+            return client_fail(error, GRADIENT_CLIENT_PROTOCOL,
+                               "the answer isn't this request's: layers/%zu has another name, "
+                               "other outputs or other shapes",
+                               l);
+        }
+    }
+    if (!matches_network(batch, first, e, reply)) {
+        return client_fail(error, GRADIENT_CLIENT_PROTOCOL,
+                           "the answer isn't this request's: it has another loss, other "
+                           "predictions or another grad_input");
+    }
+    return GRADIENT_CLIENT_OK;
+}

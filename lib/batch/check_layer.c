@@ -1,0 +1,127 @@
+/* What is asked of one layer beside its tensors: kind, activation, rates, connections. */
+#include "batch/check.h"
+
+#include <math.h>
+
+#include "core/error.h"
+
+static grad_status check_activation(const grad_subject *s, const grad_activation *f)
+{
+    const grad_activation_info *info;
+
+    if ((unsigned)f->kind >= GRAD_ACTIVATION_COUNT)
+        return grad_fail_layer(s->error, s->batch, s->layer, "unknown_name", "/activation",
+                               " is of kind %d, expected one below %d", (int)f->kind,
+                               (int)GRAD_ACTIVATION_COUNT);
+    info = grad_activation_info_of(f->kind);
+    for (size_t i = 0; i < info->parameter_count; i++) {
+        const grad_parameter_info *parameter = &info->parameters[i];
+        double value = f->parameters[i];
+
+        if (s->batch->datatype == GRAD_FP32)
+            value = (float)value; /* which a tiny one does not survive */
+        if (!isfinite(value) || (parameter->positive && value <= 0))
+            return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter",
+                                   grad_pointer_format("/activation/%s", parameter->name).text,
+                                   " is %g, expected a %s number", value,
+                                   parameter->positive ? "finite positive" : "finite");
+    }
+    return GRAD_OK;
+}
+
+static grad_status check_rates(const grad_subject *s, const grad_layer *layer)
+{
+    if (grad_layer_is_norm(layer) && !(isfinite(layer->epsilon) && layer->epsilon > 0))
+        return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter", "/epsilon",
+                               " is %g, expected a finite positive number", layer->epsilon);
+    if (!(layer->dropout_rate >= 0 && layer->dropout_rate < 1))
+        return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter", "/dropout/rate",
+                               " is %g, expected a number from 0 to below 1", layer->dropout_rate);
+    return GRAD_OK;
+}
+
+/* Tensors that belong to another kind of layer. */
+static grad_status check_strangers(const grad_subject *s, const grad_layer *layer)
+{
+    bool is_norm = grad_layer_is_norm(layer), is_dense = layer->kind == GRAD_DENSE;
+    const struct {
+        const char *member;
+        const grad_tensor *tensor;
+        bool belongs;
+    } tensors[] = {{"/weight", &layer->weight, is_dense},
+                   {"/bias", &layer->bias, is_dense},
+                   {"/gain", &layer->gain, is_norm},
+                   {"/shift", &layer->shift, is_norm},
+                   {"/running_mean", &layer->running_mean, layer->kind == GRAD_BATCH_NORM},
+                   {"/running_variance", &layer->running_variance, layer->kind == GRAD_BATCH_NORM},
+                   {"/activation/slope", &layer->slope, layer->activation.kind == GRAD_PRELU},
+                   {"/grad_output", &layer->grad_output, s->batch->network == NULL}};
+
+    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
+        if (tensors[i].tensor->data != NULL && !tensors[i].belongs)
+            return grad_fail_layer(s->error, s->batch, s->layer, "unknown_field", tensors[i].member,
+                                   " is no part of %s, expected none",
+                                   s->batch->network != NULL && i == 7
+                                       ? "a network's layer"
+                                       : grad_layer_kind_name(layer->kind));
+    return GRAD_OK;
+}
+
+static grad_status check_kind(const grad_subject *s, const grad_layer *layer)
+{
+    if ((unsigned)layer->kind >= GRAD_LAYER_KIND_COUNT)
+        return grad_fail_layer(s->error, s->batch, s->layer, "unknown_name", "/type",
+                               " is of kind %d, expected one below %d", (int)layer->kind,
+                               (int)GRAD_LAYER_KIND_COUNT);
+    return check_activation(s, &layer->activation);
+}
+
+/* The width of what a residual connection brings. */
+static size_t residual_width(const grad_batch *batch, size_t residual)
+{
+    grad_layer_sizes sizes = {0}, before = {0};
+    const grad_tensor *x = grad_layer_input(batch, 0);
+
+    if (residual == GRAD_RESIDUAL_INPUT)
+        return grad_tensor_columns(x);
+    for (size_t i = 0; GRAD_RESIDUAL_OF(i) <= residual; i++) {
+        before = sizes;
+        sizes = grad_layer_sizes_of(batch, i, &before);
+    }
+    return sizes.N;
+}
+
+static grad_status check_residual(const grad_subject *s, const grad_layer *layer, size_t N)
+{
+    size_t width;
+
+    if (layer->residual == GRAD_RESIDUAL_NONE)
+        return GRAD_OK;
+    if (s->batch->network == NULL || layer->residual >= GRAD_RESIDUAL_OF(s->layer))
+        return grad_fail_layer(s->error, s->batch, s->layer, "unsupported_value", "/residual",
+                               " expected an earlier layer of the same network, found none");
+    width = residual_width(s->batch, layer->residual);
+    if (width == N)
+        return GRAD_OK;
+    return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", "/residual",
+                           " brings %zu columns, expected %zu as the layer's output has", width, N);
+}
+
+grad_status grad_verify_layer(const grad_subject *s, grad_layer_sizes *sizes)
+{
+    const grad_layer *layer = &s->batch->layers[s->layer];
+    grad_status status;
+
+    if (layer->error != NULL) {
+        *s->error = *layer->error;
+        return layer->error->status;
+    }
+    status = check_kind(s, layer);
+    if (status == GRAD_OK)
+        status = check_rates(s, layer);
+    if (status == GRAD_OK)
+        status = check_strangers(s, layer);
+    if (status == GRAD_OK)
+        status = grad_verify_tensors(s, sizes);
+    return status == GRAD_OK ? check_residual(s, layer, sizes->N) : status;
+}

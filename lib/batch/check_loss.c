@@ -1,0 +1,278 @@
+/* What is asked of a network's loss, or of the gradient that it starts from instead: parameters,
+ * shapes, and targets that mean something (classes that there are, signs). */
+#include "batch/check.h"
+
+#include <math.h>
+
+#include "core/error.h"
+#include "core/real.h"
+
+/* The loss being asked about, and what it is applied to. */
+typedef struct subject {
+    const grad_loss *loss;
+    const grad_loss_info *info;
+    grad_datatype type;
+    grad_layer_sizes sizes;
+    grad_error *error;
+} subject;
+
+/* ---- Parameters ------------------------------------------------------------------------------ */
+
+static const char *domain_name(grad_parameter_domain domain)
+{
+    static const char *const names[] = {
+        [GRAD_ANY_NUMBER] = "a finite number",
+        [GRAD_POSITIVE] = "a finite positive number",
+        [GRAD_NOT_NEGATIVE] = "a finite number that is not negative",
+        [GRAD_FRACTION] = "a number from 0 to 1",
+        [GRAD_FLAG] = "false or true",
+        [GRAD_INTEGER] = "a whole number",
+    };
+
+    return names[domain];
+}
+
+static bool is_in_domain(double value, grad_parameter_domain domain)
+{
+    switch (domain) {
+    case GRAD_POSITIVE:
+        return isfinite(value) && value > 0;
+    case GRAD_NOT_NEGATIVE:
+        return isfinite(value) && value >= 0;
+    case GRAD_FRACTION:
+        return value >= 0 && value <= 1;
+    case GRAD_FLAG:
+        return value == 0 || value == 1;
+    case GRAD_INTEGER:
+        return isfinite(value) && value == floor(value);
+    default:
+        return isfinite(value);
+    }
+}
+
+static grad_status check_parameters(const subject *s)
+{
+    for (size_t i = 0; i < s->info->parameter_count; i++) {
+        const grad_loss_parameter_info *p = &s->info->parameters[i];
+
+        if (!is_in_domain(s->loss->parameters[i], p->domain))
+            return grad_fail(s->error, GRAD_INVALID, "bad_parameter", GRAD_AT("/loss/%s", p->name),
+                             "loss/%s is %g, expected %s", p->name, s->loss->parameters[i],
+                             domain_name(p->domain));
+    }
+    return GRAD_OK;
+}
+
+/* ---- Shapes ---------------------------------------------------------------------------------- */
+
+static bool has_shape(const grad_tensor *tensor, size_t rank, size_t rows, size_t cols)
+{
+    if (tensor->rank != rank || tensor->shape[rank - 1] != cols)
+        return false;
+    return rank == 1 || tensor->shape[0] == rows;
+}
+
+/* [B,N], or [N] where the network's input is a vector. */
+static bool is_full(const subject *s, const grad_tensor *tensor, size_t N)
+{
+    return has_shape(tensor, s->sizes.vectors ? 1 : 2, s->sizes.B, N);
+}
+
+static grad_status fail_shape(const subject *s, const char *member, const grad_tensor *tensor,
+                              const char *expected)
+{
+    const size_t *n = tensor->shape;
+    grad_pointer_text found = grad_pointer_format(tensor->rank == 1 ? "[%zu]" : "[%zu, %zu]", n[0],
+                                                  tensor->rank == 1 ? 0 : n[1]);
+
+    return grad_fail(s->error, GRAD_INVALID, "shape_mismatch", GRAD_AT("/loss/%s", member),
+                     "loss/%s has shape %s, expected %s, the network's output being [%zu, %zu]",
+                     member, tensor->rank > 2 ? "of three axes" : found.text, expected, s->sizes.B,
+                     s->sizes.N);
+}
+
+static grad_status check_target_shape(const subject *s)
+{
+    const grad_tensor *t = &s->loss->target;
+    bool takes_classes = (s->info->tensors & GRAD_LOSS_CLASSES) != 0;
+    bool takes_full = (s->info->tensors & GRAD_LOSS_FULL) != 0;
+
+    if (t->data == NULL)
+        return grad_fail(s->error, GRAD_INVALID, "missing_field", "/loss",
+                         "loss has no target, expected one");
+    if (takes_full && is_full(s, t, s->sizes.N))
+        return GRAD_OK;
+    if ((takes_classes || !takes_full) && has_shape(t, 1, 1, s->sizes.B))
+        return GRAD_OK;
+    return fail_shape(s, "target", t,
+                      takes_classes && takes_full ? "a class a sample, or the output's"
+                      : takes_full                ? "the output's"
+                                                  : "one number a sample");
+}
+
+static grad_status check_other_shapes(const subject *s)
+{
+    const grad_loss *l = s->loss;
+    size_t B = s->sizes.B, N = s->sizes.N;
+
+    if (l->sample_weight.data != NULL && !has_shape(&l->sample_weight, 1, 1, B))
+        return fail_shape(s, "sample_weight", &l->sample_weight, "one number a sample");
+    if (l->class_weight.data != NULL && !has_shape(&l->class_weight, 1, 1, N))
+        return fail_shape(s, "class_weight", &l->class_weight, "one number a column");
+    if (l->pos_weight.data != NULL && !has_shape(&l->pos_weight, 1, 1, N))
+        return fail_shape(s, "pos_weight", &l->pos_weight, "one number a column");
+    if (l->variance.data != NULL && !is_full(s, &l->variance, N) && !is_full(s, &l->variance, 1))
+        return fail_shape(s, "variance", &l->variance, "the output's, or one column");
+    if (l->other.data != NULL && !is_full(s, &l->other, N))
+        return fail_shape(s, "other", &l->other, "the output's");
+    return GRAD_OK;
+}
+
+/* Which of its tensors the loss has to have, and may not have. */
+static grad_status check_presence(const subject *s)
+{
+    const struct {
+        const char *member;
+        const grad_tensor *tensor;
+        unsigned bit;
+        bool must_be;
+    } tensors[] = {{"class_weight", &s->loss->class_weight, GRAD_LOSS_CLASS_WEIGHT, false},
+                   {"pos_weight", &s->loss->pos_weight, GRAD_LOSS_POS_WEIGHT, false},
+                   {"variance", &s->loss->variance, GRAD_LOSS_VARIANCE, true},
+                   {"other", &s->loss->other, GRAD_LOSS_OTHER, true}};
+
+    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++) {
+        bool belongs = (s->info->tensors & tensors[i].bit) != 0;
+        bool is_there = tensors[i].tensor->data != NULL;
+
+        if (is_there && !belongs)
+            return grad_fail(
+                s->error, GRAD_INVALID, "unknown_field", GRAD_AT("/loss/%s", tensors[i].member),
+                "loss/%s is no part of %s, expected none", tensors[i].member, s->info->name);
+        if (!is_there && belongs && tensors[i].must_be)
+            return grad_fail(s->error, GRAD_INVALID, "missing_field", "/loss",
+                             "loss has no %s, expected one for %s", tensors[i].member,
+                             s->info->name);
+    }
+    return GRAD_OK;
+}
+
+/* ---- Values ---------------------------------------------------------------------------------- */
+
+static grad_status fail_value(const subject *s, const char *member, size_t index, double found,
+                              const char *expected)
+{
+    return grad_fail(s->error, GRAD_INVALID, "bad_parameter",
+                     GRAD_AT("/loss/%s/%zu", member, index), "loss/%s/%zu is %g, expected %s",
+                     member, index, found, expected);
+}
+
+static grad_status check_classes(const subject *s)
+{
+    double ignored = s->loss->kind == GRAD_NLL ? s->loss->parameters[0] : s->loss->parameters[1];
+    const grad_pointer_text range =
+        grad_pointer_format("a class from 0 to %zu, or ignore_index", s->sizes.N - 1);
+
+    for (size_t b = 0; b < s->sizes.B; b++) {
+        double t = grad_real_at(s->type, s->loss->target.data, b);
+
+        if (t != ignored && !(t >= 0 && t < (double)s->sizes.N && t == floor(t)))
+            return fail_value(s, "target", b, t, range.text);
+    }
+    return GRAD_OK;
+}
+
+static grad_status check_signs(const subject *s)
+{
+    size_t count = grad_tensor_count(&s->loss->target);
+
+    for (size_t i = 0; i < count; i++) {
+        double t = grad_real_at(s->type, s->loss->target.data, i);
+
+        if (t != 1 && t != -1)
+            return fail_value(s, "target", i, t, "-1 or 1");
+    }
+    return GRAD_OK;
+}
+
+static grad_status check_not_negative(const subject *s, const char *member,
+                                      const grad_tensor *tensor)
+{
+    size_t count = grad_tensor_count(tensor);
+
+    for (size_t i = 0; i < count; i++) {
+        double value = grad_real_at(s->type, tensor->data, i);
+
+        if (value < 0)
+            return fail_value(s, member, i, value, "a number that is not negative");
+    }
+    return GRAD_OK;
+}
+
+static grad_status check_values(const subject *s)
+{
+    const grad_loss *l = s->loss;
+    grad_status status = GRAD_OK;
+
+    if (grad_loss_has_classes(l, s->sizes.B, s->sizes.N))
+        status = check_classes(s);
+    else if (l->kind == GRAD_HINGE || l->kind == GRAD_SQUARED_HINGE ||
+             l->kind == GRAD_COSINE_EMBEDDING)
+        status = check_signs(s);
+    if (status == GRAD_OK)
+        status = check_not_negative(s, "sample_weight", &l->sample_weight);
+    if (status == GRAD_OK)
+        status = check_not_negative(s, "class_weight", &l->class_weight);
+    if (status == GRAD_OK)
+        status = check_not_negative(s, "pos_weight", &l->pos_weight);
+    return status == GRAD_OK ? check_not_negative(s, "variance", &l->variance) : status;
+}
+
+/* ---- What the network starts from ------------------------------------------------------------ */
+
+static grad_status check_grad_output(const grad_tensor *dy, const grad_layer_sizes *sizes,
+                                     grad_error *error)
+{
+    size_t rank = sizes->vectors ? 1 : 2;
+
+    if (dy->rank == rank && dy->shape[rank - 1] == sizes->N &&
+        (rank == 1 || dy->shape[0] == sizes->B))
+        return GRAD_OK;
+    return grad_fail(error, GRAD_INVALID, "shape_mismatch", "/grad_output",
+                     "grad_output has rank %zu with %zu rows of %zu columns, expected that of the "
+                     "network's output: rank %zu with %zu of %zu",
+                     dy->rank, dy->rank == 1 ? 1 : dy->shape[0],
+                     dy->rank > 0 ? dy->shape[dy->rank - 1] : 0, rank, sizes->B, sizes->N);
+}
+
+grad_status grad_verify_loss(const grad_batch *batch, const grad_layer_sizes *sizes,
+                             grad_error *error)
+{
+    const grad_network *network = batch->network;
+    subject s = {&network->loss, NULL, batch->datatype, *sizes, error};
+    grad_status status;
+
+    if ((network->loss.kind == GRAD_LOSS_ABSENT) == (network->grad_output.data == NULL))
+        return grad_fail(error, GRAD_INVALID, "missing_field", "",
+                         "expected either a loss or a grad_output, found %s",
+                         network->grad_output.data == NULL ? "none" : "both");
+    if (network->loss.kind == GRAD_LOSS_ABSENT)
+        return check_grad_output(&network->grad_output, sizes, error);
+    if ((unsigned)network->loss.kind >= GRAD_LOSS_COUNT)
+        return grad_fail(error, GRAD_INVALID, "unknown_name", "/loss",
+                         "loss is of kind %d, expected one below %d", (int)network->loss.kind,
+                         (int)GRAD_LOSS_COUNT);
+    s.info = grad_loss_info_of(network->loss.kind);
+    if ((unsigned)network->loss.reduction > GRAD_LOSS_NONE)
+        return grad_fail(error, GRAD_INVALID, "unsupported_value", "/loss/reduction",
+                         "loss/reduction is %d, expected mean, sum or none",
+                         (int)network->loss.reduction);
+    status = check_parameters(&s);
+    if (status == GRAD_OK)
+        status = check_presence(&s);
+    if (status == GRAD_OK)
+        status = check_target_shape(&s);
+    if (status == GRAD_OK)
+        status = check_other_shapes(&s);
+    return status == GRAD_OK ? check_values(&s) : status;
+}

@@ -1,0 +1,308 @@
+/* A layer's tensors: which must be there, their ranks, and whether their shapes agree. No element
+ * is read but running variances. */
+#include "batch/check.h"
+
+#include "core/error.h"
+#include "core/real.h"
+
+static grad_status check_presence(const grad_subject *s, const char *member,
+                                  const grad_tensor *tensor, const char *why)
+{
+    if (tensor->data != NULL)
+        return GRAD_OK;
+    return grad_fail_layer(s->error, s->batch, s->layer, "missing_field", "",
+                           " has no %s, expected one%s", member, why);
+}
+
+/* Rank within [least, most], and no axis of length 0. */
+static grad_status check_form(const grad_subject *s, const char *member, const grad_tensor *tensor,
+                              size_t least, size_t most)
+{
+    if (tensor->rank < least || tensor->rank > most)
+        return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", member,
+                               " has rank %zu, expected %s", tensor->rank,
+                               most == 1    ? "1"
+                               : least == 1 ? "1 (one sample) or 2"
+                                            : "2");
+    if (grad_tensor_columns(tensor) == 0 || grad_tensor_rows(tensor) == 0)
+        return grad_fail_layer(s->error, s->batch, s->layer, "empty_tensor", member,
+                               " has %zu rows of %zu columns, expected at least one of each",
+                               grad_tensor_rows(tensor), grad_tensor_columns(tensor));
+    return GRAD_OK;
+}
+
+/* "layers/0/pre_activation has 64 columns, grad_output has 63": other says what holds 63. */
+static grad_status check_equal(const grad_subject *s, const char *member, size_t size,
+                               const char *unit, const char *other, size_t expected,
+                               const char *other_unit)
+{
+    if (size == expected)
+        return GRAD_OK;
+    return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", member,
+                           " has %zu %s, %s has %zu%s", size, unit, other, expected, other_unit);
+}
+
+/* ---- States ---------------------------------------------------------------------------------- */
+
+/* x, z and ∂L/∂y, where they are there: each a vector or a matrix. */
+static grad_status check_states(const grad_subject *s, const grad_layer *layer)
+{
+    bool is_network = s->batch->network != NULL;
+    const struct {
+        const char *member;
+        const grad_tensor *tensor;
+        bool must_be;
+    } states[] = {{"/input", &layer->input, !is_network},
+                  {"/pre_activation", &layer->pre_activation,
+                   layer->kind == GRAD_DENSE && layer->weight.data == NULL},
+                  {"/grad_output", &layer->grad_output, !is_network}};
+    grad_status status = GRAD_OK;
+
+    for (size_t i = 0; i < 3 && status == GRAD_OK; i++) {
+        if (states[i].must_be)
+            status = check_presence(s, states[i].member + 1, states[i].tensor,
+                                    i == 1 ? ", or the weight that it can be worked out with" : "");
+        if (status == GRAD_OK && states[i].tensor->data != NULL)
+            status = check_form(s, states[i].member, states[i].tensor, 1, 2);
+    }
+    return status;
+}
+
+/* The network's own input, which its first layer stands on. */
+static grad_status check_network_input(const grad_subject *s)
+{
+    const grad_tensor *x = &s->batch->network->input;
+
+    if (x->data == NULL)
+        return grad_fail(s->error, GRAD_INVALID, "missing_field", "",
+                         "expected a field \"input\", or one in the first layer, found none");
+    if (x->rank < 1 || x->rank > 2)
+        return grad_fail(s->error, GRAD_INVALID, "shape_mismatch", "/input",
+                         "input has rank %zu, expected 1 (one sample) or 2", x->rank);
+    if (grad_tensor_columns(x) == 0 || grad_tensor_rows(x) == 0)
+        return grad_fail(s->error, GRAD_INVALID, "empty_tensor", "/input",
+                         "input has %zu rows of %zu columns, expected at least one of each",
+                         grad_tensor_rows(x), grad_tensor_columns(x));
+    return GRAD_OK;
+}
+
+static grad_status check_ranks(const grad_subject *s, const grad_layer *layer)
+{
+    const grad_tensor *x = &layer->input, *z = &layer->pre_activation, *dy = &layer->grad_output;
+
+    if (z->data == NULL && x->rank == dy->rank)
+        return GRAD_OK;
+    if (z->data != NULL && z->rank == x->rank && z->rank == dy->rank)
+        return GRAD_OK;
+    if (z->data == NULL)
+        return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", "/grad_output",
+                               " has rank %zu, input has %zu: expected the same of both", dy->rank,
+                               x->rank);
+    return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", "/pre_activation",
+                           " has rank %zu, input has %zu and grad_output %zu: expected the same "
+                           "of all three",
+                           z->rank, x->rank, dy->rank);
+}
+
+/* The states of an independent layer agree. */
+static grad_status check_agreement(const grad_subject *s, const grad_layer *layer,
+                                   const grad_layer_sizes *n)
+{
+    const grad_tensor *z = &layer->pre_activation, *dy = &layer->grad_output;
+    grad_status status = check_ranks(s, layer);
+
+    if (status != GRAD_OK)
+        return status;
+    if (z->data == NULL) {
+        status = check_equal(s, "/grad_output", grad_tensor_columns(dy), "columns",
+                             "the layer's output", n->N, "");
+        return status != GRAD_OK ? status
+                                 : check_equal(s, "/grad_output", grad_tensor_rows(dy), "rows",
+                                               "input", n->B, "");
+    }
+    status = check_equal(s, "/pre_activation", n->N, "columns", "grad_output",
+                         grad_tensor_columns(dy), "");
+    if (status == GRAD_OK)
+        status = check_equal(s, "/pre_activation", grad_tensor_rows(z), "rows", "grad_output",
+                             grad_tensor_rows(dy), "");
+    if (status == GRAD_OK)
+        status = check_equal(s, "/input", n->B, "rows", "pre_activation", grad_tensor_rows(z), "");
+    return status;
+}
+
+/* The states that a network's layer carries agree with the layers before it. */
+static grad_status check_chain(const grad_subject *s, const grad_layer *layer,
+                               const grad_layer_sizes *n)
+{
+    const grad_tensor *x = &layer->input, *z = &layer->pre_activation;
+    bool vectors = s->layer > 0 ? s->before->vectors : n->vectors;
+    size_t B = s->layer > 0 ? s->before->B : n->B;
+    grad_status status = GRAD_OK;
+
+    if ((x->data != NULL && (x->rank == 1) != vectors) ||
+        (z->data != NULL && (z->rank == 1) != vectors))
+        return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", "",
+                               " has states of another rank than the network's input, which is a "
+                               "%s",
+                               vectors ? "vector" : "matrix");
+    if (x->data != NULL && s->layer > 0) {
+        status =
+            check_equal(s, "/input", grad_tensor_rows(x), "rows", "the network's input", B, "");
+        if (status == GRAD_OK)
+            status = check_equal(s, "/input", grad_tensor_columns(x), "columns",
+                                 "the output of the layer before", s->before->N, "");
+    }
+    if (status == GRAD_OK && z->data != NULL)
+        status = check_equal(s, "/pre_activation", grad_tensor_rows(z), "rows",
+                             "the network's input", B, "");
+    return status;
+}
+
+/* ---- Parameters ------------------------------------------------------------------------------ */
+
+/* Why the weight must be there; NULL: it need not. */
+static const char *why_weight(const grad_subject *s, const grad_layer *layer)
+{
+    const grad_batch *batch = s->batch;
+    bool is_network = batch->network != NULL;
+
+    if (layer->kind != GRAD_DENSE)
+        return NULL;
+    if ((batch->outputs & GRAD_OUTPUT_GRAD_INPUT) != 0 && (!is_network || s->layer == 0))
+        return " for grad_input";
+    if (batch->weight_decay.l1 > 0 || batch->weight_decay.l2 > 0)
+        return " for weight_decay";
+    if (is_network && s->layer > grad_scope_of(batch, NULL).first_backward)
+        return " for the gradient of the layers before";
+    return NULL;
+}
+
+static grad_status check_weight(const grad_subject *s, const grad_layer *layer,
+                                const grad_layer_sizes *n)
+{
+    const grad_tensor *W = &layer->weight;
+    const char *why = why_weight(s, layer);
+    bool has_z = layer->pre_activation.data != NULL;
+    grad_status status = why != NULL ? check_presence(s, "weight", W, why) : GRAD_OK;
+
+    if (status != GRAD_OK || W->data == NULL)
+        return status;
+    if (has_z)
+        status = check_equal(s, "/weight", grad_tensor_rows(W), "rows", "pre_activation", n->N,
+                             " columns");
+    if (status == GRAD_OK)
+        status = check_equal(
+            s, "/weight", grad_tensor_columns(W), "columns",
+            layer->input.data != NULL || s->layer == 0 ? "input" : "the layer before", n->K, "");
+    return status;
+}
+
+/* [N], or [1] where one number may stand for all. */
+static grad_status check_vector(const grad_subject *s, const char *member,
+                                const grad_tensor *tensor, size_t N, bool one_will_do)
+{
+    grad_status status;
+
+    if (tensor->data == NULL)
+        return GRAD_OK;
+    status = check_form(s, member, tensor, 1, 1);
+    if (status != GRAD_OK || (one_will_do && tensor->shape[0] == 1))
+        return status;
+    return check_equal(s, member, tensor->shape[0], "numbers", "the layer", N, " outputs");
+}
+
+static grad_status check_vectors(const grad_subject *s, const grad_layer *layer, size_t N)
+{
+    const struct {
+        const char *member;
+        const grad_tensor *tensor;
+    } vectors[] = {{"/bias", &layer->bias},
+                   {"/activation/slope", &layer->slope},
+                   {"/gain", &layer->gain},
+                   {"/shift", &layer->shift},
+                   {"/running_mean", &layer->running_mean},
+                   {"/running_variance", &layer->running_variance}};
+    grad_status status = GRAD_OK;
+
+    for (size_t i = 0; i < sizeof vectors / sizeof *vectors && status == GRAD_OK; i++)
+        status = check_vector(s, vectors[i].member, vectors[i].tensor, N, i == 1);
+    if (status == GRAD_OK && layer->running_mean.data != NULL)
+        status =
+            check_presence(s, "running_variance", &layer->running_variance, " beside running_mean");
+    if (status == GRAD_OK && layer->running_variance.data != NULL)
+        status =
+            check_presence(s, "running_mean", &layer->running_mean, " beside running_variance");
+    return status;
+}
+
+static grad_status check_variance(const grad_subject *s, const grad_tensor *variance)
+{
+    for (size_t n = 0; n < grad_tensor_count(variance); n++) {
+        double value = grad_real_at(s->batch->datatype, variance->data, n);
+
+        if (value < 0)
+            return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter",
+                                   grad_pointer_format("/running_variance/%zu", n).text,
+                                   " is %g, expected a number that is not negative", value);
+    }
+    return GRAD_OK;
+}
+
+static grad_status check_mask(const grad_subject *s, const grad_layer *layer,
+                              const grad_layer_sizes *n)
+{
+    const grad_tensor *mask = &layer->dropout_mask;
+    const char *member = "/dropout/mask";
+    grad_status status;
+
+    if (mask->data == NULL)
+        return GRAD_OK;
+    status = check_form(s, member, mask, n->vectors ? 1 : 2, n->vectors ? 1 : 2);
+    if (status == GRAD_OK)
+        status = check_equal(s, member, grad_tensor_columns(mask), "columns", "the layer", n->N,
+                             " outputs");
+    if (status == GRAD_OK)
+        status = check_equal(s, member, grad_tensor_rows(mask), "rows", "the batch", n->B, "");
+    return status;
+}
+
+/* ---- All of a layer -------------------------------------------------------------------------- */
+
+/* Ranks of whatever its sizes are read from. */
+static grad_status check_size_sources(const grad_subject *s, const grad_layer *layer)
+{
+    bool stands_on_network =
+        s->batch->network != NULL && s->layer == 0 && layer->input.data == NULL;
+    grad_status status = check_states(s, layer);
+
+    if (status == GRAD_OK && stands_on_network)
+        status = check_network_input(s);
+    if (status == GRAD_OK && layer->weight.data != NULL)
+        status = check_form(s, "/weight", &layer->weight, 2, 2);
+    return status;
+}
+
+grad_status grad_verify_tensors(const grad_subject *s, grad_layer_sizes *sizes)
+{
+    const grad_layer *layer = &s->batch->layers[s->layer];
+    grad_status status = check_size_sources(s, layer);
+    grad_layer_sizes n;
+
+    if (status != GRAD_OK)
+        return status;
+    n = grad_layer_sizes_of(s->batch, s->layer, s->before);
+    status = s->batch->network == NULL ? check_agreement(s, layer, &n) : check_chain(s, layer, &n);
+    if (status == GRAD_OK && layer->kind != GRAD_DENSE)
+        status = check_equal(s, "/pre_activation", n.N, "columns", "input", n.K, "");
+    if (status == GRAD_OK)
+        status = check_weight(s, layer, &n);
+    if (status == GRAD_OK)
+        status = check_vectors(s, layer, n.N);
+    if (status == GRAD_OK)
+        status = check_variance(s, &layer->running_variance);
+    if (status == GRAD_OK)
+        status = check_mask(s, layer, &n);
+    if (status == GRAD_OK)
+        *sizes = n;
+    return status;
+}

@@ -1,0 +1,294 @@
+/* The end of a run: deltas are clipped, decayed and scaled, statistics taken, verdicts read, and
+ * the reply filled in. Order: value, norm of a layer, global norm, decay, scale. */
+#include <math.h>
+
+#include "batch/check.h"
+#include "batch/state.h"
+#include "core/real.h"
+#include "core/size.h"
+#include "kernels/elements.h"
+#include "kernels/finite.h"
+
+#define NORM_EPSILON 1e-6 /* PyTorch's clip_grad_norm_: keeps max / norm finite */
+
+bool grad_batch_has_norm_clip(const grad_batch *batch)
+{
+    return batch->clip.layer_norm > 0 || batch->clip.global_norm > 0;
+}
+
+bool grad_batch_has_clip(const grad_batch *batch)
+{
+    return batch->clip.value > 0 || grad_batch_has_norm_clip(batch);
+}
+
+bool grad_batch_has_decay(const grad_batch *batch)
+{
+    return batch->weight_decay.l1 > 0 || batch->weight_decay.l2 > 0;
+}
+
+double grad_batch_delta_factor(const grad_batch *batch, size_t B)
+{
+    bool is_scaled_later = grad_batch_has_clip(batch) || grad_batch_has_decay(batch);
+    double scale = is_scaled_later ? 1 : batch->scale;
+
+    return batch->reduction == GRAD_MEAN ? scale / (double)B : scale;
+}
+
+/* ---- Clipping -------------------------------------------------------------------------------- */
+
+void grad_part_clip(grad_run *run, const grad_part *part, grad_block block, grad_note *note)
+{
+    grad_datatype type = run->batch->datatype;
+    void *x =
+        grad_real_offset(type, grad_run_output(run, part->layer, part->output)->data, block.row);
+
+    if (run->batch->clip.value > 0)
+        note->clipped = grad_elements_clip(type, block.rows, run->batch->clip.value, x);
+    note->statistics = grad_elements_statistics(type, block.rows, x);
+}
+
+/* A NaN norm gives a NaN factor, and so a NaN delta, as in PyTorch. */
+static double factor_of(double max, double norm)
+{
+    double factor = max / (norm + NORM_EPSILON);
+
+    return max <= 0 || factor > 1 ? 1 : factor;
+}
+
+/* What clipping by value did to the deltas of a layer, and their norm. */
+static grad_clip_report clip_layer(const grad_run *run, size_t layer)
+{
+    const grad_program *program = &run->program;
+    grad_clip_report report = {.factor = 1};
+    grad_statistics all = {0};
+
+    for (size_t k = 0; k < GRAD_OUTPUT_COUNT; k++) {
+        size_t index = run->layers[layer].clip_part[k];
+        const grad_part *part;
+
+        if (index == GRAD_NO_PART)
+            continue;
+        part = &program->parts[index];
+        for (size_t tile = 0; tile < grad_grid_tile_count(&part->grid); tile++) {
+            const grad_note *note = &program->notes[part->first_note + tile];
+
+            report.clipped_values += note->clipped;
+            grad_statistics_add(&all, &note->statistics);
+        }
+    }
+    report.norm = all.l2_norm;
+    report.factor = factor_of(run->batch->clip.layer_norm, report.norm);
+    return report;
+}
+
+void grad_part_factors(grad_run *run, const grad_part *part, grad_block block, grad_note *note)
+{
+    grad_clip_report *whole = &run->reply.clipping;
+
+    (void)part, (void)block, (void)note;
+    if (!grad_batch_has_clip(run->batch))
+        return;
+    *whole = (grad_clip_report){0};
+    for (size_t i = 0; i < run->batch->layer_count; i++) {
+        grad_clip_report *report = &run->results[i].clipping;
+
+        *report = clip_layer(run, i);
+        whole->clipped_values += report->clipped_values;
+        whole->norm = hypot(whole->norm, report->norm * report->factor);
+        run->results[i].has_clipping = true;
+    }
+    whole->factor = factor_of(run->batch->clip.global_norm, whole->norm);
+    run->reply.has_clipping = true;
+    for (size_t i = 0; i < run->batch->layer_count; i++)
+        run->layers[i].factor = run->results[i].clipping.factor * whole->factor;
+}
+
+/* ---- Decay, scale, statistics ---------------------------------------------------------------- */
+
+/* Where the deltas were not scaled when they were worked out. */
+static void scale_delta(grad_run *run, const grad_part *part, size_t count, size_t first, void *x)
+{
+    const grad_batch *batch = run->batch;
+    double factor = run->layers[part->layer].factor;
+
+    if (part->output == GRAD_WEIGHT_DELTA && grad_batch_has_decay(batch)) {
+        const void *W = batch->layers[part->layer].weight.data;
+
+        grad_elements_decay(batch->datatype, count, factor, batch->weight_decay, batch->scale,
+                            grad_real_offset_const(batch->datatype, W, first), x);
+    } else if (factor * batch->scale != 1) {
+        grad_elements_scale(batch->datatype, count, factor * batch->scale, x);
+    }
+}
+
+void grad_part_finish(grad_run *run, const grad_part *part, grad_block block, grad_note *note)
+{
+    const grad_batch *batch = run->batch;
+    size_t first = block.row, count = block.rows;
+    void *x = grad_real_offset(batch->datatype,
+                               grad_run_output(run, part->layer, part->output)->data, first);
+
+    if (part->output != GRAD_GRAD_INPUT &&
+        (grad_batch_has_clip(batch) || grad_batch_has_decay(batch)))
+        scale_delta(run, part, count, first, x);
+    if (batch->statistics)
+        note->statistics = grad_elements_statistics(batch->datatype, count, x);
+    if (batch->non_finite == GRAD_REJECT_NON_FINITE) {
+        size_t offset = grad_find_non_finite(batch->datatype, count, x);
+
+        note->bad = offset < count ? first + offset : GRAD_FINITE;
+    }
+}
+
+/* ---- Verdicts -------------------------------------------------------------------------------- */
+
+static size_t first_bad_element(const grad_run *run, size_t layer, grad_output_kind output)
+{
+    size_t index = run->layers[layer].last_part[output], first = GRAD_FINITE;
+    const grad_part *part;
+
+    if (index == GRAD_NO_PART || run->batch->non_finite == GRAD_ALLOW_NON_FINITE)
+        return GRAD_FINITE;
+    part = &run->program.parts[index];
+    for (size_t tile = 0; tile < grad_grid_tile_count(&part->grid); tile++)
+        first = grad_size_min(first, run->program.notes[part->first_note + tile].bad);
+    return first;
+}
+
+/* A layer that failed is answered with its name and its error. */
+static void fail_result(grad_run *run, size_t layer)
+{
+    run->results[layer] =
+        (grad_layer_result){.name = run->batch->layers[layer].name, .error = &run->errors[layer]};
+}
+
+static grad_status judge_layer(grad_run *run, size_t layer, grad_error *error)
+{
+    for (grad_output_kind k = 0; k < GRAD_OUTPUT_COUNT; k++) {
+        size_t index = run->batch->network != NULL && k == GRAD_GRAD_INPUT
+                           ? GRAD_FINITE
+                           : first_bad_element(run, layer, k);
+        const char *member = grad_output_name(k);
+
+        if (index == GRAD_FINITE)
+            continue;
+        if (!run->batch->continue_on_error)
+            return grad_fail_output(error, run->batch, layer, member,
+                                    grad_run_output(run, layer, k), index);
+        grad_fail_output(&run->errors[layer], run->batch, layer, member,
+                         grad_run_output(run, layer, k), index);
+        run->failed[layer] = true;
+        fail_result(run, layer);
+        return GRAD_OK;
+    }
+    return GRAD_OK;
+}
+
+static grad_status judge_tensor(const grad_run *run, const char *pointer, const grad_tensor *tensor,
+                                grad_error *error)
+{
+    size_t count = grad_tensor_count(tensor);
+    size_t index = grad_find_non_finite(run->batch->datatype, count, tensor->data);
+
+    if (index == count)
+        return GRAD_OK;
+    return grad_fail_number(error, pointer, run->batch->datatype, tensor, index);
+}
+
+static grad_status judge(grad_run *run, grad_error *error)
+{
+    grad_reply *reply = &run->reply;
+    grad_status status = GRAD_OK;
+    size_t index;
+
+    if (run->batch->non_finite == GRAD_ALLOW_NON_FINITE)
+        return GRAD_OK;
+    if (reply->has_loss && !isfinite(reply->loss))
+        return grad_fail_scalar(error, "/loss", reply->loss);
+    status = judge_tensor(run, "/loss", &reply->losses, error);
+    if (status == GRAD_OK)
+        status = judge_tensor(run, "/predictions", &reply->predictions, error);
+    for (size_t i = 0; i < run->batch->layer_count && status == GRAD_OK; i++)
+        if (run->failed == NULL || !run->failed[i])
+            status = judge_layer(run, i, error);
+    if (status != GRAD_OK || run->batch->network == NULL)
+        return status;
+    index = first_bad_element(run, 0, GRAD_GRAD_INPUT);
+    if (index == GRAD_FINITE)
+        return GRAD_OK;
+    return grad_fail_number(error, "/grad_input", run->batch->datatype, &reply->grad_input, index);
+}
+
+/* ---- Statistics ------------------------------------------------------------------------------ */
+
+static grad_statistics statistics_of(const grad_run *run, size_t part_index)
+{
+    const grad_part *part = &run->program.parts[part_index];
+    grad_statistics all = {0};
+
+    for (size_t tile = 0; tile < grad_grid_tile_count(&part->grid); tile++)
+        grad_statistics_add(&all, &run->program.notes[part->first_note + tile].statistics);
+    return all;
+}
+
+/* How many elements of z have f' = 0. */
+static double count_zeros(const grad_run *run, size_t layer)
+{
+    size_t index = run->layers[layer].zeros_part, zeros = 0;
+    const grad_part *part;
+
+    if (index == GRAD_NO_PART)
+        return 0; /* the identity */
+    part = &run->program.parts[index];
+    for (size_t tile = 0; tile < grad_grid_tile_count(&part->grid); tile++)
+        zeros += run->program.notes[part->first_note + tile].zeros;
+    return (double)zeros;
+}
+
+static void fill_statistics(grad_run *run)
+{
+    grad_reply *reply = &run->reply;
+    double zeros = 0, elements = 0;
+
+    reply->has_statistics = true;
+    for (size_t i = 0; i < run->batch->layer_count; i++) {
+        const grad_layer_state *s = &run->layers[i];
+        grad_layer_result *result = &run->results[i];
+
+        if (result->error != NULL)
+            continue;
+        result->has_statistics = true;
+        for (size_t k = 0; k < GRAD_OUTPUT_COUNT; k++) {
+            if (s->last_part[k] == GRAD_NO_PART)
+                continue;
+            result->statistics[k] = statistics_of(run, s->last_part[k]);
+            grad_statistics_add(&reply->statistics, &result->statistics[k]);
+        }
+        result->zero_derivative = -1;
+        if (grad_activation_couples_features(run->batch->layers[i].activation.kind) ||
+            !s->flow.has_backward)
+            continue;
+        result->zero_derivative = count_zeros(run, i) / ((double)s->sizes.B * (double)s->sizes.N);
+        zeros += count_zeros(run, i);
+        elements += (double)s->sizes.B * (double)s->sizes.N;
+    }
+    reply->zero_derivative = elements > 0 ? zeros / elements : -1;
+}
+
+grad_status grad_finish_reply(grad_run *run, grad_error *error)
+{
+    grad_reply *reply = &run->reply;
+    grad_status status;
+
+    if (run->loss_sums != NULL && run->loss.loss->reduction != GRAD_LOSS_NONE) {
+        reply->has_loss = true;
+        reply->loss = grad_loss_total(&run->loss, run->loss_sums);
+    }
+    for (size_t i = 0; run->failed != NULL && i < run->batch->layer_count; i++)
+        if (run->failed[i])
+            fail_result(run, i);
+    status = judge(run, error);
+    if (status == GRAD_OK && run->batch->statistics)
+        fill_statistics(run);
+    return status;
+}

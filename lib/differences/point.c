@@ -1,0 +1,222 @@
+/* The point at which a function is differentiated: what it is there, term by term, and the states
+ * and biases that follow from the states given. How it changes around the point does not live
+ * here. */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "differences/state.h"
+
+/* ---- Terms ----------------------------------------------------------------------------------- */
+
+static bool has_loss(const grad_function_of_layers *f)
+{
+    return f->network.loss.kind != GRAD_LOSS_ABSENT;
+}
+
+static size_t terms_of(const grad_function_of_layers *f, const grad_reply *reply, double *terms)
+{
+    const grad_tensor *tensor = has_loss(f) ? &reply->losses : &reply->predictions;
+    const double *numbers = tensor->data, *dy = f->network.grad_output.data;
+    size_t count = grad_tensor_count(tensor);
+
+    for (size_t i = 0; terms != NULL && i < count; i++)
+        terms[i] = has_loss(f) ? numbers[i] : dy[i] * numbers[i];
+    return count;
+}
+
+static grad_status run(const grad_batch *batch, grad_run **forward, grad_error *error)
+{
+    grad_status status = grad_run_create(batch, forward, error);
+
+    return status == GRAD_OK ? grad_run_all(*forward, error) : status;
+}
+
+grad_status grad_function_terms(const grad_function_of_layers *function, const grad_batch *batch,
+                                double *terms, grad_error *error)
+{
+    grad_run *forward = NULL;
+    grad_status status = run(batch, &forward, error);
+
+    if (status == GRAD_OK)
+        terms_of(function, grad_run_reply(forward), terms);
+    grad_run_destroy(forward);
+    return status;
+}
+
+/* ---- The divisor of the mean ----------------------------------------------------------------- */
+
+static double ignored_class(const grad_loss *loss)
+{
+    const grad_loss_info *info = grad_loss_info_of(loss->kind);
+
+    for (size_t i = 0; i < info->parameter_count; i++)
+        if (strcmp(info->parameters[i].name, "ignore_index") == 0)
+            return loss->parameters[i];
+    return (double)NAN;
+}
+
+static double weight_of_classes(const grad_loss *loss)
+{
+    const double *t = loss->target.data, *weights = loss->class_weight.data;
+    double ignored = ignored_class(loss), total = 0;
+
+    for (size_t b = 0; b < grad_tensor_count(&loss->target); b++)
+        if (t[b] != ignored)
+            total += weights == NULL ? 1 : weights[(size_t)t[b]];
+    return total;
+}
+
+/* As gradient_network.h says of MEAN; y [B,N] is the function's output. */
+static double mean_divisor(const grad_loss *loss, const grad_tensor *y)
+{
+    unsigned tensors = grad_loss_info_of(loss->kind)->tensors;
+    size_t N = y->shape[y->rank - 1], B = grad_tensor_count(y) / N;
+    bool may_be_full = (tensors & GRAD_LOSS_FULL) != 0;
+    bool is_column = loss->target.rank == 1 && (B > 1 || (loss->target.shape[0] == 1 && N > 1));
+
+    if ((tensors & GRAD_LOSS_CLASSES) != 0 && (!may_be_full || is_column))
+        return weight_of_classes(loss);
+    return (tensors & GRAD_LOSS_PER_SAMPLE) != 0 ? (double)B : (double)(B * N);
+}
+
+/* Reads the terms of the run at the point. */
+static grad_status take_terms(grad_check *check, grad_function_of_layers *f,
+                              const grad_reply *reply, grad_error *error)
+{
+    bool is_mean = has_loss(f) && check->batch.network->loss.reduction == GRAD_LOSS_MEAN;
+    double norm = 0;
+
+    f->term_count = terms_of(f, reply, NULL);
+    f->terms = grad_check_take(check, f->term_count, sizeof *f->terms);
+    if (f->terms == NULL)
+        return grad_fail_memory(error, f->term_count * sizeof *f->terms);
+    terms_of(f, reply, f->terms);
+    for (size_t i = 0; i < f->term_count; i++) {
+        if (!isfinite(f->terms[i]))
+            return grad_fail(error, GRAD_INVALID, "non_finite", "",
+                             "expected a finite loss to take differences of, found %g",
+                             f->terms[i]);
+        norm = hypot(norm, f->terms[i]);
+    }
+    f->divisor = is_mean ? mean_divisor(&f->network.loss, &reply->predictions) : 1;
+    f->grain = norm * (DBL_EPSILON / 4) / f->divisor;
+    return GRAD_OK;
+}
+
+/* ---- States ---------------------------------------------------------------------------------- */
+
+static size_t columns(const grad_tensor *tensor)
+{
+    return tensor->shape[tensor->rank - 1];
+}
+
+/* How many numbers the layers before that one give it a sample. */
+static size_t width_before(const grad_function_of_layers *f, size_t layer)
+{
+    for (size_t i = layer; i-- > 0;) {
+        const grad_layer *l = &f->given[i];
+
+        if (l->kind == GRAD_DENSE)
+            return l->weight.data != NULL ? l->weight.shape[0] : columns(&l->pre_activation);
+    }
+    return columns(&f->network.input);
+}
+
+/* What the layers before that one give it; owned by the check. */
+static grad_status run_before(grad_check *check, const grad_function_of_layers *f, size_t layer,
+                              grad_tensor *x, grad_error *error)
+{
+    const grad_tensor *input = &f->network.input;
+    size_t N = width_before(f, layer), B = grad_tensor_count(input) / columns(input);
+    grad_network network = {.input = *input}; /* the rows of input, N columns */
+    grad_batch before = f->batch;
+    grad_run *forward = NULL;
+    grad_status status;
+
+    *x = *input;
+    x->shape[x->rank - 1] = N;
+    x->data = grad_check_take(check, B * N, sizeof(double));
+    if (x->data == NULL)
+        return grad_fail_memory(error, B * N * sizeof(double));
+    network.grad_output = *x; /* zeros: where nothing is asked for but y, nobody reads it */
+    before.layer_count = layer;
+    before.network = &network;
+    status = run(&before, &forward, error);
+    if (status == GRAD_OK)
+        memcpy(x->data, grad_run_reply(forward)->predictions.data, B * N * sizeof(double));
+    grad_run_destroy(forward);
+    return status;
+}
+
+/* x of that layer: its own, or what the layers before it give. */
+static grad_status find_input(grad_check *check, const grad_function_of_layers *f, size_t layer,
+                              grad_tensor *x, grad_error *error)
+{
+    *x = layer == 0 ? f->network.input : f->given[layer].input;
+    return x->data != NULL ? GRAD_OK : run_before(check, f, layer, x, error);
+}
+
+/* A layer that gives z need not give b: it is the mean of what z is more than x Wᵀ. */
+static grad_status find_bias(grad_check *check, grad_layer *layer, const grad_tensor *state,
+                             const grad_tensor *input, grad_error *error)
+{
+    size_t N = layer->weight.shape[0], K = layer->weight.shape[1];
+    size_t B = grad_tensor_count(state) / N;
+    const double *x = input->data, *z = state->data, *W = layer->weight.data;
+    double *b = grad_check_take(check, N, sizeof *b);
+
+    if (b == NULL)
+        return grad_fail_memory(error, N * sizeof *b);
+    for (size_t e = 0; e < B * N; e++) {
+        double rest = z[e];
+
+        for (size_t k = 0; k < K; k++)
+            rest -= x[e / N * K + k] * W[e % N * K + k];
+        b[e % N] += rest / (double)B;
+    }
+    layer->bias = (grad_tensor){b, 1, {N}};
+    return GRAD_OK;
+}
+
+/* From the first layer to the last, as each stands on those before it. */
+static grad_status settle_states(grad_check *check, grad_function_of_layers *f, grad_error *error)
+{
+    grad_status status = GRAD_OK;
+
+    for (size_t i = 0; i < f->batch.layer_count && status == GRAD_OK; i++) {
+        const grad_layer *given = &f->given[i];
+        grad_layer *layer = &f->layers[i];
+        bool stands = grad_function_moves_state(layer, GRAD_WEIGHT_DELTA); /* on its z */
+        bool lacks_bias = given->kind == GRAD_DENSE && given->pre_activation.data != NULL &&
+                          given->bias.data == NULL && !stands;
+        grad_tensor x;
+
+        if (stands && i > 0)
+            status = find_input(check, f, i, &layer->input, error);
+        else if (lacks_bias) {
+            status = find_input(check, f, i, &x, error);
+            if (status == GRAD_OK)
+                status = find_bias(check, layer, &given->pre_activation, &x, error);
+        }
+    }
+    return status;
+}
+
+grad_status grad_check_settle(grad_check *check, grad_function_of_layers *function,
+                              grad_error *error)
+{
+    grad_run *forward = NULL;
+    grad_measure measure;
+    grad_status status = settle_states(check, function, error);
+
+    if (status == GRAD_OK)
+        status = grad_batch_measure(&function->batch, NULL, &measure, error);
+    if (status == GRAD_OK)
+        status = run(&function->batch, &forward, error);
+    if (status == GRAD_OK)
+        status = take_terms(check, function, grad_run_reply(forward), error);
+    grad_run_destroy(forward);
+    return status;
+}

@@ -1,0 +1,168 @@
+/* The losses over a batch: what the mean divides by, and the samples one after the other. The
+ * table of losses is in losses_table.c, what a sample's loss is in losses_elements.c,
+ * losses_classes.c and losses_cosine.c. */
+#include "kernels/losses.h"
+
+#include "core/real.h"
+#include "kernels/losses_row.h"
+
+grad_loss_fusion grad_loss_fusion_of(grad_activation_kind f, grad_loss_kind loss)
+{
+    if (f == GRAD_SIGMOID && loss == GRAD_BINARY_CROSS_ENTROPY)
+        return GRAD_FUSED_SIGMOID;
+    if (f == GRAD_LOG_SOFTMAX && loss == GRAD_NLL)
+        return GRAD_FUSED_LOG_SOFTMAX;
+    return GRAD_NOT_FUSED;
+}
+
+/* ---- Classes --------------------------------------------------------------------------------- */
+
+bool grad_loss_has_classes(const grad_loss *loss, size_t B, size_t N)
+{
+    unsigned tensors = grad_loss_info_of(loss->kind)->tensors;
+
+    if ((tensors & GRAD_LOSS_CLASSES) == 0)
+        return false;
+    if ((tensors & GRAD_LOSS_FULL) == 0)
+        return true;
+    if (loss->target.rank != 1)
+        return false;
+    return B > 1 || (loss->target.shape[0] == 1 && N > 1);
+}
+
+bool grad_loss_ignores(const grad_loss *loss, grad_datatype type, double target)
+{
+    double ignored = loss->parameters[loss->kind == GRAD_CROSS_ENTROPY ? 1 : 0];
+
+    return target == (type == GRAD_FP32 ? (double)(float)ignored : ignored);
+}
+
+double grad_loss_class_weight(const grad_loss_view *view, size_t class)
+{
+    const void *weights = view->loss->class_weight.data;
+
+    return weights == NULL ? 1 : grad_real_at(view->type, weights, class);
+}
+
+/* The weights of the classes that are there and not ignored. */
+static double weight_of_classes(const grad_loss_view *view)
+{
+    double sum = 0;
+
+    for (size_t b = 0; b < view->B; b++) {
+        double target = grad_real_at(view->type, view->loss->target.data, b);
+
+        if (!grad_loss_ignores(view->loss, view->type, target))
+            sum += grad_loss_class_weight(view, (size_t)target);
+    }
+    return sum;
+}
+
+/* ---- The reduction --------------------------------------------------------------------------- */
+
+double grad_loss_divisor(const grad_loss_view *view)
+{
+    if (view->loss->reduction != GRAD_LOSS_MEAN)
+        return 1;
+    if (grad_loss_has_classes(view->loss, view->B, view->N))
+        return weight_of_classes(view);
+    if (grad_loss_info_of(view->loss->kind)->tensors & GRAD_LOSS_PER_SAMPLE)
+        return (double)view->B;
+    return (double)view->B * (double)view->N;
+}
+
+double grad_loss_total(const grad_loss_view *view, const double *sums)
+{
+    double total = 0;
+
+    for (size_t b = 0; b < view->B; b++)
+        total += sums[b];
+    return total / view->divisor;
+}
+
+/* ---- Blocks ---------------------------------------------------------------------------------- */
+
+#define LANES 8
+
+double grad_loss_sum(size_t count, const double *terms)
+{
+    double sums[LANES] = {0};
+    size_t whole = count - count % LANES;
+
+    for (size_t i = 0; i < whole; i += LANES)
+        for (size_t lane = 0; lane < LANES; lane++)
+            sums[lane] += terms[i + lane];
+    for (size_t i = whole; i < count; i++)
+        sums[i - whole] += terms[i];
+    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) +
+           ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+}
+
+void grad_loss_widen(grad_datatype type, const void *data, size_t begin, size_t count, double *out)
+{
+    const void *first = grad_real_offset_const(type, data, begin);
+
+    if (type == GRAD_FP64)
+        for (size_t i = 0; i < count; i++)
+            out[i] = ((const double *)first)[i];
+    else
+        for (size_t i = 0; i < count; i++)
+            out[i] = (double)((const float *)first)[i];
+}
+
+void grad_loss_narrow(grad_datatype type, void *data, size_t begin, size_t count, double factor,
+                      const double *terms)
+{
+    void *first;
+
+    if (data == NULL)
+        return;
+    first = grad_real_offset(type, data, begin);
+    if (type == GRAD_FP64)
+        for (size_t i = 0; i < count; i++)
+            ((double *)first)[i] = factor * terms[i];
+    else
+        for (size_t i = 0; i < count; i++)
+            ((float *)first)[i] = (float)(factor * terms[i]);
+}
+
+/* ---- Samples --------------------------------------------------------------------------------- */
+
+static double (*row_function(const grad_loss_view *view))(const grad_loss_row *row)
+{
+    if (view->fusion == GRAD_FUSED_LOG_SOFTMAX)
+        return grad_loss_cross_entropy_row;
+    switch (view->loss->kind) {
+    case GRAD_CROSS_ENTROPY:
+        return grad_loss_cross_entropy_row;
+    case GRAD_NLL:
+        return grad_loss_nll_row;
+    case GRAD_COSINE_EMBEDDING:
+        return grad_loss_cosine_row;
+    default:
+        return grad_loss_elements_row;
+    }
+}
+
+void grad_loss_rows(const grad_loss_view *view, size_t row, size_t rows, double *sums, void *losses,
+                    void *grad)
+{
+    double (*work_out)(const grad_loss_row *) = row_function(view);
+    const void *weights = view->loss->sample_weight.data;
+    bool by_sample = grad_loss_info_of(view->loss->kind)->tensors & GRAD_LOSS_PER_SAMPLE;
+
+    for (size_t b = row; b < row + rows; b++) {
+        grad_loss_row one = {.view = view, .b = b, .weight = 1};
+        double sum;
+
+        if (weights != NULL)
+            one.weight = grad_real_at(view->type, weights, b);
+        if (losses != NULL)
+            one.losses = grad_real_offset(view->type, losses, by_sample ? b : b * view->N);
+        if (grad != NULL)
+            one.grad = grad_real_offset(view->type, grad, b * view->N);
+        sum = work_out(&one);
+        if (sums != NULL)
+            sums[b] = sum;
+    }
+}

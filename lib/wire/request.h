@@ -1,0 +1,61 @@
+/* A request being read: what its fields need to know of each other, and the functions that read
+ * them, file by file. A new field is a row in a table and the function that reads its value.
+ * Nothing here looks at numbers, or compares tensors with each other: that is batch/'s. */
+#ifndef GRADIENT_WIRE_REQUEST_H
+#define GRADIENT_WIRE_REQUEST_H
+
+#include "wire/document.h"
+
+#define GRAD_COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* Where a field may stand: bits. */
+enum {
+    GRAD_IN_GRADIENTS = 1, /* layers that are independent */
+    GRAD_IN_NETWORK = 2,   /* layers that are chained */
+    GRAD_IN_BOTH = GRAD_IN_GRADIENTS | GRAD_IN_NETWORK,
+    GRAD_IN_CHECK = 4 /* only in a check of those */
+};
+
+typedef struct grad_request {
+    unsigned places; /* GRAD_IN_GRADIENTS or GRAD_IN_NETWORK, and GRAD_IN_CHECK where it is one */
+    bool continues;  /* a layer that cannot be bound is marked with its error */
+    grad_request_block *block;
+    grad_layer_result *claims; /* of a check, one a layer; else NULL */
+} grad_request;
+
+/* A field of a request or of a layer. */
+typedef struct grad_request_field {
+    grad_field field;
+    unsigned places;
+    unsigned kinds;     /* of layers that have it, bits 1 << grad_layer_kind; 0: all */
+    const char *owners; /* where kinds isn't 0: "belongs to layers of type dense" */
+} grad_request_field;
+
+/* Fills in fields[0 … count): those of rows that may not stand in this request, or in a layer of
+ * that kind, say where they belong. count <= GRAD_FIELDS_MAX. */
+void grad_request_choose(const grad_request *request, grad_layer_kind kind,
+                         const grad_request_field *rows, size_t count, grad_field *fields);
+
+/* request_options.c */
+grad_bind_function grad_request_reduction;  /* grad_reduction */
+grad_bind_function grad_request_outputs;    /* unsigned */
+grad_bind_function grad_request_encoding;   /* nothing */
+grad_bind_function grad_request_non_finite; /* grad_non_finite */
+grad_bind_function grad_request_on_error;   /* bool */
+grad_bind_function grad_request_clip;       /* grad_clip */
+grad_bind_function grad_request_decay;      /* grad_decay */
+grad_bind_function grad_request_check;      /* grad_check_options */
+
+/* request_activation.c */
+grad_bind_function grad_request_activation; /* grad_layer: its activation and slope */
+
+/* request_layers.c */
+grad_bind_function grad_request_layers; /* nothing: goes to the request's block */
+
+/* Finds the layers that residual fields name; value is the array of layers. */
+grad_status grad_request_residuals(grad_binder *binder, const grad_path *path, const json_t *value);
+
+/* request_loss.c */
+grad_bind_function grad_request_loss; /* grad_loss */
+
+#endif

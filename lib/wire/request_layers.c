@@ -1,0 +1,250 @@
+/* The layers of a request: which fields each kind has, what a layer that cannot be read leaves
+ * behind, and the names of residual connections. Options are in request_options.c. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/size.h"
+#include "wire/request.h"
+#include "wire/spellings.h"
+
+/* A layer and, in a check, what the client takes for its deltas. */
+typedef struct bound_layer {
+    grad_layer layer;
+    grad_layer_result claims;
+} bound_layer;
+
+/* ---- Fields ---------------------------------------------------------------------------------- */
+
+static grad_status read_dropout(grad_binder *binder, const grad_path *path, const json_t *value,
+                                void *target)
+{
+    static const grad_field fields[] = {
+        GRAD_FIELD("mask", grad_bind_tensor, grad_layer, dropout_mask),
+        GRAD_FIELD("rate", grad_bind_number, grad_layer, dropout_rate),
+    };
+    grad_status status =
+        grad_bind_object(binder, path, value, "an object", fields, GRAD_COUNT(fields), target);
+
+    if (status == GRAD_OK)
+        status = grad_bind_require(binder, path, value, "mask");
+    return status == GRAD_OK ? grad_bind_require(binder, path, value, "rate") : status;
+}
+
+/* Which layer it is, is found when the names of all are known. */
+static grad_status read_residual(grad_binder *binder, const grad_path *path, const json_t *value,
+                                 void *target)
+{
+    (void)target;
+    return json_is_string(value) ? GRAD_OK
+                                 : grad_bind_fail_type(binder, path, "the name of a layer", value);
+}
+
+enum {
+    DENSE = 1 << GRAD_DENSE,
+    BATCH_NORM = 1 << GRAD_BATCH_NORM,
+    NORMS = 1 << GRAD_LAYER_NORM | 1 << GRAD_BATCH_NORM
+};
+#define OF_DENSE "belongs to layers of type dense"
+#define OF_NORMS "belongs to layers of type layer_norm and batch_norm"
+#define OF_BATCH_NORM "belongs to layers of type batch_norm"
+
+#define ROW(name, read, member, places, kinds, owners)                                             \
+    {                                                                                              \
+        GRAD_FIELD(name, read, bound_layer, member), places, kinds, owners                         \
+    }
+#define CLAIM(name, member, places, kinds, owners)                                                 \
+    ROW(name, grad_bind_tensor, claims.member, (places) | GRAD_IN_CHECK, kinds, owners)
+
+static const grad_request_field layer_fields[] = {
+    ROW("name", grad_bind_string, layer.name, GRAD_IN_BOTH, 0, NULL),
+    ROW("type", grad_bind_nothing, layer.kind, GRAD_IN_BOTH, 0, NULL),
+    ROW("activation", grad_request_activation, layer, GRAD_IN_BOTH, 0, NULL),
+    ROW("input", grad_bind_tensor, layer.input, GRAD_IN_BOTH, 0, NULL),
+    ROW("pre_activation", grad_bind_tensor, layer.pre_activation, GRAD_IN_BOTH, 0, NULL),
+    ROW("grad_output", grad_bind_tensor, layer.grad_output, GRAD_IN_GRADIENTS, 0, NULL),
+    ROW("weight", grad_bind_tensor, layer.weight, GRAD_IN_BOTH, DENSE, OF_DENSE),
+    ROW("bias", grad_bind_tensor, layer.bias, GRAD_IN_BOTH, DENSE, OF_DENSE),
+    ROW("gain", grad_bind_tensor, layer.gain, GRAD_IN_BOTH, NORMS, OF_NORMS),
+    ROW("shift", grad_bind_tensor, layer.shift, GRAD_IN_BOTH, NORMS, OF_NORMS),
+    ROW("epsilon", grad_bind_number, layer.epsilon, GRAD_IN_BOTH, NORMS, OF_NORMS),
+    ROW("running_mean", grad_bind_tensor, layer.running_mean, GRAD_IN_BOTH, BATCH_NORM,
+        OF_BATCH_NORM),
+    ROW("running_variance", grad_bind_tensor, layer.running_variance, GRAD_IN_BOTH, BATCH_NORM,
+        OF_BATCH_NORM),
+    ROW("dropout", read_dropout, layer, GRAD_IN_BOTH, 0, NULL),
+    ROW("residual", read_residual, layer.residual, GRAD_IN_NETWORK, 0, NULL),
+    CLAIM("weight_delta", weight_delta, GRAD_IN_BOTH, DENSE, OF_DENSE),
+    CLAIM("bias_delta", bias_delta, GRAD_IN_BOTH, DENSE, OF_DENSE),
+    CLAIM("grad_input", grad_input, GRAD_IN_GRADIENTS, 0, NULL),
+    CLAIM("slope_delta", slope_delta, GRAD_IN_BOTH, 0, NULL),
+    CLAIM("gain_delta", gain_delta, GRAD_IN_BOTH, NORMS, OF_NORMS),
+    CLAIM("shift_delta", shift_delta, GRAD_IN_BOTH, NORMS, OF_NORMS),
+};
+
+_Static_assert(GRAD_COUNT(layer_fields) <= GRAD_FIELDS_MAX, "room for the fields of a layer");
+
+/* ---- One layer ------------------------------------------------------------------------------- */
+
+/* Which fields there are depends on the kind, so it is looked up before they are read. */
+static grad_status read_kind(grad_binder *binder, const grad_path *path, const json_t *layer,
+                             grad_layer_kind *kind)
+{
+    const json_t *value = json_object_get(layer, "type");
+    grad_path here = {.parent = path, .key = "type"};
+    const char *known[GRAD_LAYER_KIND_COUNT];
+
+    if (value == NULL)
+        return GRAD_OK;
+    if (!json_is_string(value))
+        return grad_bind_fail_type(binder, &here, "the name of a type of layer", value);
+    for (size_t i = 0; i < GRAD_LAYER_KIND_COUNT; i++) {
+        known[i] = grad_layer_kind_name((grad_layer_kind)i);
+        *kind = (grad_layer_kind)i;
+        if (strcmp(known[i], json_string_value(value)) == 0)
+            return GRAD_OK;
+    }
+    return grad_bind_fail_name(binder, &here, "unknown_name", "type of layer",
+                               json_string_value(value), known, GRAD_LAYER_KIND_COUNT);
+}
+
+static grad_status bind_layer(grad_binder *binder, const grad_path *path, const json_t *value,
+                              bound_layer *bound)
+{
+    grad_field fields[GRAD_FIELDS_MAX];
+    grad_layer_kind kind = GRAD_DENSE;
+    grad_status status = read_kind(binder, path, value, &kind);
+
+    if (status != GRAD_OK)
+        return status;
+    bound->layer.kind = kind;
+    bound->layer.activation = grad_activation_default(GRAD_IDENTITY);
+    bound->layer.epsilon = GRAD_DEFAULT_EPSILON;
+    grad_request_choose(binder->request, kind, layer_fields, GRAD_COUNT(layer_fields), fields);
+    status =
+        grad_bind_object(binder, path, value, "a layer", fields, GRAD_COUNT(layer_fields), bound);
+    if (status == GRAD_OK && (kind == GRAD_DENSE || kind == GRAD_ELEMENTS))
+        status = grad_bind_require(binder, path, value, "activation");
+    return status;
+}
+
+static grad_status read_layer(grad_binder *binder, const grad_path *path, const json_t *value,
+                              size_t index)
+{
+    grad_request *request = binder->request;
+    bound_layer bound = {0};
+    grad_status status = bind_layer(binder, path, value, &bound);
+
+    request->block->batch.layers[index] = bound.layer;
+    if (request->claims != NULL)
+        request->claims[index] = bound.claims;
+    return status;
+}
+
+/* ---- Residual connections -------------------------------------------------------------------- */
+
+/* A name that no layer before the index-th has. */
+static grad_status fail_residual(grad_binder *binder, const grad_path *path, const char *name,
+                                 size_t index)
+{
+    enum { LISTED = 16 }; /* the nearest layers before it */
+    const grad_layer *layers = binder->request->block->batch.layers;
+    const char *known[LISTED + 1];
+    size_t count = 0;
+
+    for (size_t i = index - grad_size_min(index, LISTED); i < index; i++)
+        if (layers[i].name != NULL)
+            known[count++] = layers[i].name;
+    known[count++] = GRAD_RESIDUAL_INPUT_NAME;
+    return grad_bind_fail_name(binder, path, "unknown_name", "earlier layer", name, known, count);
+}
+
+static grad_status find_residual(grad_binder *binder, const grad_path *path, const json_t *value,
+                                 size_t index)
+{
+    grad_layer *layers = binder->request->block->batch.layers;
+    const char *name = json_string_value(json_object_get(value, "residual"));
+    grad_path here = {.parent = path, .key = "residual"};
+    size_t found = GRAD_RESIDUAL_NONE;
+
+    if (name == NULL || layers[index].error != NULL)
+        return GRAD_OK;
+    for (size_t i = 0; i < index; i++) {
+        if (layers[i].name == NULL || strcmp(layers[i].name, name) != 0)
+            continue;
+        if (found != GRAD_RESIDUAL_NONE)
+            return grad_bind_fail(binder, &here, "unsupported_value",
+                                  "expected a name that one earlier layer has, found \"%.60s\" of "
+                                  "layers %zu and %zu",
+                                  name, found - GRAD_RESIDUAL_OF(0), i);
+        found = GRAD_RESIDUAL_OF(i);
+    }
+    if (found == GRAD_RESIDUAL_NONE && strcmp(name, GRAD_RESIDUAL_INPUT_NAME) == 0)
+        found = GRAD_RESIDUAL_INPUT;
+    if (found == GRAD_RESIDUAL_NONE)
+        return fail_residual(binder, &here, name, index);
+    layers[index].residual = found;
+    return GRAD_OK;
+}
+
+/* ---- All of them ----------------------------------------------------------------------------- */
+
+typedef grad_status layer_function(grad_binder *binder, const grad_path *path, const json_t *value,
+                                   size_t index);
+
+/* The layer is answered with the error that was just written, and its name if it can be read. */
+static void mark_layer(grad_binder *binder, const json_t *value, size_t index)
+{
+    const json_t *name = json_object_get(value, "name");
+    const grad_path nowhere = {0};
+    grad_request *request = binder->request;
+    grad_layer *layer = &request->block->batch.layers[index];
+
+    *layer = (grad_layer){.name = layer->name, .error = binder->errors++};
+    if (layer->name == NULL && json_is_string(name))
+        grad_bind_string(binder, &nowhere, name, &layer->name);
+    if (request->claims != NULL)
+        request->claims[index] = (grad_layer_result){0};
+}
+
+/* Where a layer's errors do not end the request they go into the block, and the layer's place is
+ * kept, for each of many may have one. */
+static grad_status for_each_layer(grad_binder *binder, const grad_path *path, const json_t *value,
+                                  layer_function *function)
+{
+    bool continues = binder->request->continues;
+    size_t place = continues ? grad_envelope_find(binder->envelope, "/layers/0") : 0;
+    grad_binder own = *binder;
+    grad_status status = GRAD_OK;
+
+    for (size_t i = 0; i < json_array_size(value) && status == GRAD_OK; i++) {
+        const json_t *layer = json_array_get(value, i);
+        grad_path here = {.parent = path, .index = i};
+
+        if (continues) {
+            own.error = own.errors;
+            own.base = place;
+            own.base_length = (size_t)snprintf(NULL, 0, "/layers/%zu", i);
+            place = grad_envelope_next(own.envelope, place);
+        }
+        status = function(&own, &here, layer, i);
+        if (status == GRAD_INVALID && continues) {
+            mark_layer(&own, layer, i);
+            status = GRAD_OK;
+        }
+    }
+    binder->strings = own.strings;
+    binder->errors = own.errors;
+    return status;
+}
+
+grad_status grad_request_layers(grad_binder *binder, const grad_path *path, const json_t *value,
+                                void *target)
+{
+    (void)target;
+    return for_each_layer(binder, path, value, read_layer);
+}
+
+grad_status grad_request_residuals(grad_binder *binder, const grad_path *path, const json_t *value)
+{
+    return for_each_layer(binder, path, value, find_residual);
+}

@@ -1,0 +1,106 @@
+/* The loss of a network: its name decides which parameters and tensors it has. Which values they
+ * may have is batch/'s. */
+#include "wire/request.h"
+#include "wire/spellings.h"
+
+static grad_status find_loss(grad_binder *binder, const grad_path *path, const json_t *value,
+                             const grad_loss_info **info)
+{
+    const char *known[GRAD_LOSS_COUNT];
+    size_t count = 0;
+
+    if (!json_is_string(value))
+        return grad_bind_fail_type(binder, path, "the name of a loss", value);
+    *info = grad_loss_find(json_string_value(value));
+    if (*info != NULL)
+        return GRAD_OK;
+    for (size_t i = GRAD_LOSS_ABSENT + 1; i < GRAD_LOSS_COUNT; i++)
+        known[count++] = grad_loss_info_of((grad_loss_kind)i)->name;
+    return grad_bind_fail_name(binder, path, "unknown_name", "loss", json_string_value(value),
+                               known, count);
+}
+
+static grad_status read_reduction(grad_binder *binder, const grad_path *path, const json_t *value,
+                                  void *target)
+{
+    size_t index = GRAD_LOSS_MEAN;
+    grad_status status = grad_bind_choice(binder, path, value, grad_loss_reduction_names,
+                                          GRAD_LOSS_REDUCTION_COUNT, &index);
+
+    *(grad_loss_reduction *)target = (grad_loss_reduction)index;
+    return status;
+}
+
+/* Flags are 0 or 1 among the parameters. */
+static grad_status read_flag(grad_binder *binder, const grad_path *path, const json_t *value,
+                             void *target)
+{
+    bool flag = false;
+    grad_status status = grad_bind_boolean(binder, path, value, &flag);
+
+    *(double *)target = flag ? 1 : 0;
+    return status;
+}
+
+static grad_field parameter_field(const grad_loss_info *info, size_t parameter)
+{
+    const grad_loss_parameter_info *p = &info->parameters[parameter];
+
+    return (grad_field){p->name,
+                        p->domain == GRAD_FLAG      ? read_flag
+                        : p->domain == GRAD_INTEGER ? grad_bind_integer
+                                                    : grad_bind_number,
+                        offsetof(grad_loss, parameters) + parameter * sizeof(double), NULL};
+}
+
+/* The fields of that loss; tensors that only others take say so. Returns how many. */
+static size_t list_fields(const grad_loss_info *info, grad_field *fields)
+{
+    static const struct {
+        grad_field field;
+        unsigned bit; /* 0: of every loss */
+    } rows[] = {
+        {{"name", grad_bind_nothing, 0, NULL}, 0},
+        {GRAD_FIELD("target", grad_bind_tensor, grad_loss, target), 0},
+        {GRAD_FIELD("reduction", read_reduction, grad_loss, reduction), 0},
+        {GRAD_FIELD("sample_weight", grad_bind_tensor, grad_loss, sample_weight), 0},
+        {GRAD_FIELD("class_weight", grad_bind_tensor, grad_loss, class_weight),
+         GRAD_LOSS_CLASS_WEIGHT},
+        {GRAD_FIELD("pos_weight", grad_bind_tensor, grad_loss, pos_weight), GRAD_LOSS_POS_WEIGHT},
+        {GRAD_FIELD("variance", grad_bind_tensor, grad_loss, variance), GRAD_LOSS_VARIANCE},
+        {GRAD_FIELD("other", grad_bind_tensor, grad_loss, other), GRAD_LOSS_OTHER},
+    };
+    size_t count = 0;
+
+    for (size_t i = 0; i < GRAD_COUNT(rows); i++) {
+        fields[count] = rows[i].field;
+        if (rows[i].bit != 0 && (info->tensors & rows[i].bit) == 0)
+            fields[count].elsewhere = "belongs to other losses";
+        count++;
+    }
+    for (size_t i = 0; i < info->parameter_count; i++)
+        fields[count++] = parameter_field(info, i);
+    return count;
+}
+
+grad_status grad_request_loss(grad_binder *binder, const grad_path *path, const json_t *value,
+                              void *target)
+{
+    grad_path name = {.parent = path, .key = "name"};
+    grad_field fields[GRAD_FIELDS_MAX];
+    const grad_loss_info *info = NULL;
+    grad_status status;
+    size_t count;
+
+    if (!json_is_object(value))
+        return grad_bind_fail_type(binder, path, "an object with the name of a loss", value);
+    status = grad_bind_require(binder, path, value, "name");
+    if (status == GRAD_OK)
+        status = find_loss(binder, &name, json_object_get(value, "name"), &info);
+    if (status != GRAD_OK)
+        return status;
+    *(grad_loss *)target = grad_loss_default(info->kind);
+    count = list_fields(info, fields);
+    status = grad_bind_object(binder, path, value, "a loss", fields, count, target);
+    return status == GRAD_OK ? grad_bind_require(binder, path, value, "target") : status;
+}

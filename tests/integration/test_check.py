@@ -1,0 +1,263 @@
+"""POST /v1/check on random networks of every layer kind under every loss: right gradients pass,
+and of wrong claims, of the kinds that people make by hand, the wrong one is named. The same by
+`gradient check`, whose exit status is the verdict. The report's form is test_networks.py's and
+test_cli_check.py's."""
+
+import copy
+import random
+import unittest
+
+import nets
+from nets import CHECK, ask, flat, tensors
+from peers import gradient
+from support import DaemonCase, body_of, scaled, values
+
+LOSSES = tuple(nets.LOSSES)
+EVERYTHING = {"samples": 1000}  # every element of every tensor here
+
+
+def claimed(network, answer):
+    """The request of a check, with the gradients of an answer as claims."""
+    found = {**copy.deepcopy(network), "check": dict(EVERYTHING)}
+    for layer, deltas in zip(found["layers"], answer["layers"]):
+        layer.update({name: deltas[name] for name in nets.DELTAS if name in deltas})
+    found["grad_input"] = answer["grad_input"]
+    return found
+
+
+def mapped(tensor, change):
+    if isinstance(tensor, list):
+        return [mapped(part, change) for part in tensor]
+    return change(tensor)
+
+
+def one_off(tensor):
+    """The largest element off by a thousandth."""
+    largest = max(map(abs, flat(tensor)))
+    left = [1]
+
+    def change(value):
+        if abs(value) == largest and left:
+            left.pop()
+            return value * 1.001
+        return value
+    return mapped(tensor, change)
+
+
+def shifted(tensor):
+    """Numbers in each other's places: an index that was one off."""
+    numbers = iter(flat(tensor)[1:] + flat(tensor)[:1])
+    return mapped(tensor, lambda unused: next(numbers))
+
+
+SABOTAGE = {"sign": lambda t: mapped(t, lambda v: -v),
+            "twice": lambda t: mapped(t, lambda v: 2 * v),
+            "one off": one_off, "shifted": shifted,
+            "forgotten": lambda t: mapped(t, lambda v: 0)}
+
+
+class Checks(DaemonCase):
+    """What the tests below have in common."""
+
+    def report(self, document, datatype="FP64"):
+        """By (layer, tensor) what was found; layer None: the network's own."""
+        report = ask(self.daemon, document, CHECK, datatype)
+        found = {(t.get("layer"), t["tensor"]): t for t in report["tensors"]}
+        self.assertEqual(len(found), len(report["tensors"]))
+        return report["verdict"], found
+
+    def assert_blamed(self, document, wrong):
+        """That the claims in `wrong` fail and no other, and ours pass."""
+        verdict, found = self.report(document)
+        self.assertEqual(verdict, "fail")
+        blamed = {name for name, t in found.items() if t["claim"]["verdict"] == "fail"}
+        self.assertEqual(blamed, wrong)
+        self.assertNotIn("fail", [t["verdict"] for t in found.values()])
+
+class Random(Checks):
+    """Random networks, and claims about them."""
+
+    def test_every_loss_and_layer_passes(self):
+        kinks = checked = 0
+        for seed in range(scaled(6, 1)):
+            for loss in LOSSES:
+                network = nets.make_network(seed, loss)
+                with self.subTest(seed=seed, loss=loss):
+                    answer = tensors(ask(self.daemon, network))
+                    answer.pop((None, "loss"))
+                    verdict, found = self.report({**network, "check": {"seed": seed}})
+                    self.assertEqual(verdict, "pass", found)
+                    self.assertEqual({(n if n is None else int(n), t) for n, t in found},
+                                     set(answer))
+                    self.assert_gradients(found, answer)
+                    kinks += sum(t["kinks"] for t in found.values())
+                    checked += sum(t["checked"] for t in found.values())
+        self.assertGreater(checked, scaled(6, 1) * 15 * 50)
+        self.assertLess(kinks, checked / 50)  # no way out of a check
+
+    def assert_gradients(self, found, answer):
+        """That what was checked is what /v1/backprop answers."""
+        for name, part in found.items():
+            if "index" in part:
+                value = answer[name]
+                for i in part["index"]:
+                    value = value[int(i)]
+                self.assertEqual(part["gradient"], value, name)
+
+    def test_every_activation_passes(self):
+        for i, activation in enumerate(nets.ACTIVATIONS):
+            network = nets.make_network(i, kinds=("activation", "layer_norm"))
+            network["layers"][0]["activation"] = copy.deepcopy(activation)
+            if activation == "prelu":
+                network["layers"][0]["activation"] = {"name": "prelu", "slope": 0.25}
+            with self.subTest(activation):
+                verdict, found = self.report(network)
+                self.assertEqual(verdict, "pass", found)
+
+    def test_independent_layers_pass(self):
+        for seed in range(scaled(6, 2)):
+            generator = random.Random(seed)
+            network = nets.make_network(seed, residuals=False)
+            widths = nets.widths_of(network)
+            B = len(network["input"])
+            for layer, K, N in zip(network["layers"], widths, widths[1:]):
+                layer["input"] = values(generator, B, K)
+                layer["grad_output"] = values(generator, B, N)
+            verdict, found = self.report({"layers": network["layers"], "check": EVERYTHING})
+            self.assertEqual(verdict, "pass", found)
+            self.assertTrue(all(layer is not None for layer, _ in found))
+
+    def test_floats_pass(self):
+        """Under the tolerance of float32, in a smooth network."""
+        for seed in range(scaled(10, 2)):
+            network = nets.make_network(seed, LOSSES[seed], activations=nets.SMOOTH)
+            verdict, found = self.report(network, "FP32")
+            self.assertEqual(verdict, "pass", found)
+
+    def test_right_claims_pass_and_wrong_ones_are_named(self):
+        for seed in range(scaled(4, 1)):
+            network = nets.make_network(seed, LOSSES[-seed], activations=nets.SMOOTH)
+            right = claimed(network, ask(self.daemon, network))
+            verdict, found = self.report(right)
+            self.assertEqual(verdict, "pass", found)
+            for (layer, name), part in found.items():
+                if abs(part["gradient"]) > 1e-3:  # below, wrong is too little to be told
+                    with self.subTest(seed=seed, layer=layer, tensor=name):
+                        self.assert_sabotage(right, layer, name)
+
+    def assert_sabotage(self, right, layer, name):
+        for kind, change in SABOTAGE.items():
+            wrong = copy.deepcopy(right)
+            holder = wrong if layer is None else wrong["layers"][int(layer)]
+            holder[name] = change(holder[name])
+            if kind != "shifted" or max(flat(holder[name])) - min(flat(holder[name])) > 1e-3:
+                self.assert_blamed(wrong, {(layer, name)})
+
+
+class ByHand(Checks):
+    """What people forget when they write a backward pass: claims by a layer that forgets it."""
+
+    def layer(self, **members):
+        generator = random.Random(2)
+        return {"activation": "tanh", "weight": values(generator, 4, 4),
+                "bias": values(generator, 4), "input": values(generator, 3, 4),
+                "grad_output": values(generator, 3, 4), **members}
+
+    def assert_forgotten(self, right, forgetful, wrong):
+        """That the deltas of the forgetful layer as claims of the right one fail in these."""
+        answer = ask(self.daemon, {"layers": [forgetful]}, nets.GRADIENTS)["layers"][0]
+        self.assertLess(wrong, set(answer) | {""})
+        claims = {**right, **answer}
+        self.assert_blamed({"layers": [claims]}, {(0.0, name) for name in wrong})
+
+    def test_the_factor_of_dropout(self):
+        mask = [[1, 0, 1, 1], [0, 0, 1, 1], [1, 1, 0, 1]]
+        right = self.layer(dropout={"mask": mask, "rate": 0.25})
+        everything = {"weight_delta", "bias_delta", "grad_input"}
+        for dropout in ({"mask": mask, "rate": 0}, {"mask": [[1] * 4] * 3, "rate": 0.25}):
+            self.assert_forgotten(right, {**right, "dropout": dropout}, everything)
+
+    def test_a_square_weight_transposed(self):
+        right = self.layer(pre_activation=values(random.Random(3), 3, 4))
+        turned = {**right, "weight": [list(column) for column in zip(*right["weight"])]}
+        self.assert_forgotten(right, turned, {"grad_input"})
+
+    def test_the_derivative_of_the_activation(self):
+        right = self.layer(pre_activation=values(random.Random(3), 3, 4))
+        everything = {"weight_delta", "bias_delta", "grad_input"}
+        for activation in ("identity", "sigmoid", "softsign"):
+            self.assert_forgotten(right, {**right, "activation": activation}, everything)
+
+    def test_that_batch_norm_couples_the_samples(self):
+        generator = random.Random(5)
+        x = values(generator, 5, 3)
+        mean = [sum(column) / 5 for column in zip(*x)]
+        variance = [sum((v - m) ** 2 for v in column) / 5 for column, m in zip(zip(*x), mean)]
+        right = {"type": "batch_norm", "gain": [0.5, 1, 2], "shift": [1, 2, 3], "input": x,
+                 "grad_output": values(generator, 5, 3)}
+        self.assert_forgotten(right, {**right, "running_mean": mean, "running_variance": variance},
+                              {"grad_input"})
+
+    def test_the_other_way_of_a_residual(self):
+        generator = random.Random(6)
+        first, second = ({"activation": "tanh", "weight": values(generator, 3, 3)}
+                         for _ in range(2))
+        right = {"layers": [{**first, "name": "a"}, {**second, "residual": "a"}],
+                 "input": values(generator, 2, 3), "grad_output": values(generator, 2, 3)}
+        forgetful = {**right, "layers": [first, second]}
+        claims = claimed(right, ask(self.daemon, forgetful))
+        self.assert_blamed(claims, {(0.0, "weight_delta"), (0.0, "bias_delta"),
+                                    (None, "grad_input")})
+
+
+class Kinks(Checks):
+    """Places without a derivative are told, and are no failure, whatever is claimed between."""
+
+    def test_kinks_of_activations_and_losses(self):
+        for activation, z in (("relu", 0), ("relu6", 6), ("hard_tanh", -1), ("hardswish", 3),
+                              ("softshrink", 0.5), ("prelu", 0)):
+            layer = {"type": "activation", "activation": activation, "input": [[z, 0.25]],
+                     "grad_output": [[1, 1]]}
+            verdict, found = self.report({"layers": [layer]})
+            self.assertEqual((verdict, found[0, "grad_input"]["verdict"]), ("pass", "kink"))
+            self.assertGreater(found[0, "grad_input"]["kinks"], 0)
+        for loss, told in (("l1", "pass"), ("hinge", "kink")):  # l1's 0 is halfway between
+            network = {"layers": [{"type": "activation", "activation": "identity"}],
+                       "input": [[1, 0.5]], "loss": {"name": loss, "target": [[1, 1]]}}
+            verdict, found = self.report(network)
+            self.assertEqual((verdict, found[None, "grad_input"]["verdict"]), ("pass", told))
+
+    def test_a_claim_far_beyond_both_slopes_fails(self):
+        """By more than they are apart: where kinks meet, some of that is right."""
+        layer = {"type": "activation", "activation": "relu", "input": [[0, 0.25]],
+                 "grad_output": [[1, 1]]}
+        for claim, verdict in (([[0, 1]], "pass"), ([[1, 1]], "pass"), ([[0.5, 1]], "pass"),
+                               ([[2.5, 1]], "fail"), ([[0, 1.5]], "fail"), ([[-1.5, 1]], "fail")):
+            found, _ = self.report({"layers": [{**layer, "grad_input": claim}]})
+            self.assertEqual(found, verdict, claim)
+
+
+class CommandLine(Checks):
+    """gradient check: 0 passes, 1 fails, 3 is no request."""
+
+    def test_exit_statuses(self):
+        url = "http://%s:%d" % self.daemon.address
+        for seed in range(scaled(4, 1)):
+            network = nets.make_network(seed, LOSSES[seed], activations=nets.SMOOTH)
+            right = claimed(network, ask(self.daemon, network))
+            wrong = copy.deepcopy(right)
+            wrong["layers"][-1]["bias_delta"] = mapped(wrong["layers"][-1]["bias_delta"],
+                                                       lambda v: v + 1)
+            broken = copy.deepcopy(right)
+            broken["layers"][-1]["bias_delta"] = [[1]]
+            for document, status in ((right, 0), (wrong, 1), (broken, 3)):
+                for words in (("--local",), ("--url", url)):
+                    result = gradient("check", "-", "--datatype", "FP64", *words,
+                                      stdin=body_of(document))
+                    self.assertEqual(result.code, status, result)
+                    failures = result.out.decode().count(" FAIL\n")
+                    self.assertEqual(failures, {0: 0, 1: 1, 3: 0}[status], result)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,172 @@
+"""What a request for a network is told that is wrong in its loss, its layers, its options or its
+size: the code, the place, what was expected. What right requests are answered is other tests'."""
+
+import random
+import re
+import unittest
+
+from nets import BACKPROP, ask
+from support import Daemon, DaemonCase, body_of, values
+
+GENERATOR = random.Random(11)
+
+TARGET = [[1, 2, 3, 4], [5, 6, 7, 8]]
+# A loss over two samples of four outputs: what is wrong with it.
+BAD_LOSSES = (
+    ("bad_parameter", "/target/1", {"name": "cross_entropy", "target": [0, 4]}),
+    ("bad_parameter", "/target/0", {"name": "nll", "target": [-1, 0]}),
+    ("bad_parameter", "/target/1", {"name": "cross_entropy", "target": [0, 0.5]}),
+    ("shape_mismatch", "/target", {"name": "cross_entropy", "target": [0, 1, 2]}),
+    ("shape_mismatch", "/target", {"name": "nll", "target": TARGET}),
+    ("shape_mismatch", "/target", {"name": "mse", "target": [[1, 2, 3]] * 2}),
+    ("shape_mismatch", "/target", {"name": "mse", "target": TARGET[:1]}),
+    ("bad_parameter", "/target/0", {"name": "hinge", "target": TARGET[::-1]}),
+    ("bad_parameter", "/target/1", {"name": "cosine_embedding", "target": [1, 2],
+                                    "other": TARGET}),
+    ("missing_field", "", {"name": "cosine_embedding", "target": [1, -1]}),
+    ("missing_field", "", {"name": "gaussian_nll", "target": TARGET}),
+    ("missing_field", "", {"name": "mse"}),
+    ("missing_field", "", {"target": TARGET}),
+    ("bad_parameter", "/variance/1", {"name": "gaussian_nll", "target": TARGET,
+                                      "variance": [[1], [-1]]}),
+    ("shape_mismatch", "/variance", {"name": "gaussian_nll", "target": TARGET,
+                                     "variance": [[1, 2]] * 2}),
+    ("bad_parameter", "/delta", {"name": "huber", "target": TARGET, "delta": 0}),
+    ("bad_parameter", "/beta", {"name": "smooth_l1", "target": TARGET, "beta": -1}),
+    ("bad_parameter", "/eps", {"name": "poisson_nll", "target": TARGET, "eps": 0}),
+    ("bad_parameter", "/label_smoothing", {"name": "cross_entropy", "target": [0, 1],
+                                           "label_smoothing": 1.5}),
+    ("unsupported_value", "/ignore_index", {"name": "nll", "target": [0, 1],
+                                            "ignore_index": 1.5}),
+    ("unexpected_type", "/log_input", {"name": "poisson_nll", "target": TARGET, "log_input": 1}),
+    ("unexpected_type", "/log_target", {"name": "kl_div", "target": TARGET, "log_target": "no"}),
+    ("unknown_field", "/beta", {"name": "mse", "target": TARGET, "beta": 1}),
+    ("unknown_field", "/variance", {"name": "mse", "target": TARGET, "variance": TARGET}),
+    ("unsupported_value", "/reduction", {"name": "mse", "target": TARGET, "reduction": "avg"}),
+    ("bad_parameter", "/sample_weight/1", {"name": "mse", "target": TARGET,
+                                           "sample_weight": [1, -1]}),
+    ("shape_mismatch", "/sample_weight", {"name": "mse", "target": TARGET, "sample_weight": [1]}),
+    ("shape_mismatch", "/class_weight", {"name": "nll", "target": [0, 1], "class_weight": [1, 2]}),
+    ("bad_parameter", "/pos_weight/3", {"name": "bce_with_logits", "target": TARGET,
+                                        "pos_weight": [1, 1, 1, -1]}),
+    ("unexpected_type", "/name", {"name": 3, "target": TARGET}),
+    ("unexpected_type", "", 7))
+
+
+def dense(N, K, **members):
+    return {"activation": "identity", "weight": values(GENERATOR, N, K), **members}
+
+
+def network(*layers, **members):
+    """A network of three inputs and four outputs, and its loss, but for these members."""
+    found = {"layers": list(layers) or [dense(3, 3, name="a"), dense(4, 3, name="b")],
+             "input": values(GENERATOR, 2, 3), "loss": {"name": "mse", "target": TARGET}, **members}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+NORM = {"type": "layer_norm"}
+# What is wrong with a network or with its options.
+BAD_NETWORKS = (
+    ("missing_field", None, network(loss=None)),
+    ("unsupported_value", "/grad_output", network(grad_output=TARGET)),
+    ("missing_field", None, network(input=None)),
+    ("shape_mismatch", "/grad_output", network(loss=None, grad_output=[[1, 2]] * 2)),
+    ("empty_batch", "/layers", network(layers=[])),
+    ("unknown_name", "/layers/0/residual", network(dense(3, 3, residual="b"),
+                                                   dense(4, 3, name="b"))),
+    ("unknown_name", "/layers/0/residual", network(dense(3, 3, name="a", residual="a"),
+                                                   dense(4, 3))),
+    ("shape_mismatch", "/layers/1/residual", network(dense(3, 3, name="a"),
+                                                     dense(4, 3, residual="a"))),
+    ("missing_field", "/layers/1", network(dense(3, 3), {"activation": "relu"})),
+    ("shape_mismatch", "/layers/1/weight", network(dense(3, 3), dense(4, 5))),
+    ("shape_mismatch", "/layers/0/bias", network(dense(3, 3, bias=[1, 2]), dense(4, 3))),
+    ("shape_mismatch", "/layers/0/gain", network({**NORM, "gain": [1, 2]}, dense(4, 3))),
+    ("bad_parameter", "/layers/0/epsilon", network({**NORM, "epsilon": 0}, dense(4, 3))),
+    ("missing_field", "/layers/0", network({"type": "batch_norm", "running_mean": [1, 2, 3]},
+                                           dense(4, 3))),
+    ("shape_mismatch", "/layers/0/activation/slope",
+     network(dense(3, 3, activation={"name": "prelu", "slope": [1, 2]}), dense(4, 3))),
+    ("unknown_field", "/layers/0/grad_output", network(dense(3, 3, grad_output=TARGET),
+                                                       dense(4, 3))),
+    ("unsupported_value", "/outputs/1", network(outputs=["predictions", "loss"])),
+    ("unsupported_value", "/outputs", network(outputs=[])),
+    ("unsupported_value", "/outputs/1", network(outputs=["grad_input", "grad_input"])),
+    ("unsupported_value", "/clip/layer_norm", network(reduction="none", clip={"layer_norm": 1})),
+    ("unsupported_value", "/clip/global_norm", network(reduction="none", clip={"global_norm": 1})),
+    ("unsupported_value", "/weight_decay/l2", network(reduction="none", weight_decay={"l2": 1})),
+    ("bad_parameter", "/clip/value", network(clip={"value": 0})),
+    ("unknown_field", "/clip/norm", network(clip={"norm": 1})),
+    ("bad_parameter", "/weight_decay/l2", network(weight_decay={"l2": -1})),
+    ("unexpected_type", "/scale", network(scale="2")),
+    ("unexpected_type", "/statistics", network(statistics=1)),
+    ("unsupported_value", "/reduction", network(reduction="avg")),
+    ("unknown_field", "/check", network(check={})))
+
+
+class Refusals(DaemonCase):
+    """Requests that are wrong: 422, and where and why."""
+
+    def assert_refused(self, document, code, pointer):
+        body = body_of(document)
+        problem = self.assert_problem(self.daemon.post(body, path=BACKPROP), 422, code)
+        self.assertEqual(problem.get("pointer"), pointer, problem)
+        self.assertRegex(problem["detail"], "expected|belongs|did you mean|, the l", problem)
+        self.assertTrue(0 <= problem["offset"] < len(body), problem)
+        return problem, body
+
+    def test_losses(self):
+        for code, pointer, loss in BAD_LOSSES:
+            with self.subTest(code, loss=loss):
+                problem, body = self.assert_refused(network(loss=loss), code, "/loss" + pointer)
+                last = re.findall("[a-z_]+", pointer) or ["loss"]
+                self.assertIn(b'"%s"' % last[0].encode(), body[:problem["offset"] + 20])
+
+    def test_networks(self):
+        for code, pointer, document in BAD_NETWORKS:
+            with self.subTest(code, pointer=pointer):
+                self.assert_refused(document, code, pointer)
+
+    def test_the_nearest_name(self):
+        for wrong, right in (("huberr", "huber"), ("mea", "mse"), ("crossentropy", "cross_entropy"),
+                             ("bce_with_logit", "bce_with_logits"), ("kldiv", "kl_div")):
+            problem, _ = self.assert_refused(network(loss={"name": wrong, "target": TARGET}),
+                                             "unknown_name", "/loss/name")
+            self.assertIn('"%s", did you mean "%s"?' % (wrong, right), problem["detail"])
+
+    def test_results_that_are_not_finite(self):
+        """Found when all is done, so without an offset; allowed they are spelled out."""
+        nobody = network(loss={"name": "nll", "target": [-100, -100]})
+        huge = network(loss=None, grad_output=[[3e38] * 4] * 2)
+        for document, pointer in ((nobody, "/loss"), (huge, "/layers/0/weight_delta/0/0")):
+            response = self.daemon.post(document, path=BACKPROP)
+            problem = self.assert_problem(response, 422, "non_finite")
+            self.assertTrue(problem["pointer"].startswith(pointer[:16]), problem)
+            response = self.daemon.post({**document, "non_finite": "allow"}, path=BACKPROP)
+            self.assertEqual(response.status, 200, response)
+            self.assertRegex(response.body, b'"(NaN|-?Infinity)"')
+        self.assertEqual(ask(self.daemon, {**nobody, "non_finite": "allow"})["loss"], "NaN")
+
+
+class Limits(unittest.TestCase):
+    """What is refused for its size alone."""
+
+    def test_samples_one_by_one_count(self):
+        """The limit is of numbers answered: met exactly, and passed by one."""
+        document = network(outputs=["weight_delta", "bias_delta"], reduction="none")
+        count = 2 * (3 * 3 + 3 + 4 * 3 + 4)
+        for limit, status in ((count, 200), (count - 1, 413)):
+            with Daemon("--max-result-numbers", str(limit)) as daemon:
+                response = daemon.post(document, path=BACKPROP)
+                self.assertEqual(response.status, status, response)
+                if status == 413:
+                    problem = response.json()
+                    self.assertEqual(problem["code"], "max_result_numbers")
+                    self.assertEqual(problem["limit"],
+                                     {"name": "max_result_numbers", "value": limit})
+                summed = {**document, "reduction": "sum"}
+                self.assertEqual(daemon.post(summed, path=BACKPROP).status, 200)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,47 @@
+"""Mutants of the loops over elements: masks, sums, clipping, decay, statistics; and of prelu."""
+from mutant import of
+
+ELEMENTS = "test_elements"
+FUNCTION = "test_function"
+
+MUTANTS = [
+    *of("lib/kernels/elements.c", ELEMENTS,
+        ("a mask is not scaled", "y[i] = factor * mask[i] * x[i];", "y[i] = mask[i] * x[i];"),
+        ("a mask is dropped", "y[i] = factor * mask[i] * x[i];", "y[i] = factor * x[i];"),
+        ("a sum overwrites", "sum[i] += x[i];", "sum[i] = x[i];"),
+        ("clipping forgets the lower end", "x[i] = held < -limit ? -limit : held;",
+         "x[i] = held;"),
+        ("clipping counts one side", "changed += x[i] > limit || x[i] < -limit;",
+         "changed += x[i] > limit;"),
+        ("l1 is counted for zero weights", "W[i] < 0 ? -l1 : 0;", "W[i] < 0 ? -l1 : l1;"),
+        ("l1's sign is lost", "W[i] > 0 ? l1 : W[i] < 0 ? -l1 : 0;",
+         "W[i] > 0 ? l1 : W[i] < 0 ? l1 : 0;"),
+        ("l2 is doubled", "l2 * (double)W[i] : 0;", "2 * l2 * (double)W[i] : 0;"),
+        ("decay is not scaled", "(real)(scale * (factor * (double)dW[i] + lasso + ridge));",
+         "(real)(scale * factor * (double)dW[i] + lasso + ridge);"),
+        ("decay is clipped", "(real)(scale * (factor * (double)dW[i] + lasso + ridge));",
+         "(real)(scale * factor * ((double)dW[i] + lasso + ridge));"),
+        ("the norm is not rooted", ".l2_norm = sqrt(squares) / scale",
+         ".l2_norm = squares / scale"),
+        ("the norm of large numbers is not scaled back", "sqrt(squares) / scale",
+         "sqrt(squares)"),
+        ("the largest ignores negatives",
+         "real size = (real)fabs((double)x[i + lane]);",
+         "real size = x[i + lane];"),
+        ("infinities are not counted", "bad += isfinite(x[i]) ? 0 : 1;",
+         "bad += isnan(x[i]) ? 1 : 0;"),
+        ("norms are added, not their squares",
+         "hypot(total->l2_norm, more->l2_norm);", "total->l2_norm + more->l2_norm;")),
+    *of("lib/kernels/function.c", FUNCTION,
+        ("prelu's slope at 0 is 1", "dz[i] = z[i] > 0 ? whole : below;",
+         "dz[i] = z[i] >= 0 ? whole : below;"),
+        ("a channel's slope is another's", "real below = z[i] * slope[i - b * N];",
+         "real below = z[i] * slope[0];"),
+        ("the slope's delta counts the upper side", "terms[i] > 0 ? 0 : terms[i] * gradient[i];",
+         "terms[i] > 0 ? terms[i] * gradient[i] : 0;"),
+        ("a channel's slope delta is not scaled", "sum[i] *= factor;", "sum[i] *= 1;"),
+        ("the shared slope's delta keeps its last block only",
+         "sum += grad_sum(count, terms);", "sum = grad_sum(count, terms);"),
+        ("zeros of f' are ones", "grad_real_at(function->type, &slopes, i) == 0;",
+         "grad_real_at(function->type, &slopes, i) == 1;")),
+]

@@ -1,0 +1,23 @@
+/* Checks by differences for tests. */
+#ifndef TESTS_SUPPORT_CHECKS_H
+#define TESTS_SUPPORT_CHECKS_H
+
+#include "support/networks.h"
+
+/* The report of a check that cannot go wrong; *check is the caller's to destroy. */
+const grad_check_report *check_report_of(const grad_check_request *request, grad_check **check);
+
+/* That tensor's part of the report; stops the test where there is none. */
+const grad_check_tensor *check_find(const grad_check_report *report, size_t layer,
+                                    grad_output_kind output);
+
+/* The batch's gradients pass the check; where no_kinks, not one of them for want of a slope. */
+void check_assert_passes(grad_batch *batch, bool no_kinks, const char *what);
+
+/* What the library answers, as claims that may be spoiled; they belong to the run. */
+grad_run *check_make_claims(network *n, grad_check_request *request);
+
+/* Every number of a tensor times factor. */
+void check_scale(const network *n, const grad_tensor *tensor, double factor);
+
+#endif

@@ -1,0 +1,28 @@
+/* Documents that are refused, and how: tables of them for the tests of the readers. */
+#ifndef TESTS_SUPPORT_REFUSALS_H
+#define TESTS_SUPPORT_REFUSALS_H
+
+#include "support/wire_oracle.h"
+
+/* A document with '@' where the error's byte is (without one any byte will do), and the error. */
+typedef struct refusal {
+    const char *document;
+    grad_status status;
+    const char *code;
+    const char *pointer;
+    const char *detail; /* a part of it */
+} refusal;
+
+/* Fails the test unless the document is refused like that, however it is cut. */
+void assert_refused(wire_form form, const refusal *expected);
+
+/* A test of every row of a table. */
+#define REFUSES(table, kind, datatype)                                                             \
+    static void test_##table(void **unused)                                                        \
+    {                                                                                              \
+        (void)unused;                                                                              \
+        for (size_t i = 0; i < sizeof table / sizeof *table; i++)                                  \
+            assert_refused((wire_form){kind, datatype}, &table[i]);                                \
+    }
+
+#endif

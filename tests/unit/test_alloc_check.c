@@ -1,0 +1,180 @@
+/* Tests that a check survives every allocation failing: a status each time, no leak; and that it
+ * holds no more memory than it was measured at, on however many threads. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "support/checks.h"
+#include "support/failing_alloc.h"
+#include "support/layers.h"
+
+static grad_status check_all(const grad_batch *batch, grad_error *error)
+{
+    grad_check_request request = {.batch = (grad_batch *)(uintptr_t)batch,
+                                  .options = {.samples = 2}};
+    const grad_check_report *report;
+    grad_check *check = NULL;
+    grad_measure measure;
+    grad_status status = grad_check_measure(&request, NULL, &measure, error);
+
+    if (status == GRAD_OK)
+        status = grad_check_create(&request, &check, error);
+    if (status == GRAD_OK)
+        status = grad_check_all(check, &report, error);
+    grad_check_destroy(check);
+    return status;
+}
+
+/* Checks with the n-th allocation failing, for every n. */
+static void fail_each(const grad_batch *batch)
+{
+    size_t live = failing_alloc_live();
+    size_t n = 1;
+
+    for (;; n++) {
+        grad_error error = GRAD_ERROR_INIT;
+        grad_status status;
+
+        failing_alloc_arm(n);
+        status = check_all(batch, &error);
+        assert_int_equal(failing_alloc_live(), live);
+        if (!failing_alloc_disarm()) {
+            assert_int_equal(status, GRAD_OK);
+            break;
+        }
+        assert_int_equal(status, GRAD_OUT_OF_MEMORY);
+        assert_int_equal(error.status, GRAD_OUT_OF_MEMORY);
+        assert_string_equal(error.code, "out_of_memory");
+    }
+    assert_true(n > 20);
+}
+
+/* A network whose second layer gives z without its bias, and leaves its x to the layer before
+ * it. */
+static network *small_network(grad_datatype type)
+{
+    const network_recipe two[] = {{GRAD_DENSE, 3, GRAD_TANH, 0, 0, false},
+                                  {GRAD_DENSE, 2, GRAD_IDENTITY, 0, 0, false}};
+    network *n = network_of(51, type, 2, 2, GRAD_MSE, 2, two);
+
+    n->batch.layers[1].pre_activation = network_tensor(n, 1, 2, 2, 1);
+    n->batch.layers[1].bias = (grad_tensor){0};
+    return n;
+}
+
+static void a_network_survives_failing_allocations(void **state)
+{
+    network *n = small_network(GRAD_FP32);
+
+    (void)state;
+    fail_each(&n->batch);
+    network_free(n);
+}
+
+static void layers_survive_failing_allocations(void **state)
+{
+    const layer_recipe recipes[] = {{2, 3, 2, GRAD_TANH, true}, {3, 2, 2, GRAD_SOFTMAX, false}};
+    grad_batch *batch = batch_of(52, 2, recipes);
+
+    (void)state;
+    fail_each(batch);
+    batch_free(batch);
+}
+
+/* ---- Memory ---------------------------------------------------------------------------------- */
+
+#define THREADS 20
+
+typedef struct crowd {
+    grad_check *check;
+    size_t stage;
+    atomic_size_t next;
+} crowd;
+
+static void *work(void *context)
+{
+    crowd *c = context;
+    size_t tile;
+
+    while ((tile = atomic_fetch_add(&c->next, 1)) < grad_check_tile_count(c->check, c->stage))
+        grad_check_tile(c->check, c->stage, tile);
+    return NULL;
+}
+
+static void check_on_threads(grad_check *check)
+{
+    const grad_check_report *report;
+    pthread_t threads[THREADS];
+
+    for (size_t stage = 0; stage < grad_check_stage_count(check); stage++) {
+        crowd c = {.check = check, .stage = stage};
+
+        for (size_t i = 0; i < THREADS; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, work, &c), 0);
+        for (size_t i = 0; i < THREADS; i++)
+            pthread_join(threads[i], NULL);
+    }
+    assert_int_equal(grad_check_finish(check, &report, NULL), GRAD_OK);
+}
+
+/* Holds that memory on many threads stays within the measure. */
+static void assert_within_measure(grad_batch *batch)
+{
+    grad_check_request request = {.batch = batch, .options = {.samples = 40}};
+    size_t before = failing_alloc_bytes();
+    grad_measure measure;
+    grad_check *check;
+
+    failing_alloc_arm(0);
+    assert_int_equal(grad_check_measure(&request, NULL, &measure, NULL), GRAD_OK);
+    assert_int_equal(failing_alloc_bytes(), before);
+    assert_int_equal(grad_check_create(&request, &check, NULL), GRAD_OK);
+    check_on_threads(check);
+    grad_check_destroy(check);
+    assert_int_equal(failing_alloc_bytes(), before);
+    if (failing_alloc_peak() - before > measure.memory)
+        fail_msg("%zu bytes were held, %zu measured", failing_alloc_peak() - before,
+                 measure.memory);
+}
+
+static void memory_is_within_the_measure(void **state)
+{
+    const network_recipe three[] = {{GRAD_DENSE, 70, GRAD_TANH, 0, 0, false},
+                                    {GRAD_LAYER_NORM, 0, GRAD_GELU, 0.5, 0, false},
+                                    {GRAD_DENSE, 30, GRAD_PRELU, 0, 0, false}};
+    const layer_recipe recipes[] = {{30, 50, 40, GRAD_TANH, true},
+                                    {3, 200, 20, GRAD_SOFTMAX, false}};
+    grad_batch *batch = batch_of(54, 2, recipes);
+
+    (void)state;
+    for (grad_datatype type = GRAD_FP32; type <= GRAD_FP64; type++) {
+        network *n = network_of(53, type, 20, 90, GRAD_CROSS_ENTROPY, 3, three);
+
+        assert_within_measure(&n->batch);
+        n->batch.outputs = GRAD_OUTPUT_BIAS_DELTA;
+        assert_within_measure(&n->batch);
+        network_free(n);
+        n = small_network(type);
+        assert_within_measure(&n->batch);
+        network_free(n);
+    }
+    assert_within_measure(batch);
+    batch_free(batch);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_network_survives_failing_allocations),
+        cmocka_unit_test(layers_survive_failing_allocations),
+        cmocka_unit_test(memory_is_within_the_measure),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

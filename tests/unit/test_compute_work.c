@@ -1,0 +1,303 @@
+/* The computation behind POST /v1/gradients, /v1/backprop and /v1/check without HTTP: inline and on
+ * workers it prints the same bytes; deadlines, a full queue and errors come out as they should;
+ * leases come back. */
+#include "handlers/compute.h"
+
+#include "net/clock.h"
+#include "support/signal_box.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define BUDGET ((size_t)10000)
+
+static const char plain[] =
+    "{\"id\":\"a\",\"layers\":["
+    "{\"name\":\"l\",\"activation\":\"tanh\",\"input\":[[1,2],[3,4]],"
+    "\"pre_activation\":[[0.5],[-1]],\"grad_output\":[[2],[3]],\"weight\":[[5,6]]},"
+    "{\"activation\":\"relu\",\"input\":[1],\"pre_activation\":[1],\"grad_output\":[2]}]}";
+
+/* Three layers, so several stages. */
+static const char network[] =
+    "{\"id\":\"a\",\"layers\":["
+    "{\"name\":\"l\",\"activation\":\"tanh\",\"weight\":[[5,6],[7,-8]],\"bias\":[0.125,1]},"
+    "{\"type\":\"layer_norm\",\"gain\":[1,2],\"shift\":[0,1]},"
+    "{\"activation\":\"sigmoid\",\"weight\":[[0.3,-0.1]]}],\"input\":[[0.1,0.2],[0.3,-0.4]],"
+    "\"loss\":{\"name\":\"mse\",\"target\":[[1],[0]]}}";
+
+static const char overflowing[] =
+    "{\"layers\":[{\"activation\":\"identity\",\"input\":[3e38],\"pre_activation\":[1],"
+    "\"grad_output\":[9]}]}";
+
+/* A work that has read its document, with all it needs leased. */
+static work *make_work(const compute_kind *kind, grad_datatype datatype, budget *memory,
+                       const char *document, signal_box *box)
+{
+    work *w = calloc(1, sizeof *w);
+    assert_non_null(w);
+    w->kind = kind;
+    w->memory = memory;
+    assert_true(budget_resize(memory, &w->leased, 1000));
+    w->deadline = INT64_MAX;
+    w->done = signal_box_ring;
+    w->done_context = box;
+    assert_int_equal(grad_decoder_create(NULL, datatype, 0, &w->decoder, NULL), GRAD_OK);
+    assert_int_equal(grad_decoder_push(w->decoder, document, strlen(document), NULL), GRAD_OK);
+    assert_int_equal(kind->read(w, NULL), GRAD_OK);
+    const grad_limits limits = {0};
+    assert_int_equal(kind->measure(w, &limits, NULL), GRAD_OK);
+    return w;
+}
+
+static work *make_plain(budget *memory, signal_box *box)
+{
+    return make_work(&compute_gradients, GRAD_FP32, memory, plain, box);
+}
+
+static char *text_of(const work *w)
+{
+    grad_segment own;
+    grad_text text;
+    grad_text_init(&text, 1 << 20);
+    const grad_segment *segments = work_segments(w, &own);
+    assert_true(w->segment_count > 0);
+    for (size_t i = 0; i < w->segment_count; i++)
+        grad_text_add(&text, segments[i].text, segments[i].length);
+    assert_int_equal(grad_text_status(&text, NULL), GRAD_OK);
+    return text.data;
+}
+
+/* ---- The same both ways ---------------------------------------------------------------------- */
+
+/* Computes the document inline and on three workers; returns the text, which both printed. */
+static char *compute_twice(const compute_kind *kind, grad_datatype datatype, const char *document)
+{
+    budget memory;
+    signal_box box = SIGNAL_BOX_INIT;
+    budget_init(&memory, BUDGET);
+    work *here = make_work(kind, datatype, &memory, document, NULL);
+    work_run_inline(here);
+    assert_false(here->failed);
+    assert_true(here->times.queued <= here->times.begun);
+    assert_true(here->times.begun <= here->times.computed);
+    assert_true(here->times.computed <= here->times.printed);
+
+    pool *workers = pool_create(3, 4);
+    work *there = make_work(kind, datatype, &memory, document, &box);
+    assert_true(work_submit(there, workers, INT64_MAX));
+    signal_box_wait(&box, 1);
+    assert_false(there->failed);
+    assert_false(there->expired);
+    assert_null(there->decoder);
+    assert_null(there->run);
+    assert_null(there->check);
+
+    char *first = text_of(here), *second = text_of(there);
+    assert_string_equal(first, second);
+    assert_non_null(strstr(first, "\"id\":\"a\""));
+    free(second);
+    work_destroy(here);
+    work_destroy(there);
+    pool_destroy(workers);
+    assert_int_equal(memory.in_use, 0);
+    return first;
+}
+
+static void test_inline_and_workers_print_the_same(void **state)
+{
+    (void)state;
+    char *text = compute_twice(&compute_gradients, GRAD_FP32, plain);
+    assert_non_null(strstr(text, "\"bias_delta\":[2]"));
+    assert_null(strstr(text, "\"loss\""));
+    free(text);
+}
+
+static void test_a_network_too(void **state)
+{
+    (void)state;
+    char *text = compute_twice(&compute_backprop, GRAD_FP32, network);
+    assert_non_null(strstr(text, "\"loss\":"));
+    assert_non_null(strstr(text, "\"gain_delta\":"));
+    free(text);
+}
+
+/* A double has more digits than a float. */
+static void test_in_doubles_too(void **state)
+{
+    (void)state;
+    char *narrow = compute_twice(&compute_backprop, GRAD_FP32, network);
+    char *wide = compute_twice(&compute_backprop, GRAD_FP64, network);
+    assert_true(strlen(wide) > strlen(narrow) + 40);
+    free(narrow);
+    free(wide);
+}
+
+static void test_a_check_too(void **state)
+{
+    (void)state;
+    char *text = compute_twice(&compute_check, GRAD_FP64, network);
+    assert_non_null(strstr(text, "\"verdict\":\"pass\""));
+    assert_non_null(strstr(text, "\"tensor\":\"weight_delta\""));
+    free(text);
+    text = compute_twice(&compute_check, GRAD_FP64, plain);
+    assert_non_null(strstr(text, "\"verdict\":\"pass\""));
+    free(text);
+}
+
+/* ---- Bounds ---------------------------------------------------------------------------------- */
+
+/* Names that are printed six times as long as they are read, in every tensor. */
+static void test_a_report_stays_within_its_bound(void **state)
+{
+    (void)state;
+    enum { LAYERS = 40, NAME = 300 };
+    grad_text document;
+    grad_text_init(&document, 1 << 20);
+    grad_text_printf(&document, "{\"id\":\"a\",\"layers\":[");
+    for (int l = 0; l < LAYERS; l++) {
+        grad_text_printf(&document, "%s{\"name\":\"", l > 0 ? "," : "");
+        for (int i = 0; i < NAME; i++)
+            grad_text_printf(&document, "\\u0001");
+        grad_text_printf(&document, "\",\"activation\":\"prelu\",\"weight\":[[0.7]],\"bias\":[0.3],"
+                                    "\"input\":[[1]],\"grad_output\":[[1]],\"slope_delta\":[1],"
+                                    "\"weight_delta\":[[1]],\"bias_delta\":[1],"
+                                    "\"grad_input\":[[1]]}");
+    }
+    grad_text_printf(&document, "]}");
+    assert_int_equal(grad_text_status(&document, NULL), GRAD_OK);
+    budget memory;
+    budget_init(&memory, BUDGET);
+    work *w = make_work(&compute_check, GRAD_FP32, &memory, document.data, NULL);
+    size_t bound = w->kind->print_bound(w);
+    work_run_inline(w);
+    assert_false(w->failed);
+    assert_true(w->text.length > (size_t)6 * NAME * LAYERS);
+    assert_true(w->text.capacity <= bound);
+    work_destroy(w);
+    grad_text_free(&document);
+}
+
+static double cost_of(const compute_kind *kind, grad_datatype datatype, const char *document)
+{
+    budget memory;
+    budget_init(&memory, BUDGET);
+    work *w = make_work(kind, datatype, &memory, document, NULL);
+    double cost = kind->cost(w);
+    work_destroy(w);
+    return cost;
+}
+
+static void test_cost_depends_on_the_kind(void **state)
+{
+    (void)state;
+    assert_true(cost_of(&compute_gradients, GRAD_FP32, plain) < 1e-6);
+    assert_true(cost_of(&compute_backprop, GRAD_FP32, network) < 1e-5);
+    assert_true(cost_of(&compute_backprop, GRAD_FP64, network) >
+                cost_of(&compute_backprop, GRAD_FP32, network));
+    assert_true(isinf(cost_of(&compute_check, GRAD_FP32, plain))); /* always the workers' */
+}
+
+static void test_cost_grows_with_work(void **state)
+{
+    (void)state;
+    grad_batch batch = {.datatype = GRAD_FP32};
+    work w = {.kind = &compute_gradients,
+              .batch = &batch,
+              .measure = {.result_numbers = 2080, .flops = 2.0 * 8 * 64 * 32, .elements = 256}};
+    double small = w.kind->cost(&w);
+    assert_true(small < 0.0001);
+    w.measure.elements = 256000;
+    assert_true(w.kind->cost(&w) > small + 0.0005);
+    w.measure.elements = 256;
+    w.measure.flops = 2.0 * 64 * 512 * 256;
+    assert_true(w.kind->cost(&w) > small + 0.0005);
+    w.measure.result_numbers = 131328;
+    assert_true(w.kind->cost(&w) > 0.001);
+}
+
+/* ---- What goes wrong ------------------------------------------------------------------------- */
+
+static void test_an_error_is_kept(void **state)
+{
+    (void)state;
+    budget memory;
+    signal_box box = SIGNAL_BOX_INIT;
+    budget_init(&memory, BUDGET);
+    work *here = make_work(&compute_gradients, GRAD_FP32, &memory, overflowing, NULL);
+    work_run_inline(here);
+    assert_true(here->failed);
+    assert_string_equal(here->error.code, "non_finite");
+    assert_null(here->encoder);
+
+    pool *workers = pool_create(1, 4);
+    work *there = make_work(&compute_gradients, GRAD_FP32, &memory, overflowing, &box);
+    assert_true(work_submit(there, workers, INT64_MAX));
+    signal_box_wait(&box, 1);
+    assert_true(there->failed);
+    assert_string_equal(there->error.detail, here->error.detail);
+    work_destroy(here);
+    work_destroy(there);
+    pool_destroy(workers);
+}
+
+static void test_late_work_is_given_up(void **state)
+{
+    (void)state;
+    budget memory;
+    signal_box box = SIGNAL_BOX_INIT;
+    budget_init(&memory, BUDGET);
+    pool *workers = pool_create(1, 4);
+    work *w = make_plain(&memory, &box);
+    w->deadline = clock_now() - 1;
+    assert_true(work_submit(w, workers, INT64_MAX));
+    signal_box_wait(&box, 1);
+    assert_true(w->late);
+    assert_false(w->expired);
+    assert_null(w->encoder);
+    work_destroy(w);
+
+    w = make_plain(&memory, &box);
+    assert_true(work_submit(w, workers, clock_now() - 1));
+    signal_box_wait(&box, 2);
+    assert_true(w->expired);
+    assert_false(w->late);
+    work_destroy(w);
+    pool_destroy(workers);
+    assert_int_equal(memory.in_use, 0);
+}
+
+static void test_a_full_queue_refuses(void **state)
+{
+    (void)state;
+    budget memory;
+    budget_init(&memory, BUDGET);
+    pool *workers = pool_create(1, 0);
+    work *w = make_plain(&memory, NULL);
+    assert_false(work_submit(w, workers, INT64_MAX));
+    work_destroy(w);
+    pool_destroy(workers);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_inline_and_workers_print_the_same),
+        cmocka_unit_test(test_a_network_too),
+        cmocka_unit_test(test_in_doubles_too),
+        cmocka_unit_test(test_a_check_too),
+        cmocka_unit_test(test_a_report_stays_within_its_bound),
+        cmocka_unit_test(test_cost_depends_on_the_kind),
+        cmocka_unit_test(test_cost_grows_with_work),
+        cmocka_unit_test(test_an_error_is_kept),
+        cmocka_unit_test(test_late_work_is_given_up),
+        cmocka_unit_test(test_a_full_queue_refuses),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,293 @@
+/* Doubles of FP64 documents, one by one and in rows, against the C library: correctly rounded, the
+ * shortest text of 15 to 17 digits, whatever the locale. */
+#include <float.h>
+#include <locale.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/random.h"
+#include "wire/number_double.h"
+
+enum { CASES = 200000, ROW = 24 };
+
+static uint64_t bits_of(double value)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* Finite, every pattern of bits as likely as any other. */
+static double random_double(random_state *random)
+{
+    for (;;) {
+        uint64_t bits = random_bits(random);
+        double value;
+
+        memcpy(&value, &bits, sizeof value);
+        if (isfinite(value))
+            return value;
+    }
+}
+
+static void expect_double(const char *text, double expected)
+{
+    const char *stop = NULL;
+    double value = 0;
+
+    if (grad_number_read_double(text, text + strlen(text), &value, &stop) != GRAD_NUMBER_OK ||
+        bits_of(value) != bits_of(expected) || *stop != '\0')
+        fail_msg("%s: read %a, expected %a", text, value, expected);
+}
+
+static void test_values(void **unused)
+{
+    static const char *const texts[] = {"0",
+                                        "-0",
+                                        "-0.0",
+                                        "0e999999999",
+                                        "-0.000e-5",
+                                        "1",
+                                        "-1.5",
+                                        "1e22",
+                                        "1e23",
+                                        "123456789e22",
+                                        "9007199254740992",
+                                        "9007199254740993",
+                                        "9007199254740993.00000000000000000000000001",
+                                        "9007199254740992e22",
+                                        "9007199254740993e22",
+                                        "9007199254740992e-22",
+                                        "1e-22",
+                                        "3e-23",
+                                        "0.1",
+                                        "0.30000000000000004",
+                                        "1.7976931348623157e308",
+                                        "1.7976931348623158e308",
+                                        "1.797693134862315807e308",
+                                        "2.2250738585072014e-308",
+                                        "2.2250738585072011e-308",
+                                        "4.9406564584124654e-324",
+                                        "2.4703282292062327208e-324",
+                                        "2.4703282292062328e-324",
+                                        "1e-400",
+                                        "18446744073709551615",
+                                        "18446744073709551616",
+                                        "1234567890123456789",
+                                        "0.0000000000000000000000000000012345",
+                                        "100000000000000000000000000000000000000000000",
+                                        "6.631236846766476e-316",
+                                        "1.00000000000000011102230246251565404236316680908203125",
+                                        "1.00000000000000011102230246251565404236316680908203124",
+                                        "1.00000000000000011102230246251565404236316680908203126"};
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        expect_double(texts[i], strtod(texts[i], NULL));
+}
+
+static void test_random_values(void **unused)
+{
+    random_state random = {1};
+    char text[400];
+
+    (void)unused;
+    for (int i = 0; i < CASES; i++) {
+        double value = random_below(&random, 2)
+                           ? random_double(&random)
+                           : ldexp(random_signed(&random), (int)random_below(&random, 60) - 20);
+        int digits = (int)random_below(&random, 22);
+
+        snprintf(text, sizeof text, random_below(&random, 3) ? "%.*g" : "%.*e", digits, value);
+        if (isfinite(strtod(text, NULL)))
+            expect_double(text, strtod(text, NULL));
+    }
+}
+
+static void expect_error(const char *text, grad_number_status status, size_t stop)
+{
+    const char *found = NULL;
+    double value = 7;
+
+    assert_int_equal(grad_number_read_double(text, text + strlen(text), &value, &found), status);
+    assert_int_equal(found - text, stop);
+    assert_true(value == 7);
+}
+
+static void test_errors(void **unused)
+{
+    char text[GRAD_NUMBER_TEXT_MAX + 2];
+
+    (void)unused;
+    expect_error("", GRAD_NUMBER_MALFORMED, 0);
+    expect_error("-", GRAD_NUMBER_MALFORMED, 1);
+    expect_error("01", GRAD_NUMBER_MALFORMED, 1);
+    expect_error("1.", GRAD_NUMBER_MALFORMED, 2);
+    expect_error("1e+", GRAD_NUMBER_MALFORMED, 3);
+    expect_error("1.5.2", GRAD_NUMBER_MALFORMED, 3);
+    expect_error("nan", GRAD_NUMBER_MALFORMED, 0);
+    expect_error("1.7976931348623159e308", GRAD_NUMBER_OUT_OF_RANGE, 22);
+    expect_error("-1e309,", GRAD_NUMBER_OUT_OF_RANGE, 6);
+    expect_error("1e99999999999999999999", GRAD_NUMBER_OUT_OF_RANGE, 22);
+    memset(text, '1', sizeof text);
+    text[sizeof text - 1] = '\0';
+    expect_error(text, GRAD_NUMBER_MALFORMED, GRAD_NUMBER_TEXT_MAX);
+}
+
+static void expect_text(double value, const char *expected)
+{
+    char text[GRAD_DOUBLE_WRITE_MAX];
+    char *end = grad_number_write_double(value, text);
+
+    if ((size_t)(end - text) != strlen(expected) || memcmp(text, expected, strlen(expected)) != 0)
+        fail_msg("%a: wrote %.*s, expected %s", value, (int)(end - text), text, expected);
+}
+
+static void test_texts(void **unused)
+{
+    (void)unused;
+    expect_text(0, "0");
+    expect_text(-0.0, "-0.0");
+    expect_text(0.1, "0.1");
+    expect_text(0.1 + 0.2, "0.30000000000000004");
+    expect_text(-12, "-12");
+    expect_text(1e15, "1e+15");
+    expect_text(999999999999999, "999999999999999");
+    expect_text(1.0 / 3, "0.3333333333333333");
+    expect_text(-DBL_MAX, "-1.7976931348623157e+308");
+    expect_text(-DBL_MIN, "-2.2250738585072014e-308");
+    expect_text(4.9406564584124654e-324, "4.94065645841247e-324");
+}
+
+/* The text reads back, fits, and with one digit less it would not. */
+static void test_random_texts(void **unused)
+{
+    random_state random = {2};
+
+    (void)unused;
+    for (int i = 0; i < CASES; i++) {
+        double value = random_double(&random);
+        char text[GRAD_DOUBLE_WRITE_MAX + 1], shorter[400];
+        char *end = grad_number_write_double(value, text);
+        size_t digits = 0;
+
+        *end = '\0';
+        assert_true(end - text < GRAD_DOUBLE_WRITE_MAX);
+        assert_true(bits_of(strtod(text, NULL)) == bits_of(value));
+        for (const char *p = text; *p != '\0' && *p != 'e'; p++)
+            digits += *p >= (digits > 0 ? '0' : '1') && *p <= '9';
+        if (digits > 15) {
+            snprintf(shorter, sizeof shorter, "%.*g", (int)digits - 1, value);
+            assert_false(strtod(shorter, NULL) == value);
+        }
+    }
+}
+
+/* Rows stop where those of floats do, and cut anywhere keep what is whole. */
+static void test_rows(void **unused)
+{
+    static const char text[] = " 0.1,1e5 ,\n-2.5,0.30000000000000004 , 12345678901234567890,-0]";
+    static const size_t stops[] = {0, 1, 1, 1, 1, 5};
+    double all[ROW], out[ROW];
+    const char *stop;
+    bool after;
+
+    (void)unused;
+    assert_int_equal(
+        grad_number_row_read_double(text, text + sizeof text - 1, all, ROW, &stop, &after), 6);
+    assert_true(after && *stop == ']');
+    for (size_t cut = 0; cut < sizeof text - 1; cut++) {
+        size_t head = grad_number_row_read_double(text, text + cut, out, ROW, &stop, &after);
+
+        if (cut < sizeof stops / sizeof *stops)
+            assert_int_equal(stop - text, stops[cut]);
+        assert_memory_equal(out, all, head * sizeof *out);
+        if (after)
+            continue;
+        head += grad_number_row_read_double(stop, text + sizeof text - 1, out + head, ROW - head,
+                                            &stop, &after);
+        assert_int_equal(head, 6);
+        assert_memory_equal(out, all, 6 * sizeof *out);
+    }
+    for (size_t capacity = 0; capacity <= 6; capacity++)
+        assert_int_equal(
+            grad_number_row_read_double(text, text + sizeof text - 1, out, capacity, &stop, &after),
+            capacity);
+}
+
+static void test_bad_numbers_in_rows(void **unused)
+{
+    static const char *const bad[] = {"01", "1e309", "-", "+1", "1.", "\"NaN\"", "1..2", "--1"};
+    double out[ROW];
+    const char *stop;
+    bool after;
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[64];
+
+        snprintf(text, sizeof text, "1.5, 2,%s,3]", bad[i]);
+        assert_int_equal(
+            grad_number_row_read_double(text, text + strlen(text), out, ROW, &stop, &after), 2);
+        assert_false(after);
+        assert_int_equal(stop - text, 7);
+    }
+}
+
+static void test_row_texts(void **unused)
+{
+    const double values[] = {1, -0.0, 0.1, 1e300};
+    char text[4 * GRAD_DOUBLE_WRITE_MAX];
+    char *end = grad_number_row_write_double(values, 4, text);
+
+    (void)unused;
+    *end = '\0';
+    assert_string_equal(text, "1,-0.0,0.1,1e+300");
+    assert_ptr_equal(grad_number_row_write_double(values, 0, text), text);
+}
+
+/* A comma as the decimal separator changes nothing, where such a locale is installed. */
+static void test_locale(void **unused)
+{
+    static const char *const names[] = {"de_DE.UTF-8", "de_DE", "fr_FR.UTF-8", "fa_IR", "ps_AF"};
+
+    size_t found = 0;
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (setlocale(LC_NUMERIC, names[i]) == NULL)
+            continue;
+        found++;
+        expect_double("0.30000000000000004", 0.1 + 0.2);
+        expect_text(0.1 + 0.2, "0.30000000000000004");
+        setlocale(LC_NUMERIC, "C");
+    }
+    if (found == 0)
+        skip();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_random_values),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_random_texts),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_bad_numbers_in_rows),
+        cmocka_unit_test(test_row_texts),
+        cmocka_unit_test(test_locale),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
