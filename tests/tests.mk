@@ -28,7 +28,7 @@ lint: packages-test
 	@$(MAKE_ALL) lib client
 	$(PYTHON) tests/lint/lint.py
 
-## conformance everything against PyTorch's, over HTTP; each f deeply (CONFORMANCE_ROUNDS)
+## conformance everything against PyTorch's over HTTP, each f deeply, training (CONFORMANCE_ROUNDS)
 CONFORMANCE_ROUNDS ?= 8
 conformance: packages-conformance
 	@$(MAKE_ALL) lib client server
@@ -36,6 +36,8 @@ conformance: packages-conformance
 		$(CONFORMANCE_ROUNDS)
 	@OPENBLAS_NUM_THREADS=1 $(PYTHON) tests/conformance/test_activations.py $(BUILD) \
 		$(CONFORMANCE_ROUNDS)
+	@GRADIENTD_LONG=1 GRADIENTD_BUILD=$(BUILD) OPENBLAS_NUM_THREADS=1 \
+		PYTHONPATH=tests/integration $(PYTHON) -m unittest -v test_training
 
 ## mutation    breaks the library on purpose, one change at a time: the tests must see each
 mutation: packages-test
