@@ -169,14 +169,14 @@ static grad_status fail_value(const subject *s, const char *member, size_t index
 
 static grad_status check_classes(const subject *s)
 {
-    double ignored = s->loss->kind == GRAD_NLL ? s->loss->parameters[0] : s->loss->parameters[1];
     const grad_pointer_text range =
         grad_pointer_format("a class from 0 to %zu, or ignore_index", s->sizes.N - 1);
 
     for (size_t b = 0; b < s->sizes.B; b++) {
         double t = grad_real_at(s->type, s->loss->target.data, b);
 
-        if (t != ignored && !(t >= 0 && t < (double)s->sizes.N && t == floor(t)))
+        if (!grad_loss_ignores(s->loss, s->type, t) &&
+            !(t >= 0 && t < (double)s->sizes.N && t == floor(t)))
             return fail_value(s, "target", b, t, range.text);
     }
     return GRAD_OK;

@@ -124,7 +124,7 @@ static void add_block_coefficients(class_row *r)
         r->at_top = r->c[at];
     for (size_t i = 0; i < r->count; i++)
         terms[i] = r->c[i] * (r->top - r->z[i]);
-    /* A block is never empty, which cppcheck 2.17 does not see. cppcheck-suppress uninitvar */
+    /* cppcheck-suppress uninitvar ; 2.17 does not see that a block is never empty */
     r->gap += grad_loss_sum(r->count, terms);
 }
 
