@@ -30,24 +30,42 @@ GRAD_INLINE float kinked_value(float z, float below, float above)
     return z <= 0 ? lower : z * above;
 }
 
-GRAD_INLINE float kinked_delta(float z, float dy, float below, float above)
+/* e^z for z <= 0, else (and of a NaN) 1 */
+GRAD_INLINE grad_quotient falling_branch(float z)
 {
-    float lower = grad_exp_times(z, below);
+    float t = z < 0 ? -z : 0;
 
-    return dy * (z <= 0 ? lower : above);
+    return grad_falling_exp(t > GRAD_FAR ? GRAD_FAR : t);
 }
 
-GRAD_INLINE float elu_value(float z, float alpha)
+/* elu with an alpha of 1: at 0 both branches meet. */
+GRAD_INLINE float plain_elu_value(float z)
+{
+    return kinked_value(z, 1, 1);
+}
+
+GRAD_INLINE float plain_elu_delta(float z, float dy)
+{
+    grad_quotient e = falling_branch(z);
+
+    return dy * (e.up / e.down);
+}
+
+GRAD_INLINE float scaled_elu_value(float z, float alpha)
 {
     return kinked_value(z, alpha, 1);
 }
 
-GRAD_INLINE float elu_delta(float z, float dy, float alpha)
+GRAD_INLINE float scaled_elu_delta(float z, float dy, float alpha)
 {
-    return kinked_delta(z, dy, alpha, 1);
+    float lower = grad_exp_times(z, alpha);
+
+    return dy * (z <= 0 ? lower : 1);
 }
 
-GRAD_ELEMENT_WISE_1(elu);
+GRAD_ELEMENT_FUNCTIONS(plain_elu, plain_elu_value(z_i), plain_elu_delta(z_i, dy_i))
+GRAD_ELEMENT_FUNCTIONS(scaled_elu, scaled_elu_value(z_i, a), scaled_elu_delta(z_i, dy_i, a))
+GRAD_ELEMENT_WISE_OR_SCALED(elu, plain_elu, scaled_elu);
 
 /* Klambauer et al., Self-Normalizing Neural Networks, arXiv:1706.02515 */
 #define SELU_ALPHA 1.67326324235437728481704
@@ -60,7 +78,10 @@ GRAD_INLINE float selu_value(float z)
 
 GRAD_INLINE float selu_delta(float z, float dy)
 {
-    return kinked_delta(z, dy, (float)(SELU_SCALE * SELU_ALPHA), (float)SELU_SCALE);
+    grad_quotient e = falling_branch(z);
+    float lower = (float)(SELU_SCALE * SELU_ALPHA) * e.up / e.down;
+
+    return dy * (z <= 0 ? lower : (float)SELU_SCALE);
 }
 
 GRAD_ELEMENT_WISE(selu);

@@ -20,7 +20,7 @@ bool is_near_zero_of_derivative(grad_activation_kind kind, float z)
 
 static bool is_beyond_float(float found, long double expected)
 {
-    return fabsl(expected) >= 0x1.ffffffp127L && isinf(found) && (found > 0) == (expected > 0);
+    return fabsl(expected) >= ALMOST_INFINITE && isinf(found) && (found > 0) == (expected > 0);
 }
 
 /* What a subnormal logarithm or exponential, which may come out as 0, is multiplied with. */

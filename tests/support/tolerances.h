@@ -19,6 +19,7 @@
  * 0, where it is a difference, so much absolutely; and where it is subnormal, the least normal
  * number: it may come out as 0. What is reached says lib/kernels/activations.h. */
 #define ACTIVATION_ULPS 4
+#define ALMOST_INFINITE 0x1.fffff8p127L /* less than so many units below what is infinite */
 #define TOLERANCE_NEAR_ZERO 1e-7L
 #define NEAR_ZERO 0.5f /* |z - that place| */
 

@@ -61,7 +61,7 @@ static void measure_element(bool is_near, float z, float found, long double expe
 {
     long double error = fabsl(found - expected), ulps;
 
-    if (isinf(found) && fabsl(expected) >= 0x1.ffffffp127L)
+    if (isinf(found) && fabsl(expected) >= ALMOST_INFINITE)
         return;
     if (is_near) {
         if (!(error <= TOLERANCE_NEAR_ZERO))
