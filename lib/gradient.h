@@ -306,6 +306,7 @@ typedef struct grad_reply {
     /* Of a network only: */
     bool has_loss;
     double loss;             /* reduced; not under GRAD_LOSS_NONE */
+    double loss_divisor;     /* of the mean, as gradient_network.h says; else 1; 0 without a loss */
     grad_tensor losses;      /* GRAD_LOSS_NONE: [B] or [B,N], as docs/mathematics.md says */
     grad_tensor predictions; /* y of the last layer [B,N] */
     grad_tensor grad_input;  /* ∂L/∂x of the network [B,K] */

@@ -131,7 +131,8 @@ typedef struct grad_network {
 /* Central differences in double precision, (L(θ + h) - L(θ - h)) / 2h over steps that adapt, beside
  * the analytic gradient: for tensors of up to `samples` numbers each of them, for larger ones that
  * many, chosen by the seed; and for each tensor the slope along one random direction, which sees
- * all of it. How, and why a right gradient passes whatever the rounding: docs/mathematics.md.
+ * all of it. How, what is allowed for rounding, and where no difference can tell:
+ * docs/mathematics.md.
  *
  * L is the loss of a network (the mean or the sum; the sum where its reduction is none), or Σ
  * grad_output ⊙ y where there is none. Dense layers that give z, and either are independent or have
@@ -204,8 +205,9 @@ typedef struct grad_check grad_check;
 #define GRAD_MAX_CHECK_FLOPS UINT64_C(1000000000000)
 
 /* What a check asks for; the limits are those of the analytic run. memory holds for any number of
- * threads; flops and elements are the most that all differences may take: usually a third is taken,
- * and up to twice as much where gradients are wrong.
+ * threads; flops and elements are the most that one look at each difference may take: usually a
+ * third is taken. A gradient that is wrong is looked at again, eight times at most: all in all
+ * about twice as much.
  * Errors: as grad_batch_measure; GRAD_INVALID unsupported_value (options that a check has no use
  * for, no gradient at all, a claim of a gradient that there is not), shape_mismatch (a claim),
  * bad_parameter; GRAD_TOO_LARGE max_check_flops (flops and 20 for each element). */

@@ -280,6 +280,7 @@ grad_status grad_finish_reply(grad_run *run, grad_error *error)
     grad_reply *reply = &run->reply;
     grad_status status;
 
+    reply->loss_divisor = run->loss.divisor;
     if (run->loss_sums != NULL && run->loss.loss->reduction != GRAD_LOSS_NONE) {
         reply->has_loss = true;
         reply->loss = grad_loss_total(&run->loss, run->loss_sums);

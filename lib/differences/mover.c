@@ -12,6 +12,8 @@
 #define REACH_FP32 0x1p-14 /* of the scale: what rounding to float32 may hide of a kink */
 #define RELATIVE 0.125     /* of the tolerance: an uncertainty beyond reproach */
 #define OTHER 0.3          /* scale of a second look, of the first's */
+#define CLOSER 0x1p-6      /* of each further look, of the one before */
+#define LOOKS 8
 
 #define GRAIN 0x1p-45 /* of numbers of 1, or of the terms: roundings that one term is made of */
 
@@ -203,42 +205,81 @@ static void set_scale(const mover *m, grad_curve *curve)
     curve->reach = m->check->batch.datatype == GRAD_FP32 ? REACH_FP32 * curve->scale : 0;
 }
 
-/* Whether a gradient is further from the slope than the two can be told apart. */
-static bool differs(const mover *m, const grad_tensor *gradient, const grad_slope *slope)
+/* How far a gradient is from the slope, 0 where the two cannot be told apart. */
+static double miss(const mover *m, const grad_tensor *gradient, const grad_slope *slope)
 {
     double found = grad_check_gradient_at(m->check, m->sample, gradient);
     double size = fmax(fabs(found), fabs(slope->value));
     double floor = grad_check_floor(m->variable, m->sample);
+    double apart = fabs(found - slope->value);
+    double allowed = fmax(m->check->options.tolerance * fmax(size, floor), slope->uncertainty);
 
-    return !(fabs(found - slope->value) <=
-             fmax(m->check->options.tolerance * fmax(size, floor), slope->uncertainty));
+    if (apart <= allowed)
+        return 0;
+    return isfinite(apart) ? apart : (double)INFINITY;
 }
 
-/* Extrapolations may agree by chance. Before a gradient is called wrong, the slope is looked for
- * again from other steps; where the two disagree, none of them is certain. */
-static grad_status look_again(const mover *m, const grad_curve *curve, grad_slope *slope)
+static double largest_miss(const mover *m, const grad_slope *slope)
 {
     const grad_variable *v = m->variable;
-    grad_curve other = *curve;
-    grad_slope second;
-    double apart;
-    grad_status status;
+    double of_claim = v->claim == NULL ? 0 : miss(m, v->claim, slope);
 
-    if (!differs(m, v->gradient, slope) && (v->claim == NULL || !differs(m, v->claim, slope)))
-        return GRAD_OK;
-    other.scale *= OTHER;
-    other.unit *= OTHER;
-    status = grad_slope_find(&other, m->scratch, &second);
-    apart = fabs(second.value - slope->value);
-    if (status != GRAD_OK || isnan(apart))
-        return status;
-    if (second.uncertainty < slope->uncertainty)
-        slope->value = second.value;
-    slope->uncertainty = fmin(second.uncertainty, slope->uncertainty);
+    return fmax(of_claim, miss(m, v->gradient, slope));
+}
+
+/* What a second look says of the first: that none of the two is certain where they disagree. */
+static void compare(grad_slope *slope, const grad_slope *second)
+{
+    double apart = fabs(second->value - slope->value);
+
+    if (isnan(apart))
+        return;
+    if (second->uncertainty < slope->uncertainty)
+        slope->value = second->value;
+    slope->uncertainty = fmin(second->uncertainty, slope->uncertainty);
     if (apart > slope->uncertainty)
         slope->uncertainty += 2 * apart;
-    slope->kink = fmin(second.kink, slope->kink);
-    slope->near_kink = fmin(second.near_kink, slope->near_kink);
+    slope->kink = fmin(second->kink, slope->kink);
+    slope->near_kink = fmin(second->near_kink, slope->near_kink);
+}
+
+/* What a look from closer by says: where neither rounding nor its steps explain that it disagrees,
+ * L has features that the wider steps went past. */
+static void replace(grad_slope *slope, const grad_slope *closer)
+{
+    double apart = fabs(closer->value - slope->value);
+
+    if (apart > closer->uncertainty + slope->uncertainty)
+        *slope = *closer;
+}
+
+/* Extrapolations may agree by chance, and where L is flat but close by. Before a gradient is called
+ * wrong, the slope is looked for again from other steps, and from smaller ones until rounding hides
+ * by how much it is wrong. */
+static grad_status look_again(const mover *m, const grad_curve *curve, grad_slope *slope)
+{
+    grad_curve other = *curve;
+    double part = OTHER;
+
+    for (size_t look = 0; look < LOOKS; look++, part *= CLOSER) {
+        double wrong = largest_miss(m, slope);
+        grad_slope second;
+        grad_status status;
+
+        if (wrong == 0)
+            return GRAD_OK;
+        other.scale = curve->scale * part;
+        other.unit = curve->unit * part;
+        status = grad_slope_find(&other, m->scratch, &second);
+        if (status != GRAD_OK)
+            return status;
+        if (look == 0)
+            compare(slope, &second);
+        else
+            replace(slope, &second);
+        if (second.uncertainty > wrong)
+            return GRAD_OK;
+    }
     return GRAD_OK;
 }
 

@@ -1,37 +1,32 @@
 /* How far rounding alone may move the analytic gradient: it is worked out again for neighbours of
- * the request, whose numbers, those given and those between two layers, differ from its by a few
- * units in the last place (as in Monte Carlo arithmetic; Parker, 1997). No one who has the numbers
- * rounded can tell them from the request's, so their gradients are as right as its own. */
+ * the request, whose numbers, those given and those that layers hand on to each other, differ from
+ * its by a few units in the last place (as in Monte Carlo arithmetic; Parker, 1997). No one who has
+ * the numbers rounded can tell them from the request's, so their gradients are as right as its own.
+ *
+ * And how far it jumps: other neighbours differ by a small part of a tensor's scale, zeros too.
+ * Where units stand at kinks that pull one loss in opposite ways, L is smooth and shows none of
+ * them; but to one side and to the other the gradient is another one. */
+#include "differences/neighbour.h"
+
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "core/error.h"
 #include "core/real.h"
-#include "differences/state.h"
 #include "differences/tensors.h"
 
 #define STEPS 2 /* units in the last place, at most, to either side */
 
-typedef struct neighbour {
-    const grad_check *check;
-    grad_batch batch;
-    grad_network network;
-    grad_layer *layers;
-    void **blocks; /* the tensors' memory */
-    size_t block_count;
-    uint64_t state; /* of the random numbers */
-} neighbour;
+#define JOLT_FP32 0x1p-19 /* of the scale: beyond what rounding does to a z */
+#define JOLT_FP64 0x1p-34
 
-static void neighbour_free(neighbour *n)
+static bool is_jolted(const grad_neighbour *n)
 {
-    for (size_t i = 0; i < n->block_count; i++)
-        free(n->blocks[i]);
-    free(n->blocks);
-    free(n->layers);
+    return n->number >= GRAD_ROUNDED;
 }
 
-/* ---- Making ---------------------------------------------------------------------------------- */
+/* ---- Moving ---------------------------------------------------------------------------------- */
 
 static double near(grad_datatype type, double value, int steps)
 {
@@ -45,137 +40,135 @@ static double near(grad_datatype type, double value, int steps)
     return isfinite(moved) ? moved : value;
 }
 
-static int draw_steps(neighbour *n)
+static int draw_steps(grad_neighbour *n)
 {
     n->state = grad_check_mix(n->state);
     return (int)(n->state % (2 * STEPS + 1)) - STEPS;
 }
 
-static grad_status jitter(neighbour *n, grad_tensor *tensor, grad_error *error)
+static double mean_size(const grad_neighbour *n, const grad_tensor *tensor)
 {
-    grad_datatype type = n->batch.datatype;
     size_t count = grad_tensor_count(tensor);
-    void *numbers;
+    double size = 0;
 
-    if (tensor->data == NULL)
-        return GRAD_OK;
-    numbers = malloc(count * grad_datatype_size(type));
-    if (numbers == NULL)
-        return grad_fail_memory(error, count * grad_datatype_size(type));
-    n->blocks[n->block_count++] = numbers;
     for (size_t i = 0; i < count; i++)
-        grad_real_put(type, numbers, i,
-                      near(type, grad_real_at(type, tensor->data, i), draw_steps(n)));
-    tensor->data = numbers;
+        size += fabs(grad_real_at(n->batch.datatype, tensor->data, i)) / (double)count;
+    return isfinite(size) ? size : 0;
+}
+
+/* By how much a jolted tensor's numbers move at most: a part of their mean size, or of spare's. */
+static double jolt_of(const grad_neighbour *n, const grad_tensor *tensor, const grad_tensor *spare)
+{
+    double size = mean_size(n, tensor);
+
+    if (size == 0 && spare != NULL)
+        size = mean_size(n, spare);
+    return (size > 0 ? size : 1) * (n->batch.datatype == GRAD_FP64 ? JOLT_FP64 : JOLT_FP32);
+}
+
+/* A number's neighbour. */
+static double moved(grad_neighbour *n, double value, double jolt)
+{
+    if (!is_jolted(n))
+        return near(n->batch.datatype, value, draw_steps(n));
+    n->state = grad_check_mix(n->state);
+    return value + jolt * ((double)(n->state >> 11) * 0x1p-52 - 1);
+}
+
+grad_status grad_neighbour_take(grad_neighbour *n, grad_tensor *tensor, grad_error *error)
+{
+    size_t count = 1, size = grad_datatype_size(n->batch.datatype);
+
+    for (size_t axis = 0; axis < tensor->rank; axis++)
+        count *= tensor->shape[axis];
+    tensor->data = calloc(count, size);
+    if (tensor->data == NULL)
+        return grad_fail_memory(error, count * size);
+    n->blocks[n->block_count++] = tensor->data;
     return GRAD_OK;
 }
 
-static grad_status jitter_layer(neighbour *n, grad_layer *layer, grad_error *error)
+void grad_neighbour_round(grad_neighbour *n, grad_tensor *tensor)
 {
-    grad_tensor *list[GRAD_LAYER_TENSORS];
-    grad_status status = GRAD_OK;
+    grad_datatype type = n->batch.datatype;
 
-    grad_layer_tensors(layer, list);
-    for (size_t i = 0; i < GRAD_LAYER_REALS && status == GRAD_OK; i++)
-        status = jitter(n, list[i], error);
+    for (size_t i = 0; i < grad_tensor_count(tensor) && !is_jolted(n); i++)
+        grad_real_put(type, tensor->data, i,
+                      near(type, grad_real_at(type, tensor->data, i), draw_steps(n)));
+}
+
+/* A tensor of the request, moved; of zeros, by a part of spare's numbers. */
+static grad_status move(grad_neighbour *n, grad_tensor *tensor, const grad_tensor *spare,
+                        grad_error *error)
+{
+    grad_datatype type = n->batch.datatype;
+    grad_tensor given = *tensor;
+    double jolt;
+    grad_status status;
+
+    if (given.data == NULL)
+        return GRAD_OK;
+    status = grad_neighbour_take(n, tensor, error);
+    jolt = jolt_of(n, &given, spare);
+    for (size_t i = 0; i < grad_tensor_count(&given) && status == GRAD_OK; i++)
+        grad_real_put(type, tensor->data, i, moved(n, grad_real_at(type, given.data, i), jolt));
     return status;
 }
 
-static grad_status jitter_network(neighbour *n, grad_error *error)
+/* ---- Making ---------------------------------------------------------------------------------- */
+
+static void neighbour_free(grad_neighbour *n)
+{
+    for (size_t i = 0; i < n->block_count; i++)
+        free(n->blocks[i]);
+    free(n->blocks);
+    free(n->layers);
+}
+
+/* Zeros in the place of a bias that is missing: they move a z that the weight leaves at 0. */
+static grad_status add_bias(grad_neighbour *n, grad_layer *layer, grad_error *error)
+{
+    bool lacks_one = layer->kind == GRAD_DENSE && layer->weight.data != NULL &&
+                     layer->bias.data == NULL && layer->pre_activation.data == NULL;
+
+    if (!lacks_one || !is_jolted(n))
+        return GRAD_OK;
+    layer->bias = (grad_tensor){NULL, 1, {layer->weight.shape[0]}};
+    return grad_neighbour_take(n, &layer->bias, error);
+}
+
+static grad_status move_layer(grad_neighbour *n, grad_layer *layer, grad_error *error)
+{
+    grad_tensor *list[GRAD_LAYER_TENSORS];
+    grad_status status = add_bias(n, layer, error);
+
+    grad_layer_tensors(layer, list);
+    for (size_t i = 0; i < GRAD_LAYER_REALS && status == GRAD_OK; i++)
+        status = move(n, list[i], list[i] == &layer->bias ? &layer->weight : NULL, error);
+    return status;
+}
+
+static grad_status move_network(grad_neighbour *n, grad_error *error)
 {
     grad_tensor *list[GRAD_NETWORK_TENSORS];
     grad_status status = GRAD_OK;
 
     grad_network_tensors(&n->network, list);
     for (size_t i = 0; i < GRAD_NETWORK_REALS && status == GRAD_OK; i++)
-        status = jitter(n, list[i], error);
-    return status;
-}
-
-/* ---- States ---------------------------------------------------------------------------------- */
-
-/* What a layer of a network makes of x: its prediction alone, its residual left out. The run is the
- * caller's to destroy. */
-static grad_status run_layer(const neighbour *n, size_t layer, const grad_tensor *x,
-                             grad_tensor *grad_output, grad_run **run, grad_error *error)
-{
-    grad_layer alone = n->layers[layer];
-    grad_network network = {.input = *x, .grad_output = *grad_output};
-    grad_batch batch = {.datatype = n->batch.datatype,
-                        .scale = 1,
-                        .outputs = GRAD_OUTPUT_PREDICTIONS,
-                        .non_finite = GRAD_ALLOW_NON_FINITE,
-                        .layer_count = 1,
-                        .layers = &alone,
-                        .network = &network};
-    grad_status status;
-
-    alone.input = (grad_tensor){0};
-    alone.residual = GRAD_RESIDUAL_NONE;
-    status = grad_run_create(&batch, run, error);
-    return status == GRAD_OK ? grad_run_all(*run, error) : status;
-}
-
-/* y of a layer, with its residual, rounded as if it had been worked out otherwise; it is the next
- * layer's x. */
-static grad_status jitter_output(neighbour *n, size_t layer, const grad_extent *extent,
-                                 const grad_tensor *ys, grad_tensor *y, grad_error *error)
-{
-    grad_datatype type = n->batch.datatype;
-    const grad_tensor *x = layer == 0 ? &ys[0] : &n->layers[layer].input;
-    size_t count = extent->B * extent->N, residual = n->layers[layer].residual;
-    grad_tensor zeros = {calloc(count, grad_datatype_size(type)),
-                         extent->vectors ? 1 : 2,
-                         {extent->vectors ? extent->N : extent->B, extent->N}};
-    grad_run *run = NULL;
-    grad_status status;
-
-    if (zeros.data == NULL)
-        return grad_fail_memory(error, count * grad_datatype_size(type));
-    n->blocks[n->block_count++] = zeros.data;
-    status = run_layer(n, layer, x, &zeros, &run, error);
-    *y = zeros;
-    for (size_t i = 0; status == GRAD_OK && i < count; i++) {
-        double sum = grad_real_at(type, grad_run_reply(run)->predictions.data, i);
-
-        if (residual != GRAD_RESIDUAL_NONE)
-            sum += grad_real_at(type, ys[residual - GRAD_RESIDUAL_INPUT].data, i);
-        grad_real_put(type, y->data, i, near(type, sum, draw_steps(n)));
-    }
-    grad_run_destroy(run);
-    return status;
-}
-
-/* Gives every layer of a network an x that is a neighbour of what it would have: what rounding
- * makes of the numbers in between, the numbers given do not tell. */
-static grad_status jitter_states(neighbour *n, grad_error *error)
-{
-    size_t layers = n->batch.layer_count;
-    grad_tensor *ys = malloc(layers * sizeof *ys); /* the network's input, then layers' y */
-    grad_extent extent = {0};
-    grad_status status = GRAD_OK;
-
-    if (ys == NULL)
-        return grad_fail_memory(error, layers * sizeof *ys);
-    ys[0] = n->layers[0].input.data != NULL ? n->layers[0].input : n->network.input;
-    for (size_t i = 0; i + 1 < layers && status == GRAD_OK; i++) {
-        extent = grad_extent_of(&n->batch, i, &extent);
-        status = jitter_output(n, i, &extent, ys, &ys[i + 1], error);
-        if (n->layers[i + 1].input.data == NULL)
-            n->layers[i + 1].input = ys[i + 1];
-    }
-    free(ys);
+        status = move(n, list[i], NULL, error);
     return status;
 }
 
 /* *n stays where it is: its batch points into it. */
-static grad_status make(neighbour *n, const grad_check *check, size_t number, grad_error *error)
+static grad_status make(grad_neighbour *n, const grad_check *check, size_t number,
+                        grad_error *error)
 {
     size_t layers = check->batch.layer_count;
-    size_t tensors = layers * (GRAD_LAYER_REALS + 1) + GRAD_NETWORK_REALS;
+    size_t tensors = layers * (GRAD_LAYER_REALS + 1) + GRAD_NETWORK_REALS + 2 * (layers + 1);
     grad_status status = GRAD_OK;
 
-    *n = (neighbour){.check = check, .batch = check->batch, .state = number + 1};
+    *n = (grad_neighbour){
+        .check = check, .number = number, .batch = check->batch, .state = number + 1};
     n->layers = malloc(layers * sizeof *n->layers);
     n->blocks = malloc(tensors * sizeof *n->blocks);
     if (n->layers == NULL || n->blocks == NULL)
@@ -184,14 +177,13 @@ static grad_status make(neighbour *n, const grad_check *check, size_t number, gr
     n->batch.non_finite = GRAD_ALLOW_NON_FINITE;
     for (size_t i = 0; i < layers && status == GRAD_OK; i++) {
         n->layers[i] = check->batch.layers[i];
-        status = jitter_layer(n, &n->layers[i], error);
+        status = move_layer(n, &n->layers[i], error);
     }
     if (check->batch.network == NULL || status != GRAD_OK)
         return status;
     n->network = *check->batch.network;
     n->batch.network = &n->network;
-    status = jitter_network(n, error);
-    return status == GRAD_OK ? jitter_states(n, error) : status;
+    return move_network(n, error);
 }
 
 /* ---- Distances ------------------------------------------------------------------------------- */
@@ -206,11 +198,12 @@ static double distance(const grad_check *check, const grad_tensor *a, const grad
 }
 
 /* Along the direction: what it is, and what is to be expected of changes so large. */
-static void measure_variable(const grad_check *check, size_t variable, const grad_tensor *gradient,
-                             double *spreads, double *norm)
+void grad_neighbour_measure(const grad_neighbour *n, size_t variable, const grad_tensor *gradient)
 {
+    const grad_check *check = n->check;
     const grad_variable *v = &check->variables[variable];
-    double squares = 0, along = 0;
+    double *spreads = check->spreads + n->number * check->sample_count;
+    double squares = 0, along = 0, norm;
 
     for (size_t i = 0; i < grad_tensor_count(gradient); i++) {
         double change = distance(check, gradient, v->gradient, i);
@@ -218,32 +211,40 @@ static void measure_variable(const grad_check *check, size_t variable, const gra
         squares += change * change;
         along += change * grad_check_sign(check, variable, i);
     }
-    *norm = sqrt(squares);
+    norm = sqrt(squares);
+    check->norms[n->number * check->variable_count + variable] = norm;
     for (size_t i = v->first_sample; i < v->first_sample + v->sample_count; i++) {
         const grad_sample *s = &check->samples[i];
 
         spreads[i] = s->index == GRAD_ALONG_DIRECTION
-                         ? fmax(fabs(along), *norm)
+                         ? fmax(fabs(along), norm)
                          : fabs(distance(check, gradient, v->gradient, s->index));
     }
 }
 
+static grad_status work_out_layers(grad_neighbour *n, grad_error *error)
+{
+    const grad_check *check = n->check;
+    grad_run *run = NULL;
+    grad_status status = grad_run_create(&n->batch, &run, error);
+
+    if (status == GRAD_OK)
+        status = grad_run_all(run, error);
+    for (size_t i = 0; i < check->variable_count && status == GRAD_OK; i++)
+        grad_neighbour_measure(n, i,
+                               grad_check_gradient(grad_run_reply(run), &check->variables[i]));
+    grad_run_destroy(run);
+    return status;
+}
+
 grad_status grad_check_visit(const grad_check *check, size_t number, grad_error *error)
 {
-    double *spreads = check->spreads + number * check->sample_count;
-    double *norms = check->norms + number * check->variable_count;
-    grad_run *run = NULL;
-    neighbour n;
+    grad_neighbour n;
     grad_status status = make(&n, check, number, error);
 
     if (status == GRAD_OK)
-        status = grad_run_create(&n.batch, &run, error);
-    if (status == GRAD_OK)
-        status = grad_run_all(run, error);
-    for (size_t i = 0; status == GRAD_OK && i < check->variable_count; i++)
-        measure_variable(check, i, grad_check_gradient(grad_run_reply(run), &check->variables[i]),
-                         spreads, &norms[i]);
-    grad_run_destroy(run);
+        status =
+            n.batch.network != NULL ? grad_neighbour_chain(&n, error) : work_out_layers(&n, error);
     neighbour_free(&n);
     return status;
 }

@@ -45,47 +45,10 @@ grad_status grad_function_terms(const grad_function_of_layers *function, const g
     return status;
 }
 
-/* ---- The divisor of the mean ----------------------------------------------------------------- */
-
-static double ignored_class(const grad_loss *loss)
-{
-    const grad_loss_info *info = grad_loss_info_of(loss->kind);
-
-    for (size_t i = 0; i < info->parameter_count; i++)
-        if (strcmp(info->parameters[i].name, "ignore_index") == 0)
-            return loss->parameters[i];
-    return (double)NAN;
-}
-
-static double weight_of_classes(const grad_loss *loss)
-{
-    const double *t = loss->target.data, *weights = loss->class_weight.data;
-    double ignored = ignored_class(loss), total = 0;
-
-    for (size_t b = 0; b < grad_tensor_count(&loss->target); b++)
-        if (t[b] != ignored)
-            total += weights == NULL ? 1 : weights[(size_t)t[b]];
-    return total;
-}
-
-/* As gradient_network.h says of MEAN; y [B,N] is the function's output. */
-static double mean_divisor(const grad_loss *loss, const grad_tensor *y)
-{
-    unsigned tensors = grad_loss_info_of(loss->kind)->tensors;
-    size_t N = y->shape[y->rank - 1], B = grad_tensor_count(y) / N;
-    bool may_be_full = (tensors & GRAD_LOSS_FULL) != 0;
-    bool is_column = loss->target.rank == 1 && (B > 1 || (loss->target.shape[0] == 1 && N > 1));
-
-    if ((tensors & GRAD_LOSS_CLASSES) != 0 && (!may_be_full || is_column))
-        return weight_of_classes(loss);
-    return (tensors & GRAD_LOSS_PER_SAMPLE) != 0 ? (double)B : (double)(B * N);
-}
-
 /* Reads the terms of the run at the point. */
 static grad_status take_terms(grad_check *check, grad_function_of_layers *f,
                               const grad_reply *reply, grad_error *error)
 {
-    bool is_mean = has_loss(f) && check->batch.network->loss.reduction == GRAD_LOSS_MEAN;
     double norm = 0;
 
     f->term_count = terms_of(f, reply, NULL);
@@ -96,11 +59,12 @@ static grad_status take_terms(grad_check *check, grad_function_of_layers *f,
     for (size_t i = 0; i < f->term_count; i++) {
         if (!isfinite(f->terms[i]))
             return grad_fail(error, GRAD_INVALID, "non_finite", "",
-                             "expected a finite loss to take differences of, found %g",
-                             f->terms[i]);
+                             "the loss is %s in double precision, expected a finite number to take "
+                             "differences of",
+                             isnan(f->terms[i]) ? "NaN" : "infinite");
         norm = hypot(norm, f->terms[i]);
     }
-    f->divisor = is_mean ? mean_divisor(&f->network.loss, &reply->predictions) : 1;
+    f->divisor = has_loss(f) ? grad_run_reply(check->run)->loss_divisor : 1;
     f->grain = norm * (DBL_EPSILON / 4) / f->divisor;
     return GRAD_OK;
 }

@@ -15,6 +15,8 @@
 
 #define ELEMENT_FLOPS 20.0 /* that an element worked out is counted as */
 
+#define RUNS (1 + 1.5 * GRAD_NEIGHBOURS) /* of the batch; neighbours' layers run forward twice */
+
 grad_check_options grad_check_options_of(const grad_check_request *request)
 {
     grad_check_options options = request->options;
@@ -246,15 +248,15 @@ static grad_status walk(const grad_check_request *request, const grad_batch *bat
     return status;
 }
 
-/* Bytes of one tile: a function with a tensor of its own and a run of it, or a neighbour and
- * its. */
+/* Bytes of one tile: a function with a tensor of its own and a run of it, or a neighbour with
+ * biases, y and ∂L/∂y of all layers and a run of one. */
 static bool tile_memory(const grad_batch *batch, const work *w, size_t run, size_t *bytes)
 {
     size_t mover = w->forward, neighbour = run;
     size_t number = grad_datatype_size(batch->datatype);
     bool fits = grad_size_add_product(w->largest, 6 * sizeof(double), &mover) &&
                 grad_size_add_product(w->numbers, number, &neighbour) &&
-                grad_size_add_product(w->states, number, &neighbour);
+                grad_size_add_product(w->states, 3 * number, &neighbour);
 
     *bytes = mover > neighbour ? mover : neighbour;
     return fits &&
@@ -297,8 +299,8 @@ static grad_status measure_differences(const grad_check_request *request, const 
         return grad_fail(error, GRAD_TOO_LARGE, "size_overflow", "/check",
                          "expected differences that fit in memory, found a size beyond its "
                          "addresses");
-    found->flops = found->flops * (1 + GRAD_NEIGHBOURS) + w.flops;
-    found->elements = found->elements * (1 + GRAD_NEIGHBOURS) + w.elements;
+    found->flops = found->flops * RUNS + w.flops;
+    found->elements = found->elements * RUNS + w.elements;
     if (found->flops + ELEMENT_FLOPS * found->elements > (double)GRAD_MAX_CHECK_FLOPS)
         return grad_fail_limit(error, "max_check_flops", GRAD_MAX_CHECK_FLOPS, "/check",
                                "expected differences of at most %g operations, found up to %g: "

@@ -44,9 +44,12 @@ typedef struct grad_sample {
     grad_slope slope;
 } grad_sample;
 
-/* The analytic gradient is worked out again for so many neighbours of the request, numbers that
- * differ from its by units of rounding. */
-#define GRAD_NEIGHBOURS 6
+/* The analytic gradient is worked out again for neighbours of the request: first for some whose
+ * numbers differ from its by units of rounding, then for some that are further off, though not by
+ * anything that moves a gradient which is continuous there. */
+#define GRAD_ROUNDED 6
+#define GRAD_JOLTED 12
+#define GRAD_NEIGHBOURS (GRAD_ROUNDED + GRAD_JOLTED)
 
 struct grad_check {
     const grad_check_request *request;

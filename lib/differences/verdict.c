@@ -7,6 +7,7 @@
 
 #define ROUNDING 32 /* spreads of the neighbours that rounding may come to: others round worse */
 #define KINK 1.5    /* jumps that a gradient may be off by at a kink: half a one is either side */
+#define JUMP 1.5 /* the same, of jumps that the jolted neighbours have: some, not all there are */
 
 /* ---- Allowances ------------------------------------------------------------------------------ */
 
@@ -17,11 +18,21 @@ static double spread_of(const grad_check *check, const grad_variable *v, size_t 
     size_t variable = check->samples[sample].variable;
     double spread = 0, norm = 0;
 
-    for (size_t i = 0; i < GRAD_NEIGHBOURS; i++) {
+    for (size_t i = 0; i < GRAD_ROUNDED; i++) {
         spread = fmax(spread, check->spreads[i * check->sample_count + sample]);
         norm = fmax(norm, check->norms[i * check->variable_count + variable]);
     }
     return fmax(spread, norm / sqrt((double)grad_tensor_count(v->gradient)));
+}
+
+/* By how much the analytic gradient jumps around the point. */
+static double jump_of(const grad_check *check, size_t sample)
+{
+    double jump = 0;
+
+    for (size_t i = GRAD_ROUNDED; i < GRAD_NEIGHBOURS; i++)
+        jump = fmax(jump, check->spreads[i * check->sample_count + sample]);
+    return jump;
 }
 
 /* What is told of one gradient at one sample. */
@@ -39,10 +50,11 @@ static double relative_error(const grad_check *check, double distance, double si
     return distance == 0 ? 0 : isnan(error) ? (double)INFINITY : error;
 }
 
-/* Whether a kink explains the distance: there the slope is any number between the two sides'. */
-static bool is_at_kink(double gradient, double distance, double kink)
+/* Whether kinks explain the distance: there the slope is any number between the two sides'. */
+static bool is_at_kink(double gradient, double distance, double kink, double jump)
 {
-    return isfinite(gradient) && (isinf(kink) || distance <= KINK * kink);
+    return isfinite(gradient) &&
+           (isinf(kink) || distance <= KINK * kink || distance <= JUMP * jump);
 }
 
 static opinion opinion_of(const grad_check *check, const grad_variable *v, size_t sample,
@@ -57,14 +69,14 @@ static opinion opinion_of(const grad_check *check, const grad_variable *v, size_
 
     if (error <= check->options.tolerance)
         return (opinion){GRAD_CHECK_PASS, error};
-    if (is_at_kink(gradient, distance, s->slope.kink))
+    if (is_at_kink(gradient, distance, s->slope.kink, 0))
         return (opinion){GRAD_CHECK_KINK, error};
     error = relative_error(check, distance, size, sure + ROUNDING * spread_of(check, v, sample));
     if (error <= check->options.tolerance)
         return (opinion){GRAD_CHECK_PASS, error};
-    return (opinion){is_at_kink(gradient, distance, s->slope.near_kink) ? GRAD_CHECK_KINK
-                                                                        : GRAD_CHECK_FAIL,
-                     error};
+    if (is_at_kink(gradient, distance, s->slope.near_kink, jump_of(check, sample)))
+        return (opinion){GRAD_CHECK_KINK, error};
+    return (opinion){GRAD_CHECK_FAIL, error};
 }
 
 /* ---- Findings -------------------------------------------------------------------------------- */

@@ -210,6 +210,24 @@ class ByHand(Checks):
                                     (None, "grad_input")})
 
 
+class IgnoredClass(Checks):
+    """Whatever integer stands for it, float32 or not: both calls take it."""
+
+    def test_integers_that_float32_rounds(self):
+        network = {"layers": [{"activation": "log_softmax", "weight": [[1, 2], [3, 4], [5, -6]]}],
+                   "input": [[0.5, 0.25], [-0.5, 1]]}
+        for name in ("cross_entropy", "nll"):
+            for ignored in (16777217, 2147483647, -2147483647):
+                document = {**network, "loss": {"name": name, "target": [ignored, 2],
+                                                "ignore_index": ignored}}
+                answers = [ask(self.daemon, document, nets.BACKPROP, datatype)
+                           for datatype in nets.DATATYPES]
+                self.assertAlmostEqual(answers[0]["loss"], answers[1]["loss"], delta=1e-6)
+                self.assertEqual(answers[0]["grad_input"][0], [0, 0])
+                for datatype in nets.DATATYPES:
+                    self.assertEqual(self.report(document, datatype)[0], "pass")
+
+
 class Kinks(Checks):
     """Places without a derivative are told, and are no failure, whatever is claimed between."""
 
@@ -226,6 +244,22 @@ class Kinks(Checks):
                        "input": [[1, 0.5]], "loss": {"name": loss, "target": [[1, 1]]}}
             verdict, found = self.report(network)
             self.assertEqual((verdict, found[None, "grad_input"]["verdict"]), ("pass", told))
+
+    def test_untrained_networks_beside_a_sample_of_zeros(self):
+        """Biases of zero put every unit of that sample at its kink; the loss shows none of them."""
+        for seed in range(20):
+            generator = random.Random(seed)
+            activation = ("relu", "leaky_relu")[seed % 2]
+            layers = [{"activation": activation, "weight": values(generator, 8, 4),
+                       "bias": [0] * 8},
+                      {"activation": "identity", "weight": values(generator, 3, 8),
+                       "bias": [0] * 3}]
+            network = {"layers": layers, "input": [[0] * 4, *values(generator, 1, 4)],
+                       "loss": {"name": "cross_entropy", "target": [0, 2]}}
+            for datatype in nets.DATATYPES:
+                verdict, found = self.report(network, datatype)
+                self.assertEqual(verdict, "pass")
+                self.assertEqual(found[0, "bias_delta"]["verdict"], "kink")
 
     def test_a_claim_far_beyond_both_slopes_fails(self):
         """By more than they are apart: where kinks meet, some of that is right."""

@@ -1,7 +1,7 @@
 """Mutants of the check by central differences: a check that cannot fail is worth nothing."""
 from mutant import of
 
-CHECK = "test_check test_check_wrong test_check_networks"
+CHECK = "test_check test_check_wrong test_check_networks test_check_kinks"
 SLOPE = "test_slope test_check"
 
 MUTANTS = [
@@ -20,13 +20,27 @@ MUTANTS = [
          "change * W[element % K * N + n];"),
         ("a weight moves the state by another's x", "change * x[b * K + element % K];",
          "change * x[b * K];"),
+        ("nobody looks from closer by", "#define LOOKS 8", "#define LOOKS 1"),
         ("the changes are not divided", "(changes[i] - f->terms[i]) / f->divisor;",
          "(changes[i] - f->terms[i]);")),
     *of("lib/differences/point.c", CHECK,
-        ("ignored classes count in the mean", "if (t[b] != ignored)", "if (true)"),
+        ("a mean is a sum", "? grad_run_reply(check->run)->loss_divisor : 1", "? 1 : 1"),
         ("a missing bias is a sum over the batch", "rest / (double)B;", "rest;")),
     *of("lib/differences/neighbours.c", CHECK,
-        ("the neighbours are the request itself", "isfinite(moved) ? moved : value", "value")),
+        ("the neighbours are the request itself", "isfinite(moved) ? moved : value", "value"),
+        ("zeros are not jolted", "return value + jolt *", "return value + value * jolt *"),
+        ("no bias is put where one is missing", "if (!lacks_one ||", "if (true ||")),
+    *of("lib/differences/chain.c", CHECK,
+        ("what layers hand back is not rounded",
+         "grad_neighbour_round(c->n, &c->dys[layer + 1]);", ""),
+        ("a fused loss starts from its activation's y",
+         "c->loss.activation = last->activation;", ""),
+        ("a residual hands nothing back",
+         "if (l->residual != GRAD_RESIDUAL_NONE)\n            add(c, &c->dys",
+         "if (false)\n            add(c, &c->dys")),
+    *of("lib/differences/functions.c", CHECK,
+        ("the ignored class is not rounded as targets are", "loss->parameters[i] = (float)",
+         "(void)(float)")),
     *of("lib/differences/crew.c", "test_check_tiles",
         ("tiles that found no place are lost", "goes_on = crew->left_count > 0;",
          "goes_on = false;")),
@@ -39,9 +53,10 @@ MUTANTS = [
         ("the tolerance is a thousand times as large", "#define TOLERANCE_FP64 1e-6",
          "#define TOLERANCE_FP64 1e-3")),
     *of("lib/differences/verdict.c", CHECK,
-        ("any gradient will do at a kink", "(isinf(kink) || distance <= KINK * kink)", "true"),
+        ("any gradient will do at a kink", "(isinf(kink) ||", "(true ||"),
+        ("jumps around the point explain nothing", "#define JUMP 1.5", "#define JUMP 0"),
         ("a claim's failure is no failure",
          "tensor->has_claim && tensor->claim.verdict > tensor->analytic.verdict",
          "tensor->has_claim && tensor->claim.verdict < tensor->analytic.verdict"),
-        ("a failure is told as a kink", ": GRAD_CHECK_FAIL,\n", ": GRAD_CHECK_KINK,\n")),
+        ("a failure is told as a kink", "{GRAD_CHECK_FAIL, error}", "{GRAD_CHECK_KINK, error}")),
 ]

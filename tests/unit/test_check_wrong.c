@@ -112,12 +112,36 @@ static void forgotten_factors_fail(void **state)
     }
 }
 
+/* Where f and the loss are worked out as one, too. */
+static void errors_before_a_fused_loss_fail(void **state)
+{
+    const network_recipe fused[] = {{GRAD_DENSE, 8, GRAD_TANH, 0, 0, false},
+                                    {GRAD_DENSE, 5, GRAD_LOG_SOFTMAX, 0, 0, false}};
+
+    (void)state;
+    for (grad_datatype type = GRAD_FP32; type <= GRAD_FP64; type++) {
+        double error = type == GRAD_FP64 ? 4e-6 : 4e-4;
+        network *n = network_of(6200, type, 8, 6, GRAD_NLL, 2, fused);
+        grad_check_request request = {.options = {.samples = 64}};
+        grad_run *run = check_make_claims(n, &request);
+
+        for (size_t layer = 0; layer < 2; layer++) {
+            check_scale(n, &request.claims[layer].weight_delta, 1 + error);
+            assert_int_equal(verdict_of_claims(&request), GRAD_CHECK_FAIL);
+            check_scale(n, &request.claims[layer].weight_delta, 1 / (1 + error));
+        }
+        grad_run_destroy(run);
+        network_free(n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_above_the_tolerance_fail),
         cmocka_unit_test(small_elements_are_held_to_themselves),
         cmocka_unit_test(forgotten_factors_fail),
+        cmocka_unit_test(errors_before_a_fused_loss_fail),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

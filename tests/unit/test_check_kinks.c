@@ -1,0 +1,245 @@
+/* Tests of the check where L has kinks, and features narrower than the first steps: what is right
+ * is told as a kink or passes, and what is wrong fails all the same. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/real.h"
+#include "support/checks.h"
+
+static void put(const network *n, const grad_tensor *tensor, size_t i, double value)
+{
+    grad_real_put(n->batch.datatype, tensor->data, i, value);
+}
+
+/* ---- Kinks ----------------------------------------------------------------------------------- */
+
+static const network_recipe relus[] = {{GRAD_DENSE, 8, GRAD_RELU, 0, 0, false},
+                                       {GRAD_DENSE, 8, GRAD_RELU, 0, 0, false},
+                                       {GRAD_DENSE, 3, GRAD_IDENTITY, 0, 0, false}};
+
+/* Weights of zero put every unit at its kink, for every sample; the jumps have either sign. */
+static void units_at_their_kinks_are_told(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        grad_datatype type = seed % 2 == 0 ? GRAD_FP32 : GRAD_FP64;
+        network *n = network_of(2000 + seed, type, 6, 5, GRAD_CROSS_ENTROPY, 3, relus);
+        grad_check_request request = {0};
+        grad_check *check = NULL;
+        const grad_check_report *report;
+        grad_run *run;
+
+        check_scale(n, &n->batch.layers[0].weight, 0);
+        check_scale(n, &n->batch.layers[0].bias, 0);
+        run = check_make_claims(n, &request);
+        put(n, &request.claims[0].bias_delta, 2, 100);
+        report = check_report_of(&request, &check);
+        assert_int_equal(check_find(report, 0, GRAD_WEIGHT_DELTA)->analytic.verdict,
+                         GRAD_CHECK_KINK);
+        assert_int_equal(check_find(report, 0, GRAD_BIAS_DELTA)->analytic.verdict, GRAD_CHECK_KINK);
+        assert_int_equal(check_find(report, 0, GRAD_BIAS_DELTA)->analytic.kinks, 9);
+        assert_int_equal(check_find(report, 0, GRAD_BIAS_DELTA)->claim.verdict, GRAD_CHECK_FAIL);
+        assert_int_equal(check_find(report, 2, GRAD_BIAS_DELTA)->analytic.verdict, GRAD_CHECK_PASS);
+        grad_check_destroy(check);
+        grad_run_destroy(run);
+        network_free(n);
+    }
+}
+
+/* A z that was rounded to relu's kink, where x Wᵀ + b is a little beside it: no slope in double is
+ * wrong about the gradient that was worked out from z. */
+static void a_state_rounded_to_its_kink_is_at_it(void **state)
+{
+    const network_recipe two[] = {{GRAD_DENSE, 1, GRAD_RELU, 0, 0, false},
+                                  {GRAD_DENSE, 1, GRAD_IDENTITY, 0, 0, false}};
+    network *n = network_of(2200, GRAD_FP32, 2, 1, GRAD_LOSS_ABSENT, 2, two);
+    grad_layer *layer = &n->batch.layers[0];
+    grad_check_request request = {.batch = &n->batch};
+    grad_check *check = NULL;
+    const grad_check_report *report;
+
+    (void)state;
+    layer->pre_activation = network_tensor(n, 1, 2, 1, 0);
+    put(n, &layer->pre_activation, 1, 0.25);
+    put(n, &n->network.input, 0, 0.5);
+    put(n, &n->network.input, 1, 1);
+    put(n, &layer->weight, 0, 0.5);
+    put(n, &layer->bias, 0, -0.25 + 0x1p-20);
+    report = check_report_of(&request, &check);
+    assert_int_equal(check_find(report, 0, GRAD_WEIGHT_DELTA)->analytic.verdict, GRAD_CHECK_KINK);
+    assert_int_equal(check_find(report, 0, GRAD_BIAS_DELTA)->analytic.verdict, GRAD_CHECK_KINK);
+    assert_int_equal(report->verdict, GRAD_CHECK_PASS);
+    grad_check_destroy(check);
+    network_free(n);
+}
+
+/* Thousands of kinks around, none of them where the network is. */
+static void many_kinks_nearby_are_no_kinks(void **state)
+{
+    const network_recipe large[] = {{GRAD_DENSE, 60, GRAD_RELU, 0, 0, false},
+                                    {GRAD_DENSE, 60, GRAD_HARD_TANH, 0, 0, false},
+                                    {GRAD_DENSE, 10, GRAD_IDENTITY, 0, 0, false}};
+
+    (void)state;
+    for (grad_datatype type = GRAD_FP32; type <= GRAD_FP64; type++) {
+        network *n = network_of(2100, type, 48, 60, GRAD_CROSS_ENTROPY, 3, large);
+
+        check_assert_passes(&n->batch, true, "many kinks");
+        network_free(n);
+    }
+}
+
+/* ---- Kinks that cancel ----------------------------------------------------------------------- */
+
+/* relu(x) - relu(-x) = x: nothing to be seen of the two kinks in L, but there they are. */
+static void kinks_that_cancel_are_told(void **state)
+{
+    const network_recipe two[] = {{GRAD_DENSE, 2, GRAD_RELU, 0, 0, false},
+                                  {GRAD_DENSE, 1, GRAD_IDENTITY, 0, 0, false}};
+
+    (void)state;
+    for (grad_datatype type = GRAD_FP32; type <= GRAD_FP64; type++) {
+        network *n = network_of(2300, type, 1, 1, GRAD_LOSS_ABSENT, 2, two);
+        grad_check_request request = {0};
+        grad_check *check = NULL;
+        const grad_check_report *report;
+        grad_run *run;
+
+        for (size_t i = 0; i < 2; i++) {
+            put(n, &n->batch.layers[0].weight, i, i == 0 ? 1 : -1);
+            put(n, &n->batch.layers[0].bias, i, 0);
+            put(n, &n->batch.layers[1].weight, i, i == 0 ? 1 : -1);
+        }
+        put(n, &n->network.input, 0, 0);
+        put(n, &n->network.grad_output, 0, 1);
+        run = check_make_claims(n, &request);
+        put(n, &request.claims[0].weight_delta, 0, 3);
+        put(n, &request.claimed_grad_input, 0, 5);
+        report = check_report_of(&request, &check);
+        assert_int_equal(check_find(report, SIZE_MAX, GRAD_GRAD_INPUT)->analytic.verdict,
+                         GRAD_CHECK_KINK);
+        assert_int_equal(check_find(report, SIZE_MAX, GRAD_GRAD_INPUT)->claim.verdict,
+                         GRAD_CHECK_FAIL);
+        assert_int_equal(check_find(report, 0, GRAD_BIAS_DELTA)->analytic.verdict, GRAD_CHECK_KINK);
+        assert_int_equal(check_find(report, 0, GRAD_WEIGHT_DELTA)->analytic.verdict,
+                         GRAD_CHECK_PASS);
+        assert_int_equal(check_find(report, 0, GRAD_WEIGHT_DELTA)->claim.verdict, GRAD_CHECK_FAIL);
+        assert_int_equal(check_find(report, 1, GRAD_BIAS_DELTA)->analytic.verdict, GRAD_CHECK_PASS);
+        grad_check_destroy(check);
+        grad_run_destroy(run);
+        network_free(n);
+    }
+}
+
+/* The first step of many: biases of zero, and one sample that is all zeros. */
+static void untrained_networks_pass(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 32; seed++) {
+        const network_recipe two[] = {
+            {GRAD_DENSE, 8, seed % 2 == 0 ? GRAD_RELU : GRAD_LEAKY_RELU, 0, 0, false},
+            {GRAD_DENSE, 3, GRAD_IDENTITY, 0, 0, false}};
+        network *n = network_of(2400 + seed, seed / 2 % 2 == 0 ? GRAD_FP32 : GRAD_FP64, 2, 4,
+                                GRAD_CROSS_ENTROPY, 2, two);
+        grad_check_request request = {0};
+        grad_check *check = NULL;
+        const grad_check_report *report;
+        grad_run *run;
+
+        check_scale(n, &n->batch.layers[0].bias, 0);
+        check_scale(n, &n->batch.layers[1].bias, 0);
+        for (size_t i = 0; i < 4; i++)
+            put(n, &n->network.input, i, 0);
+        run = check_make_claims(n, &request);
+        check_scale(n, &request.claims[1].bias_delta, 1.01);
+        report = check_report_of(&request, &check);
+        for (size_t i = 0; i < report->tensor_count; i++)
+            assert_int_not_equal(report->tensors[i].analytic.verdict, GRAD_CHECK_FAIL);
+        assert_int_equal(check_find(report, 1, GRAD_BIAS_DELTA)->claim.verdict, GRAD_CHECK_FAIL);
+        assert_int_equal(check_find(report, 0, GRAD_BIAS_DELTA)->claim.verdict, GRAD_CHECK_KINK);
+        grad_check_destroy(check);
+        grad_run_destroy(run);
+        network_free(n);
+    }
+}
+
+/* ---- Narrow features ------------------------------------------------------------------------- */
+
+/* layer_norm of a row of zeros has turned within 10⁻⁶: whoever steps further sees a smooth slope
+ * half as large. The zeros are those of units that no input and no bias moves off their kinks. */
+static void kinks_narrower_than_the_steps_are_told(void **state)
+{
+    const network_recipe three[] = {{GRAD_ELEMENTS, 0, GRAD_HARDSHRINK, 0, 0, false},
+                                    {GRAD_DENSE, 5, GRAD_RELU, 0, 0, false},
+                                    {GRAD_LAYER_NORM, 0, GRAD_IDENTITY, 0, 0, false}};
+
+    (void)state;
+    for (grad_datatype type = GRAD_FP32; type <= GRAD_FP64; type++) {
+        network *n = network_of(2500, type, 2, 3, GRAD_HINGE, 3, three);
+        grad_check_request request = {.batch = &n->batch};
+        grad_check *check = NULL;
+        const grad_check_report *report;
+
+        check_scale(n, &n->network.input, 0);
+        n->batch.layers[1].bias = (grad_tensor){0};
+        n->batch.layers[2].epsilon = 1e-12;
+        report = check_report_of(&request, &check);
+        assert_int_equal(check_find(report, 1, GRAD_BIAS_DELTA)->analytic.verdict, GRAD_CHECK_KINK);
+        assert_int_equal(report->verdict, GRAD_CHECK_PASS);
+        grad_check_destroy(check);
+        network_free(n);
+    }
+}
+
+/* gelu of 10⁶ times a number far smaller than its tensor: to either side it is straight, so that
+ * wide steps agree with each other on a slope that is none. */
+static void bends_narrower_than_the_steps_are_found(void **state)
+{
+    const network_recipe one[] = {{GRAD_DENSE, 1, GRAD_GELU, 0, 0, false}};
+
+    (void)state;
+    for (grad_datatype type = GRAD_FP32; type <= GRAD_FP64; type++) {
+        network *n = network_of(2600, type, 1, 2, GRAD_LOSS_ABSENT, 1, one);
+        grad_check_request request = {0};
+        grad_check *check = NULL;
+        const grad_check_report *report;
+        grad_run *run;
+
+        for (size_t i = 0; i < 2; i++) {
+            put(n, &n->network.input, i, i == 0 ? 0x1p10 : 0x1p-20);
+            put(n, &n->batch.layers[0].weight, i, i == 0 ? 0x1p-20 : 0x1p20);
+        }
+        put(n, &n->batch.layers[0].bias, 0, 0);
+        run = check_make_claims(n, &request);
+        put(n, &request.claimed_grad_input, 1,
+            grad_real_at(type, n->network.grad_output.data, 0) * 0x1p19);
+        report = check_report_of(&request, &check);
+        assert_int_equal(check_find(report, SIZE_MAX, GRAD_GRAD_INPUT)->analytic.verdict,
+                         GRAD_CHECK_PASS);
+        if (type == GRAD_FP64) /* rounded to float32 it might be at a kink, for all that is known */
+            assert_int_equal(check_find(report, SIZE_MAX, GRAD_GRAD_INPUT)->claim.verdict,
+                             GRAD_CHECK_FAIL);
+        grad_check_destroy(check);
+        grad_run_destroy(run);
+        network_free(n);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(units_at_their_kinks_are_told),
+        cmocka_unit_test(a_state_rounded_to_its_kink_is_at_it),
+        cmocka_unit_test(many_kinks_nearby_are_no_kinks),
+        cmocka_unit_test(kinks_that_cancel_are_told),
+        cmocka_unit_test(untrained_networks_pass),
+        cmocka_unit_test(kinks_narrower_than_the_steps_are_told),
+        cmocka_unit_test(bends_narrower_than_the_steps_are_found),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
