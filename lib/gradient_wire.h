@@ -83,12 +83,15 @@ GRAD_API void grad_text_free(grad_text *text);
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
+/* The default of grad_wire_limits.max_depth, which the daemon has too. */
+#define GRAD_DEFAULT_MAX_DEPTH 32
+
 /* Caps of a document. 0 means the default. */
 typedef struct grad_wire_limits {
     size_t max_numbers;  /* elements of all tensors together; default 2^26 */
     size_t max_envelope; /* bytes of all that is not an array of numbers; default 262,144 */
     size_t max_layers;   /* default 1,024 */
-    size_t max_depth;    /* nesting of arrays and objects; default 32 */
+    size_t max_depth;    /* nesting of arrays and objects; GRAD_DEFAULT_MAX_DEPTH */
 } grad_wire_limits;
 
 typedef struct grad_decoder grad_decoder;

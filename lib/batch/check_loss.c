@@ -87,11 +87,13 @@ static grad_status fail_shape(const subject *s, const char *member, const grad_t
     const size_t *n = tensor->shape;
     grad_pointer_text found = grad_pointer_format(tensor->rank == 1 ? "[%zu]" : "[%zu, %zu]", n[0],
                                                   tensor->rank == 1 ? 0 : n[1]);
+    grad_pointer_text output = s->sizes.vectors
+                                   ? grad_pointer_format("[%zu], a vector", s->sizes.N)
+                                   : grad_pointer_format("[%zu, %zu]", s->sizes.B, s->sizes.N);
 
     return grad_fail(s->error, GRAD_INVALID, "shape_mismatch", GRAD_AT("/loss/%s", member),
-                     "loss/%s has shape %s, expected %s, the network's output being [%zu, %zu]",
-                     member, tensor->rank > 2 ? "of three axes" : found.text, expected, s->sizes.B,
-                     s->sizes.N);
+                     "loss/%s has shape %s, expected %s, the network's output being %s", member,
+                     tensor->rank > 2 ? "of three axes" : found.text, expected, output.text);
 }
 
 static grad_status check_target_shape(const subject *s)
