@@ -40,6 +40,7 @@ extern "C" {
 
 /* ---- Activations ----------------------------------------------------------------------------- */
 
+/* y = f(z). Formulae, parameters and derivatives are in grad_activation_info. */
 typedef enum grad_activation_kind {
     GRAD_IDENTITY,
     GRAD_RELU,
@@ -81,6 +82,7 @@ typedef struct grad_activation {
     double parameters[GRAD_MAX_PARAMETERS]; /* rounded to float where the batch is FP32 */
 } grad_activation;
 
+/* One parameter of an activation. */
 typedef struct grad_parameter_info {
     const char *name; /* "negative_slope" */
     double default_value;
@@ -132,6 +134,7 @@ typedef enum grad_reduction {
     GRAD_PER_SAMPLE /* "none": one delta a sample, [B,N,K] and [B,N] */
 } grad_reduction;
 
+/* What becomes of a number that is NaN or infinite. */
 typedef enum grad_non_finite {
     GRAD_REJECT_NON_FINITE, /* a NaN or infinity, in or out, is an error that says where */
     GRAD_ALLOW_NON_FINITE
