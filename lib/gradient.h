@@ -346,7 +346,8 @@ GRAD_API size_t grad_run_tile_count(const grad_run *run, size_t stage);
 GRAD_API void grad_run_tile(grad_run *run, size_t stage, size_t tile);
 
 /* After the last tile: under reject, whether every output is finite. Errors: GRAD_INVALID
- * non_finite, naming the first in the order of the results; with continue_on_error that error is
+ * non_finite, naming the first in the order of the results (its place in the answer; of a loss the
+ * sample, why, and the place of its target in the request); with continue_on_error that error is
  * the layer's, and only one of the whole (loss, predictions, …) is returned. */
 GRAD_API grad_status grad_run_finish(grad_run *run, grad_error *error);
 
