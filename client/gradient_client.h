@@ -95,6 +95,7 @@ GRAD_API gradient_client_status gradient_client_compute_into(gradient_client *cl
                                                              grad_layer_result *results,
                                                              gradient_client_error *error);
 
+/* Frees what the reply owns, and zeroes it. NULL is fine, and so is one that is all zero. */
 GRAD_API void gradient_client_reply_free(gradient_client_reply *reply);
 
 /* What a document is posted to. */

@@ -40,6 +40,7 @@ extern "C" {
 
 /* ---- Activations ----------------------------------------------------------------------------- */
 
+/* y = f(z). Formulae, parameters and derivatives are in grad_activation_info. */
 typedef enum grad_activation_kind {
     GRAD_IDENTITY,
     GRAD_RELU,
@@ -81,6 +82,7 @@ typedef struct grad_activation {
     double parameters[GRAD_MAX_PARAMETERS]; /* rounded to float where the batch is FP32 */
 } grad_activation;
 
+/* One parameter of an activation. */
 typedef struct grad_parameter_info {
     const char *name; /* "negative_slope" */
     double default_value;
@@ -132,6 +134,7 @@ typedef enum grad_reduction {
     GRAD_PER_SAMPLE /* "none": one delta a sample, [B,N,K] and [B,N] */
 } grad_reduction;
 
+/* What becomes of a number that is NaN or infinite. */
 typedef enum grad_non_finite {
     GRAD_REJECT_NON_FINITE, /* a NaN or infinity, in or out, is an error that says where */
     GRAD_ALLOW_NON_FINITE
@@ -344,7 +347,8 @@ GRAD_API size_t grad_run_tile_count(const grad_run *run, size_t stage);
 GRAD_API void grad_run_tile(grad_run *run, size_t stage, size_t tile);
 
 /* After the last tile: under reject, whether every output is finite. Errors: GRAD_INVALID
- * non_finite, naming the first in the order of the results; with continue_on_error that error is
+ * non_finite, naming the first in the order of the results (its place in the answer; of a loss the
+ * sample, why, and the place of its target in the request); with continue_on_error that error is
  * the layer's, and only one of the whole (loss, predictions, …) is returned. */
 GRAD_API grad_status grad_run_finish(grad_run *run, grad_error *error);
 

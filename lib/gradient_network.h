@@ -42,7 +42,8 @@ typedef enum grad_loss_kind {
 /* MEAN divides by the number of elements B N (mse, l1, smooth_l1, huber, log_cosh, both binary
  * cross entropies, kl_div, hinge, squared_hinge, poisson_nll, gaussian_nll) or of samples B
  * (cross_entropy of probabilities, cosine_embedding); for classes (cross_entropy, nll) by the sum
- * of the class weights of those that are not ignored. Sample weights multiply a sample's loss and
+ * of the class weights of those that are not ignored; where that is 0 the mean is NaN, which
+ * grad_batch_measure refuses under reject. Sample weights multiply a sample's loss and
  * leave the divisor as it is. NONE: the gradient is that of the sum. */
 typedef enum grad_loss_reduction {
     GRAD_LOSS_MEAN,
@@ -65,6 +66,7 @@ typedef struct grad_loss {
     grad_tensor other;         /* [B,N]: what cosine_embedding compares y with */
 } grad_loss;
 
+/* Which values a loss's parameter may have: finite ones, and of those … */
 typedef enum grad_parameter_domain {
     GRAD_ANY_NUMBER,
     GRAD_POSITIVE,
@@ -74,6 +76,7 @@ typedef enum grad_parameter_domain {
     GRAD_INTEGER
 } grad_parameter_domain;
 
+/* One parameter of a loss. */
 typedef struct grad_loss_parameter_info {
     const char *name; /* "label_smoothing" */
     double default_value;
@@ -179,6 +182,7 @@ typedef struct grad_check_tensor {
     grad_check_finding claim; /* the client's own delta */
 } grad_check_tensor;
 
+/* The whole verdict, owned by whoever made it: grad_check_finish, grad_check_report_read. */
 typedef struct grad_check_report {
     const char *id; /* or NULL */
     bool has_loss;
@@ -220,7 +224,11 @@ GRAD_API grad_status grad_check_measure(const grad_check_request *request,
 GRAD_API grad_status grad_check_create(const grad_check_request *request, grad_check **check,
                                        grad_error *error);
 
+/* Stages of the check; at least 1, and known from the start. */
 GRAD_API size_t grad_check_stage_count(const grad_check *check);
+
+/* Tiles of that stage (stage < grad_check_stage_count); at least 1. Both counts stay as they are,
+ * and may be asked for by any thread while tiles are computed. */
 GRAD_API size_t grad_check_tile_count(const grad_check *check, size_t stage);
 
 /* Computes one tile, once. Thread-safe for different tiles of the same stage. Where many threads
@@ -237,6 +245,8 @@ GRAD_API grad_status grad_check_finish(grad_check *check, const grad_check_repor
 GRAD_API grad_status grad_check_all(grad_check *check, const grad_check_report **report,
                                     grad_error *error);
 
+/* Frees the check and the report of grad_check_finish; no tile may be running. NULL is fine. The
+ * request and its arrays stay the caller's. */
 GRAD_API void grad_check_destroy(grad_check *check);
 
 #ifdef __cplusplus

@@ -36,6 +36,7 @@ extern "C" {
 /* The most bytes that grad_number_write writes. */
 #define GRAD_NUMBER_WRITE_MAX 16
 
+/* What became of the reading of one number. */
 typedef enum grad_number_status {
     GRAD_NUMBER_OK,
     GRAD_NUMBER_MALFORMED,   /* not a JSON number */
@@ -67,30 +68,52 @@ typedef struct grad_text {
     grad_status status;
 } grad_text;
 
+/* Makes *text an empty one that may grow to max bytes, the terminating NUL not counted. Allocates
+ * nothing. What *text held is forgotten, not freed. The caller owns data and frees it by
+ * grad_text_free. A text is used by one thread at a time. */
 GRAD_API void grad_text_init(grad_text *text, size_t max);
+
+/* Adds length bytes as they are, which may be anything but a part of the text itself; bytes may be
+ * NULL where length is 0. Whole or not at all: see grad_text. */
 GRAD_API void grad_text_add(grad_text *text, const char *bytes, size_t length);
+
+/* Adds what printf would print. Whole or not at all: see grad_text; nothing where the format cannot
+ * be printed. */
 GRAD_API void grad_text_printf(grad_text *text, const char *format, ...)
 #if defined(__GNUC__)
     __attribute__((format(printf, 2, 3)))
 #endif
     ;
-/* Adds a JSON string, quoted and escaped. Bytes that are not UTF-8 become U+FFFD. */
+
+/* Adds a JSON string, quoted and escaped. utf8 ends with a NUL; bytes that are not UTF-8 become
+ * U+FFFD. */
 GRAD_API void grad_text_string(grad_text *text, const char *utf8);
+
 /* Adds a JSON number, 17 significant digits at most; null where value is not finite. */
 GRAD_API void grad_text_number(grad_text *text, double value);
+
+/* Whether all that was added is there: GRAD_OK, or the first failure, after which the text is cut
+ * short. Errors: GRAD_OUT_OF_MEMORY; GRAD_TOO_LARGE max_text. */
 GRAD_API grad_status grad_text_status(const grad_text *text, grad_error *error);
+
+/* Frees data, and leaves an empty text of the same maximum, its failure forgotten. To free one
+ * twice does no harm; text is not NULL. */
 GRAD_API void grad_text_free(grad_text *text);
 
 /* ---- Reading --------------------------------------------------------------------------------- */
+
+/* The default of grad_wire_limits.max_depth, which the daemon has too. */
+#define GRAD_DEFAULT_MAX_DEPTH 32
 
 /* Caps of a document. 0 means the default. */
 typedef struct grad_wire_limits {
     size_t max_numbers;  /* elements of all tensors together; default 2^26 */
     size_t max_envelope; /* bytes of all that is not an array of numbers; default 262,144 */
     size_t max_layers;   /* default 1,024 */
-    size_t max_depth;    /* nesting of arrays and objects; default 32 */
+    size_t max_depth;    /* nesting of arrays and objects; GRAD_DEFAULT_MAX_DEPTH, 256 at most */
 } grad_wire_limits;
 
+/* A document being read. Distinct decoders may be used by distinct threads at once. */
 typedef struct grad_decoder grad_decoder;
 
 /* A decoder for one document, whose numbers are read as datatype. expected_bytes, the document's
@@ -144,12 +167,16 @@ GRAD_API grad_status grad_decoder_finish_reply(grad_decoder *decoder, grad_reply
  * found after the reading (grad_batch_measure's); works once a finish function was called. */
 GRAD_API int64_t grad_decoder_locate(const grad_decoder *decoder, const char *pointer);
 
+/* Frees the decoder and all that it owns: the tensors it read, and the batch, request or reply of
+ * its finish functions. To be called once every run of that batch is destroyed. NULL is fine. */
 GRAD_API void grad_decoder_destroy(grad_decoder *decoder);
 
 /* ---- Writing --------------------------------------------------------------------------------- */
 
+/* A document being written, in segments. */
 typedef struct grad_encoder grad_encoder;
 
+/* A piece of a document, owned by its encoder: the pieces one after the other are the whole. */
 typedef struct grad_segment {
     const char *text; /* not NUL-terminated */
     size_t length;
@@ -188,6 +215,8 @@ GRAD_API grad_status grad_encoder_run_all(grad_encoder *encoder, grad_error *err
  * longer needed. */
 GRAD_API const grad_segment *grad_encoder_segments(const grad_encoder *encoder);
 
+/* Frees the encoder and its segments; none may be running. NULL is fine. The batch and the results
+ * stay the caller's. */
 GRAD_API void grad_encoder_destroy(grad_encoder *encoder);
 
 /* ---- Small documents ------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "core/error.h"
+#include "core/figure.h"
 #include "kernels/finite.h"
 
 #define ALL_OUTPUTS ((1U << GRAD_OUTPUT_COUNT) - 1)
@@ -40,7 +41,8 @@ static grad_status check_bound(const char *pointer, double value, grad_error *er
     if (isfinite(value) && value >= 0)
         return GRAD_OK;
     return grad_fail(error, GRAD_INVALID, "bad_parameter", pointer,
-                     "%s is %g, expected a finite number that is not negative", pointer + 1, value);
+                     "%s is %s, expected a finite number that is not negative", pointer + 1,
+                     GRAD_FIGURE(GRAD_FP64, value));
 }
 
 static grad_status check_finishing(const grad_batch *batch, grad_error *error)
@@ -77,7 +79,8 @@ grad_status grad_verify_options(const grad_batch *batch, size_t max_layers, grad
         return status;
     if (!isfinite(batch->scale))
         return grad_fail(error, GRAD_INVALID, "unsupported_value", "/scale",
-                         "scale is %g, expected a finite number", batch->scale);
+                         "scale is %s, expected a finite number",
+                         GRAD_FIGURE(GRAD_FP64, batch->scale));
     status = check_finishing(batch, error);
     if (status != GRAD_OK)
         return status;
@@ -86,8 +89,8 @@ grad_status grad_verify_options(const grad_batch *batch, size_t max_layers, grad
                          "expected at least one layer, found none");
     if (max_layers != 0 && batch->layer_count > max_layers)
         return grad_fail_limit(error, "max_layers", max_layers, "/layers",
-                               "expected at most %zu layers, found %zu", max_layers,
-                               batch->layer_count);
+                               "expected at most %zu layer%s, found %zu", max_layers,
+                               grad_plural(max_layers), batch->layer_count);
     return GRAD_OK;
 }
 

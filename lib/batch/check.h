@@ -4,12 +4,13 @@
 #define GRAD_BATCH_CHECK_H
 
 #include "batch/flow.h"
+#include "core/error.h"
 
 /* Options of the whole batch; reads no layer. max_layers 0: no cap. */
 grad_status grad_verify_options(const grad_batch *batch, size_t max_layers, grad_error *error);
 
 /* Presence, ranks, shapes and parameters of all layers, of the network and its loss; reads no
- * element but a loss's targets. failed, where it is not NULL (continue_on_error), has a mark a
+ * element but a loss's. failed, where it is not NULL (continue_on_error), has a mark a
  * layer: a layer of its own that is wrong is marked, its error put into errors (which may be NULL),
  * and is no error of the batch; those marked already are passed over, but for their error. */
 grad_status grad_verify_shapes(const grad_batch *batch, bool *failed, grad_error *errors,
@@ -56,9 +57,12 @@ grad_status grad_fail_element(grad_error *error, const grad_batch *batch, size_t
 grad_status grad_fail_output(grad_error *error, const grad_batch *batch, size_t layer,
                              const char *name, const grad_tensor *tensor, size_t index);
 
-/* Element index of a tensor at pointer ("/loss/target") is not finite; a scalar is not. */
+/* Where element index of a tensor at pointer stands: "/loss/target/2/7". */
+grad_pointer_text grad_element_pointer(const char *pointer, const grad_tensor *tensor,
+                                       size_t index);
+
+/* Element index of a tensor at pointer ("/loss/target") is not finite. */
 grad_status grad_fail_number(grad_error *error, const char *pointer, grad_datatype type,
                              const grad_tensor *tensor, size_t index);
-grad_status grad_fail_scalar(grad_error *error, const char *pointer, double value);
 
 #endif

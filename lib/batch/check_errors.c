@@ -1,10 +1,10 @@
 /* How the checks word their errors: the path first, then what was found and what was expected. */
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "batch/check.h"
 #include "core/error.h"
+#include "core/figure.h"
 #include "core/real.h"
 
 grad_status grad_fail_layer(grad_error *error, const grad_batch *batch, size_t layer,
@@ -22,11 +22,6 @@ grad_status grad_fail_layer(grad_error *error, const grad_batch *batch, size_t l
                      name == NULL ? "" : name, name == NULL ? "" : "\")");
 }
 
-static const char *name_of_non_finite(double value)
-{
-    return isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
-}
-
 /* The indices of an element as a pointer has them: "/2/7". */
 static grad_pointer_text indices_of(const grad_tensor *tensor, size_t index)
 {
@@ -41,15 +36,19 @@ static grad_pointer_text indices_of(const grad_tensor *tensor, size_t index)
                                index % cols);
 }
 
+grad_pointer_text grad_element_pointer(const char *pointer, const grad_tensor *tensor, size_t index)
+{
+    return grad_pointer_format("%s%s", pointer, indices_of(tensor, index).text);
+}
+
 grad_status grad_fail_element(grad_error *error, const grad_batch *batch, size_t layer,
                               const char *member, const grad_tensor *tensor, size_t index)
 {
-    char element[GRAD_POINTER_SIZE];
+    double value = grad_real_at(batch->datatype, tensor->data, index);
 
-    snprintf(element, sizeof element, "%s%s", member, indices_of(tensor, index).text);
-    return grad_fail_layer(error, batch, layer, "non_finite", element,
-                           " is %s, expected a finite number",
-                           name_of_non_finite(grad_real_at(batch->datatype, tensor->data, index)));
+    return grad_fail_layer(error, batch, layer, "non_finite",
+                           grad_element_pointer(member, tensor, index).text,
+                           " is %s, expected a finite number", GRAD_FIGURE(batch->datatype, value));
 }
 
 grad_status grad_fail_output(grad_error *error, const grad_batch *batch, size_t layer,
@@ -64,15 +63,9 @@ grad_status grad_fail_output(grad_error *error, const grad_batch *batch, size_t 
 grad_status grad_fail_number(grad_error *error, const char *pointer, grad_datatype type,
                              const grad_tensor *tensor, size_t index)
 {
-    grad_pointer_text at = grad_pointer_format("%s%s", pointer, indices_of(tensor, index).text);
+    grad_pointer_text at = grad_element_pointer(pointer, tensor, index);
 
     return grad_fail(error, GRAD_INVALID, "non_finite", at.text,
                      "%s is %s, expected a finite number", at.text + 1,
-                     name_of_non_finite(grad_real_at(type, tensor->data, index)));
-}
-
-grad_status grad_fail_scalar(grad_error *error, const char *pointer, double value)
-{
-    return grad_fail(error, GRAD_INVALID, "non_finite", pointer,
-                     "%s is %s, expected a finite number", pointer + 1, name_of_non_finite(value));
+                     GRAD_FIGURE(type, grad_real_at(type, tensor->data, index)));
 }

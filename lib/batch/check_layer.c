@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "core/error.h"
+#include "core/figure.h"
 
 static grad_status check_activation(const grad_subject *s, const grad_activation *f)
 {
@@ -16,14 +17,15 @@ static grad_status check_activation(const grad_subject *s, const grad_activation
     info = grad_activation_info_of(f->kind);
     for (size_t i = 0; i < info->parameter_count; i++) {
         const grad_parameter_info *parameter = &info->parameters[i];
-        double value = f->parameters[i];
+        double given = f->parameters[i], value = given;
 
         if (s->batch->datatype == GRAD_FP32)
-            value = (float)value; /* which a tiny one does not survive */
+            value = (float)given; /* which a tiny one does not survive */
         if (!isfinite(value) || (parameter->positive && value <= 0))
             return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter",
-                                   grad_pointer_format("/activation/%s", parameter->name).text,
-                                   " is %g, expected a %s number", value,
+                                   GRAD_AT("/activation/%s", parameter->name),
+                                   " is %s%s, expected a %s number", GRAD_FIGURE(GRAD_FP64, given),
+                                   value == given ? "" : grad_figure_as_float(given),
                                    parameter->positive ? "finite positive" : "finite");
     }
     return GRAD_OK;
@@ -33,10 +35,12 @@ static grad_status check_rates(const grad_subject *s, const grad_layer *layer)
 {
     if (grad_layer_is_norm(layer) && !(isfinite(layer->epsilon) && layer->epsilon > 0))
         return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter", "/epsilon",
-                               " is %g, expected a finite positive number", layer->epsilon);
+                               " is %s, expected a finite positive number",
+                               GRAD_FIGURE(GRAD_FP64, layer->epsilon));
     if (!(layer->dropout_rate >= 0 && layer->dropout_rate < 1))
         return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter", "/dropout/rate",
-                               " is %g, expected a number from 0 to below 1", layer->dropout_rate);
+                               " is %s, expected a number from 0 to below 1",
+                               GRAD_FIGURE(GRAD_FP64, layer->dropout_rate));
     return GRAD_OK;
 }
 
@@ -97,14 +101,19 @@ static grad_status check_residual(const grad_subject *s, const grad_layer *layer
 
     if (layer->residual == GRAD_RESIDUAL_NONE)
         return GRAD_OK;
-    if (s->batch->network == NULL || layer->residual >= GRAD_RESIDUAL_OF(s->layer))
+    if (s->batch->network == NULL)
         return grad_fail_layer(s->error, s->batch, s->layer, "unsupported_value", "/residual",
-                               " expected an earlier layer of the same network, found none");
+                               " is set, expected none outside a network");
+    if (layer->residual >= GRAD_RESIDUAL_OF(s->layer))
+        return grad_fail_layer(s->error, s->batch, s->layer, "unsupported_value", "/residual",
+                               " is of layers/%zu, expected an earlier layer",
+                               layer->residual - GRAD_RESIDUAL_OF(0));
     width = residual_width(s->batch, layer->residual);
     if (width == N)
         return GRAD_OK;
     return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", "/residual",
-                           " brings %zu columns, expected %zu as the layer's output has", width, N);
+                           " brings %zu column%s, expected %zu as the layer's output has", width,
+                           grad_plural(width), N);
 }
 
 grad_status grad_verify_layer(const grad_subject *s, grad_layer_sizes *sizes)

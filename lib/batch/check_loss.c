@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "core/error.h"
+#include "core/figure.h"
 #include "core/real.h"
 
 /* The loss being asked about, and what it is applied to. */
@@ -13,6 +14,7 @@ typedef struct subject {
     const grad_loss_info *info;
     grad_datatype type;
     grad_layer_sizes sizes;
+    bool must_be_finite; /* an answer that cannot be is refused before it is worked out */
     grad_error *error;
 } subject;
 
@@ -57,7 +59,8 @@ static grad_status check_parameters(const subject *s)
 
         if (!is_in_domain(s->loss->parameters[i], p->domain))
             return grad_fail(s->error, GRAD_INVALID, "bad_parameter", GRAD_AT("/loss/%s", p->name),
-                             "loss/%s is %g, expected %s", p->name, s->loss->parameters[i],
+                             "loss/%s is %s, expected %s", p->name,
+                             GRAD_FIGURE(GRAD_FP64, s->loss->parameters[i]),
                              domain_name(p->domain));
     }
     return GRAD_OK;
@@ -84,11 +87,13 @@ static grad_status fail_shape(const subject *s, const char *member, const grad_t
     const size_t *n = tensor->shape;
     grad_pointer_text found = grad_pointer_format(tensor->rank == 1 ? "[%zu]" : "[%zu, %zu]", n[0],
                                                   tensor->rank == 1 ? 0 : n[1]);
+    grad_pointer_text output = s->sizes.vectors
+                                   ? grad_pointer_format("[%zu], a vector", s->sizes.N)
+                                   : grad_pointer_format("[%zu, %zu]", s->sizes.B, s->sizes.N);
 
     return grad_fail(s->error, GRAD_INVALID, "shape_mismatch", GRAD_AT("/loss/%s", member),
-                     "loss/%s has shape %s, expected %s, the network's output being [%zu, %zu]",
-                     member, tensor->rank > 2 ? "of three axes" : found.text, expected, s->sizes.B,
-                     s->sizes.N);
+                     "loss/%s has shape %s, expected %s, the network's output being %s", member,
+                     tensor->rank > 2 ? "of three axes" : found.text, expected, output.text);
 }
 
 static grad_status check_target_shape(const subject *s)
@@ -159,12 +164,14 @@ static grad_status check_presence(const subject *s)
 
 /* ---- Values ---------------------------------------------------------------------------------- */
 
-static grad_status fail_value(const subject *s, const char *member, size_t index, double found,
-                              const char *expected)
+static grad_status fail_value(const subject *s, const char *member, const grad_tensor *tensor,
+                              size_t index, const char *expected)
 {
-    return grad_fail(s->error, GRAD_INVALID, "bad_parameter",
-                     GRAD_AT("/loss/%s/%zu", member, index), "loss/%s/%zu is %g, expected %s",
-                     member, index, found, expected);
+    grad_pointer_text at = grad_element_pointer(GRAD_AT("/loss/%s", member), tensor, index);
+
+    return grad_fail(s->error, GRAD_INVALID, "bad_parameter", at.text, "%s is %s, expected %s",
+                     at.text + 1, GRAD_FIGURE(s->type, grad_real_at(s->type, tensor->data, index)),
+                     expected);
 }
 
 static grad_status check_classes(const subject *s)
@@ -177,7 +184,7 @@ static grad_status check_classes(const subject *s)
 
         if (!grad_loss_ignores(s->loss, s->type, t) &&
             !(t >= 0 && t < (double)s->sizes.N && t == floor(t)))
-            return fail_value(s, "target", b, t, range.text);
+            return fail_value(s, "target", &s->loss->target, b, range.text);
     }
     return GRAD_OK;
 }
@@ -190,42 +197,71 @@ static grad_status check_signs(const subject *s)
         double t = grad_real_at(s->type, s->loss->target.data, i);
 
         if (t != 1 && t != -1)
-            return fail_value(s, "target", i, t, "-1 or 1");
+            return fail_value(s, "target", &s->loss->target, i, "-1 or 1");
     }
     return GRAD_OK;
 }
 
 static grad_status check_not_negative(const subject *s, const char *member,
-                                      const grad_tensor *tensor)
+                                      const grad_tensor *tensor, const char *expected)
 {
     size_t count = grad_tensor_count(tensor);
 
-    for (size_t i = 0; i < count; i++) {
-        double value = grad_real_at(s->type, tensor->data, i);
-
-        if (value < 0)
-            return fail_value(s, member, i, value, "a number that is not negative");
-    }
+    for (size_t i = 0; i < count; i++)
+        if (grad_real_at(s->type, tensor->data, i) < 0)
+            return fail_value(s, member, tensor, i, expected);
     return GRAD_OK;
+}
+
+static grad_status check_targets(const subject *s)
+{
+    const grad_loss *l = s->loss;
+
+    if (grad_loss_has_classes(l, s->sizes.B, s->sizes.N))
+        return check_classes(s);
+    if (l->kind == GRAD_HINGE || l->kind == GRAD_SQUARED_HINGE || l->kind == GRAD_COSINE_EMBEDDING)
+        return check_signs(s);
+    if (l->kind == GRAD_KL_DIV && l->parameters[0] == 0 && s->must_be_finite)
+        return check_not_negative(s, "target", &l->target,
+                                  "a number that is not negative, log_target being false");
+    return GRAD_OK;
+}
+
+/* A mean over classes that counts none is 0 / 0. */
+static grad_status check_divisor(const subject *s)
+{
+    const grad_loss *l = s->loss;
+    const grad_loss_view view = {
+        .loss = l, .type = s->type, .B = s->sizes.B, .N = s->sizes.N, .y = NULL};
+
+    if (!s->must_be_finite || grad_loss_divisor(&view) != 0)
+        return GRAD_OK;
+    for (size_t b = 0; b < s->sizes.B; b++)
+        if (!grad_loss_ignores(l, s->type, grad_real_at(s->type, l->target.data, b)))
+            return grad_fail(s->error, GRAD_INVALID, "non_finite", "/loss/class_weight",
+                             "every class of loss/target has the weight 0, expected a positive "
+                             "one: the mean is NaN");
+    return grad_fail(s->error, GRAD_INVALID, "non_finite", "/loss/target",
+                     "every class of loss/target is ignored, being ignore_index (%s), expected one "
+                     "that is not: the mean is NaN",
+                     GRAD_FIGURE(s->type, grad_real_at(s->type, l->target.data, 0)));
 }
 
 static grad_status check_values(const subject *s)
 {
+    static const char *const expected = "a number that is not negative";
     const grad_loss *l = s->loss;
-    grad_status status = GRAD_OK;
+    grad_status status = check_targets(s);
 
-    if (grad_loss_has_classes(l, s->sizes.B, s->sizes.N))
-        status = check_classes(s);
-    else if (l->kind == GRAD_HINGE || l->kind == GRAD_SQUARED_HINGE ||
-             l->kind == GRAD_COSINE_EMBEDDING)
-        status = check_signs(s);
     if (status == GRAD_OK)
-        status = check_not_negative(s, "sample_weight", &l->sample_weight);
+        status = check_not_negative(s, "sample_weight", &l->sample_weight, expected);
     if (status == GRAD_OK)
-        status = check_not_negative(s, "class_weight", &l->class_weight);
+        status = check_not_negative(s, "class_weight", &l->class_weight, expected);
     if (status == GRAD_OK)
-        status = check_not_negative(s, "pos_weight", &l->pos_weight);
-    return status == GRAD_OK ? check_not_negative(s, "variance", &l->variance) : status;
+        status = check_not_negative(s, "pos_weight", &l->pos_weight, expected);
+    if (status == GRAD_OK)
+        status = check_not_negative(s, "variance", &l->variance, expected);
+    return status == GRAD_OK ? check_divisor(s) : status;
 }
 
 /* ---- What the network starts from ------------------------------------------------------------ */
@@ -234,22 +270,25 @@ static grad_status check_grad_output(const grad_tensor *dy, const grad_layer_siz
                                      grad_error *error)
 {
     size_t rank = sizes->vectors ? 1 : 2;
+    size_t rows = dy->rank == 1 ? 1 : dy->shape[0];
+    size_t cols = dy->rank > 0 ? dy->shape[dy->rank - 1] : 0;
 
     if (dy->rank == rank && dy->shape[rank - 1] == sizes->N &&
         (rank == 1 || dy->shape[0] == sizes->B))
         return GRAD_OK;
     return grad_fail(error, GRAD_INVALID, "shape_mismatch", "/grad_output",
-                     "grad_output has rank %zu with %zu rows of %zu columns, expected that of the "
-                     "network's output: rank %zu with %zu of %zu",
-                     dy->rank, dy->rank == 1 ? 1 : dy->shape[0],
-                     dy->rank > 0 ? dy->shape[dy->rank - 1] : 0, rank, sizes->B, sizes->N);
+                     "grad_output has rank %zu with %zu row%s of %zu column%s, expected that of "
+                     "the network's output: rank %zu with %zu of %zu",
+                     dy->rank, rows, grad_plural(rows), cols, grad_plural(cols), rank, sizes->B,
+                     sizes->N);
 }
 
 grad_status grad_verify_loss(const grad_batch *batch, const grad_layer_sizes *sizes,
                              grad_error *error)
 {
     const grad_network *network = batch->network;
-    subject s = {&network->loss, NULL, batch->datatype, *sizes, error};
+    bool must_be_finite = batch->non_finite == GRAD_REJECT_NON_FINITE;
+    subject s = {&network->loss, NULL, batch->datatype, *sizes, must_be_finite, error};
     grad_status status;
 
     if ((network->loss.kind == GRAD_LOSS_ABSENT) == (network->grad_output.data == NULL))

@@ -3,6 +3,7 @@
 #include "batch/check.h"
 
 #include "core/error.h"
+#include "core/figure.h"
 #include "core/real.h"
 
 static grad_status check_presence(const grad_subject *s, const char *member,
@@ -18,20 +19,25 @@ static grad_status check_presence(const grad_subject *s, const char *member,
 static grad_status check_form(const grad_subject *s, const char *member, const grad_tensor *tensor,
                               size_t least, size_t most)
 {
+    size_t rows, cols;
+
     if (tensor->rank < least || tensor->rank > most)
         return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", member,
                                " has rank %zu, expected %s", tensor->rank,
                                most == 1    ? "1"
                                : least == 1 ? "1 (one sample) or 2"
                                             : "2");
-    if (grad_tensor_columns(tensor) == 0 || grad_tensor_rows(tensor) == 0)
+    rows = grad_tensor_rows(tensor);
+    cols = grad_tensor_columns(tensor);
+    if (rows == 0 || cols == 0)
         return grad_fail_layer(s->error, s->batch, s->layer, "empty_tensor", member,
-                               " has %zu rows of %zu columns, expected at least one of each",
-                               grad_tensor_rows(tensor), grad_tensor_columns(tensor));
+                               " has %zu row%s of %zu column%s, expected at least one of each",
+                               rows, grad_plural(rows), cols, grad_plural(cols));
     return GRAD_OK;
 }
 
-/* "layers/0/pre_activation has 64 columns, grad_output has 63": other says what holds 63. */
+/* "layers/0/pre_activation has 64 columns, grad_output has 63": other says what holds 63. Units are
+ * in the singular; other_unit, where it is "", is the same. */
 static grad_status check_equal(const grad_subject *s, const char *member, size_t size,
                                const char *unit, const char *other, size_t expected,
                                const char *other_unit)
@@ -39,7 +45,9 @@ static grad_status check_equal(const grad_subject *s, const char *member, size_t
     if (size == expected)
         return GRAD_OK;
     return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", member,
-                           " has %zu %s, %s has %zu%s", size, unit, other, expected, other_unit);
+                           " has %zu %s%s, %s has %zu%s%s", size, unit, grad_plural(size), other,
+                           expected, other_unit,
+                           other_unit[0] == '\0' ? "" : grad_plural(expected));
 }
 
 /* ---- States ---------------------------------------------------------------------------------- */
@@ -72,6 +80,7 @@ static grad_status check_states(const grad_subject *s, const grad_layer *layer)
 static grad_status check_network_input(const grad_subject *s)
 {
     const grad_tensor *x = &s->batch->network->input;
+    size_t rows, cols;
 
     if (x->data == NULL)
         return grad_fail(s->error, GRAD_INVALID, "missing_field", "",
@@ -79,10 +88,12 @@ static grad_status check_network_input(const grad_subject *s)
     if (x->rank < 1 || x->rank > 2)
         return grad_fail(s->error, GRAD_INVALID, "shape_mismatch", "/input",
                          "input has rank %zu, expected 1 (one sample) or 2", x->rank);
-    if (grad_tensor_columns(x) == 0 || grad_tensor_rows(x) == 0)
+    rows = grad_tensor_rows(x);
+    cols = grad_tensor_columns(x);
+    if (rows == 0 || cols == 0)
         return grad_fail(s->error, GRAD_INVALID, "empty_tensor", "/input",
-                         "input has %zu rows of %zu columns, expected at least one of each",
-                         grad_tensor_rows(x), grad_tensor_columns(x));
+                         "input has %zu row%s of %zu column%s, expected at least one of each", rows,
+                         grad_plural(rows), cols, grad_plural(cols));
     return GRAD_OK;
 }
 
@@ -114,19 +125,19 @@ static grad_status check_agreement(const grad_subject *s, const grad_layer *laye
     if (status != GRAD_OK)
         return status;
     if (z->data == NULL) {
-        status = check_equal(s, "/grad_output", grad_tensor_columns(dy), "columns",
+        status = check_equal(s, "/grad_output", grad_tensor_columns(dy), "column",
                              "the layer's output", n->N, "");
-        return status != GRAD_OK ? status
-                                 : check_equal(s, "/grad_output", grad_tensor_rows(dy), "rows",
-                                               "input", n->B, "");
+        return status != GRAD_OK
+                   ? status
+                   : check_equal(s, "/grad_output", grad_tensor_rows(dy), "row", "input", n->B, "");
     }
-    status = check_equal(s, "/pre_activation", n->N, "columns", "grad_output",
+    status = check_equal(s, "/pre_activation", n->N, "column", "grad_output",
                          grad_tensor_columns(dy), "");
     if (status == GRAD_OK)
-        status = check_equal(s, "/pre_activation", grad_tensor_rows(z), "rows", "grad_output",
+        status = check_equal(s, "/pre_activation", grad_tensor_rows(z), "row", "grad_output",
                              grad_tensor_rows(dy), "");
     if (status == GRAD_OK)
-        status = check_equal(s, "/input", n->B, "rows", "pre_activation", grad_tensor_rows(z), "");
+        status = check_equal(s, "/input", n->B, "row", "pre_activation", grad_tensor_rows(z), "");
     return status;
 }
 
@@ -146,14 +157,13 @@ static grad_status check_chain(const grad_subject *s, const grad_layer *layer,
                                "%s",
                                vectors ? "vector" : "matrix");
     if (x->data != NULL && s->layer > 0) {
-        status =
-            check_equal(s, "/input", grad_tensor_rows(x), "rows", "the network's input", B, "");
+        status = check_equal(s, "/input", grad_tensor_rows(x), "row", "the network's input", B, "");
         if (status == GRAD_OK)
-            status = check_equal(s, "/input", grad_tensor_columns(x), "columns",
+            status = check_equal(s, "/input", grad_tensor_columns(x), "column",
                                  "the output of the layer before", s->before->N, "");
     }
     if (status == GRAD_OK && z->data != NULL)
-        status = check_equal(s, "/pre_activation", grad_tensor_rows(z), "rows",
+        status = check_equal(s, "/pre_activation", grad_tensor_rows(z), "row",
                              "the network's input", B, "");
     return status;
 }
@@ -188,11 +198,11 @@ static grad_status check_weight(const grad_subject *s, const grad_layer *layer,
     if (status != GRAD_OK || W->data == NULL)
         return status;
     if (has_z)
-        status = check_equal(s, "/weight", grad_tensor_rows(W), "rows", "pre_activation", n->N,
-                             " columns");
+        status = check_equal(s, "/weight", grad_tensor_rows(W), "row", "pre_activation", n->N,
+                             " column");
     if (status == GRAD_OK)
         status = check_equal(
-            s, "/weight", grad_tensor_columns(W), "columns",
+            s, "/weight", grad_tensor_columns(W), "column",
             layer->input.data != NULL || s->layer == 0 ? "input" : "the layer before", n->K, "");
     return status;
 }
@@ -208,7 +218,7 @@ static grad_status check_vector(const grad_subject *s, const char *member,
     status = check_form(s, member, tensor, 1, 1);
     if (status != GRAD_OK || (one_will_do && tensor->shape[0] == 1))
         return status;
-    return check_equal(s, member, tensor->shape[0], "numbers", "the layer", N, " outputs");
+    return check_equal(s, member, tensor->shape[0], "number", "the layer", N, " output");
 }
 
 static grad_status check_vectors(const grad_subject *s, const grad_layer *layer, size_t N)
@@ -243,7 +253,8 @@ static grad_status check_variance(const grad_subject *s, const grad_tensor *vari
         if (value < 0)
             return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter",
                                    grad_pointer_format("/running_variance/%zu", n).text,
-                                   " is %g, expected a number that is not negative", value);
+                                   " is %s, expected a number that is not negative",
+                                   GRAD_FIGURE(s->batch->datatype, value));
     }
     return GRAD_OK;
 }
@@ -259,10 +270,10 @@ static grad_status check_mask(const grad_subject *s, const grad_layer *layer,
         return GRAD_OK;
     status = check_form(s, member, mask, n->vectors ? 1 : 2, n->vectors ? 1 : 2);
     if (status == GRAD_OK)
-        status = check_equal(s, member, grad_tensor_columns(mask), "columns", "the layer", n->N,
-                             " outputs");
+        status = check_equal(s, member, grad_tensor_columns(mask), "column", "the layer", n->N,
+                             " output");
     if (status == GRAD_OK)
-        status = check_equal(s, member, grad_tensor_rows(mask), "rows", "the batch", n->B, "");
+        status = check_equal(s, member, grad_tensor_rows(mask), "row", "the batch", n->B, "");
     return status;
 }
 
@@ -293,7 +304,7 @@ grad_status grad_verify_tensors(const grad_subject *s, grad_layer_sizes *sizes)
     n = grad_layer_sizes_of(s->batch, s->layer, s->before);
     status = s->batch->network == NULL ? check_agreement(s, layer, &n) : check_chain(s, layer, &n);
     if (status == GRAD_OK && layer->kind != GRAD_DENSE)
-        status = check_equal(s, "/pre_activation", n.N, "columns", "input", n.K, "");
+        status = check_equal(s, "/pre_activation", n.N, "column", "input", n.K, "");
     if (status == GRAD_OK)
         status = check_weight(s, layer, &n);
     if (status == GRAD_OK)

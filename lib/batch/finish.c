@@ -1,11 +1,10 @@
-/* The end of a run: deltas are clipped, decayed and scaled, statistics taken, verdicts read, and
- * the reply filled in. Order: value, norm of a layer, global norm, decay, scale. */
+/* The end of a run: deltas are clipped, decayed and scaled, statistics taken, and the reply filled
+ * in. Order: value, norm of a layer, global norm, decay, scale. Whether the answer is finite is
+ * judge.c's to say. */
 #include <math.h>
 
-#include "batch/check.h"
 #include "batch/state.h"
 #include "core/real.h"
-#include "core/size.h"
 #include "kernels/elements.h"
 #include "kernels/finite.h"
 
@@ -140,85 +139,6 @@ void grad_part_finish(grad_run *run, const grad_part *part, grad_block block, gr
     }
 }
 
-/* ---- Verdicts -------------------------------------------------------------------------------- */
-
-static size_t first_bad_element(const grad_run *run, size_t layer, grad_output_kind output)
-{
-    size_t index = run->layers[layer].last_part[output], first = GRAD_FINITE;
-    const grad_part *part;
-
-    if (index == GRAD_NO_PART || run->batch->non_finite == GRAD_ALLOW_NON_FINITE)
-        return GRAD_FINITE;
-    part = &run->program.parts[index];
-    for (size_t tile = 0; tile < grad_grid_tile_count(&part->grid); tile++)
-        first = grad_size_min(first, run->program.notes[part->first_note + tile].bad);
-    return first;
-}
-
-/* A layer that failed is answered with its name and its error. */
-static void fail_result(grad_run *run, size_t layer)
-{
-    run->results[layer] =
-        (grad_layer_result){.name = run->batch->layers[layer].name, .error = &run->errors[layer]};
-}
-
-static grad_status judge_layer(grad_run *run, size_t layer, grad_error *error)
-{
-    for (grad_output_kind k = 0; k < GRAD_OUTPUT_COUNT; k++) {
-        size_t index = run->batch->network != NULL && k == GRAD_GRAD_INPUT
-                           ? GRAD_FINITE
-                           : first_bad_element(run, layer, k);
-        const char *member = grad_output_name(k);
-
-        if (index == GRAD_FINITE)
-            continue;
-        if (!run->batch->continue_on_error)
-            return grad_fail_output(error, run->batch, layer, member,
-                                    grad_run_output(run, layer, k), index);
-        grad_fail_output(&run->errors[layer], run->batch, layer, member,
-                         grad_run_output(run, layer, k), index);
-        run->failed[layer] = true;
-        fail_result(run, layer);
-        return GRAD_OK;
-    }
-    return GRAD_OK;
-}
-
-static grad_status judge_tensor(const grad_run *run, const char *pointer, const grad_tensor *tensor,
-                                grad_error *error)
-{
-    size_t count = grad_tensor_count(tensor);
-    size_t index = grad_find_non_finite(run->batch->datatype, count, tensor->data);
-
-    if (index == count)
-        return GRAD_OK;
-    return grad_fail_number(error, pointer, run->batch->datatype, tensor, index);
-}
-
-static grad_status judge(grad_run *run, grad_error *error)
-{
-    grad_reply *reply = &run->reply;
-    grad_status status = GRAD_OK;
-    size_t index;
-
-    if (run->batch->non_finite == GRAD_ALLOW_NON_FINITE)
-        return GRAD_OK;
-    if (reply->has_loss && !isfinite(reply->loss))
-        return grad_fail_scalar(error, "/loss", reply->loss);
-    status = judge_tensor(run, "/loss", &reply->losses, error);
-    if (status == GRAD_OK)
-        status = judge_tensor(run, "/predictions", &reply->predictions, error);
-    for (size_t i = 0; i < run->batch->layer_count && status == GRAD_OK; i++)
-        if (run->failed == NULL || !run->failed[i])
-            status = judge_layer(run, i, error);
-    if (status != GRAD_OK || run->batch->network == NULL)
-        return status;
-    index = first_bad_element(run, 0, GRAD_GRAD_INPUT);
-    if (index == GRAD_FINITE)
-        return GRAD_OK;
-    return grad_fail_number(error, "/grad_input", run->batch->datatype, &reply->grad_input, index);
-}
-
 /* ---- Statistics ------------------------------------------------------------------------------ */
 
 static grad_statistics statistics_of(const grad_run *run, size_t part_index)
@@ -287,8 +207,8 @@ grad_status grad_finish_reply(grad_run *run, grad_error *error)
     }
     for (size_t i = 0; run->failed != NULL && i < run->batch->layer_count; i++)
         if (run->failed[i])
-            fail_result(run, i);
-    status = judge(run, error);
+            grad_judge_failed(run, i);
+    status = grad_judge_reply(run, error);
     if (status == GRAD_OK && run->batch->statistics)
         fill_statistics(run);
     return status;

@@ -6,6 +6,7 @@
 #include "batch/check.h"
 #include "batch/state.h"
 #include "core/error.h"
+#include "core/figure.h"
 #include "core/size.h"
 
 /* ---- Sizes ----------------------------------------------------------------------------------- */
@@ -85,8 +86,8 @@ static grad_status measure_checked(const grad_batch *batch, const bool *failed, 
                          "expected results that fit in memory, found a size beyond its addresses");
     if (cap != 0 && counted.result_numbers > cap)
         return grad_fail_limit(error, "max_result_numbers", cap, "/layers",
-                               "expected at most %zu numbers in the results, found %zu", cap,
-                               counted.result_numbers);
+                               "expected at most %zu number%s in the results, found %zu", cap,
+                               grad_plural(cap), counted.result_numbers);
     *measure =
         (grad_measure){counted.result_numbers, counted.used, counted.flops, counted.elements};
     return GRAD_OK;

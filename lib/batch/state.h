@@ -78,6 +78,16 @@ grad_tensor *grad_run_output(grad_run *run, size_t layer, grad_output_kind outpu
 grad_function grad_layer_function(const grad_run *run, size_t layer);
 grad_norm grad_layer_norm(const grad_run *run, size_t layer);
 
+/* Under reject, whether the answer is finite: the first number that is not is told, of the whole or
+ * (continue_on_error) of its layer. (judge.c) */
+grad_status grad_judge_reply(grad_run *run, grad_error *error);
+
+/* Answers a layer that failed with its name and its error. (judge.c) */
+void grad_judge_failed(grad_run *run, size_t layer);
+
+/* Whether the loss is finite; where it is not, which sample made it so, and why. (judge_loss.c) */
+grad_status grad_judge_loss(const grad_run *run, grad_error *error);
+
 /* After the last tile: verdicts, statistics and reports. */
 grad_status grad_finish_reply(grad_run *run, grad_error *error);
 

@@ -137,8 +137,8 @@ grad_status grad_bind_fail_name(grad_binder *binder, const grad_path *path, cons
     if (least <= 2 || least <= strlen(name) / 3)
         return grad_bind_fail(binder, path, code, "unknown %s \"%.60s\", did you mean \"%s\"?",
                               what, name, known[nearest]);
-    return grad_bind_fail(binder, path, code, "unknown %s \"%.60s\", expected one of %s", what,
-                          name, list);
+    return grad_bind_fail(binder, path, code, "unknown %s \"%.60s\", expected %s%s", what, name,
+                          count > 1 ? "one of " : "", list);
 }
 
 static grad_status fail_field(grad_binder *binder, const grad_path *path, const char *name,

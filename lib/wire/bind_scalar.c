@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/figure.h"
 #include "wire/bind.h"
 
 /* The largest integer up to which a double holds all of them. */
@@ -77,8 +78,8 @@ grad_status grad_bind_integer(grad_binder *binder, const grad_path *path, const 
     if (!json_is_number(value))
         return grad_bind_fail_type(binder, path, "an integer", value);
     if (number != trunc(number))
-        return grad_bind_fail(binder, path, "unsupported_value", "expected an integer, found %.17g",
-                              number);
+        return grad_bind_fail(binder, path, "unsupported_value", "expected an integer, found %s",
+                              GRAD_FIGURE(GRAD_FP64, number));
     *(double *)target = number;
     return GRAD_OK;
 }
@@ -92,7 +93,8 @@ grad_status grad_bind_size(grad_binder *binder, const grad_path *path, const jso
         return grad_bind_fail_type(binder, path, "an integer", value);
     if (!(size >= 0 && size <= EXACT_INTEGERS) || size != (double)(size_t)size)
         return grad_bind_fail(binder, path, "unsupported_value",
-                              "expected an integer that is not negative, found %.17g", size);
+                              "expected an integer that is not negative, found %s",
+                              GRAD_FIGURE(GRAD_FP64, size));
     *(size_t *)target = (size_t)size;
     return GRAD_OK;
 }

@@ -2,6 +2,7 @@
  * with a shape and data. Whether the shapes of different tensors agree is asked elsewhere. */
 #include <stdio.h>
 
+#include "core/figure.h"
 #include "core/real.h"
 #include "core/size.h"
 #include "wire/bind.h"
@@ -80,8 +81,8 @@ static grad_status read_scanned_shape(grad_binder *binder, const grad_path *path
 
         if (!(size >= 0 && size <= EXACT_FLOATS) || size != (double)(size_t)size)
             return grad_bind_fail(binder, path, "unsupported_value",
-                                  "expected integers from 0 to %.0f, found %.9g", EXACT_FLOATS,
-                                  size);
+                                  "expected integers from 0 to %.0f, found %s", EXACT_FLOATS,
+                                  GRAD_FIGURE(binder->datatype, size));
         shape->shape[i] = (size_t)size;
     }
     return GRAD_OK;

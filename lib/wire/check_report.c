@@ -2,6 +2,7 @@
  * of fields. Unknown fields are skipped. What a verdict means is gradient_network.h's. */
 #include <stdlib.h>
 
+#include "core/figure.h"
 #include "wire/document.h"
 #include "wire/scalar.h"
 #include "wire/spellings.h"
@@ -146,8 +147,8 @@ static grad_status bind_place(grad_binder *binder, const grad_path *path, const 
 
         if (!(at >= 0 && at < (double)shape->shape[i]) || at != (double)(size_t)at)
             return grad_bind_fail(binder, &here, "unsupported_value",
-                                  "expected an integer below %zu, found %.17g", shape->shape[i],
-                                  at);
+                                  "expected an integer below %zu, found %s", shape->shape[i],
+                                  GRAD_FIGURE(GRAD_FP64, at));
         *element = *element * shape->shape[i] + (size_t)at;
     }
     return GRAD_OK;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/error.h"
+#include "core/figure.h"
 #include "core/size.h"
 
 grad_binder grad_document_binder(const grad_document *document, grad_error *error)
@@ -35,7 +36,8 @@ grad_status grad_document_count_layers(const grad_document *document, grad_binde
                               "expected at least one layer, found none");
     if (found > document->max_layers) {
         grad_fail_limit(binder->error, "max_layers", document->max_layers, "/layers",
-                        "expected at most %zu layers, found %zu", document->max_layers, found);
+                        "expected at most %zu layer%s, found %zu", document->max_layers,
+                        grad_plural(document->max_layers), found);
         if (binder->error != NULL)
             binder->error->offset =
                 grad_envelope_offset(envelope, grad_envelope_find(envelope, "/layers"));

@@ -1,8 +1,8 @@
 /* The activation of a layer: a name, or a name with parameters; prelu's slope is a parameter, or a
  * tensor of the layer. Which values a parameter may have is batch/'s. */
-#include <float.h>
 #include <math.h>
 
+#include "core/figure.h"
 #include "wire/request.h"
 
 static grad_status find_activation(grad_binder *binder, const grad_path *path, const json_t *value,
@@ -29,9 +29,10 @@ static grad_status read_parameter(grad_binder *binder, const grad_path *path, co
 
     if (!json_is_number(value))
         return grad_bind_fail_type(binder, path, "a number", value);
-    if (binder->datatype == GRAD_FP32 && fabs(number) > (double)FLT_MAX)
+    if (binder->datatype == GRAD_FP32 && isinf((float)number))
         return grad_bind_fail(binder, path, "number_out_of_range",
-                              "expected a number within float32's range, found %.17g", number);
+                              "expected a number within float32's range, found %s%s",
+                              GRAD_FIGURE(GRAD_FP64, number), grad_figure_as_float(number));
     *(double *)target = number;
     return GRAD_OK;
 }

@@ -142,15 +142,31 @@ static grad_status read_layer(grad_binder *binder, const grad_path *path, const 
 
 /* ---- Residual connections -------------------------------------------------------------------- */
 
+/* A name that no layer before the index-th has, but the layer itself or a later one. */
+static grad_status fail_later(grad_binder *binder, const grad_path *path, const char *name,
+                              size_t index, size_t found)
+{
+    if (found == index)
+        return grad_bind_fail(binder, path, "unknown_name",
+                              "expected an earlier layer, found \"%.60s\", the layer itself", name);
+    return grad_bind_fail(binder, path, "unknown_name",
+                          "expected an earlier layer, found \"%.60s\" of layers/%zu, a later one",
+                          name, found);
+}
+
 /* A name that no layer before the index-th has. */
 static grad_status fail_residual(grad_binder *binder, const grad_path *path, const char *name,
                                  size_t index)
 {
     enum { LISTED = 16 }; /* the nearest layers before it */
-    const grad_layer *layers = binder->request->block->batch.layers;
+    const grad_batch *batch = &binder->request->block->batch;
+    const grad_layer *layers = batch->layers;
     const char *known[LISTED + 1];
     size_t count = 0;
 
+    for (size_t i = index; i < batch->layer_count; i++)
+        if (layers[i].name != NULL && strcmp(layers[i].name, name) == 0)
+            return fail_later(binder, path, name, index, i);
     for (size_t i = index - grad_size_min(index, LISTED); i < index; i++)
         if (layers[i].name != NULL)
             known[count++] = layers[i].name;

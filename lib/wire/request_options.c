@@ -1,5 +1,6 @@
 /* The options of a request: what to compute and how to answer. Layers are in request_layers.c. Only
  * those numbers are judged here whose wrong values a batch could not tell from absent ones. */
+#include "core/figure.h"
 #include "wire/request.h"
 #include "wire/spellings.h"
 
@@ -88,8 +89,8 @@ static grad_status read_positive(grad_binder *binder, const grad_path *path, con
     grad_status status = grad_bind_number(binder, path, value, target);
 
     if (status == GRAD_OK && !(*(double *)target > 0))
-        return grad_bind_fail(binder, path, "bad_parameter",
-                              "expected a number above 0, found %.17g", *(double *)target);
+        return grad_bind_fail(binder, path, "bad_parameter", "expected a number above 0, found %s",
+                              GRAD_FIGURE(GRAD_FP64, *(double *)target));
     return status;
 }
 

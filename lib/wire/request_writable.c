@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/figure.h"
 #include "wire/request_writer.h"
 #include "wire/spellings.h"
 
@@ -14,7 +15,7 @@ static grad_status check_finite(double value, const char *pointer, grad_error *e
     if (isfinite(value))
         return GRAD_OK;
     return grad_fail(error, GRAD_INVALID, "non_finite", pointer,
-                     "expected a finite number, found %g", value);
+                     "expected a finite number, found %s", GRAD_FIGURE(GRAD_FP64, value));
 }
 
 static grad_status check_options(const grad_batch *batch, grad_error *error)

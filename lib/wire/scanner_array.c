@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/figure.h"
 #include "core/real.h"
 #include "core/size.h"
 #include "wire/number_double.h"
@@ -220,9 +221,10 @@ static const char *close_row(grad_scanner *s, const char *p)
         *expected = row->count;
     if (*expected != row->count)
         return grad_scanner_fail(s, GRAD_INVALID, "ragged_array", row->offset, level,
-                                 "expected rows of the same length: row %zu has %zu elements, the "
+                                 "expected rows of the same length: row %zu has %zu element%s, the "
                                  "first has %zu",
-                                 s->rows[level - 1].count, row->count, *expected);
+                                 s->rows[level - 1].count, row->count, grad_plural(row->count),
+                                 *expected);
     s->level = level;
     s->depth--;
     if (level > 0) {

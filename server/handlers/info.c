@@ -4,22 +4,34 @@
 #include "handlers/info_functions.h"
 #include "http/request.h"
 
+#include <inttypes.h>
+
 #define INFO_MAX (256 << 10)
 
+/* Those that can be set, then those that cannot, by the names that errors give them. */
 static void add_limits(const config *c, grad_text *text)
 {
     const struct {
         const char *name;
-        size_t value;
+        uint64_t value;
     } rows[] = {
-        {"max_body", c->max_body},         {"max_layers", c->max_layers},
-        {"max_numbers", c->max_numbers},   {"max_result_numbers", c->max_result_numbers},
-        {"max_envelope", c->max_envelope}, {"max_connections", c->max_connections},
-        {"queue_depth", c->queue_depth},   {"memory_budget", c->memory_budget},
+        {"max_body", c->max_body},
+        {"max_layers", c->max_layers},
+        {"max_numbers", c->max_numbers},
+        {"max_result_numbers", c->max_result_numbers},
+        {"max_envelope", c->max_envelope},
+        {"max_connections", c->max_connections},
+        {"queue_depth", c->queue_depth},
+        {"memory_budget", c->memory_budget},
+        {"max_depth", GRAD_DEFAULT_MAX_DEPTH},
+        {"max_number_text", GRAD_NUMBER_TEXT_MAX},
+        {"max_check_flops", GRAD_MAX_CHECK_FLOPS},
+        {"max_headers", SERVICE_MAX_HEADERS},
+        {"max_ignored_body", MAX_IGNORED_BODY},
     };
     grad_text_printf(text, "\"limits\":{");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        grad_text_printf(text, "%s\"%s\":%zu", i > 0 ? "," : "", rows[i].name, rows[i].value);
+        grad_text_printf(text, "%s\"%s\":%" PRIu64, i > 0 ? "," : "", rows[i].name, rows[i].value);
     grad_text_printf(text, "}");
 }
 

@@ -7,12 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* Bodies of refused requests up to this are read, so that the connection can be used again. */
-#define SMALL_BODY 65536
-
-/* What a reply's headers need of a connection's buffer, generously; what libmicrohttpd notes there
- * of each header, cookie and query parameter, besides their text. */
-#define ROOM_FOR_REPLY ((size_t)4 << 10)
+/* What libmicrohttpd notes in a connection's buffer of each header, cookie and query parameter,
+ * besides their text. */
 #define NOTE_SIZE ((size_t)64)
 
 /* ---- Framing --------------------------------------------------------------------------------- */
@@ -59,8 +55,7 @@ static size_t room_taken(const request *r)
 static bool check_room(request *r)
 {
     char detail[GRAD_DETAIL_SIZE];
-    size_t limit = r->context->role == ROLE_SERVICE ? SERVICE_BUFFER : ADMIN_BUFFER;
-    limit -= ROOM_FOR_REPLY;
+    size_t limit = r->context->role == ROLE_SERVICE ? SERVICE_MAX_HEADERS : ADMIN_MAX_HEADERS;
     size_t taken = room_taken(r);
     if (taken <= limit)
         return true;
@@ -107,7 +102,7 @@ static bool takes_body(const request *r)
 
 uint64_t request_body_limit(const request *r)
 {
-    return takes_body(r) ? r->context->service->config->max_body : SMALL_BODY;
+    return takes_body(r) ? r->context->service->config->max_body : MAX_IGNORED_BODY;
 }
 
 const char *request_body_limit_name(const request *r)
@@ -177,7 +172,7 @@ static void climb_steps(request *r, const char *method)
 static bool answers_at_once(const request *r)
 {
     bool asks_first = r->headers.expect && strcasecmp(r->headers.expect, "100-continue") == 0;
-    return asks_first || r->headers.transfer_encoding || r->declared > SMALL_BODY;
+    return asks_first || r->headers.transfer_encoding || r->declared > MAX_IGNORED_BODY;
 }
 
 void ladder_climb(request *r, const char *method, const char *version)

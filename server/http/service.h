@@ -16,6 +16,15 @@
 #define SERVICE_BUFFER ((size_t)64 << 10)
 #define ADMIN_BUFFER ((size_t)32 << 10)
 
+/* Of each, what a reply's headers need, generously: a request's line and headers may have the rest.
+ */
+#define ROOM_FOR_REPLY ((size_t)4 << 10)
+#define SERVICE_MAX_HEADERS (SERVICE_BUFFER - ROOM_FOR_REPLY)
+#define ADMIN_MAX_HEADERS (ADMIN_BUFFER - ROOM_FOR_REPLY)
+
+/* A body that nobody expects is read up to this, so that the connection can be used again. */
+#define MAX_IGNORED_BODY ((size_t)64 << 10)
+
 /* Which of the two listeners a request came by. */
 typedef enum service_role { ROLE_SERVICE, ROLE_ADMIN, ROLE_COUNT } service_role;
 

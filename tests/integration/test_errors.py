@@ -25,7 +25,7 @@ def request_with(**members):
 # name: (request, code, pointer, words of the detail)
 INVALID = {
     "columns differ": (layer_with(grad_output=[[5, 1], [6, 1]]), "shape_mismatch",
-                       "/layers/0/pre_activation", ("1", "2", "columns")),
+                       "/layers/0/pre_activation", ("has 1 column,", "has 2")),
     "rows differ": (layer_with(input=[[1, 2]]), "shape_mismatch", "/layers/0/", ("1", "2")),
     "vector and matrix": (layer_with(input=[1, 2]), "shape_mismatch", "/layers/0/", ()),
     "weight of another shape": (layer_with(weight=[[1, 2], [3, 4]]), "shape_mismatch",

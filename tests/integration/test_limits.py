@@ -8,7 +8,7 @@ import time
 import unittest
 
 from support import (Broken, Case, Daemon, DaemonCase, body_of, build_request, make_layer,
-                     make_request, patience)
+                     make_request, patience, values)
 
 MAX_BODY = 20000
 
@@ -105,6 +105,29 @@ class Limits(DaemonCase):
         body = b'{"layers":' + b"[" * 60 + b"1" + b"]" * 60 + b"}"
         self.assert_limit(self.daemon.post(body), "max_depth", 32)
 
+    def test_each_limit_is_in_the_information(self):
+        """All that the tests of this class hit, by the names that the problems give them."""
+        wanted = {"max_body": MAX_BODY, "max_layers": 3, "max_numbers": 400,
+                  "max_result_numbers": 300, "max_envelope": 1024, "max_depth": 32,
+                  "max_number_text": 1024, "max_check_flops": 10 ** 12, "max_headers": 61440,
+                  "max_ignored_body": 65536, "max_connections": 4096, "queue_depth": 256}
+        found = self.daemon.get("/v1/info").json()["limits"]
+        self.assertGreater(found.pop("memory_budget"), 0)
+        self.assertEqual(found, wanted)
+
+    def test_fixed_limits_are_those_that_are_hit(self):
+        """On both sides of what the information says."""
+        limits = self.daemon.get("/v1/info").json()["limits"]
+        most = limits["max_depth"] - 2  # an object and an array are around it already
+        for depth, status in ((most, 422), (most + 1, 413)):
+            body = b'{"layers":[' + b"[" * depth + b"1" + b"]" * depth + b"]}"
+            self.assertEqual(self.daemon.post(body).status, status, depth)
+        for length, status in ((limits["max_number_text"], 200),
+                               (limits["max_number_text"] + 1, 413)):
+            body = b'{"layers":[{"activation":"relu","input":[%s],"pre_activation":[1],' \
+                   b'"grad_output":[1]}]}' % (b"1." + b"0" * (length - 2))
+            self.assertEqual(self.daemon.post(body).status, status, length)
+
     def test_headers(self):
         for size, wanted in ((1000, (200,)), (400000, (431,))):
             with self.subTest(size), self.daemon.connect() as connection:
@@ -164,7 +187,19 @@ class Headers(DaemonCase):
 
 
 class Results(DaemonCase):
-    """Answers far larger than their requests."""
+    """Answers, or the work for them, far larger than their requests."""
+
+    def test_a_check_of_too_many_places(self):
+        limit = self.daemon.get("/v1/info").json()["limits"]["max_check_flops"]
+        generator = random.Random(4)
+        document = {"layers": [{"activation": "relu", "weight": values(generator, 256, 256)}],
+                    "input": values(generator, 64, 256), "grad_output": values(generator, 64, 256)}
+        for samples, status in ((2, 200), (10 ** 6, 413)):
+            response = self.daemon.post({**document, "check": {"samples": samples}},
+                                        path="/v1/check")
+            self.assertEqual(response.status, status, response)
+        problem = self.assert_problem(response, 413, "max_check_flops")
+        self.assertEqual(problem["limit"], {"name": "max_check_flops", "value": limit})
 
     def test_a_result_of_10_to_the_12(self):
         million = 1000000

@@ -60,6 +60,30 @@ class Networks(DaemonCase):
         self.assertIn("offset", problem)
         self.assertLess(problem["offset"], len(body))
 
+    def test_losses_of_one_sample(self):
+        """As docs/losses.md has them: [N] or [1] where the sample is a vector; a target [1] of one
+        output is a probability, whatever number it is."""
+        for y, loss, none_gives in (
+                ([2, 1], {"name": "mse", "target": [1, 2]}, [1, 1]),
+                ([2, 1], {"name": "gaussian_nll", "target": [2, 1], "variance": [1]}, [0, 0]),
+                ([4, 3], {"name": "cosine_embedding", "target": [1], "other": [-3, 4]}, [1]),
+                ([9, -900], {"name": "cross_entropy", "target": [0]}, [0]),
+                ([9, -900], {"name": "cross_entropy", "target": [1]}, [909]),
+                ([9, -900], {"name": "nll", "target": [1]}, [900]),
+                ([9], {"name": "cross_entropy", "target": [5]}, [0]),
+                ([9], {"name": "cross_entropy", "target": [-100]}, [0])):
+            body = {"layers": [{"type": "activation", "activation": "identity"}], "input": y,
+                    "loss": {**loss, "reduction": "none"}}
+            response = self.daemon.post(body, path=BACKPROP)
+            self.assertEqual(response.status, 200, response)
+            self.assertEqual(response.json()["loss"], none_gives, loss)
+
+    def test_doubles_are_written_in_15_digits_at_least(self):
+        response = self.daemon.post({"layers": [{"activation": "identity", "input": [5e-324],
+                                                 "pre_activation": [0], "grad_output": [1]}]},
+                                    path=GRADIENTS + IN_DOUBLES)
+        self.assertIn(b'"weight_delta":[[4.94065645841247e-324]]', response.body)
+
     def test_stages_and_log(self):
         for path, body in ((BACKPROP, BY_HAND), (CHECK, BY_HAND)):
             response = self.daemon.post(body, path=path,

@@ -20,15 +20,15 @@ BAD_LOSSES = (
     ("shape_mismatch", "/target", {"name": "nll", "target": TARGET}),
     ("shape_mismatch", "/target", {"name": "mse", "target": [[1, 2, 3]] * 2}),
     ("shape_mismatch", "/target", {"name": "mse", "target": TARGET[:1]}),
-    ("bad_parameter", "/target/0", {"name": "hinge", "target": TARGET[::-1]}),
+    ("bad_parameter", "/target/0/0", {"name": "hinge", "target": TARGET[::-1]}),
     ("bad_parameter", "/target/1", {"name": "cosine_embedding", "target": [1, 2],
                                     "other": TARGET}),
     ("missing_field", "", {"name": "cosine_embedding", "target": [1, -1]}),
     ("missing_field", "", {"name": "gaussian_nll", "target": TARGET}),
     ("missing_field", "", {"name": "mse"}),
     ("missing_field", "", {"target": TARGET}),
-    ("bad_parameter", "/variance/1", {"name": "gaussian_nll", "target": TARGET,
-                                      "variance": [[1], [-1]]}),
+    ("bad_parameter", "/variance/1/0", {"name": "gaussian_nll", "target": TARGET,
+                                        "variance": [[1], [-1]]}),
     ("shape_mismatch", "/variance", {"name": "gaussian_nll", "target": TARGET,
                                      "variance": [[1, 2]] * 2}),
     ("bad_parameter", "/delta", {"name": "huber", "target": TARGET, "delta": 0}),
@@ -104,6 +104,83 @@ BAD_NETWORKS = (
     ("unknown_field", "/check", network(check={})))
 
 
+def plain(y, target, loss, **options):
+    """A network that gives y as it is, and the loss."""
+    return {"input": y, "layers": [{"type": "activation", "activation": "identity"}],
+            "loss": {"name": loss, "target": target, **options}}
+
+
+# A loss that has no number: the code, the place, all that is told of it.
+NO_NUMBER = (
+    (plain([[1, 2]] * 2, [-100, -100], "cross_entropy"), "non_finite", "/loss/target",
+     "every class of loss/target is ignored, being ignore_index (-100), expected one that is not: "
+     "the mean is NaN"),
+    (plain([[1, 2]], [1], "nll", class_weight=[1, 0]), "non_finite", "/loss/class_weight",
+     "every class of loss/target has the weight 0, expected a positive one: the mean is NaN"),
+    (plain([[1, 2]] * 2, [[1, 0], [0.5, -0.5]], "kl_div"), "bad_parameter", "/loss/target/1/1",
+     "loss/target/1/1 is -0.5, expected a number that is not negative, log_target being false"),
+    (plain([[0, 1], [0.5, 1.5]], [[0, 1], [1, 1]], "binary_cross_entropy"), "non_finite",
+     "/loss/target/1", "loss of sample 1 is NaN, expected a finite number: output 1 of it is 1.5, "
+     "expected a probability from 0 to 1"),
+    (plain([[0, 1], [-0.1, 1.5]], [[0, 1], [1, 1]], "binary_cross_entropy", reduction="none"),
+     "non_finite", "/loss/target/1/0", "loss of sample 1 at output 0 is NaN, expected a finite "
+     "number: that output is -0.1, expected a probability from 0 to 1"),
+    (plain([2, -1], [1, 1], "poisson_nll", log_input=False, reduction="sum"), "non_finite",
+     "/loss/target", "loss of sample 0 is NaN, expected a finite number: output 1 of it is -1, "
+     "expected a rate that is not negative, log_input being false"),
+    (plain([[0], [3e38]], [[0], [0]], "mse", reduction="none"), "non_finite", "/loss/target/1/0",
+     "loss of sample 1 at output 0 is Infinity, expected a finite number: its outputs and targets "
+     "are too large"))
+
+
+def layer_of(**members):
+    """The body of /v1/gradients that holds one layer of one number, but for these members."""
+    return {"layers": [{"activation": "relu", "input": [[1]], "pre_activation": [[1]],
+                        "grad_output": [[1]], **members}]}
+
+
+LATER = "expected an earlier layer, found \"%s\" of layers/1, a later one"
+# What else is wrong: the code, the place, all that is told of it.
+WORDS = (
+    (layer_of(activation={"name": "celu", "alpha": 1e-60}), "bad_parameter",
+     "/layers/0/activation/alpha", "layers/0/activation/alpha is 1e-60, which is 0 as float32, "
+     "expected a finite positive number"),
+    (layer_of(activation={"name": "prelu", "slope": 1e39}), "number_out_of_range",
+     "/layers/0/activation/slope", "expected a number within float32's range, found 1e+39, which "
+     "is infinite as float32"),
+    (layer_of(activation={"name": "elu", "alpha": -3.4028236e38}), "number_out_of_range",
+     "/layers/0/activation/alpha", "expected a number within float32's range, found "
+     "-3.4028236e+38, which is infinite as float32"),
+    (layer_of(input=[[1]] * 2), "shape_mismatch", "/layers/0/input",
+     "layers/0/input has 2 rows, pre_activation has 1"),
+    (layer_of(pre_activation=[[1]] * 2), "shape_mismatch", "/layers/0/pre_activation",
+     "layers/0/pre_activation has 2 rows, grad_output has 1"),
+    (layer_of(grad_output=[[1, 2]]), "shape_mismatch", "/layers/0/pre_activation",
+     "layers/0/pre_activation has 1 column, grad_output has 2"),
+    (layer_of(weight=[[1], [2]]), "shape_mismatch", "/layers/0/weight",
+     "layers/0/weight has 2 rows, pre_activation has 1 column"),
+    (layer_of(input=[[1, 2], [3]]), "ragged_array", "/layers/0/input/1",
+     "expected rows of the same length: row 1 has 1 element, the first has 2"),
+    (layer_of(bias=[1, 2]), "shape_mismatch", "/layers/0/bias",
+     "layers/0/bias has 2 numbers, the layer has 1 output"),
+    (network(dense(3, 3, residual="b"), dense(4, 3, name="b")), "unknown_name",
+     "/layers/0/residual", LATER % "b"),
+    (network(dense(3, 3, residual="a", name="a"), dense(4, 3)), "unknown_name",
+     "/layers/0/residual", "expected an earlier layer, found \"a\", the layer itself"),
+    (network(dense(3, 3), dense(4, 3, residual="x")), "unknown_name", "/layers/1/residual",
+     "unknown earlier layer \"x\", expected input"),
+    (plain([2, 1], [[1, 2]], "mse"), "shape_mismatch", "/loss/target", "loss/target has shape "
+     "[1, 2], expected the output's, the network's output being [2], a vector"),
+    (plain([[2, 1]], [1, 2], "mse"), "shape_mismatch", "/loss/target", "loss/target has shape [2], "
+     "expected the output's, the network's output being [1, 2]"),
+    (network(loss={"name": "huber", "target": TARGET, "delta": -1e-320}), "bad_parameter",
+     "/loss/delta", "loss/delta is -1e-320, expected a finite positive number"),
+    (network(loss={"name": "nll", "target": [0, 2147483648]}), "bad_parameter", "/loss/target/1",
+     "loss/target/1 is 2147483648, expected a class from 0 to 3, or ignore_index"),
+    (network(loss={"name": "squared_hinge", "target": [[1, -1, 1, 1], [1, 1, 0.1, 1]]}),
+     "bad_parameter", "/loss/target/1/2", "loss/target/1/2 is 0.1, expected -1 or 1"))
+
+
 class Refusals(DaemonCase):
     """Requests that are wrong: 422, and where and why."""
 
@@ -134,8 +211,32 @@ class Refusals(DaemonCase):
                                              "unknown_name", "/loss/name")
             self.assertIn('"%s", did you mean "%s"?' % (wrong, right), problem["detail"])
 
+    def test_words(self):
+        """Whole texts: what was found, in what the client sent, and what was expected."""
+        for document, code, pointer, detail in WORDS:
+            with self.subTest(pointer, detail=detail):
+                path = BACKPROP if "loss" in document else "/v1/gradients"
+                problem = self.assert_problem(self.daemon.post(document, path=path), 422, code)
+                self.assertEqual(problem["detail"], detail)
+                self.assertEqual(problem["pointer"], pointer)
+
+    def test_losses_without_a_number(self):
+        """Which sample it is and why, whatever else is asked for; where the request alone could
+        tell, with its offset."""
+        for document, code, pointer, detail in NO_NUMBER:
+            for options in ({}, {"on_error": "continue"}, {"statistics": True}):
+                with self.subTest(pointer, detail=detail, **options):
+                    body = body_of({**document, **options})
+                    problem = self.assert_problem(self.daemon.post(body, path=BACKPROP), 422, code)
+                    self.assertEqual(problem["detail"], detail)
+                    self.assertEqual(problem["pointer"], pointer)
+                    if "loss of sample" not in detail:
+                        last = re.findall("[a-z_]+", pointer)[-1].encode()
+                        self.assertEqual(problem["offset"], body.index(b'"%s":' % last) +
+                                         len(last) + 3)
+
     def test_results_that_are_not_finite(self):
-        """Found when all is done, so without an offset; allowed they are spelled out."""
+        """Allowed they are spelled out."""
         nobody = network(loss={"name": "nll", "target": [-100, -100]})
         huge = network(loss=None, grad_output=[[3e38] * 4] * 2)
         for document, pointer in ((nobody, "/loss"), (huge, "/layers/0/weight_delta/0/0")):

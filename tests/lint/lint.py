@@ -11,6 +11,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 from files import Skipped  # noqa: E402
 from results import Totals  # noqa: E402
 import codes  # noqa: E402
+import docstrings  # noqa: E402
 import formulas  # noqa: E402
 import includes  # noqa: E402
 import mutants  # noqa: E402
@@ -28,6 +29,8 @@ RULES = (
     ("function length", shape.function_lengths, "split the function"),
     ("cyclomatic complexity", shape.complexities, "split the function by decision"),
     ("opening comments", shape.opening_comments, "say what lives in the file, and what must not"),
+    ("public docstrings", docstrings.public, "say what it does: shapes, errors, ownership, "
+     "threads"),
     ("white space", words.white_space, "no tabs outside makefiles, no blanks at the end of a line"),
     ("calls banned everywhere", words.calls_anywhere, "use the bounded, thread-safe call"),
     ("calls banned in lib/", words.calls_in_library, "the library returns a status, always"),

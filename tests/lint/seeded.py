@@ -4,6 +4,7 @@ import pathlib
 import tempfile
 
 import codes
+import docstrings
 import files
 import formulas
 import includes
@@ -37,6 +38,11 @@ SEEDS = (
     (shape.complexities, "lib/core/a.c", OPEN + DECISIONS),
     (shape.opening_comments, "lib/core/a.c", "int x;\n"),
     (shape.opening_comments, "tests/a.py", "import os\n"),
+    (docstrings.public, "lib/gradient.h", OPEN + "\nGRAD_API int f(void);\n"),
+    (docstrings.public, "lib/gradient.h", OPEN + "/* Two. */\nGRAD_API int f(void);\n"
+     "GRAD_API const char *g(void);\n"),
+    (docstrings.public, "lib/gradient.h", OPEN + "/* ---- A ---- */\ntypedef struct x x;\n"),
+    (docstrings.public, "client/gradient_client.h", OPEN + "\ntypedef enum x {\n    A\n} x;\n"),
     (words.white_space, "lib/core/a.c", OPEN + "int x; \n"),
     (words.white_space, "lib/core/a.c", OPEN + "\tint x;\n"),
     (words.calls_anywhere, "server/a.c", OPEN + "void f(char *s) { strcpy(s, s); }\n"),

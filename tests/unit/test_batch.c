@@ -183,7 +183,7 @@ static const wrong_batch cases[] = {
     {bad_outputs, GRAD_INVALID, "unsupported_value", "/outputs",
      "outputs has the bits 0x40, expected none outside 0x3f"},
     {infinite_scale, GRAD_INVALID, "unsupported_value", "/scale",
-     "scale is inf, expected a finite number"},
+     "scale is Infinity, expected a finite number"},
     {bad_kind, GRAD_INVALID, "unknown_name", "/layers/1/activation",
      "layers/1/activation is of kind 28, expected one below 28"},
     {negative_beta, GRAD_INVALID, "bad_parameter", "/layers/1/activation/beta",
@@ -191,7 +191,7 @@ static const wrong_batch cases[] = {
     {zero_beta, GRAD_INVALID, "bad_parameter", "/layers/1/activation/beta",
      "layers/1/activation/beta is 0, expected a finite positive number"},
     {nan_slope, GRAD_INVALID, "bad_parameter", "/layers/0/activation/negative_slope",
-     "layers/0/activation/negative_slope is inf, expected a finite number"},
+     "layers/0/activation/negative_slope is Infinity, expected a finite number"},
     {no_weight, GRAD_INVALID, "missing_field", "/layers/0",
      "layers/0 has no weight, expected one for grad_input"},
     {wrong_rank, GRAD_INVALID, "shape_mismatch", "/layers/0/input",
@@ -310,7 +310,7 @@ static void caps_hold_on_both_sides(void **state)
     assert_int_equal(grad_batch_measure(batch, &limits, &measure, &other), GRAD_TOO_LARGE);
     assert_string_equal(other.code, "max_layers");
     assert_string_equal(other.pointer, "/layers");
-    assert_string_equal(other.detail, "expected at most 1 layers, found 2");
+    assert_string_equal(other.detail, "expected at most 1 layer, found 2");
     assert_int_equal(other.limit, 1);
     batch_free(batch);
 }

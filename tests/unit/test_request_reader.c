@@ -171,7 +171,7 @@ static const refusal tensors[] = {
      "a number, found true"},
     {INPUT("@[[[[1]]]]"), GRAD_INVALID, "unexpected_type", "/layers/0/input", "3 dimensions"},
     {INPUT("[[1,2], [3,4], @[5]]"), GRAD_INVALID, "ragged_array", "/layers/0/input/2",
-     "row 2 has 1 elements, the first has 2"},
+     "row 2 has 1 element, the first has 2"},
     {INPUT("[[1], @[]]"), GRAD_INVALID, "ragged_array", "/layers/0/input/1", "row 1 has 0"},
     {INPUT("[[[1],[2]], @[[3]]]"), GRAD_INVALID, "ragged_array", "/layers/0/input/1", "row 1"},
     {INPUT("[[1], @2]"), GRAD_INVALID, "ragged_array", "/layers/0/input/1", "found a number"},

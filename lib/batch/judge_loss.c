@@ -1,0 +1,153 @@
+/* Why a loss is not finite: the first sample whose own loss is not, and what of it the loss has no
+ * number for. What a request alone can tell was asked before the run (check_loss.c). No other
+ * answer is judged here. */
+#include <math.h>
+#include <stdio.h>
+
+#include "batch/check.h"
+#include "batch/state.h"
+#include "core/figure.h"
+#include "core/real.h"
+#include "kernels/finite.h"
+
+/* A loss that is not finite. */
+typedef struct finding {
+    size_t sample;
+    bool is_element; /* of one output of the sample, not of the whole sample */
+    size_t output;
+    double value;
+} finding;
+
+/* Room for a cause: a few words and two numbers. */
+typedef struct cause_text {
+    char text[GRAD_DETAIL_SIZE / 2];
+} cause_text;
+
+static bool is_by_sample(const grad_run *run)
+{
+    return (grad_loss_info_of(run->loss.loss->kind)->tensors & GRAD_LOSS_PER_SAMPLE) != 0;
+}
+
+/* ---- Where ----------------------------------------------------------------------------------- */
+
+/* Among the losses that are answered one by one. */
+static bool find_answered(const grad_run *run, finding *found)
+{
+    const grad_tensor *losses = &run->reply.losses;
+    size_t count = grad_tensor_count(losses), N = is_by_sample(run) ? 1 : run->loss.N;
+    size_t index = grad_find_non_finite(run->batch->datatype, count, losses->data);
+
+    if (index == count)
+        return false;
+    *found = (finding){index / N, !is_by_sample(run), index % N,
+                       grad_real_at(run->batch->datatype, losses->data, index)};
+    return true;
+}
+
+/* Among the sums that the loss is made of. */
+static bool find_summed(const grad_run *run, finding *found)
+{
+    for (size_t b = 0; b < run->loss.B; b++)
+        if (!isfinite(run->loss_sums[b])) {
+            *found = (finding){b, false, 0, run->loss_sums[b]};
+            return true;
+        }
+    return false;
+}
+
+/* The sample's target, or its element. */
+static grad_pointer_text target_of(const grad_run *run, const finding *found)
+{
+    const grad_tensor *target = &run->loss.loss->target;
+    size_t N = run->loss.N;
+    bool is_vector = target->rank == 1;
+
+    if (found->is_element)
+        return grad_element_pointer("/loss/target", target, found->sample * N + found->output);
+    if (is_vector && grad_tensor_count(target) != run->loss.B)
+        return grad_pointer_format("/loss/target"); /* all of it is the one sample's */
+    return grad_pointer_format("/loss/target/%zu", found->sample);
+}
+
+/* ---- Why ------------------------------------------------------------------------------------- */
+
+/* What y must be for the loss to have a number for it, or NULL where it is. Fused, y is z. */
+static const char *what_y_must_be(const grad_loss_view *view, double y)
+{
+    const double *parameters = view->loss->parameters;
+
+    if (!isfinite(y))
+        return "a finite number";
+    if (view->fusion != GRAD_NOT_FUSED)
+        return NULL;
+    if (view->loss->kind == GRAD_BINARY_CROSS_ENTROPY && !(y >= 0 && y <= 1))
+        return "a probability from 0 to 1";
+    if (view->loss->kind == GRAD_POISSON_NLL && parameters[0] == 0 && y + parameters[2] <= 0)
+        return "a rate that is not negative, log_input being false";
+    return NULL;
+}
+
+/* Which number is meant: "output 1 of it", or "that output". */
+static cause_text name_of(const grad_run *run, const finding *found, size_t n)
+{
+    bool is_fused = run->loss.fusion != GRAD_NOT_FUSED;
+    const char *what = is_fused ? "pre_activation" : "output";
+    cause_text name;
+
+    if (found->is_element)
+        snprintf(name.text, sizeof name.text, "that %s", what);
+    else
+        snprintf(name.text, sizeof name.text, "%s %zu of it", what, n);
+    return name;
+}
+
+/* What is wrong with the sample's outputs, or with that one. */
+static cause_text cause_of(const grad_run *run, const finding *found)
+{
+    const grad_loss_view *view = &run->loss;
+    size_t begin = found->is_element ? found->output : 0;
+    size_t end = found->is_element ? begin + 1 : view->N;
+    cause_text cause = {"its outputs and targets are too large"};
+
+    for (size_t n = begin; n < end; n++) {
+        double y = grad_real_at(view->type, view->y, found->sample * view->N + n);
+        const char *expected = what_y_must_be(view, y);
+
+        if (expected == NULL)
+            continue;
+        snprintf(cause.text, sizeof cause.text, "%.60s is %s, expected %s",
+                 name_of(run, found, n).text, GRAD_FIGURE(view->type, y), expected);
+        break;
+    }
+    return cause;
+}
+
+static grad_status fail_sample(const grad_run *run, const finding *found, grad_error *error)
+{
+    grad_pointer_text output = grad_pointer_format(" at output %zu", found->output);
+
+    return grad_fail(error, GRAD_INVALID, "non_finite", target_of(run, found).text,
+                     "loss of sample %zu%s is %s, expected a finite number: %s", found->sample,
+                     found->is_element ? output.text : "",
+                     GRAD_FIGURE(run->batch->datatype, found->value), cause_of(run, found).text);
+}
+
+grad_status grad_judge_loss(const grad_run *run, grad_error *error)
+{
+    const grad_reply *reply = &run->reply;
+    finding found;
+
+    if (run->loss_sums == NULL)
+        return GRAD_OK;
+    if (!reply->has_loss)
+        return find_answered(run, &found) ? fail_sample(run, &found, error) : GRAD_OK;
+    if (isfinite(reply->loss))
+        return GRAD_OK;
+    if (find_summed(run, &found))
+        return fail_sample(run, &found, error);
+    return grad_fail(
+        error, GRAD_INVALID, "non_finite", "/loss/target",
+        "loss is %s, expected a finite number: the losses of its samples are too large "
+        "to add up",
+        GRAD_FIGURE(GRAD_FP64, reply->loss));
+}

@@ -1,0 +1,48 @@
+/* Writing a number for people to find again in their document. The codec's own numbers, which are
+ * read by programs and must be written fast, are not these. */
+#include "core/figure.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ALL_DIGITS 17
+#define PLAIN_INTEGERS 1e15
+
+static bool reads_back(const char *text, grad_datatype type, double value)
+{
+    return type == GRAD_FP64 ? strtod(text, NULL) == value : strtof(text, NULL) == (float)value;
+}
+
+grad_figure_text grad_figure_format(grad_datatype type, double value)
+{
+    grad_figure_text figure;
+    int digits = 1;
+
+    if (!isfinite(value)) {
+        snprintf(figure.text, sizeof figure.text, "%s",
+                 isnan(value) ? "NaN"
+                 : value > 0  ? "Infinity"
+                              : "-Infinity");
+        return figure;
+    }
+    if (value == trunc(value) && fabs(value) < PLAIN_INTEGERS) {
+        snprintf(figure.text, sizeof figure.text, "%.0f", value);
+        return figure;
+    }
+    do
+        snprintf(figure.text, sizeof figure.text, "%.*g", digits, value);
+    while (!reads_back(figure.text, type, value) && digits++ < ALL_DIGITS);
+    return figure;
+}
+
+const char *grad_figure_as_float(double value)
+{
+    float rounded = (float)value;
+
+    if (!isfinite(value))
+        return "";
+    if (isinf(rounded))
+        return ", which is infinite as float32";
+    return rounded == 0 && value != 0 ? ", which is 0 as float32" : "";
+}
