@@ -5,7 +5,9 @@
  * Reading. A push decoder takes the document as it arrives. Arrays of numbers go straight into
  * memory of the datatype, correctly rounded; everything else is collected in a small envelope,
  * which jansson judges at the end (RFC 8259, strictly; duplicate names are errors). Memory grows
- * with the tensors and the envelope, never with the text.
+ * with the tensors and the envelope, never with the text. What is no JSON, or beyond a cap, is
+ * found on the way; a fault of an array (ragged, a number out of range, something that is none) is
+ * told at the end, by whoever reads the array, and what follows it in the array is not kept.
  *
  * Writing. An encoder cuts the document into segments, each printed independently (on any thread),
  * numbers in the shortest decimal that reads back as the same float, or the shortest of 15 to 17
@@ -125,8 +127,8 @@ typedef enum grad_request_kind {
  * Errors: GRAD_MALFORMED with the byte offset; GRAD_INVALID unknown_field, duplicate_field,
  * missing_field, unexpected_type, unknown_name, unsupported_value, ragged_array, shape_mismatch …
  * with pointer and byte offset; GRAD_TOO_LARGE. Whether shapes of different tensors agree is
- * grad_batch_measure's question. Under "on_error": "continue" a layer that cannot be bound is
- * marked with its error, and the others are read. */
+ * grad_batch_measure's question. Under "on_error": "continue" a layer that cannot be bound, or
+ * whose arrays have a fault, is marked with its error, and the others are read. */
 GRAD_API grad_status grad_decoder_finish_request(grad_decoder *decoder, grad_request_kind kind,
                                                  grad_batch **batch, grad_error *error);
 

@@ -39,6 +39,15 @@ BAD_LAYERS = (
     ("shape_mismatch", "/weight", good(weight=[[1, 2, 3, 4]] * 6)),
     ("bad_parameter", "/dropout/rate", good(dropout={"mask": [[1] * 5] * 3, "rate": 1})),
     ("non_finite", "/input/0/3", good(input=[[1, 2, 3, "NaN"]] * 3)),
+    # of tensors, wherever in them
+    ("unexpected_type", "/input/0/0", good(input=[["a", 2, 3, 4]] * 3)),
+    ("unexpected_type", "/input/0/1", good(input=[[1, "a", 3, 4]] * 3)),
+    ("unexpected_type", "/weight/4/3", good(weight=[[1, 2, 3, 4]] * 4 + [[1, 2, 3, None]])),
+    ("unexpected_type", "/input/data/1", good(input={"shape": [1, 2], "data": [1, {"a": [2]}]})),
+    ("ragged_array", "/input/1", good(input=[[1, 2, 3, 4], [1, 2, 3], [1, 2, 3, 4]])),
+    ("ragged_array", "/input/2", good(input=[[1, 2, 3, 4], [1, 2, 3, 4], 5])),
+    ("number_out_of_range", "/input/2/3", good(input=[[1, 2, 3, 4]] * 2 + [[1, 2, 3, 1e39]])),
+    ("empty_tensor", "/input", good(input=[[], [1, 2, 3, 4]])),
     ("non_finite", "/weight_delta/0/0", good(activation="identity", input=[[3e38] * 4] * 3,
                                              grad_output=[[3e38] * 5] * 3)))
 
@@ -83,11 +92,11 @@ class OnError(DaemonCase):
         """Norms, counts and clipping know nothing of a layer that failed."""
         options = {"statistics": True, "clip": {"value": 0.5, "global_norm": 1}}
         both = {**options, "layers": [good(), good(activation="relu")]}
-        wanted = ask(self.daemon, both, GRADIENTS)
+        wanted = ask(self.daemon, both, GRADIENTS, "FP32")
         for _, _, bad in BAD_LAYERS[:-1]:  # the last is found when all norms are
             layers = [both["layers"][0], bad, both["layers"][1]]
             found = ask(self.daemon, {**options, "on_error": "continue", "layers": layers},
-                        GRADIENTS)
+                        GRADIENTS, "FP32")
             del found["layers"][1]
             self.assertEqual(repr(found), repr(wanted))
 

@@ -13,7 +13,7 @@ typedef struct refusal {
     const char *detail; /* a part of it */
 } refusal;
 
-/* Fails the test unless the document is refused like that, however it is cut. */
+/* Fails the test unless the document is refused like that, in pieces of whatever size. */
 void assert_refused(wire_form form, const refusal *expected);
 
 /* A test of every row of a table. */
