@@ -168,9 +168,12 @@ GRAD_API grad_status grad_encode_request(const grad_batch *batch, grad_encoder *
                                          grad_error *error);
 
 /* An encoder of the reply document to that batch, which gives datatype and non_finite policy.
- * Lifetimes as above. */
+ * request is the decoder that read the batch: errors of layers that know no byte are located in its
+ * document, as grad_decoder_locate does, before the function returns; NULL: they are written
+ * without one. Lifetimes as above. */
 GRAD_API grad_status grad_encode_reply(const grad_batch *batch, const grad_reply *reply,
-                                       grad_encoder **encoder, grad_error *error);
+                                       const grad_decoder *request, grad_encoder **encoder,
+                                       grad_error *error);
 
 /* Upper bound of the memory that encoding a reply of that many numbers takes, for that batch. */
 GRAD_API size_t grad_reply_bound(const grad_batch *batch, size_t result_numbers);

@@ -128,7 +128,7 @@ static void expect_within(const grad_batch *batch, const grad_reply *answer)
     size_t before = failing_alloc_bytes();
 
     failing_alloc_arm(SIZE_MAX);
-    assert_int_equal(grad_encode_reply(batch, answer, &encoder, NULL), GRAD_OK);
+    assert_int_equal(grad_encode_reply(batch, answer, NULL, &encoder, NULL), GRAD_OK);
     assert_int_equal(grad_encoder_run_all(encoder, NULL), GRAD_OK);
     assert_in_range(failing_alloc_peak() - before, count_numbers(answer) * 12, bound);
     assert_false(failing_alloc_disarm());

@@ -204,7 +204,7 @@ static grad_status encode(const char *which)
     grad_error error = GRAD_ERROR_INIT;
     grad_status status = strcmp(which, "request") == 0
                              ? grad_encode_request(&batch, &encoder, &error)
-                             : grad_encode_reply(&batch, &answer, &encoder, &error);
+                             : grad_encode_reply(&batch, &answer, NULL, &encoder, &error);
 
     assert_true((status == GRAD_OK) == (encoder != NULL));
     if (status == GRAD_OK)
