@@ -81,8 +81,7 @@ static const char *rest_number(grad_scanner *s, const char *p, const char *end)
     p = grad_scanner_collect(s, p, end);
     if (p == NULL || p == end)
         return p;
-    if (!grad_scan_number(s->token, s->token + s->token_length, &number, &stop) ||
-        stop != s->token + s->token_length)
+    if (!grad_scan_number(s->token, s->token + s->token_length, &number, &stop))
         return grad_scanner_fail_number(s, stop);
     s->state = GRAD_SCAN_REST_BEHIND;
     return p;

@@ -9,6 +9,12 @@
 
 #include <cmocka.h>
 
+static bool is_told(const char *detail, const char *expected)
+{
+    return expected[0] == '=' ? strcmp(detail, expected + 1) == 0
+                              : strstr(detail, expected) != NULL;
+}
+
 void assert_refused(wire_form form, const refusal *expected)
 {
     char text[1024];
@@ -23,7 +29,7 @@ void assert_refused(wire_form form, const refusal *expected)
 
         if (o.status != expected->status || strcmp(o.error.code, expected->code) != 0 ||
             strcmp(o.error.pointer, expected->pointer) != 0 ||
-            strstr(o.error.detail, expected->detail) == NULL ||
+            !is_told(o.error.detail, expected->detail) ||
             (mark != NULL && o.error.offset != (int64_t)before))
             fail_msg("%s in pieces of %zu\n  found %d %s at \"%s\", byte %lld: %s",
                      expected->document, cut, o.status, o.error.code, o.error.pointer,
