@@ -29,7 +29,7 @@ size_t grad_envelope_memory(const grad_envelope *envelope)
 {
     return envelope->text.length + envelope->mark_count * sizeof *envelope->marks +
            envelope->array_count * sizeof *envelope->arrays +
-           envelope->fault_count * sizeof *envelope->faults;
+           envelope->fault_capacity * sizeof *envelope->faults;
 }
 
 /* Room for one more item of that size. Every item stands for at least one byte of the text, whose

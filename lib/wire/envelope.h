@@ -54,7 +54,7 @@ typedef struct grad_envelope {
 void grad_envelope_init(grad_envelope *envelope, size_t max_bytes);
 void grad_envelope_free(grad_envelope *envelope);
 
-/* Bytes in use. */
+/* Bytes in use; of faults, which are large and rare, those that there is room for. */
 size_t grad_envelope_memory(const grad_envelope *envelope);
 
 /* Adds bytes that were in the document at offset. */
