@@ -5,7 +5,9 @@
  * Reading. A push decoder takes the document as it arrives. Arrays of numbers go straight into
  * memory of the datatype, correctly rounded; everything else is collected in a small envelope,
  * which jansson judges at the end (RFC 8259, strictly; duplicate names are errors). Memory grows
- * with the tensors and the envelope, never with the text.
+ * with the tensors and the envelope, never with the text. What is no JSON, or beyond a cap, is
+ * found on the way; a fault of an array (ragged, a number out of range, something that is none) is
+ * told at the end, by whoever reads the array, and what follows it in the array is not kept.
  *
  * Writing. An encoder cuts the document into segments, each printed independently (on any thread),
  * numbers in the shortest decimal that reads back as the same float, or the shortest of 15 to 17
@@ -148,8 +150,8 @@ typedef enum grad_request_kind {
  * Errors: GRAD_MALFORMED with the byte offset; GRAD_INVALID unknown_field, duplicate_field,
  * missing_field, unexpected_type, unknown_name, unsupported_value, ragged_array, shape_mismatch …
  * with pointer and byte offset; GRAD_TOO_LARGE. Whether shapes of different tensors agree is
- * grad_batch_measure's question. Under "on_error": "continue" a layer that cannot be bound is
- * marked with its error, and the others are read. */
+ * grad_batch_measure's question. Under "on_error": "continue" a layer that cannot be bound, or
+ * whose arrays have a fault, is marked with its error, and the others are read. */
 GRAD_API grad_status grad_decoder_finish_request(grad_decoder *decoder, grad_request_kind kind,
                                                  grad_batch **batch, grad_error *error);
 
@@ -193,9 +195,12 @@ GRAD_API grad_status grad_encode_request(const grad_batch *batch, grad_encoder *
                                          grad_error *error);
 
 /* An encoder of the reply document to that batch, which gives datatype and non_finite policy.
- * Lifetimes as above. */
+ * request is the decoder that read the batch: errors of layers that know no byte are located in its
+ * document, as grad_decoder_locate does, before the function returns; NULL: they are written
+ * without one. Lifetimes as above. */
 GRAD_API grad_status grad_encode_reply(const grad_batch *batch, const grad_reply *reply,
-                                       grad_encoder **encoder, grad_error *error);
+                                       const grad_decoder *request, grad_encoder **encoder,
+                                       grad_error *error);
 
 /* Upper bound of the memory that encoding a reply of that many numbers takes, for that batch. */
 GRAD_API size_t grad_reply_bound(const grad_batch *batch, size_t result_numbers);

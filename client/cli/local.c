@@ -21,10 +21,11 @@ static bool push(void *context, const char *bytes, size_t length)
     return grad_decoder_push(r->decoder, bytes, length, r->error) == GRAD_OK;
 }
 
-static grad_status print_reply(const grad_batch *batch, const grad_reply *reply, grad_error *error)
+static grad_status print_reply(const grad_batch *batch, const grad_reply *reply,
+                               const grad_decoder *decoder, grad_error *error)
 {
     grad_encoder *encoder = NULL;
-    grad_status status = grad_encode_reply(batch, reply, &encoder, error);
+    grad_status status = grad_encode_reply(batch, reply, decoder, &encoder, error);
 
     if (status == GRAD_OK)
         status = grad_encoder_run_all(encoder, error);
@@ -37,7 +38,7 @@ static grad_status print_reply(const grad_batch *batch, const grad_reply *reply,
     return status;
 }
 
-static grad_status compute(const grad_batch *batch, grad_error *error)
+static grad_status compute(const grad_batch *batch, const grad_decoder *decoder, grad_error *error)
 {
     grad_run *run = NULL;
     grad_status status = grad_run_create(batch, &run, error);
@@ -45,7 +46,7 @@ static grad_status compute(const grad_batch *batch, grad_error *error)
     if (status == GRAD_OK)
         status = grad_run_all(run, error);
     if (status == GRAD_OK)
-        status = print_reply(batch, grad_run_reply(run), error);
+        status = print_reply(batch, grad_run_reply(run), decoder, error);
     grad_run_destroy(run);
     return status;
 }
@@ -73,7 +74,7 @@ static grad_status answer_run(const options *o, grad_decoder *decoder, grad_erro
     status = grad_batch_measure(batch, &limits, &measure, error);
     if (status != GRAD_OK)
         return locate(decoder, error);
-    return compute(batch, error);
+    return compute(batch, decoder, error);
 }
 
 /* The verdict goes to *exit_code. */

@@ -59,15 +59,39 @@ grad_status grad_bind_fail(grad_binder *binder, const grad_path *path, const cha
                              pointer, "%s", detail);
 }
 
-static const char *type_name(const json_t *value)
+grad_status grad_bind_fail_fault(grad_binder *binder, const grad_path *path,
+                                 const grad_fault *fault)
+{
+    grad_path steps[GRAD_MAX_RANK];
+    const grad_path *last = path;
+    char pointer[GRAD_POINTER_SIZE] = "";
+    size_t length = 0;
+
+    for (size_t i = 0; i < fault->levels; i++) {
+        steps[i] = (grad_path){.parent = last, .index = fault->index[i]};
+        last = &steps[i];
+    }
+    print_path(last, pointer, &length);
+    return grad_fail_at_byte(binder->error, GRAD_INVALID, fault->code, fault->offset, pointer, "%s",
+                             fault->detail);
+}
+
+static const char *type_of_array(const grad_binder *binder, const json_t *value)
+{
+    const grad_number_array *array = grad_bind_array(binder, value);
+
+    return array != NULL && array->rank > 0 ? "an array of numbers"
+           : json_array_size(value) == 0    ? "an empty array"
+                                            : "an array";
+}
+
+static const char *type_name(const grad_binder *binder, const json_t *value)
 {
     switch (json_typeof(value)) {
     case JSON_OBJECT:
         return "an object";
     case JSON_ARRAY:
-        return grad_bind_is_reference(value) ? "an array of numbers"
-               : json_array_size(value) == 0 ? "an empty array"
-                                             : "an array";
+        return type_of_array(binder, value);
     case JSON_STRING:
         return "a string";
     case JSON_INTEGER:
@@ -86,7 +110,7 @@ grad_status grad_bind_fail_type(grad_binder *binder, const grad_path *path, cons
                                 const json_t *value)
 {
     return grad_bind_fail(binder, path, "unexpected_type", "expected %s, found %s", expected,
-                          type_name(value));
+                          type_name(binder, value));
 }
 
 /* Levenshtein's distance between two names; longer ones are far from everything. */

@@ -56,6 +56,10 @@ enum { GRAD_FIELDS_MAX = 32 };
 grad_status grad_bind_fail(grad_binder *binder, const grad_path *path, const char *code,
                            const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* The fault that the scanner found in the array at path. */
+grad_status grad_bind_fail_fault(grad_binder *binder, const grad_path *path,
+                                 const grad_fault *fault);
+
 /* unexpected_type: expected ("a string") was, value is. */
 grad_status grad_bind_fail_type(grad_binder *binder, const grad_path *path, const char *expected,
                                 const json_t *value);
@@ -110,7 +114,8 @@ grad_bind_function grad_bind_tensor;
 /* A shape: 1 to GRAD_MAX_RANK sizes; *target is a grad_tensor, whose rank and shape it sets. */
 grad_bind_function grad_bind_shape;
 
-/* Whether value stands for an array of numbers. */
-bool grad_bind_is_reference(const json_t *value);
+/* The array that value refers to, be it one of numbers or one with a fault. NULL: value is
+ * something else. */
+const grad_number_array *grad_bind_array(const grad_binder *binder, const json_t *value);
 
 #endif

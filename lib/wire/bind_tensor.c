@@ -7,84 +7,37 @@
 #include "core/size.h"
 #include "wire/bind.h"
 
-/* Up to here all integers are floats, and doubles of course. */
-#define EXACT_FLOATS 16777216.0
-
 /* A tensor as form 2 spells it. */
 typedef struct spelled_tensor {
     grad_tensor shape; /* no data */
     grad_tensor data;
 } spelled_tensor;
 
-bool grad_bind_is_reference(const json_t *value)
+const grad_number_array *grad_bind_array(const grad_binder *binder, const json_t *value)
 {
-    const json_t *inner = json_array_get(value, 0);
+    const json_t *reference = json_array_get(value, 0);
+    const json_t *index = json_array_get(reference, 0);
 
-    return json_array_size(value) == 1 && json_array_size(inner) == 1 &&
-           json_is_number(json_array_get(inner, 0));
-}
-
-/* Why the scanner did not take the array at path for one of numbers: its first leaf says it. */
-static grad_status fail_array(grad_binder *binder, const grad_path *path, const grad_path *leaf,
-                              const json_t *value)
-{
-    const grad_path next = {.parent = leaf, .index = 0};
-
-    if (json_is_null(value))
-        return grad_bind_fail(binder, leaf, "unexpected_type", "expected a number, found %s",
-                              GRAD_FOUND_NULL);
-    if (!json_is_array(value))
-        return grad_bind_fail_type(binder, leaf, "a number", value);
-    if (json_array_size(value) == 0)
-        return grad_bind_fail(binder, path, "empty_tensor",
-                              "expected at least one number, found an empty array");
-    if (grad_bind_is_reference(value))
-        return grad_bind_fail(binder, path, "unexpected_type",
-                              "expected numbers in at most %d dimensions, found more",
-                              GRAD_MAX_RANK);
-    return fail_array(binder, path, &next, json_array_get(value, 0));
+    if (json_array_size(reference) != 1 || !json_is_number(index))
+        return NULL;
+    return &binder->envelope->arrays[(size_t)json_number_value(index)];
 }
 
 static grad_status bind_array(grad_binder *binder, const grad_path *path, const json_t *value,
                               grad_tensor *target)
 {
-    const grad_number_array *array;
-    size_t index;
+    const grad_number_array *array = grad_bind_array(binder, value);
 
-    if (!grad_bind_is_reference(value))
-        return fail_array(binder, path, path, value);
-    index = (size_t)json_number_value(json_array_get(json_array_get(value, 0), 0));
-    array = &binder->envelope->arrays[index];
+    if (array == NULL)
+        return grad_bind_fail(binder, path, "empty_tensor",
+                              "expected at least one number, found an empty array");
+    if (array->rank == 0)
+        return grad_bind_fail_fault(binder, path, &binder->envelope->faults[array->first]);
     *target =
         (grad_tensor){.data = grad_real_offset(binder->datatype, binder->numbers, array->first),
                       .rank = array->rank};
     for (size_t i = 0; i < array->rank; i++)
         target->shape[i] = array->shape[i];
-    return GRAD_OK;
-}
-
-/* A shape whose key was spelled with escapes: the scanner took it for an array of numbers. */
-static grad_status read_scanned_shape(grad_binder *binder, const grad_path *path,
-                                      const json_t *value, grad_tensor *shape)
-{
-    grad_tensor sizes;
-    grad_status status = bind_array(binder, path, value, &sizes);
-
-    if (status != GRAD_OK)
-        return status;
-    if (sizes.rank != 1 || sizes.shape[0] > GRAD_MAX_RANK)
-        return grad_bind_fail(binder, path, "unsupported_value",
-                              "expected 1 to %d dimensions, found more", GRAD_MAX_RANK);
-    shape->rank = sizes.shape[0];
-    for (size_t i = 0; i < shape->rank; i++) {
-        double size = grad_real_at(binder->datatype, sizes.data, i);
-
-        if (!(size >= 0 && size <= EXACT_FLOATS) || size != (double)(size_t)size)
-            return grad_bind_fail(binder, path, "unsupported_value",
-                                  "expected integers from 0 to %.0f, found %s", EXACT_FLOATS,
-                                  GRAD_FIGURE(binder->datatype, size));
-        shape->shape[i] = (size_t)size;
-    }
     return GRAD_OK;
 }
 
@@ -96,8 +49,6 @@ grad_status grad_bind_shape(grad_binder *binder, const grad_path *path, const js
 
     if (!json_is_array(value))
         return grad_bind_fail_type(binder, path, "an array of integers", value);
-    if (grad_bind_is_reference(value))
-        return read_scanned_shape(binder, path, value, shape);
     if (rank < 1 || rank > GRAD_MAX_RANK)
         return grad_bind_fail(binder, path, "unsupported_value",
                               "expected 1 to %d dimensions, found %zu", GRAD_MAX_RANK, rank);

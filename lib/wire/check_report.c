@@ -240,7 +240,7 @@ static grad_status check_root(grad_binder *binder, const grad_path *root, const 
     status = grad_bind_require(binder, root, value, "verdict");
     if (status == GRAD_OK)
         status = grad_bind_require(binder, root, value, "tensors");
-    if (status == GRAD_OK && (!json_is_array(tensors) || grad_bind_is_reference(tensors)))
+    if (status == GRAD_OK && !json_is_array(tensors))
         status = grad_bind_fail_type(binder, &path, "an array of objects", tensors);
     return status;
 }

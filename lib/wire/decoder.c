@@ -227,6 +227,11 @@ grad_status grad_decoder_finish_reply(grad_decoder *decoder, grad_reply **reply,
     return status;
 }
 
+const grad_envelope *grad_decoder_envelope(const grad_decoder *decoder)
+{
+    return &decoder->scanner.envelope;
+}
+
 int64_t grad_decoder_locate(const grad_decoder *decoder, const char *pointer)
 {
     const grad_envelope *envelope = &decoder->scanner.envelope;

@@ -29,7 +29,7 @@ grad_status grad_document_count_layers(const grad_document *document, grad_binde
         return grad_bind_fail_type(binder, &root, "an object", document->root);
     if (layers == NULL)
         return grad_bind_require(binder, &root, document->root, "layers");
-    if (!json_is_array(layers) || grad_bind_is_reference(layers))
+    if (!json_is_array(layers))
         return grad_bind_fail_type(binder, &path, "an array of layers", layers);
     if (found == 0)
         return grad_bind_fail(binder, &path, "empty_batch",

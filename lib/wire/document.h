@@ -63,6 +63,9 @@ grad_read_function grad_report_read;
 grad_status grad_decoder_finish(grad_decoder *decoder, grad_document_kind kind, void **block,
                                 grad_error *error);
 
+/* The envelope of the decoder's document. */
+const grad_envelope *grad_decoder_envelope(const grad_decoder *decoder);
+
 /* The decoder's block, which is the caller's to free from now on. */
 void *grad_decoder_release(grad_decoder *decoder);
 

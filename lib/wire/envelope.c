@@ -21,13 +21,15 @@ void grad_envelope_free(grad_envelope *envelope)
     grad_text_free(&envelope->text);
     free(envelope->marks);
     free(envelope->arrays);
+    free(envelope->faults);
     *envelope = (grad_envelope){0};
 }
 
 size_t grad_envelope_memory(const grad_envelope *envelope)
 {
     return envelope->text.length + envelope->mark_count * sizeof *envelope->marks +
-           envelope->array_count * sizeof *envelope->arrays;
+           envelope->array_count * sizeof *envelope->arrays +
+           envelope->fault_capacity * sizeof *envelope->faults;
 }
 
 /* Room for one more item of that size. Every item stands for at least one byte of the text, whose
@@ -80,8 +82,9 @@ grad_status grad_envelope_add(grad_envelope *envelope, const char *bytes, size_t
     return GRAD_TOO_LARGE;
 }
 
-grad_status grad_envelope_add_array(grad_envelope *envelope, const grad_number_array *array,
-                                    int64_t offset, grad_error *error)
+/* The reference's text ends with that. */
+static grad_status add_reference(grad_envelope *envelope, const grad_number_array *array,
+                                 const char *closing, int64_t offset, grad_error *error)
 {
     grad_number_array *arrays = grow(envelope->arrays, envelope->array_count,
                                      &envelope->array_capacity, sizeof *arrays, error);
@@ -91,9 +94,29 @@ grad_status grad_envelope_add_array(grad_envelope *envelope, const grad_number_a
     if (arrays == NULL)
         return GRAD_OUT_OF_MEMORY;
     envelope->arrays = arrays;
-    length = snprintf(reference, sizeof reference, "[[%zu]]", envelope->array_count);
+    length = snprintf(reference, sizeof reference, "[[%zu%s", envelope->array_count, closing);
     arrays[envelope->array_count++] = *array;
     return grad_envelope_add(envelope, reference, (size_t)length, offset, error);
+}
+
+grad_status grad_envelope_add_array(grad_envelope *envelope, const grad_number_array *array,
+                                    int64_t offset, grad_error *error)
+{
+    return add_reference(envelope, array, "]]", offset, error);
+}
+
+grad_status grad_envelope_add_fault(grad_envelope *envelope, const grad_fault *fault,
+                                    int64_t offset, grad_error *error)
+{
+    const grad_number_array array = {.first = envelope->fault_count};
+    grad_fault *faults = grow(envelope->faults, envelope->fault_count, &envelope->fault_capacity,
+                              sizeof *faults, error);
+
+    if (faults == NULL)
+        return GRAD_OUT_OF_MEMORY;
+    envelope->faults = faults;
+    faults[envelope->fault_count++] = *fault;
+    return add_reference(envelope, &array, "]", offset, error);
 }
 
 int64_t grad_envelope_offset(const grad_envelope *envelope, size_t position)

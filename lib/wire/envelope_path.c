@@ -11,6 +11,7 @@ typedef struct frame {
     const char *key; /* of the member, behind its opening quote; NULL before the first */
     size_t index;    /* of the element */
     bool is_object;
+    bool is_faulty; /* an array with a fault: its elements are not where they were */
 } frame;
 
 static unsigned hex4(const char *digits)
@@ -100,6 +101,8 @@ static void print_frames(const frame *frames, size_t depth, const char *end, cha
         const frame *f = &frames[i];
         size_t longer = length;
 
+        if (f->is_faulty)
+            break;
         if (!f->is_object)
             longer = add_index(pointer, length, f->index);
         else if (f->key != NULL)
@@ -130,6 +133,16 @@ static const char *read_string(const char *p, const char *end, frame *object)
     return p;
 }
 
+/* The bracket at p opens a container. As the first element of an array, and before a digit, it is
+ * a reference's, and the array is faulty if there is more of it. */
+static size_t open_frame(frame *frames, size_t depth, const char *p, const char *end)
+{
+    if (depth > 0 && p[-1] == '[' && *p == '[' && p + 1 < end && p[1] >= '0' && p[1] <= '9')
+        frames[depth - 1].is_faulty = true;
+    frames[depth] = (frame){.is_object = *p == '{'};
+    return depth + 1;
+}
+
 void grad_envelope_pointer_at(const grad_envelope *envelope, size_t position, char *pointer)
 {
     const char *p = envelope->text.data;
@@ -145,7 +158,7 @@ void grad_envelope_pointer_at(const grad_envelope *envelope, size_t position, ch
             p = read_string(p, end, expects_key && depth > 0 ? &frames[depth - 1] : NULL);
             expects_key = false;
         } else if ((c == '{' || c == '[') && depth < GRAD_DEPTH_MAX) {
-            frames[depth++] = (frame){.is_object = c == '{'};
+            depth = open_frame(frames, depth, p - 1, end);
             expects_key = c == '{';
         } else if ((c == '}' || c == ']') && depth > 0) {
             depth--;
@@ -240,6 +253,23 @@ size_t grad_envelope_find_from(const grad_envelope *envelope, size_t position, c
 size_t grad_envelope_find(const grad_envelope *envelope, const char *pointer)
 {
     return grad_envelope_find_from(envelope, 0, pointer);
+}
+
+bool grad_envelope_is_name(const grad_envelope *envelope, size_t position, const char *const *names,
+                           size_t count)
+{
+    enum { LONGEST = 64 }; /* of the names, escapes and all */
+    const char *text = envelope->text.data;
+    char found[GRAD_POINTER_SIZE];
+    size_t length;
+
+    if (text == NULL || envelope->text.length - position > LONGEST)
+        return false;
+    length = add_key(found, 0, text + position, text + envelope->text.length);
+    for (size_t i = 0; i < count; i++)
+        if (strlen(names[i]) + 1 == length && memcmp(names[i], found + 1, length - 1) == 0)
+            return true;
+    return false;
 }
 
 size_t grad_envelope_next(const grad_envelope *envelope, size_t position)

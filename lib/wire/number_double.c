@@ -5,7 +5,6 @@
 
 #include <float.h>
 #include <inttypes.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,22 +34,6 @@ static bool convert_easily(const grad_decimal *number, double *value)
     return true;
 }
 
-/* The C library's own conversion, exact for any length; it needs a terminated text. */
-static double convert_exactly(const char *text, size_t length)
-{
-    char copy[GRAD_NUMBER_TEXT_MAX + 1];
-    locale_t locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    double value;
-
-    memcpy(copy, text, length);
-    copy[length] = '\0';
-    if (locale == (locale_t)0)
-        return strtod(copy, NULL);
-    value = strtod_l(copy, NULL, locale);
-    freelocale(locale);
-    return value;
-}
-
 grad_number_status grad_number_read_double(const char *text, const char *end, double *value,
                                            const char **stop)
 {
@@ -60,7 +43,7 @@ grad_number_status grad_number_read_double(const char *text, const char *end, do
     if (!grad_scan_number(text, end, &number, stop))
         return GRAD_NUMBER_MALFORMED;
     if (!grad_cut_digits(&number) || !convert_easily(&number, &nearest))
-        nearest = convert_exactly(number.first, (size_t)(*stop - number.first));
+        nearest = grad_number_exact(GRAD_FP64, number.first, *stop);
     if (isinf(nearest))
         return GRAD_NUMBER_OUT_OF_RANGE;
     *value = number.first > text ? -nearest : nearest;

@@ -1,28 +1,10 @@
 /* Decimal text to float32, one number at a time: the cases that need more than a double to decide.
  * Portable; rows of numbers have a faster way in number_row_read.c, which comes here for whatever
  * is unusual. Doubles are number_double.c's. */
-#include <locale.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "wire/number_decimal.h"
 #include "wire/number_text.h"
-
-/* The C library's own conversion, exact for any length; it needs a terminated text. */
-static float convert_exactly(const char *text, size_t length)
-{
-    char copy[GRAD_NUMBER_TEXT_MAX + 1];
-    locale_t locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    float value;
-
-    memcpy(copy, text, length);
-    copy[length] = '\0';
-    if (locale == (locale_t)0)
-        return strtof(copy, NULL);
-    value = strtof_l(copy, NULL, locale);
-    freelocale(locale);
-    return value;
-}
 
 static int clamp_exponent(int64_t exponent)
 {
@@ -42,7 +24,7 @@ grad_number_status grad_number_read(const char *text, const char *end, float *va
         return GRAD_NUMBER_MALFORMED;
     exact = grad_cut_digits(&number);
     if (!grad_number_round(number.digits, clamp_exponent(number.exponent), exact, &nearest))
-        nearest = convert_exactly(number.first, (size_t)(*stop - number.first));
+        nearest = (float)grad_number_exact(GRAD_FP32, number.first, *stop);
     if (isinf(nearest))
         return GRAD_NUMBER_OUT_OF_RANGE;
     *value = number.first > text ? -nearest : nearest;

@@ -1,5 +1,5 @@
 /* The grammar of a JSON number (RFC 8259, 6) and the digits in its text: what the readers of floats
- * and of doubles share. Nothing is rounded here. */
+ * and of doubles share. Nothing is rounded in this file. */
 #ifndef WIRE_NUMBER_TEXT_H
 #define WIRE_NUMBER_TEXT_H
 
@@ -16,6 +16,10 @@ typedef struct grad_decimal {
 
 /* 10^19 - 1 is the longest row of nines that fits uint64_t. */
 enum { GRAD_DIGITS_MAX = 19 };
+
+/* The number between text and end, which is one, without its sign, of any length: the nearest float
+ * or double, or infinity. Slow, exact. */
+double grad_number_exact(grad_datatype datatype, const char *text, const char *end);
 
 /* More than any exponent that a text of GRAD_NUMBER_TEXT_MAX bytes can bring back into range. */
 enum { GRAD_EXPONENT_LIMIT = 100000 };

@@ -1,7 +1,18 @@
 /* The reply document: which members a 200 answer to a request for gradients has. How large it may
  * become is in reply_bound.c, how numbers look in piece.c. */
+#include <stdio.h>
+#include <string.h>
+
+#include "wire/document.h"
 #include "wire/encoder.h"
 #include "wire/problem.h"
+
+/* A layer of the request: where an error of it may be. */
+typedef struct place {
+    const grad_envelope *envelope; /* NULL: not known */
+    size_t position;               /* where the layer begins in it, or SIZE_MAX */
+    size_t layer;
+} place;
 
 static void write_statistics(grad_encoder *encoder, const grad_statistics *statistics)
 {
@@ -42,28 +53,61 @@ static void write_clipping(grad_encoder *encoder, const grad_clip_report *report
     grad_encoder_close(encoder);
 }
 
-static void write_error(grad_encoder *encoder, const grad_error *error)
+/* From the layer's beginning on, for each of many may have an error. */
+static int64_t find_offset(const place *layer, const char *pointer)
 {
-    grad_encoder_member(encoder, "error");
-    grad_problem_error(error, grad_encoder_text(encoder));
+    char prefix[32];
+    size_t length = (size_t)snprintf(prefix, sizeof prefix, "/layers/%zu", layer->layer);
+    size_t found = SIZE_MAX;
+
+    if (layer->envelope != NULL && strncmp(pointer, prefix, length) == 0)
+        found = grad_envelope_find_from(layer->envelope, layer->position, pointer + length);
+    return found == SIZE_MAX ? GRAD_OFFSET_UNKNOWN : grad_envelope_offset(layer->envelope, found);
 }
 
-static void write_layer(grad_encoder *encoder, const grad_layer_result *result, size_t layer)
+static void write_error(grad_encoder *encoder, const grad_error *error, const place *layer)
+{
+    grad_error located = *error;
+
+    if (located.offset == GRAD_OFFSET_UNKNOWN)
+        located.offset = find_offset(layer, located.pointer);
+    grad_encoder_member(encoder, "error");
+    grad_problem_error(&located, grad_encoder_text(encoder));
+}
+
+static void write_layer(grad_encoder *encoder, const grad_layer_result *result, const place *layer)
 {
     grad_encoder_open(encoder, NULL);
     grad_encoder_string(encoder, "name", result->name);
     if (result->error != NULL) {
-        write_error(encoder, result->error);
+        write_error(encoder, result->error, layer);
     } else {
         for (size_t i = 0; i < GRAD_OUTPUT_COUNT; i++)
             grad_encoder_tensor(encoder, grad_output_name((grad_output_kind)i),
-                                grad_layer_result_tensor(result, (grad_output_kind)i), layer);
+                                grad_layer_result_tensor(result, (grad_output_kind)i),
+                                layer->layer);
         if (result->has_statistics)
             write_layer_statistics(encoder, result);
         if (result->has_clipping)
             write_clipping(encoder, &result->clipping);
     }
     grad_encoder_close(encoder);
+}
+
+static void write_layers(grad_encoder *encoder, const grad_batch *batch, const grad_reply *reply,
+                         const grad_decoder *request)
+{
+    place layer = {0};
+
+    if (request != NULL && batch->continue_on_error) {
+        layer.envelope = grad_decoder_envelope(request);
+        layer.position = grad_envelope_find(layer.envelope, "/layers/0");
+    }
+    for (; layer.layer < reply->layer_count; layer.layer++) {
+        write_layer(encoder, &reply->layers[layer.layer], &layer);
+        if (layer.envelope != NULL)
+            layer.position = grad_envelope_next(layer.envelope, layer.position);
+    }
 }
 
 static void write_totals(grad_encoder *encoder, const grad_reply *reply)
@@ -80,7 +124,8 @@ static void write_totals(grad_encoder *encoder, const grad_reply *reply)
 }
 
 grad_status grad_encode_reply(const grad_batch *batch, const grad_reply *reply,
-                              grad_encoder **encoder, grad_error *error)
+                              const grad_decoder *request, grad_encoder **encoder,
+                              grad_error *error)
 {
     grad_encoder *e = NULL;
     grad_status status = grad_encoder_create(batch, &e, error);
@@ -95,8 +140,7 @@ grad_status grad_encode_reply(const grad_batch *batch, const grad_reply *reply,
     grad_encoder_tensor(e, "predictions", &reply->predictions, GRAD_NO_LAYER);
     grad_encoder_member(e, "layers");
     grad_text_add(grad_encoder_text(e), "[", 1);
-    for (size_t i = 0; i < reply->layer_count; i++)
-        write_layer(e, &reply->layers[i], i);
+    write_layers(e, batch, reply, request);
     grad_text_add(grad_encoder_text(e), "]", 1);
     write_totals(e, reply);
     grad_text_add(grad_encoder_text(e), "}\n", 2);

@@ -41,7 +41,7 @@ static grad_status read_output(grad_binder *binder, const grad_path *path, const
 grad_status grad_request_outputs(grad_binder *binder, const grad_path *path, const json_t *value,
                                  void *target)
 {
-    if (!json_is_array(value) || grad_bind_is_reference(value))
+    if (!json_is_array(value))
         return grad_bind_fail_type(binder, path, "an array of names", value);
     if (json_array_size(value) == 0)
         return grad_bind_fail(binder, path, "unsupported_value",

@@ -1,5 +1,6 @@
 /* The scanner's way through a document outside arrays of numbers: white space, strings, brackets,
- * and whether a bracket opens an array of numbers. Grammar that can wait is left to jansson. */
+ * and whether a bracket opens an array of numbers. Grammar that can wait is left to jansson. What
+ * follows a fault in an array is scanner_rest.c's. */
 #include "wire/scanner.h"
 
 #include <stdarg.h>
@@ -11,6 +12,10 @@
 #include "core/size.h"
 
 enum { FIRST_NUMBERS = 64 };
+
+/* Members whose arrays are of something else: layers, tensors of a report, names, integers that are
+ * wanted as they are. */
+static const char *const lists[] = {"layers", "outputs", "shape", "tensors"};
 
 /* Text that a number takes at least, mostly, so that the first block mostly is the last. */
 static size_t bytes_per_number(grad_datatype datatype)
@@ -61,8 +66,8 @@ static void current_pointer(const grad_scanner *s, size_t levels, char *pointer)
     }
 }
 
-const char *grad_scanner_fail(grad_scanner *s, grad_status status, const char *code, int64_t offset,
-                              size_t levels, const char *format, ...)
+const char *grad_scanner_fail(grad_scanner *s, const char *code, int64_t offset, size_t levels,
+                              const char *format, ...)
 {
     char pointer[GRAD_POINTER_SIZE];
     char detail[GRAD_DETAIL_SIZE];
@@ -72,7 +77,7 @@ const char *grad_scanner_fail(grad_scanner *s, grad_status status, const char *c
     va_start(arguments, format);
     vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
-    grad_fail_at_byte(&s->error, status, code, offset, pointer, "%s", detail);
+    grad_fail_at_byte(&s->error, GRAD_MALFORMED, code, offset, pointer, "%s", detail);
     return NULL;
 }
 
@@ -97,9 +102,9 @@ const char *grad_scanner_fail_byte(grad_scanner *s, const char *p, const char *e
                                               "strings inside arrays of numbers";
 
     if (c > 0x20 && c < 0x7F)
-        return grad_scanner_fail(s, GRAD_MALFORMED, "malformed_json", grad_scanner_offset(s, p),
-                                 levels, "expected %s, found '%c'%s", expected, c, hint);
-    return grad_scanner_fail(s, GRAD_MALFORMED, "malformed_json", grad_scanner_offset(s, p), levels,
+        return grad_scanner_fail(s, "malformed_json", grad_scanner_offset(s, p), levels,
+                                 "expected %s, found '%c'%s", expected, c, hint);
+    return grad_scanner_fail(s, "malformed_json", grad_scanner_offset(s, p), levels,
                              "expected %s, found byte 0x%02X", expected, c);
 }
 
@@ -112,34 +117,34 @@ static const char *copy(grad_scanner *s, const char *p, size_t length)
     return status == GRAD_OK ? p + length : NULL;
 }
 
-static bool is_object_at(const grad_scanner *s, size_t depth)
+/* Of the bits of what is open: whether there is one at depth 1 or more and the innermost is set. */
+static bool innermost(const grad_scanner *s, const uint64_t *bits)
 {
-    return (s->objects[depth / 64] >> depth % 64 & 1) != 0;
+    return s->depth > 0 && (bits[(s->depth - 1) / 64] >> (s->depth - 1) % 64 & 1) != 0;
 }
 
-static void set_object(grad_scanner *s, size_t depth, bool is_object)
+static void set_bit(uint64_t *bits, size_t depth, bool is_set)
 {
     uint64_t bit = (uint64_t)1 << depth % 64;
 
-    s->objects[depth / 64] =
-        is_object ? s->objects[depth / 64] | bit : s->objects[depth / 64] & ~bit;
+    bits[depth / 64] = is_set ? bits[depth / 64] | bit : bits[depth / 64] & ~bit;
 }
 
-static bool enter(grad_scanner *s, const char *p)
+bool grad_scanner_enter(grad_scanner *s, const char *p)
 {
     if (s->depth == s->max_depth) {
         grad_scanner_fail_limit(s, "max_depth", s->max_depth, grad_scanner_offset(s, p),
                                 "nested arrays and objects");
         return false;
     }
-    set_object(s, s->depth++, *p == '{');
+    set_bit(s->rests, s->depth, false);
+    set_bit(s->objects, s->depth++, *p == '{');
     return true;
 }
 
-/* The bracket at p closes what is open. */
-static bool leave(grad_scanner *s, const char *p)
+bool grad_scanner_leave(grad_scanner *s, const char *p)
 {
-    bool is_object = s->depth > 0 && is_object_at(s, s->depth - 1);
+    bool is_object = innermost(s, s->objects);
 
     if (s->depth == 0 || is_object != (*p == '}')) {
         grad_scanner_fail_byte(s, p,
@@ -152,21 +157,40 @@ static bool leave(grad_scanner *s, const char *p)
     return true;
 }
 
-/* The brackets kept back go to the envelope after all: they open an ordinary array. */
-static bool flush_brackets(grad_scanner *s, size_t count)
+void grad_scanner_mark_rest(grad_scanner *s, size_t levels)
 {
-    for (size_t i = 0; i < count; i++)
-        if (grad_envelope_add(&s->envelope, "[", 1, s->rows[i].offset, &s->error) != GRAD_OK)
-            return false;
-    s->level -= count;
-    memmove(s->rows, s->rows + count, s->level * sizeof *s->rows);
-    return true;
+    for (size_t i = 1; i <= levels; i++)
+        set_bit(s->rests, s->depth - i, true);
 }
 
-/* Keeps back the last GRAD_MAX_RANK brackets; an outer one then cannot be a tensor's. */
+grad_scan_state grad_scanner_behind(const grad_scanner *s)
+{
+    return innermost(s, s->rests) ? GRAD_SCAN_REST_BEHIND : GRAD_SCAN_PLAIN;
+}
+
+const char *grad_scanner_fail_array(grad_scanner *s, const char *p, const char *code,
+                                    int64_t offset, size_t levels, const char *format, ...)
+{
+    grad_fault fault = {.code = code, .offset = offset, .levels = levels};
+    va_list arguments;
+
+    for (size_t i = 0; i < levels; i++)
+        fault.index[i] = s->rows[i].count;
+    va_start(arguments, format);
+    vsnprintf(fault.detail, sizeof fault.detail, format, arguments);
+    va_end(arguments);
+    grad_scanner_mark_rest(s, s->level);
+    s->number_count = s->array.first;
+    s->level = 0;
+    return grad_envelope_add_fault(&s->envelope, &fault, s->rows[0].offset, &s->error) == GRAD_OK
+               ? p
+               : NULL;
+}
+
+/* A bracket that opens an array of numbers, as far as is known: it is kept back. */
 static const char *open_bracket(grad_scanner *s, const char *p)
 {
-    if (!enter(s, p) || (s->level == GRAD_MAX_RANK && !flush_brackets(s, 1)))
+    if (!grad_scanner_enter(s, p))
         return NULL;
     s->rows[s->level++] = (grad_scan_row){.offset = grad_scanner_offset(s, p)};
     s->state = GRAD_SCAN_OPENING;
@@ -187,8 +211,7 @@ static const char *scan_space(grad_scanner *s, const char *p, const char *end)
 static const char *begin_string(grad_scanner *s, const char *p)
 {
     s->state = GRAD_SCAN_STRING;
-    s->string_matches = true;
-    s->string_length = 0;
+    s->string_begin = s->envelope.text.length + 1;
     return copy(s, p, 1);
 }
 
@@ -206,24 +229,27 @@ static bool is_behind_document(const grad_scanner *s)
 /* One token outside strings and arrays of numbers, or one byte of a literal. */
 static const char *scan_token(grad_scanner *s, const char *p)
 {
-    bool behind_shape_key = s->key_is_shape;
-    bool is_shape = s->value_is_shape;
+    bool behind_list_key = s->key_is_list;
+    bool is_list = s->value_is_list;
 
-    s->in_space = s->key_is_shape = s->value_is_shape = false;
+    s->in_space = s->key_is_list = s->value_is_list = false;
     switch (*p) {
     case '"':
         return begin_string(s, p);
     case '[':
-        if (!is_shape)
+        if (!is_list)
             return open_bracket(s, p);
-        return enter(s, p) ? copy(s, p, 1) : NULL;
+        return grad_scanner_enter(s, p) ? copy(s, p, 1) : NULL;
     case '{':
-        return enter(s, p) ? copy(s, p, 1) : NULL;
+        return grad_scanner_enter(s, p) ? copy(s, p, 1) : NULL;
     case ']':
     case '}':
-        return leave(s, p) ? copy(s, p, 1) : NULL;
+        if (!grad_scanner_leave(s, p))
+            return NULL;
+        s->state = grad_scanner_behind(s);
+        return copy(s, p, 1);
     case ':':
-        s->value_is_shape = behind_shape_key;
+        s->value_is_list = behind_list_key;
         return copy(s, p, 1);
     default:
         if (*p == '\0' || strchr(",0123456789+-.eEtrufalsn", *p) == NULL)
@@ -237,26 +263,20 @@ static const char *scan_token(grad_scanner *s, const char *p)
 
 static const char *scan_string(grad_scanner *s, const char *p, const char *end)
 {
-    static const char shape[] = "shape";
     const char *run = p;
-    size_t length;
 
     while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20)
         p++;
-    length = (size_t)(p - run);
-    s->string_matches = s->string_matches && s->string_length + length < sizeof shape &&
-                        memcmp(run, shape + s->string_length, length) == 0;
-    s->string_length += length;
-    if (copy(s, run, length) == NULL)
+    if (copy(s, run, (size_t)(p - run)) == NULL)
         return NULL;
     if (p == end)
         return p;
     if (*p == '"') {
-        s->state = GRAD_SCAN_PLAIN;
-        s->key_is_shape = s->string_matches && s->string_length == sizeof shape - 1;
+        s->state = grad_scanner_behind(s);
+        s->key_is_list = grad_envelope_is_name(&s->envelope, s->string_begin, lists,
+                                               sizeof lists / sizeof *lists);
     } else if (*p == '\\') {
         s->state = GRAD_SCAN_ESCAPE;
-        s->string_matches = false;
     } else {
         return grad_scanner_fail_byte(s, p, "no control character in a string");
     }
@@ -271,40 +291,35 @@ static const char *scan_escape(grad_scanner *s, const char *p)
     return copy(s, p, 1);
 }
 
+/* An array of nothing: whether that is right depends on what it was to be. */
+static const char *close_empty(grad_scanner *s, const char *p)
+{
+    s->level = 0;
+    s->state = GRAD_SCAN_PLAIN;
+    if (!grad_scanner_leave(s, p) ||
+        grad_envelope_add(&s->envelope, "[", 1, s->rows[0].offset, &s->error) != GRAD_OK)
+        return NULL;
+    return copy(s, p, 1);
+}
+
 static const char *scan_opening(grad_scanner *s, const char *p)
 {
     if (grad_scanner_is_space(*p))
         return p + 1;
-    if (*p == '[')
+    if (*p == '[' && s->level < GRAD_MAX_RANK)
         return open_bracket(s, p);
-    if (*p == '-' || (*p >= '0' && *p <= '9')) {
-        grad_scanner_begin_array(s);
+    if (*p == ']' && s->level == 1)
+        return close_empty(s, p);
+    grad_scanner_begin_array(s);
+    if (*p != '[' && *p != ']')
         return p;
-    }
-    if (*p == '"') {
-        s->token_length = 0;
-        s->token_offset = grad_scanner_offset(s, p);
-        s->state = GRAD_SCAN_OPENING_STRING;
-        return p;
-    }
-    s->state = GRAD_SCAN_PLAIN;
-    return flush_brackets(s, s->level) ? p : NULL;
-}
-
-static const char *scan_opening_string(grad_scanner *s, const char *p)
-{
-    grad_literal found = grad_scanner_literal(s, *p);
-
-    if (s->error.status != GRAD_OK)
-        return NULL;
-    if (found != GRAD_LITERAL_NO)
-        return p + 1;
-    s->state = GRAD_SCAN_STRING;
-    s->string_matches = false;
-    if (!flush_brackets(s, s->level) || grad_envelope_add(&s->envelope, s->token, s->token_length,
-                                                          s->token_offset, &s->error) != GRAD_OK)
-        return NULL;
-    return p;
+    s->state = GRAD_SCAN_REST_FIRST;
+    if (*p == ']')
+        return grad_scanner_fail_array(s, p, "empty_tensor", s->rows[0].offset, 0,
+                                       "expected at least one number, found an empty array");
+    return grad_scanner_fail_array(s, p, "unexpected_type", s->rows[0].offset, 0,
+                                   "expected numbers in at most %d dimensions, found more",
+                                   GRAD_MAX_RANK);
 }
 
 static const char *scan_step(grad_scanner *s, const char *p, const char *end)
@@ -318,10 +333,9 @@ static const char *scan_step(grad_scanner *s, const char *p, const char *end)
         return scan_escape(s, p);
     case GRAD_SCAN_OPENING:
         return scan_opening(s, p);
-    case GRAD_SCAN_OPENING_STRING:
-        return scan_opening_string(s, p);
     default:
-        return grad_scanner_array(s, p, end);
+        return s->state < GRAD_SCAN_FIRST ? grad_scanner_rest(s, p, end)
+                                          : grad_scanner_array(s, p, end);
     }
 }
 
@@ -340,20 +354,20 @@ grad_status grad_scanner_push(grad_scanner *s, const char *bytes, size_t length)
 
 grad_status grad_scanner_end(grad_scanner *s)
 {
-    const char *where = s->state >= GRAD_SCAN_FIRST    ? "inside an array of numbers"
-                        : s->state == GRAD_SCAN_STRING ? "inside a string"
-                        : s->depth > 0                 ? "before it is closed"
-                                                       : NULL;
+    bool in_string = s->state == GRAD_SCAN_STRING || s->state == GRAD_SCAN_ESCAPE ||
+                     s->state == GRAD_SCAN_REST_STRING;
+    const char *where = s->state >= GRAD_SCAN_FIRST ? "inside an array of numbers"
+                        : in_string                 ? "inside a string"
+                        : s->depth > 0              ? "before it is closed"
+                                                    : NULL;
     const grad_text *text = &s->envelope.text;
 
     if (s->error.status != GRAD_OK)
         return s->error.status;
-    if (s->state == GRAD_SCAN_ESCAPE)
-        where = "inside a string";
     if (text->length == 0 || (text->length == 1 && text->data[0] == ' '))
         where = s->depth > 0 ? where : "before its first value";
     if (where != NULL)
-        grad_scanner_fail(s, GRAD_MALFORMED, "malformed_json", s->offset,
+        grad_scanner_fail(s, "malformed_json", s->offset,
                           s->state >= GRAD_SCAN_FIRST ? s->level : 0, "the document ends %s",
                           where);
     return s->error.status;

@@ -2,26 +2,34 @@
  * one growing block, of floats or of doubles, and everything else into an envelope. It knows JSON's
  * bytes; what names and options mean is the readers'.
  *
- * The reference [[7]] that stands for an array cannot be forged, because an array of numbers in
- * the document always becomes a reference itself. The one exception is the value of a key spelled
- * literally "shape", whose integers are wanted as they are: readers never take that one for a
- * reference, and any array of numbers inside it is still replaced. */
+ * Every array is taken for one of numbers, but those that hold nothing and those whose member is
+ * called as one that holds something else (layers, a shape's integers). Where it has a fault (it is
+ * ragged, a number is out of range, something in it is none) the first one is kept, for the reader
+ * that comes to the array, and the rest is passed over: it must be JSON, and that is all.
+ *
+ * The reference [[7]] that stands for an array cannot be forged: an array as the first element of
+ * an array always becomes a reference itself. */
 #ifndef GRADIENT_WIRE_SCANNER_H
 #define GRADIENT_WIRE_SCANNER_H
 
 #include "wire/envelope.h"
 
 typedef enum grad_scan_state {
-    GRAD_SCAN_PLAIN,          /* between tokens and in literals, outside arrays of numbers */
-    GRAD_SCAN_STRING,         /* in a string that goes to the envelope */
-    GRAD_SCAN_ESCAPE,         /* behind a backslash in one */
-    GRAD_SCAN_OPENING,        /* behind brackets that may open an array of numbers */
-    GRAD_SCAN_OPENING_STRING, /* in a first leaf that may be "NaN" */
-    GRAD_SCAN_FIRST,          /* in an array of numbers, behind '[' */
-    GRAD_SCAN_NEXT,           /* behind ',' */
-    GRAD_SCAN_BEHIND,         /* behind an element */
-    GRAD_SCAN_NUMBER,         /* in a number, kept in token */
-    GRAD_SCAN_LITERAL         /* in what must become "NaN", "Infinity" or "-Infinity" */
+    GRAD_SCAN_PLAIN,       /* between tokens and in literals, outside arrays of numbers */
+    GRAD_SCAN_STRING,      /* in a string that goes to the envelope */
+    GRAD_SCAN_ESCAPE,      /* behind a backslash in one */
+    GRAD_SCAN_OPENING,     /* behind brackets that may open an array of numbers */
+    GRAD_SCAN_REST_FIRST,  /* in the rest of an array with a fault, behind '[' */
+    GRAD_SCAN_REST_NEXT,   /* behind ',' */
+    GRAD_SCAN_REST_BEHIND, /* behind an element */
+    GRAD_SCAN_REST_NUMBER, /* in a number, kept in token; so are the next two */
+    GRAD_SCAN_REST_STRING, /* in a string, its opening quote kept too */
+    GRAD_SCAN_REST_WORD,   /* in true, false or null */
+    GRAD_SCAN_FIRST,       /* in an array of numbers, behind '[' */
+    GRAD_SCAN_NEXT,        /* behind ',' */
+    GRAD_SCAN_BEHIND,      /* behind an element */
+    GRAD_SCAN_NUMBER,      /* in a number, kept in token */
+    GRAD_SCAN_LITERAL      /* in what must become "NaN", "Infinity" or "-Infinity" */
 } grad_scan_state;
 
 /* One open dimension of an array of numbers. */
@@ -43,12 +51,12 @@ typedef struct grad_scanner {
     const char *piece; /* its first byte */
     size_t depth, max_depth;
     uint64_t objects[GRAD_DEPTH_MAX / 64]; /* bit d: what is open at depth d is an object */
+    uint64_t rests[GRAD_DEPTH_MAX / 64];   /* the same: an array in or with the rest of a fault */
 
     bool in_space;       /* the last byte was white space */
-    bool string_matches; /* the string so far is a beginning of "shape" */
-    size_t string_length;
-    bool key_is_shape;   /* the token just ended was "shape" */
-    bool value_is_shape; /* and a colon followed */
+    size_t string_begin; /* of the last string, in the envelope behind its opening quote */
+    bool key_is_list;    /* the token just ended names an array that is not of numbers */
+    bool value_is_list;  /* and a colon followed */
 
     grad_number_array array;           /* the one being read; shape 0: not known yet */
     size_t level;                      /* its open brackets */
@@ -70,7 +78,7 @@ grad_status grad_scanner_push(grad_scanner *scanner, const char *bytes, size_t l
 /* The document ends here: it must not end inside anything. */
 grad_status grad_scanner_end(grad_scanner *scanner);
 
-/* ---- Between scanner.c and scanner_array.c --------------------------------------------------- */
+/* ---- Between scanner.c, scanner_array.c and scanner_rest.c ----------------------------------- */
 
 static inline int64_t grad_scanner_offset(const grad_scanner *scanner, const char *p)
 {
@@ -82,11 +90,11 @@ static inline bool grad_scanner_is_space(char c)
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/* An error at a byte of the document; its pointer is found from the envelope and the indices of the
- * first levels dimensions of the array being read. Returns NULL. */
-const char *grad_scanner_fail(grad_scanner *scanner, grad_status status, const char *code,
-                              int64_t offset, size_t levels, const char *format, ...)
-    __attribute__((format(printf, 6, 7)));
+/* GRAD_MALFORMED, which ends the reading, at a byte of the document; its pointer is found from the
+ * envelope and the indices of the first levels dimensions of the array being read. Returns NULL. */
+const char *grad_scanner_fail(grad_scanner *scanner, const char *code, int64_t offset,
+                              size_t levels, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 
 /* The same for a cap: GRAD_TOO_LARGE, whose code is the cap's name. */
 const char *grad_scanner_fail_limit(grad_scanner *scanner, const char *limit_name, size_t limit,
@@ -95,16 +103,39 @@ const char *grad_scanner_fail_limit(grad_scanner *scanner, const char *limit_nam
 /* A byte that no JSON document has there. */
 const char *grad_scanner_fail_byte(grad_scanner *scanner, const char *p, const char *expected);
 
+/* A bracket at p: opens an array or object, against the limit, or closes the one that is open. */
+bool grad_scanner_enter(grad_scanner *scanner, const char *p);
+bool grad_scanner_leave(grad_scanner *scanner, const char *p);
+
 /* The open brackets turn out to be those of an array of numbers. */
 void grad_scanner_begin_array(grad_scanner *scanner);
+
+/* The array being read has a fault, at the index that its first levels dimensions have come to: it
+ * is kept, the array's numbers are dropped, and the rest is passed over from p on, in the state
+ * that was set. Returns p, NULL on an error. */
+const char *grad_scanner_fail_array(grad_scanner *scanner, const char *p, const char *code,
+                                    int64_t offset, size_t levels, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+
+/* Goes on in the rest of such an array by a token. Returns where, NULL on an error. */
+const char *grad_scanner_rest(grad_scanner *scanner, const char *p, const char *end);
+
+/* The innermost of the open brackets are those of such a rest. */
+void grad_scanner_mark_rest(grad_scanner *scanner, size_t levels);
+
+/* The state behind a value: what is open may be the rest of an array with a fault. */
+grad_scan_state grad_scanner_behind(const grad_scanner *scanner);
 
 /* Goes on in an array of numbers, till it or the piece ends. Returns where, NULL on an error. */
 const char *grad_scanner_array(grad_scanner *scanner, const char *p, const char *end);
 
-typedef enum grad_literal { GRAD_LITERAL_NO, GRAD_LITERAL_PART, GRAD_LITERAL_WHOLE } grad_literal;
+/* A token begins at p. */
+void grad_scanner_begin_token(grad_scanner *scanner, const char *p, grad_scan_state state);
 
-/* Takes the next byte of a string that may be a number that is not finite. WHOLE: it was one, and
- * is added to the numbers. NO: it isn't; the byte is not taken. */
-grad_literal grad_scanner_literal(grad_scanner *scanner, char c);
+/* Adds the bytes of a number to token, byte by byte. Returns behind the last, NULL on an error. */
+const char *grad_scanner_collect(grad_scanner *scanner, const char *p, const char *end);
+
+/* The number in token is none, at stop. Returns NULL. */
+const char *grad_scanner_fail_number(grad_scanner *scanner, const char *stop);
 
 #endif

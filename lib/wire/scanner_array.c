@@ -1,5 +1,5 @@
-/* The scanner inside arrays of numbers: shape, elements, and numbers cut by the end of a piece. How
- * a number is read is number_read.c's. */
+/* The scanner inside arrays of numbers: shape, elements, numbers that the end of a piece cuts, and
+ * what is a fault. How a number is read is number_read.c's. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +56,11 @@ static bool add_number(grad_scanner *s, double value)
     return true;
 }
 
-grad_literal grad_scanner_literal(grad_scanner *s, char c)
+typedef enum literal { LITERAL_NO, LITERAL_PART, LITERAL_WHOLE } literal;
+
+/* Takes the next byte of a string that may be a number that is not finite. WHOLE: it was one, and
+ * is added to the numbers. NO: it isn't; the byte is not taken. */
+static literal take_literal(grad_scanner *s, char c)
 {
     static const struct {
         const char *text;
@@ -72,17 +76,15 @@ grad_literal grad_scanner_literal(grad_scanner *s, char c)
         if (s->token_length > length || memcmp(s->token, literals[i].text, s->token_length) != 0)
             continue;
         if (s->token_length < length)
-            return GRAD_LITERAL_PART;
-        if (s->state == GRAD_SCAN_OPENING_STRING)
-            grad_scanner_begin_array(s);
+            return LITERAL_PART;
         add_number(s, literals[i].value);
-        return GRAD_LITERAL_WHOLE;
+        return LITERAL_WHOLE;
     }
     s->token_length--;
-    return GRAD_LITERAL_NO;
+    return LITERAL_NO;
 }
 
-static void begin_token(grad_scanner *s, const char *p, grad_scan_state state)
+void grad_scanner_begin_token(grad_scanner *s, const char *p, grad_scan_state state)
 {
     s->token_length = 0;
     s->token_offset = grad_scanner_offset(s, p);
@@ -91,15 +93,17 @@ static void begin_token(grad_scanner *s, const char *p, grad_scan_state state)
 
 static const char *scan_literal(grad_scanner *s, const char *p)
 {
-    grad_literal found = grad_scanner_literal(s, *p);
+    literal found = take_literal(s, *p);
 
     if (s->error.status != GRAD_OK)
         return NULL;
-    if (found == GRAD_LITERAL_NO)
-        return grad_scanner_fail(s, GRAD_INVALID, "unexpected_type", s->token_offset, s->level,
-                                 "expected a number, \"NaN\", \"Infinity\" or \"-Infinity\", found "
-                                 "another string");
-    return p + 1;
+    if (found != LITERAL_NO)
+        return p + 1;
+    s->state = GRAD_SCAN_REST_STRING;
+    return grad_scanner_fail_array(
+        s, p, "unexpected_type", s->token_offset, s->level,
+        "expected a number, \"NaN\", \"Infinity\" or \"-Infinity\", found "
+        "another string");
 }
 
 /* One number as the document's datatype has it. */
@@ -116,36 +120,40 @@ static grad_number_status read_number(const grad_scanner *s, double *value, cons
     return status;
 }
 
-/* The number in token is whole. */
-static bool finish_number(grad_scanner *s)
-{
-    enum { SHOWN = 40 };
-    int shown = s->token_length < SHOWN ? (int)s->token_length : SHOWN;
-    const char *stop = NULL;
-    double value = 0;
+enum { SHOWN = 40 }; /* bytes of a number in an error */
 
-    switch (read_number(s, &value, &stop)) {
-    case GRAD_NUMBER_OK:
-        if (stop == s->token + s->token_length)
-            return add_number(s, value);
-        break;
-    case GRAD_NUMBER_OUT_OF_RANGE:
-        grad_scanner_fail(s, GRAD_INVALID, "number_out_of_range", s->token_offset, s->level,
-                          "expected a number within float%s's range, found %.*s%s",
-                          s->datatype == GRAD_FP64 ? "64" : "32", shown, s->token,
-                          s->token_length > SHOWN ? "…" : "");
-        return false;
-    case GRAD_NUMBER_MALFORMED:
-        break;
-    }
-    grad_scanner_fail(s, GRAD_MALFORMED, "malformed_number", s->token_offset + (stop - s->token),
-                      s->level, "expected a JSON number, found %.*s%s", shown, s->token,
-                      s->token_length > SHOWN ? "…" : "");
-    return false;
+static int shown_length(const grad_scanner *s)
+{
+    return s->token_length < SHOWN ? (int)s->token_length : SHOWN;
 }
 
-/* Collects a number byte by byte: the way for those that a piece cuts, and for all errors. */
-static const char *scan_number(grad_scanner *s, const char *p, const char *end)
+const char *grad_scanner_fail_number(grad_scanner *s, const char *stop)
+{
+    return grad_scanner_fail(s, "malformed_number", s->token_offset + (stop - s->token), s->level,
+                             "expected a JSON number, found %.*s%s", shown_length(s), s->token,
+                             s->token_length > SHOWN ? "…" : "");
+}
+
+/* The number in token is whole; p is behind it. */
+static const char *finish_number(grad_scanner *s, const char *p)
+{
+    const char *stop = NULL;
+    double value = 0;
+    grad_number_status status = read_number(s, &value, &stop);
+
+    if (status == GRAD_NUMBER_OUT_OF_RANGE) {
+        s->state = GRAD_SCAN_REST_BEHIND;
+        return grad_scanner_fail_array(s, p, "number_out_of_range", s->token_offset, s->level,
+                                       "expected a number within float%s's range, found %.*s%s",
+                                       s->datatype == GRAD_FP64 ? "64" : "32", shown_length(s),
+                                       s->token, s->token_length > SHOWN ? "…" : "");
+    }
+    if (status == GRAD_NUMBER_MALFORMED || stop != s->token + s->token_length)
+        return grad_scanner_fail_number(s, stop);
+    return add_number(s, value) ? p : NULL;
+}
+
+const char *grad_scanner_collect(grad_scanner *s, const char *p, const char *end)
 {
     while (p < end && grad_is_number_byte(*p)) {
         if (s->token_length == sizeof s->token)
@@ -153,9 +161,14 @@ static const char *scan_number(grad_scanner *s, const char *p, const char *end)
                                            "bytes in one number");
         s->token[s->token_length++] = *p++;
     }
-    if (p == end || finish_number(s))
-        return p;
-    return NULL;
+    return p;
+}
+
+/* The way for numbers that a piece cuts, and for all errors. */
+static const char *scan_number(grad_scanner *s, const char *p, const char *end)
+{
+    p = grad_scanner_collect(s, p, end);
+    return p == NULL || p == end ? p : finish_number(s, p);
 }
 
 /* The row reader stopped behind a value, but inside a token that only begins with a number (1e5.3):
@@ -207,7 +220,7 @@ static const char *scan_numbers(grad_scanner *s, const char *p, const char *end)
         stop = begin;
     }
     if (behind_value || count == 0)
-        begin_token(s, stop, GRAD_SCAN_NUMBER);
+        grad_scanner_begin_token(s, stop, GRAD_SCAN_NUMBER);
     return stop;
 }
 
@@ -219,12 +232,13 @@ static const char *close_row(grad_scanner *s, const char *p)
 
     if (*expected == 0)
         *expected = row->count;
-    if (*expected != row->count)
-        return grad_scanner_fail(s, GRAD_INVALID, "ragged_array", row->offset, level,
-                                 "expected rows of the same length: row %zu has %zu element%s, the "
-                                 "first has %zu",
-                                 s->rows[level - 1].count, row->count, grad_plural(row->count),
-                                 *expected);
+    if (*expected != row->count) {
+        s->state = GRAD_SCAN_REST_BEHIND;
+        return grad_scanner_fail_array(
+            s, p, "ragged_array", row->offset, level,
+            "expected rows of the same length: row %zu has %zu element%s, the first has %zu",
+            s->rows[level - 1].count, row->count, grad_plural(row->count), *expected);
+    }
     s->level = level;
     s->depth--;
     if (level > 0) {
@@ -242,9 +256,11 @@ static const char *open_row(grad_scanner *s, const char *p)
 {
     int64_t offset = grad_scanner_offset(s, p);
 
-    if (s->level == s->array.rank)
-        return grad_scanner_fail(s, GRAD_INVALID, "ragged_array", offset, s->level,
-                                 "expected a number as before, found an array");
+    if (s->level == s->array.rank) {
+        s->state = GRAD_SCAN_REST_NEXT;
+        return grad_scanner_fail_array(s, p, "ragged_array", offset, s->level,
+                                       "expected a number as before, found an array");
+    }
     s->rows[s->level++] = (grad_scan_row){.offset = offset};
     s->depth++;
     s->state = GRAD_SCAN_FIRST;
@@ -262,20 +278,23 @@ static const char *fail_element(grad_scanner *s, const char *p)
 
     if (found == NULL)
         return grad_scanner_fail_byte(s, p, "a number");
-    return grad_scanner_fail(s, GRAD_INVALID, "unexpected_type", grad_scanner_offset(s, p),
-                             s->level, "expected a number, found %s", found);
+    s->state = GRAD_SCAN_REST_NEXT;
+    return grad_scanner_fail_array(s, p, "unexpected_type", grad_scanner_offset(s, p), s->level,
+                                   "expected a number, found %s", found);
 }
 
 /* A number or a string that stands for one, at p. */
 static const char *scan_leaf(grad_scanner *s, const char *p, const char *end)
 {
-    if (s->level < s->array.rank)
-        return grad_scanner_fail(s, GRAD_INVALID, "ragged_array", grad_scanner_offset(s, p),
-                                 s->level, "expected an array as before, found a %s",
-                                 *p == '"' ? "string" : "number");
+    if (s->level < s->array.rank) {
+        s->state = GRAD_SCAN_REST_NEXT;
+        return grad_scanner_fail_array(s, p, "ragged_array", grad_scanner_offset(s, p), s->level,
+                                       "expected an array as before, found a %s",
+                                       *p == '"' ? "string" : "number");
+    }
     if (*p != '"')
         return scan_numbers(s, p, end);
-    begin_token(s, p, GRAD_SCAN_LITERAL);
+    grad_scanner_begin_token(s, p, GRAD_SCAN_LITERAL);
     return p;
 }
 

@@ -75,7 +75,8 @@ static grad_status finish_run(work *w, grad_error *error)
 {
     grad_status status = grad_run_finish(w->run, error);
     if (status == GRAD_OK)
-        status = grad_encode_reply(w->batch, grad_run_reply(w->run), &w->encoder, error);
+        status =
+            grad_encode_reply(w->batch, grad_run_reply(w->run), w->decoder, &w->encoder, error);
     if (status == GRAD_OK)
         w->segment_count = grad_encoder_segment_count(w->encoder);
     return status;

@@ -8,7 +8,7 @@ import unittest
 
 import nets
 from nets import BACKPROP, DATATYPES, DELTAS, GRADIENTS, UNIT, ask, flat
-from support import DaemonCase, make_layer, scaled, values
+from support import DaemonCase, body_of, make_layer, scaled, values
 
 GENERATOR = random.Random(11)
 # Numbers in a network of nets.py: at most 6 layers of 7 x 7 and a few vectors.
@@ -39,6 +39,15 @@ BAD_LAYERS = (
     ("shape_mismatch", "/weight", good(weight=[[1, 2, 3, 4]] * 6)),
     ("bad_parameter", "/dropout/rate", good(dropout={"mask": [[1] * 5] * 3, "rate": 1})),
     ("non_finite", "/input/0/3", good(input=[[1, 2, 3, "NaN"]] * 3)),
+    # of tensors, wherever in them
+    ("unexpected_type", "/input/0/0", good(input=[["a", 2, 3, 4]] * 3)),
+    ("unexpected_type", "/input/0/1", good(input=[[1, "a", 3, 4]] * 3)),
+    ("unexpected_type", "/weight/4/3", good(weight=[[1, 2, 3, 4]] * 4 + [[1, 2, 3, None]])),
+    ("unexpected_type", "/input/data/1", good(input={"shape": [1, 2], "data": [1, {"a": [2]}]})),
+    ("ragged_array", "/input/1", good(input=[[1, 2, 3, 4], [1, 2, 3], [1, 2, 3, 4]])),
+    ("ragged_array", "/input/2", good(input=[[1, 2, 3, 4], [1, 2, 3, 4], 5])),
+    ("number_out_of_range", "/input/2/3", good(input=[[1, 2, 3, 4]] * 2 + [[1, 2, 3, 1e39]])),
+    ("empty_tensor", "/input", good(input=[[], [1, 2, 3, 4]])),
     ("non_finite", "/weight_delta/0/0", good(activation="identity", input=[[3e38] * 4] * 3,
                                              grad_output=[[3e38] * 5] * 3)))
 
@@ -55,13 +64,39 @@ class OnError(DaemonCase):
         for code, pointer, bad in BAD_LAYERS:
             with self.subTest(code, pointer=pointer):
                 layers = [good(name="a"), bad, good(activation="relu")]
-                answer = ask(self.daemon, {"on_error": "continue", "layers": layers}, GRADIENTS,
+                answer = ask(self.daemon, {"layers": layers, "on_error": "continue"}, GRADIENTS,
                              "FP32")
-                self.assert_error(answer["layers"][1]["error"], code, "/layers/1" + pointer)
+                error = answer["layers"][1]["error"]
+                self.assert_error(error, code, "/layers/1" + pointer)
                 self.assertLessEqual(set(answer["layers"][1]), {"name", "error"})
                 self.assert_alone(layers, answer, (0, 2))
                 problem = self.assert_problem(self.daemon.post({"layers": layers}), 422, code)
-                self.assertEqual(problem["pointer"], "/layers/1" + pointer)
+                self.assertEqual(error, {k: v for k, v in problem.items() if k != "request_id"})
+                self.assertEqual("offset" in error, not pointer.startswith("/weight_delta"), error)
+
+    def test_faults_among_many_numbers(self):
+        """What is passed over behind a fault is held against no limit of what is kept."""
+        bad = good(input=[None] + [0.25, "0.5", None] * 100000)
+        layers = [good(name="a"), bad, good(activation="relu")]
+        answer = ask(self.daemon, {"on_error": "continue", "layers": layers}, GRADIENTS, "FP32")
+        self.assert_error(answer["layers"][1]["error"], "unexpected_type", "/layers/1/input/0")
+        self.assert_alone(layers, answer, (0, 2))
+
+    def test_what_is_wrong_with_the_document_itself(self):
+        """Fails all of it, though it stands in one layer."""
+        for code, status, pointer, member in (
+                ("duplicate_field", 422, "/name", b'"name": "a", "name": "b"'),
+                ("number_out_of_range", 422, "/epsilon", b'"epsilon": 1e400'),
+                ("unsupported_value", 422, "/name", b'"name": "\\u0000"'),
+                ("malformed_number", 400, "/input/1", b'"input": [1, 01]'),
+                ("malformed_json", 400, "/input", b'"input": [null, 1 2]'),
+                ("malformed_json", 400, "/input", b'"input": [nil]'),
+                ("max_depth", 413, "/input", b'"input": [null, ' + b"[" * 40)):
+            with self.subTest(code, member=member):
+                body = b'{"on_error": "continue", "layers": [%s, {"activation": "relu", %s}]}' % (
+                    body_of(good()), member)
+                self.assert_problem(self.daemon.post(body), status, code,
+                                    pointer="/layers/1" + pointer)
 
     def assert_alone(self, layers, answer, chosen):
         """That these layers are answered as they would be without the others, bit for bit."""
@@ -83,11 +118,11 @@ class OnError(DaemonCase):
         """Norms, counts and clipping know nothing of a layer that failed."""
         options = {"statistics": True, "clip": {"value": 0.5, "global_norm": 1}}
         both = {**options, "layers": [good(), good(activation="relu")]}
-        wanted = ask(self.daemon, both, GRADIENTS)
+        wanted = ask(self.daemon, both, GRADIENTS, "FP32")
         for _, _, bad in BAD_LAYERS[:-1]:  # the last is found when all norms are
             layers = [both["layers"][0], bad, both["layers"][1]]
             found = ask(self.daemon, {**options, "on_error": "continue", "layers": layers},
-                        GRADIENTS)
+                        GRADIENTS, "FP32")
             del found["layers"][1]
             self.assertEqual(repr(found), repr(wanted))
 

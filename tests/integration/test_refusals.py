@@ -5,7 +5,7 @@ import random
 import re
 import unittest
 
-from nets import BACKPROP, ask
+from nets import BACKPROP, CHECK, GRADIENTS, ask
 from support import Daemon, DaemonCase, body_of, values
 
 GENERATOR = random.Random(11)
@@ -247,6 +247,63 @@ class Refusals(DaemonCase):
             self.assertEqual(response.status, 200, response)
             self.assertRegex(response.body, b'"(NaN|-?Infinity)"')
         self.assertEqual(ask(self.daemon, {**nobody, "non_finite": "allow"})["loss"], "NaN")
+
+
+LAYER = {"activation": "identity", "input": [[1, 2]], "pre_activation": [[3, 4]]}
+# What stands where no number belongs, or is no number where one does: where, what is told.
+CULPRITS = (
+    ({"layers": [3, LAYER]}, "/layers/0", "expected a layer, found a number"),
+    ({"layers": [LAYER, 3]}, "/layers/1", "expected a layer, found a number"),
+    ({"layers": [[3], LAYER]}, "/layers/0", "expected a layer, found an array of numbers"),
+    ({"layers": [[3, {}], LAYER]}, "/layers/0", "expected a layer, found an array"),
+    ({"layers": ["NaN", LAYER]}, "/layers/0", "expected a layer, found a string"),
+    ({"outputs": [3, "bias_delta"], "layers": [LAYER]}, "/outputs/0",
+     "expected a string, found a number"),
+    ({"layers": [{**LAYER, "activation": [1, "relu"]}]}, "/layers/0/activation",
+     "expected a name or an object with a name, found an array"),
+    ({"layers": [{**LAYER, "input": ["a", 1]}]}, "/layers/0/input/0",
+     'expected a number, "NaN", "Infinity" or "-Infinity", found another string'),
+    ({"layers": [{**LAYER, "input": [1, "a"]}]}, "/layers/0/input/1",
+     'expected a number, "NaN", "Infinity" or "-Infinity", found another string'),
+    ({"layers": [{**LAYER, "input": [[1, 2], [3, {"a": [1, [2]]}]]}]}, "/layers/0/input/1/1",
+     "expected a number, found an object"))
+
+
+class Culprits(DaemonCase):
+    """The same words about the same place, whoever is asked and however the body comes."""
+
+    def assert_told(self, response, pointer, detail):
+        problem = self.assert_problem(response, 422, "unexpected_type", pointer=pointer)
+        self.assertEqual(problem["detail"], detail)
+        return problem
+
+    def test_every_path(self):
+        for document, pointer, detail in CULPRITS:
+            for path in (GRADIENTS, BACKPROP, CHECK):
+                with self.subTest(detail, path=path):
+                    body = body_of({**document, **({"loss": {}} if path == BACKPROP else {})})
+                    problem = self.assert_told(self.daemon.post(body, path=path), pointer, detail)
+                    self.assertTrue(0 < problem["offset"] < len(body), problem)
+
+    def test_every_cut(self):
+        for document, pointer, detail in CULPRITS:
+            body = body_of(document)
+            with self.daemon.connect() as connection:
+                for cut in range(1, len(body)):
+                    response = connection.request("POST", GRADIENTS, body, chunks=[cut])
+                    self.assert_told(response, pointer, detail)
+
+    def test_going_on(self):
+        """What is no layer is answered as one that is wrong, and so is a wrong tensor."""
+        good = {**LAYER, "grad_output": [[5, 6]]}
+        for document, pointer, detail in CULPRITS:
+            if "outputs" in document:
+                continue
+            layers = [good if layer is LAYER else layer for layer in document["layers"]] + [good]
+            answer = ask(self.daemon, {"layers": layers, "on_error": "continue"}, GRADIENTS)
+            errors = [layer["error"] for layer in answer["layers"] if "error" in layer]
+            self.assertEqual([(e["pointer"], e["detail"]) for e in errors], [(pointer, detail)])
+            self.assertEqual(answer["layers"][-1]["bias_delta"], [5, 6])
 
 
 class Limits(unittest.TestCase):

@@ -10,10 +10,10 @@ typedef struct refusal {
     grad_status status;
     const char *code;
     const char *pointer;
-    const char *detail; /* a part of it */
+    const char *detail; /* a part of it; behind a '=', all of it */
 } refusal;
 
-/* Fails the test unless the document is refused like that, however it is cut. */
+/* Fails the test unless the document is refused like that, in pieces of whatever size. */
 void assert_refused(wire_form form, const refusal *expected);
 
 /* A test of every row of a table. */

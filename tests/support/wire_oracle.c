@@ -176,16 +176,28 @@ const char *wire_outcomes_differ(const wire_outcome *a, const wire_outcome *b)
     return wrong != NULL ? wrong : checks_differ(a->check, b->check);
 }
 
+/* What jansson refuses is refused, but for a number beyond double in a layer that is answered with
+ * an error. */
+static bool may_be_accepted(const wire_outcome *outcome, const json_error_t *found)
+{
+    if (json_error_code(found) != json_error_numeric_overflow)
+        return false;
+    for (size_t i = 0; i < outcome->batch->layer_count; i++)
+        if (outcome->batch->layers[i].error != NULL)
+            return true;
+    return false;
+}
+
 static const char *compare_with_tree(const wire_outcome *outcome, const char *text, size_t length)
 {
-    json_error_t ignored;
+    json_error_t found = {0};
     json_t *root = json_loadb(
-        text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &ignored);
+        text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &found);
     bool has_nul = memchr(text, '\0', length) != NULL; /* jansson skips one behind a number */
     const char *wrong = NULL;
 
     if (root == NULL && outcome->status == GRAD_OK)
-        wrong = "accepted what jansson refuses";
+        wrong = may_be_accepted(outcome, &found) ? NULL : "accepted what jansson refuses";
     else if (has_nul && outcome->status == GRAD_OK)
         wrong = "accepted a NUL byte";
     else if (root != NULL && outcome->status == GRAD_MALFORMED && !has_nul)

@@ -15,6 +15,7 @@
 #include "core/real.h"
 #include "gradient_wire.h"
 #include "support/failing_alloc.h"
+#include "wire/envelope.h"
 
 typedef enum what { GRADIENTS, BACKPROP, CHECK, REPLY } what;
 
@@ -69,8 +70,30 @@ static void test_finish_bound(void **unused)
     check_finish_bound("{\"layers\":[", "{\"activation\":\"relu\"}", 900, GRADIENTS);
     check_finish_bound("{\"on_error\":\"continue\",\"layers\":[", "{}", 900, GRADIENTS);
     check_finish_bound("{\"on_error\":\"continue\",\"layers\":[", "null", 900, CHECK);
+    check_finish_bound("{\"on_error\":\"continue\",\"layers\":[",
+                       "{\"activation\":\"relu\",\"input\":[1,null]}", 900, GRADIENTS);
     check_finish_bound("{\"layers\":[", "{\"error\":{}}", 900, REPLY);
     check_finish_bound("{\"layers\":[", "{}", 900, REPLY);
+}
+
+/* Faults, the largest things that a few bytes of a document make, are told; blocks that double are
+ * at most twice what is told of them. */
+static void test_memory_of_faults(void **unused)
+{
+    enum { FAULTS = 3000 };
+    size_t before = failing_alloc_bytes(), told, taken;
+    grad_decoder *decoder = NULL;
+
+    (void)unused;
+    assert_int_equal(grad_decoder_create(NULL, GRAD_FP32, 0, &decoder, NULL), GRAD_OK);
+    assert_int_equal(grad_decoder_push(decoder, "{\"layers\":[0", 12, NULL), GRAD_OK);
+    for (size_t i = 0; i < FAULTS; i++)
+        assert_int_equal(grad_decoder_push(decoder, ",[[],0]", 7, NULL), GRAD_OK);
+    told = grad_decoder_memory(decoder);
+    taken = failing_alloc_bytes() - before;
+    assert_in_range(told, FAULTS * sizeof(grad_fault), taken);
+    assert_in_range(taken, told, told * 5 / 4);
+    grad_decoder_destroy(decoder);
 }
 
 /* ---- The bound of a reply -------------------------------------------------------------------- */
@@ -128,7 +151,7 @@ static void expect_within(const grad_batch *batch, const grad_reply *answer)
     size_t before = failing_alloc_bytes();
 
     failing_alloc_arm(SIZE_MAX);
-    assert_int_equal(grad_encode_reply(batch, answer, &encoder, NULL), GRAD_OK);
+    assert_int_equal(grad_encode_reply(batch, answer, NULL, &encoder, NULL), GRAD_OK);
     assert_int_equal(grad_encoder_run_all(encoder, NULL), GRAD_OK);
     assert_in_range(failing_alloc_peak() - before, count_numbers(answer) * 12, bound);
     assert_false(failing_alloc_disarm());
@@ -210,6 +233,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_finish_bound),
+        cmocka_unit_test(test_memory_of_faults),
         cmocka_unit_test(test_reply_bound),
     };
 

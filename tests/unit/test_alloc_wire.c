@@ -32,6 +32,9 @@ static const char network[] =
 static const char continued[] =
     "{\"on_error\": \"continue\", \"layers\": [{\"activation\": \"rleu\", \"name\": \"n\"},"
     "{\"activation\": \"relu\", \"weight_delta\": [1]}, {\"epsilon\": 1}]}";
+static const char faults[] =
+    "{\"on_error\": \"continue\", \"layers\": [{\"activation\": \"relu\", \"input\": [[1],[2,{},"
+    "\"\\u00e9\",null]]}, {\"activation\": \"relu\", \"input\": [\"a\", 3]}]}";
 static const char reply[] =
     "{\"loss\": [1,2], \"layers\":[{\"name\":\"a\",\"weight_delta\":[[1,2]],\"more\":{}},"
     "{\"error\":{\"detail\":\"d\"}, \"statistics\": {\"bias_delta\": {\"l2_norm\": 1}}}]}";
@@ -143,6 +146,7 @@ static void test_decode(void **unused)
     fail_each(decode_network, network, GRAD_INVALID, true);
     fail_each(decode_request, continued, GRAD_OK, false);
     fail_each(decode_check, continued, GRAD_OK, false);
+    fail_each(decode_request, faults, GRAD_OK, false);
     fail_each(decode_reply, reply, GRAD_OK, false);
     fail_each(read_report, report, GRAD_OK, false);
 }
@@ -200,7 +204,7 @@ static grad_status encode(const char *which)
     grad_error error = GRAD_ERROR_INIT;
     grad_status status = strcmp(which, "request") == 0
                              ? grad_encode_request(&batch, &encoder, &error)
-                             : grad_encode_reply(&batch, &answer, &encoder, &error);
+                             : grad_encode_reply(&batch, &answer, NULL, &encoder, &error);
 
     assert_true((status == GRAD_OK) == (encoder != NULL));
     if (status == GRAD_OK)

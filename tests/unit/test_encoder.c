@@ -135,7 +135,7 @@ static void test_non_finite_is_refused(void **unused)
     grad_error error = GRAD_ERROR_INIT;
 
     (void)unused;
-    assert_int_equal(grad_encode_reply(&batch, &reply, &encoder, NULL), GRAD_OK);
+    assert_int_equal(grad_encode_reply(&batch, &reply, NULL, &encoder, NULL), GRAD_OK);
     assert_int_equal(grad_encoder_run_all(encoder, &error), GRAD_INVALID);
     assert_string_equal(error.code, "non_finite");
     assert_string_equal(error.pointer, "/layers/0/weight_delta/1/1");
@@ -244,7 +244,7 @@ static void test_non_finite_elsewhere(void **unused)
     grad_error error = GRAD_ERROR_INIT;
 
     (void)unused;
-    assert_int_equal(grad_encode_reply(&batch, &reply, &encoder, NULL), GRAD_OK);
+    assert_int_equal(grad_encode_reply(&batch, &reply, NULL, &encoder, NULL), GRAD_OK);
     assert_int_equal(grad_encoder_run_all(encoder, &error), GRAD_INVALID);
     assert_string_equal(error.pointer, "/predictions/1/1");
     assert_string_equal(error.detail, "expected a finite number, found NaN");

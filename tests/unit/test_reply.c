@@ -26,7 +26,7 @@ static grad_text encode(const grad_batch *batch, const grad_reply *reply)
     grad_text text;
 
     grad_text_init(&text, SIZE_MAX);
-    assert_int_equal(grad_encode_reply(batch, reply, &encoder, NULL), GRAD_OK);
+    assert_int_equal(grad_encode_reply(batch, reply, NULL, &encoder, NULL), GRAD_OK);
     assert_int_equal(grad_encoder_run_all(encoder, NULL), GRAD_OK);
     assert_int_equal(grad_encoder_segment_count(encoder), 1);
     grad_text_add(&text, grad_encoder_segments(encoder)->text,

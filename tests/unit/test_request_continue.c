@@ -1,5 +1,6 @@
 /* "on_error": "continue": layers that cannot be bound are marked with their errors, the others are
- * read as ever; what is wrong with the document itself fails it all the same. */
+ * read as ever; what is wrong with the document itself fails it all the same. In the answer every
+ * error has its byte. Which faults tensors have is test_faults.c's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,9 +18,13 @@
 static const refusal whole[] = {
     {CONTINUE(GOOD ",{\"input\":[1,@x]}"), GRAD_MALFORMED, "malformed_json", "/layers/1/input/1",
      ""},
-    {CONTINUE(GOOD ",{\"input\":[[1],@[1,2]]}"), GRAD_INVALID, "ragged_array", "/layers/1/input/1",
-     ""},
     {CONTINUE("{\"a\":1,@\"a\":2}"), GRAD_INVALID, "duplicate_field", "/layers/0/a", ""},
+    {CONTINUE("{\"epsilon\":1e40@0}"), GRAD_INVALID, "number_out_of_range", "/layers/0/epsilon",
+     "a double can hold"},
+    {CONTINUE("{\"name\":\"\\u0000@\"}"), GRAD_INVALID, "unsupported_value", "/layers/0/name",
+     "u0000"},
+    {CONTINUE("{\"input\":[1,{\"a\":1,@\"a\":2}]}"), GRAD_INVALID, "duplicate_field",
+     "/layers/0/input", "once"},
     {"{\"on_error\":\"continue\",\"scael\":@1,\"layers\":[{}]}", GRAD_INVALID, "unknown_field",
      "/scael", "mean \"scale\""},
     {"{\"layers\":[{\"activation\":@\"rleu\"}],\"on_error\":\"abort\"}", GRAD_INVALID,
@@ -151,12 +156,107 @@ static void test_all_marked(void **unused)
     grad_text_free(&text);
 }
 
+/* ---- Bytes in the answer --------------------------------------------------------------------- */
+
+/* The answer to that document of /v1/gradients; its errors are located if the decoder is given. */
+static grad_reply *answer(const char *text, bool is_located, grad_decoder **reply_decoder)
+{
+    wire_outcome o = wire_decode(text, strlen(text), 7, NULL);
+    grad_encoder *encoder = NULL;
+    grad_reply *reply = NULL;
+    grad_run *run = NULL;
+    grad_measure measure;
+
+    assert_int_equal(o.status, GRAD_OK);
+    assert_int_equal(grad_batch_measure(o.batch, NULL, &measure, NULL), GRAD_OK);
+    assert_int_equal(grad_run_create(o.batch, &run, NULL), GRAD_OK);
+    assert_int_equal(grad_run_all(run, NULL), GRAD_OK);
+    assert_int_equal(grad_encode_reply(o.batch, grad_run_reply(run), is_located ? o.decoder : NULL,
+                                       &encoder, NULL),
+                     GRAD_OK);
+    assert_int_equal(grad_encoder_run_all(encoder, NULL), GRAD_OK);
+    grad_run_destroy(run);
+    grad_decoder_destroy(o.decoder);
+    assert_int_equal(grad_decoder_create(NULL, GRAD_FP32, 0, reply_decoder, NULL), GRAD_OK);
+    for (size_t i = 0; i < grad_encoder_segment_count(encoder); i++) {
+        const grad_segment *segment = &grad_encoder_segments(encoder)[i];
+
+        assert_int_equal(grad_decoder_push(*reply_decoder, segment->text, segment->length, NULL),
+                         GRAD_OK);
+    }
+    assert_int_equal(grad_decoder_finish_reply(*reply_decoder, &reply, NULL), GRAD_OK);
+    grad_encoder_destroy(encoder);
+    return reply;
+}
+
+/* Layers whose errors the reader and the batch find, among good ones; each '@' is an error's byte,
+ * but the last layer's, whose result is not finite: there is no such place in the request. */
+#define STATES "\"input\":[1],\"pre_activation\":[2],\"grad_output\":"
+static const char located[] =
+    "{\"layers\":[{\"activation\":\"relu\",\"weight\":  @[[1,2],[3,4]]," STATES "[3]},"
+    "{\"activation\":\"relu\"," STATES "[3]} ,\n @{\"activation\":\"relu\",\"input\":[1]},"
+    "{\"activation\":{\"name\":\"celu\",\"alpha\": @0}," STATES "[3]},"
+    "{\"activation\":\"relu\",\"input\":[1],\"pre_activation\":[2,@null],\"grad_output\":[3]},"
+    "{\"activation\":\"relu\",\"input\":[1],\"pre_activation\":@[2],\"grad_output\":[[1],[\"NaN\"]]"
+    "},"
+    "{\"activation\":\"relu\",\"dropout\":{\"rate\":@1,\"mask\":[1]}," STATES "[3]},"
+    "{\"activation\":\"identity\",\"input\":[3e38],\"pre_activation\":[0],\"grad_output\":[3e38]}],"
+    "\"on_error\":\"continue\"}";
+
+static const struct {
+    size_t layer;
+    const char *pointer;
+} located_errors[] = {{0, "/layers/0/weight"},           {2, "/layers/2"},
+                      {3, "/layers/3/activation/alpha"}, {4, "/layers/4/pre_activation/1"},
+                      {5, "/layers/5/pre_activation"},   {6, "/layers/6/dropout/rate"},
+                      {7, "/layers/7/weight_delta/0/0"}};
+
+static void check_located(bool is_located)
+{
+    enum { ERRORS = sizeof located_errors / sizeof *located_errors };
+    char text[sizeof located];
+    int64_t offsets[ERRORS];
+    grad_decoder *decoder = NULL;
+    grad_reply *reply;
+    size_t count = 0, length = 0;
+
+    for (const char *p = located; *p != '\0'; p++)
+        if (*p == '@')
+            offsets[count++] = (int64_t)length;
+        else
+            text[length++] = *p;
+    text[length] = '\0';
+    offsets[count++] = GRAD_OFFSET_UNKNOWN;
+    assert_int_equal(count, ERRORS);
+    reply = answer(text, is_located, &decoder);
+    assert_int_equal(reply->layer_count, 8);
+    assert_null(reply->layers[1].error);
+    for (size_t i = 0; i < ERRORS; i++) {
+        const grad_error *error = reply->layers[located_errors[i].layer].error;
+
+        assert_non_null(error);
+        assert_string_equal(error->pointer, located_errors[i].pointer);
+        if (is_located || i == 3) /* the reader's own has its byte in any case */
+            assert_int_equal(error->offset, offsets[i]);
+        else
+            assert_int_equal(error->offset, GRAD_OFFSET_UNKNOWN);
+    }
+    grad_decoder_destroy(decoder);
+}
+
+static void test_located_errors(void **unused)
+{
+    (void)unused;
+    check_located(true);
+    check_located(false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole),           cmocka_unit_test(test_marked_layers),
         cmocka_unit_test(test_marked_residual), cmocka_unit_test(test_marked_claims),
-        cmocka_unit_test(test_all_marked),
+        cmocka_unit_test(test_all_marked),      cmocka_unit_test(test_located_errors),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,8 +111,8 @@ static const refusal checks[] = {
      "within float64's range, found -1e309"},
     {LAYER("\"weight\":{\"datatype\":@\"FP32\"}"), GRAD_INVALID, "unsupported_value",
      "/layers/0/weight/datatype", "expected \"FP64\""},
-    {LAYER("\"weight\":{\"sh\\u0061pe\":@[1.5],\"data\":[1]}"), GRAD_INVALID, "unsupported_value",
-     "/layers/0/weight/shape", "found 1.5"},
+    {LAYER("\"weight\":{\"sh\\u0061pe\":[@1.5],\"data\":[1]}"), GRAD_INVALID, "unsupported_value",
+     "/layers/0/weight/shape/0", "found 1.5"},
 };
 
 REFUSES(networks, WIRE_BACKPROP, GRAD_FP32)

@@ -67,7 +67,7 @@ static size_t request_run(grad_request_kind kind, const char *body, size_t lengt
     double computed = thread_seconds();
 
     grad_encoder *encoder = NULL;
-    must(grad_encode_reply(batch, grad_run_reply(run), &encoder, &error), &error);
+    must(grad_encode_reply(batch, grad_run_reply(run), NULL, &encoder, &error), &error);
     must(grad_encoder_run_all(encoder, &error), &error);
     double encoded = thread_seconds();
 
