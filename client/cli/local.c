@@ -51,14 +51,6 @@ static grad_status compute(const grad_batch *batch, const grad_decoder *decoder,
     return status;
 }
 
-/* Where in the document an error of the measuring is. Returns its status. */
-static grad_status locate(const grad_decoder *decoder, grad_error *error)
-{
-    if (error->offset == GRAD_OFFSET_UNKNOWN)
-        error->offset = grad_decoder_locate(decoder, error->pointer);
-    return error->status;
-}
-
 static const grad_limits limits = {.max_result_numbers = GRAD_DEFAULT_MAX_RESULT_NUMBERS};
 
 static grad_status answer_run(const options *o, grad_decoder *decoder, grad_error *error)
@@ -72,9 +64,7 @@ static grad_status answer_run(const options *o, grad_decoder *decoder, grad_erro
     if (status != GRAD_OK)
         return status;
     status = grad_batch_measure(batch, &limits, &measure, error);
-    if (status != GRAD_OK)
-        return locate(decoder, error);
-    return compute(batch, decoder, error);
+    return status == GRAD_OK ? compute(batch, decoder, error) : status;
 }
 
 /* The verdict goes to *exit_code. */
@@ -105,9 +95,8 @@ static grad_status answer_check(const options *o, grad_decoder *decoder, int *ex
     if (status != GRAD_OK)
         return status;
     status = grad_check_measure(request, &limits, &measure, error);
-    if (status != GRAD_OK)
-        return locate(decoder, error);
-    status = grad_check_create(request, &check, error);
+    if (status == GRAD_OK)
+        status = grad_check_create(request, &check, error);
     if (status == GRAD_OK)
         status = grad_check_all(check, &report, error);
     if (status == GRAD_OK)
@@ -116,12 +105,18 @@ static grad_status answer_check(const options *o, grad_decoder *decoder, int *ex
     return status;
 }
 
-/* The whole document was pushed: what it asks for is checked, computed and printed. */
+/* The whole document was pushed: what it asks for is checked, computed and printed. What reading
+ * did not find has a pointer, and where that leads a place in the document. */
 static grad_status answer(const options *o, grad_decoder *decoder, int *exit_code,
                           grad_error *error)
 {
-    return o->command == COMMAND_CHECK ? answer_check(o, decoder, exit_code, error)
-                                       : answer_run(o, decoder, error);
+    grad_status status = o->command == COMMAND_CHECK ? answer_check(o, decoder, exit_code, error)
+                                                     : answer_run(o, decoder, error);
+    bool is_of_the_document = status == GRAD_INVALID || status == GRAD_TOO_LARGE;
+
+    if (is_of_the_document && error->offset == GRAD_OFFSET_UNKNOWN)
+        error->offset = grad_decoder_locate(decoder, error->pointer);
+    return status;
 }
 
 /* OpenBLAS starts its threads before main(): to do without them, this process begins again. Where

@@ -172,6 +172,14 @@ static bool lease_reading(request *r)
     return true;
 }
 
+/* What reading did not find has a pointer, and where that leads a place in the document. */
+static void locate(const work *w, grad_error *error)
+{
+    bool is_of_the_document = error->status == GRAD_INVALID || error->status == GRAD_TOO_LARGE;
+    if (is_of_the_document && error->offset == GRAD_OFFSET_UNKNOWN)
+        error->offset = grad_decoder_locate(w->decoder, error->pointer);
+}
+
 /* Reads the batch and measures it, against the limits and against the memory there is. */
 static bool understand(request *r)
 {
@@ -182,11 +190,9 @@ static bool understand(request *r)
     grad_error error = GRAD_ERROR_INIT;
     int64_t began = clock_now();
     grad_status status = w->kind->read(w, &error);
-    if (status == GRAD_OK) {
+    if (status == GRAD_OK)
         status = w->kind->measure(w, &limits, &error);
-        if (status != GRAD_OK && error.offset == GRAD_OFFSET_UNKNOWN)
-            error.offset = grad_decoder_locate(w->decoder, error.pointer);
-    }
+    locate(w, &error);
     w->decode_seconds += clock_to_seconds(clock_now() - began);
     r->stages[STAGE_DECODE] = w->decode_seconds;
     if (status != GRAD_OK) {
@@ -297,6 +303,7 @@ static void answer_or_refuse(request *r)
         refuse_late(r, w);
         drop(r);
     } else if (atomic_load(&w->failed)) {
+        locate(w, &w->error);
         refuse(r, &w->error);
     } else {
         answer(r);
