@@ -172,14 +172,6 @@ static bool lease_reading(request *r)
     return true;
 }
 
-/* What reading did not find has a pointer, and where that leads a place in the document. */
-static void locate(const work *w, grad_error *error)
-{
-    bool is_of_the_document = error->status == GRAD_INVALID || error->status == GRAD_TOO_LARGE;
-    if (is_of_the_document && error->offset == GRAD_OFFSET_UNKNOWN)
-        error->offset = grad_decoder_locate(w->decoder, error->pointer);
-}
-
 /* Reads the batch and measures it, against the limits and against the memory there is. */
 static bool understand(request *r)
 {
@@ -192,7 +184,7 @@ static bool understand(request *r)
     grad_status status = w->kind->read(w, &error);
     if (status == GRAD_OK)
         status = w->kind->measure(w, &limits, &error);
-    locate(w, &error);
+    work_locate(w, &error);
     w->decode_seconds += clock_to_seconds(clock_now() - began);
     r->stages[STAGE_DECODE] = w->decode_seconds;
     if (status != GRAD_OK) {
@@ -303,7 +295,6 @@ static void answer_or_refuse(request *r)
         refuse_late(r, w);
         drop(r);
     } else if (atomic_load(&w->failed)) {
-        locate(w, &w->error);
         refuse(r, &w->error);
     } else {
         answer(r);

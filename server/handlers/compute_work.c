@@ -9,11 +9,20 @@
 
 /* ---- The steps, common to both ways ---------------------------------------------------------- */
 
-/* Keeps the first error of any thread. */
-static void fail(work *w, const grad_error *error)
+void work_locate(const work *w, grad_error *error)
 {
-    if (!atomic_exchange(&w->failed, true))
-        w->error = *error;
+    bool is_of_the_document = error->status == GRAD_INVALID || error->status == GRAD_TOO_LARGE;
+    if (is_of_the_document && error->offset == GRAD_OFFSET_UNKNOWN)
+        error->offset = grad_decoder_locate(w->decoder, error->pointer);
+}
+
+/* Keeps the first error of any thread. */
+static void fail(work *w, grad_error *error)
+{
+    if (atomic_exchange(&w->failed, true))
+        return;
+    work_locate(w, error);
+    w->error = *error;
 }
 
 static bool begin_computing(work *w)

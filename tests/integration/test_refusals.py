@@ -223,10 +223,12 @@ class Refusals(DaemonCase):
     def test_losses_without_a_number(self):
         """Which sample it is, why, and where, whatever else is asked for."""
         for document, code, pointer, detail in NO_NUMBER:
-            for options in ({}, {"on_error": "continue"}, {"statistics": True}):
-                with self.subTest(pointer, detail=detail, **options):
+            ways = ((BACKPROP, {}), (BACKPROP, {"on_error": "continue"}),
+                    (BACKPROP, {"statistics": True}), (CHECK, {}))  # the last one on a worker
+            for path, options in ways:
+                with self.subTest(pointer, path=path, detail=detail, **options):
                     body = body_of({**document, **options})
-                    problem = self.assert_problem(self.daemon.post(body, path=BACKPROP), 422, code)
+                    problem = self.assert_problem(self.daemon.post(body, path=path), 422, code)
                     self.assertEqual(problem["detail"], detail)
                     self.assertEqual(problem["pointer"], pointer)
                     last = re.findall("[a-z_]+", pointer)[-1].encode()
