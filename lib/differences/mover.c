@@ -253,6 +253,25 @@ static void replace(grad_slope *slope, const grad_slope *closer)
         *slope = *closer;
 }
 
+/* Steps of the unit where the tensor's own numbers are smaller go past whatever is of their size.
+ * What such steps say holds as far as smaller ones bear it out. */
+static grad_status bear_out(const mover *m, const grad_curve *curve, grad_slope *slope)
+{
+    grad_curve own = *curve;
+    grad_slope second;
+    grad_status status;
+
+    if (curve->scale >= curve->unit)
+        return GRAD_OK;
+    own.unit = 0;
+    status = grad_slope_find(&own, m->scratch, &second);
+    if (status != GRAD_OK)
+        return status;
+    replace(slope, &second);
+    slope->uncertainty = fmax(slope->uncertainty, second.uncertainty);
+    return GRAD_OK;
+}
+
 /* Extrapolations may agree by chance, and where L is flat but close by. Before a gradient is called
  * wrong, the slope is looked for again from other steps, and from smaller ones until rounding hides
  * by how much it is wrong. */
@@ -271,14 +290,14 @@ static grad_status look_again(const mover *m, const grad_curve *curve, grad_slop
         other.scale = curve->scale * part;
         other.unit = curve->unit * part;
         status = grad_slope_find(&other, m->scratch, &second);
-        if (status != GRAD_OK)
-            return status;
-        if (look == 0)
-            compare(slope, &second);
-        else
+        if (status == GRAD_OK && look > 0)
             replace(slope, &second);
-        if (second.uncertainty > wrong)
-            return GRAD_OK;
+        if (status == GRAD_OK && look == 0) {
+            compare(slope, &second);
+            status = bear_out(m, curve, slope);
+        }
+        if (status != GRAD_OK || second.uncertainty > wrong)
+            return status;
     }
     return GRAD_OK;
 }

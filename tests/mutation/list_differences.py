@@ -23,6 +23,8 @@ MUTANTS = [
         ("nobody looks from closer by", "#define LOOKS 8", "#define LOOKS 1"),
         ("the changes are not divided", "(changes[i] - f->terms[i]) / f->divisor;",
          "(changes[i] - f->terms[i]);")),
+    *of("lib/differences/mover.c", "test_check_random",
+        ("what wide steps say need not be borne out", "status = bear_out(m, curve, slope);", "")),
     *of("lib/differences/point.c", CHECK,
         ("a mean is a sum", "? grad_run_reply(check->run)->loss_divisor : 1", "? 1 : 1"),
         ("a missing bias is a sum over the batch", "rest / (double)B;", "rest;")),
