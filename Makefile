@@ -69,8 +69,10 @@ unit-tests: $(UNIT_BIN)
 
 $(BUILD)/obj/lib/%.o $(BUILD)/obj/client/%.o: CFLAGS += -fPIC -fvisibility=hidden
 # Vector code of plain loops. No flag here changes a value: no trap and no errno is looked at, and
-# products and sums are rounded one by one on every processor.
-$(BUILD)/obj/lib/kernels/%.o: CFLAGS += -O3 -fno-trapping-math -fno-math-errno -ffp-contract=off
+# products and sums are rounded one by one on every processor. Threaded jumps split a loop that
+# holds its argument between two ends into three, which are masks and blends once it is vector code.
+$(BUILD)/obj/lib/kernels/%.o: CFLAGS += -O3 -fno-trapping-math -fno-math-errno -ffp-contract=off \
+	-fno-thread-jumps
 $(BUILD)/obj/server/%.o: CPPFLAGS += -Iserver -DGRADIENTD_REVISION='"$(REVISION)"'
 $(BUILD)/obj/client/%.o: CPPFLAGS += -Iclient
 $(BUILD)/obj/tests/%.o: CPPFLAGS += -Iserver -Iclient -Itests

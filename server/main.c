@@ -18,6 +18,8 @@ enum { EXIT_CANNOT_START = 1, EXIT_USAGE = 2, EXIT_CUT_OFF = 3 };
 
 #define MESSAGE_SIZE 512
 #define WORTH_TRIMMING ((size_t)1 << 20)
+#define KEPT_LEAST (16 << 20)
+#define KEPT_MOST (64 << 20)
 #define DRAIN_POLL_NS 10000000
 /* Draining, peers of idle connections may send one more request for this long, and learn from its
  * answer that the connection ends. */
@@ -41,15 +43,25 @@ static bool restart_with_serial_blas(char **argv)
     return false;
 }
 
+/* What malloc may keep free at the end of its arena, outside the budget: a request of the size that
+ * a budget is made for leaves it whole. Trimmed below that, each request would fault in all of its
+ * pages anew. */
+static int kept_by_malloc(size_t memory_budget)
+{
+    size_t kept = memory_budget / 8;
+    return kept < KEPT_LEAST ? KEPT_LEAST : kept > KEPT_MOST ? KEPT_MOST : (int)kept;
+}
+
 /* Blocks below 1 MiB are used again by the next request: mapping and unmapping them takes a third
- * of a request's time. Larger ones go back to the kernel when they are freed, the others when all
- * is quiet (wait_for_stop); malloc_trim gives back little of any arena but the main one, so there
- * is no other. Many connections need many descriptors. A peer that has gone is no reason to end. */
-static void prepare_process(void)
+ * of a request's time. So are larger ones that the end of the arena has room for; the others go
+ * back to the kernel when they are freed, the arena's when all is quiet (wait_for_stop).
+ * malloc_trim gives back little of any arena but the main one, so there is no other. Many
+ * connections need many descriptors. A peer that has gone is no reason to end. */
+static void prepare_process(size_t memory_budget)
 {
     struct rlimit files;
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
-    mallopt(M_TRIM_THRESHOLD, 16 << 20);
+    mallopt(M_TRIM_THRESHOLD, kept_by_malloc(memory_budget));
     mallopt(M_ARENA_MAX, 1);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
@@ -90,15 +102,19 @@ static void log_start(const gradientd *d)
                             LOG_NUMBER("memory_budget", c->memory_budget), LOG_END});
 }
 
-/* Waits for a signal. Meanwhile, whenever the requests of a busy time are all gone, what malloc
- * kept of their memory goes back to the kernel. */
+/* Waits for a signal. Meanwhile, when a second without requests worth it follows one with some,
+ * what malloc kept of their memory goes back to the kernel. Not between two requests of a busy
+ * time: the second would have to fault everything in again. */
 static void wait_for_stop(gradientd *d, const sigset_t *stop)
 {
     const struct timespec pause = {.tv_sec = 1};
-    budget *memory = &d->service.memory;
-    while (sigtimedwait(stop, NULL, &pause) < 0)
-        if (atomic_load(&memory->in_use) == 0 && budget_take_peak(memory) >= WORTH_TRIMMING)
+    bool was_busy = false;
+    while (sigtimedwait(stop, NULL, &pause) < 0) {
+        bool is_busy = budget_take_peak(&d->service.memory) >= WORTH_TRIMMING;
+        if (was_busy && !is_busy)
             malloc_trim(0);
+        was_busy = is_busy;
+    }
 }
 
 /* Whether everybody was answered in time; a second signal ends the wait. */
@@ -133,7 +149,7 @@ static int run(const config *c, char **argv)
         log_write(LOG_ERROR, "cannot start over with OPENBLAS_NUM_THREADS=1", NULL);
         return EXIT_CANNOT_START;
     }
-    prepare_process();
+    prepare_process(c->memory_budget);
     sigset_t stop = block_stop_signals();
     if (grad_self_test(&error) != GRAD_OK) {
         log_write(LOG_ERROR, "cannot start",

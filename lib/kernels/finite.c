@@ -2,38 +2,43 @@
 #include "kernels/finite.h"
 
 #include <math.h>
+#include <stdint.h>
+#include <string.h>
 
-#define RUN 1024
-#define LANES 8
+#include "core/size.h"
 
-/* find_float and find_double. A NaN or infinity times zero is NaN, and so is the sum; finite
- * numbers leave it at zero. Several sums, so that the loop vectorises without reordering one. */
-#define FIND_NON_FINITE(real)                                                                      \
-    static bool is_##real##_run_finite(const real *x)                                              \
+#define RUN ((size_t)1024)
+
+/* find_float and find_double. exponent has the bits of a number's exponent, all of which are set in
+ * what is not finite; adding the lowest of them then carries into the sign's place, where it stays.
+ * Integers, whose sums and unions the compiler may reorder: any count becomes vector code. */
+#define FIND_NON_FINITE(real, word, exponent, lowest)                                              \
+    static bool is_##real##_run_finite(size_t count, const real *x)                                \
     {                                                                                              \
-        real sum[LANES] = {0};                                                                     \
+        word seen = 0;                                                                             \
                                                                                                    \
-        for (size_t i = 0; i < RUN; i += LANES)                                                    \
-            for (size_t lane = 0; lane < LANES; lane++)                                            \
-                sum[lane] += x[i + lane] * (real)0;                                                \
-        for (size_t lane = 1; lane < LANES; lane++)                                                \
-            sum[0] += sum[lane];                                                                   \
-        return sum[0] == 0;                                                                        \
+        for (size_t i = 0; i < count; i++) {                                                       \
+            word bits;                                                                             \
+                                                                                                   \
+            memcpy(&bits, &x[i], sizeof bits);                                                     \
+            seen |= (bits & (exponent)) + (lowest);                                                \
+        }                                                                                          \
+        return seen <= (exponent);                                                                 \
     }                                                                                              \
                                                                                                    \
     static size_t find_##real(size_t count, const real *x)                                         \
     {                                                                                              \
         size_t i = 0;                                                                              \
                                                                                                    \
-        while (count - i >= RUN && is_##real##_run_finite(x + i))                                  \
-            i += RUN;                                                                              \
+        while (i < count && is_##real##_run_finite(grad_size_min(RUN, count - i), x + i))          \
+            i += grad_size_min(RUN, count - i);                                                    \
         while (i < count && isfinite(x[i]))                                                        \
             i++;                                                                                   \
         return i;                                                                                  \
     }
 
-FIND_NON_FINITE(float)
-FIND_NON_FINITE(double)
+FIND_NON_FINITE(float, uint32_t, 0x7F800000U, 0x00800000U)
+FIND_NON_FINITE(double, uint64_t, 0x7FF0000000000000U, 0x0010000000000000U)
 
 size_t grad_find_non_finite(grad_datatype type, size_t count, const void *x)
 {

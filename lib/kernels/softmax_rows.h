@@ -8,105 +8,65 @@
 #include <math.h>
 
 #include "kernels/single.h"
+#include "kernels/softmax_top.h"
 
-/* Sums are made of LANES partial ones, by loops of that many steps exactly: the compiler makes of
- * them what vectors the processor has. The last LANES features of a row are a step of their own,
- * which overlaps the one before; what was there already counts nothing. */
-#define LANES 16
-#define BLOCK 1024 /* a multiple of LANES */
+/* What e^(u - top) is worked out with: v = u - offset, held at least, less top there. high and low
+ * are the two parts of that top. */
+typedef struct below_top {
+    float offset, top, high, low, least;
+} below_top;
 
 /* A row u = sign z of N >= LANES features: softmin is the softmax of -z. */
 typedef struct row {
     size_t N;
     const float *z, *dy;
     float sign;
-    float top;    /* the largest u */
-    size_t m;     /* where it is, and e is put to 0 for log_softmax's sums; N: not sought */
+    below_top below;
+    size_t top;   /* where u is the largest */
+    bool skips;   /* e is put to 0 there, for log_softmax's sums */
     size_t begin; /* the block that is kept: begin … begin + count; the last has up to */
     size_t count; /* BLOCK + LANES - 1 features, so that none has less than LANES */
     float e[BLOCK + LANES]; /* its e^(u_j - top): a short row has them worked out once */
 } row;
 
-/* ---- The largest u --------------------------------------------------------------------------- */
-
-/* A float's bits as an integer in the same order, where a NaN without a sign is above all; and
- * back. */
-GRAD_INLINE int32_t ordered_bits(int32_t bits)
-{
-    return bits ^ (bits < 0 ? INT32_MAX : 0);
-}
-
-static float largest(size_t N, float sign, const float *z)
-{
-    int32_t top = INT32_MIN;
-    float u;
-
-    for (size_t i = 0; i < N; i++) {
-        float here = sign * z[i];
-        int32_t bits;
-
-        memcpy(&bits, &here, sizeof bits);
-        bits = ordered_bits(bits);
-        top = bits > top ? bits : top;
-    }
-    top = ordered_bits(top);
-    memcpy(&u, &top, sizeof u);
-    return u;
-}
-
-/* dy is z where there is none. */
-static void begin_row(row *r, size_t N, float sign, const float *z, const float *dy)
-{
-    r->N = N;
-    r->sign = sign;
-    r->z = z;
-    r->dy = dy;
-    r->top = largest(N, sign, z);
-    r->m = N;
-    r->begin = r->count = 0;
-}
-
-/* Where u is the largest: the first of several such places; 0 if there is none. */
-static size_t place_of_top(const row *r)
-{
-    const float sign = r->sign, top = r->top;
-
-    for (size_t begin = 0; begin < r->N; begin += BLOCK) {
-        const float *z = r->z + begin;
-        int32_t count = r->N - begin < BLOCK ? (int32_t)(r->N - begin) : BLOCK, place = BLOCK;
-
-        for (int32_t i = 0; i < count; i++) {
-            int32_t here = sign * z[i] == top ? i : BLOCK;
-
-            place = here < place ? here : place;
-        }
-        if (place < BLOCK)
-            return begin + (size_t)place;
-    }
-    return 0;
-}
-
 /* ---- The exponentials ------------------------------------------------------------------------ */
 
-/* e^(u - top), 0 below the normal numbers. What the difference loses to rounding is kept: it would
- * be a relative error of the result (Knuth's sum in two parts). */
-GRAD_INLINE float exp_below_top(float u, float top)
-{
-    float x = u - top, back = x - u;
-    float lost = (top + back) - (u - (x - back));
-    bool is_far = x < -GRAD_EXPM1_FAR;
-    grad_reduced reduced =
-        grad_reduce_difference(is_far ? -GRAD_EXPM1_FAR : x, is_far ? 0 : lost, GRAD_EXPM1_BIAS);
+#define TOP_NEAR 256.0f
+#define TOP_ROUNDER 0x1.8p9f /* to multiples of 2^-14, within TOP_NEAR */
 
-    return (1 + grad_exp_rest(reduced.r)) * grad_power(reduced.exponent);
+/* u - top loses digits to rounding where top is near 0, and they would be a relative error of the
+ * result. There k log 2 + top is worked out in two parts instead, whose high one is exact, and
+ * taken off u. Elsewhere u is within a factor of 2 of top or far below it: u - top is exact. */
+static below_top below_top_of(float top)
+{
+    float high = (top + TOP_ROUNDER) - TOP_ROUNDER;
+
+    if (fabsf(top) < TOP_NEAR)
+        return (below_top){0, top, high, top - high, top - GRAD_EXPM1_FAR};
+    return (below_top){top, 0, 0, 0, -GRAD_EXPM1_FAR};
 }
 
-static void exps_below_top(size_t count, float sign, float top, const float *z, float *e)
+/* e^(u - top), 0 below the normal numbers. */
+GRAD_INLINE float exp_below_top(float u, below_top below)
+{
+    const float rounder = GRAD_ROUNDER_SINGLE + GRAD_EXPM1_BIAS;
+    float from = u - below.offset, held = from < below.least ? below.least : from;
+    float shifted = (held - below.top) * GRAD_SINGLE_LOG2_E + rounder, k = shifted - rounder;
+    float high = k * GRAD_SINGLE_LOG_2_HIGH + below.high;
+    float low = k * GRAD_SINGLE_LOG_2_LOW + below.low;
+    uint32_t exponent;
+
+    memcpy(&exponent, &shifted, sizeof shifted);
+    return (1 + grad_exp_rest((held - high) - low)) * grad_power(exponent);
+}
+
+static void exps_below_top(size_t count, float sign, below_top below, const float *z, float *e)
 {
     for (size_t i = 0; i < count / LANES * LANES; i++)
-        e[i] = exp_below_top(sign * z[i], top);
-    for (size_t i = count - LANES; i < count; i++)
-        e[i] = exp_below_top(sign * z[i], top);
+        e[i] = exp_below_top(sign * z[i], below);
+    if (count % LANES != 0)
+        for (size_t i = count - LANES; i < count; i++)
+            e[i] = exp_below_top(sign * z[i], below);
 }
 
 /* Makes the block at begin the one that is kept, and says whether there is one. */
@@ -120,10 +80,25 @@ GRAD_INLINE bool take_block(row *r, size_t begin)
         return true;
     r->begin = begin;
     r->count = rest < BLOCK + LANES ? rest : BLOCK;
-    exps_below_top(r->count, r->sign, r->top, r->z + begin, r->e);
-    if (r->m >= begin && r->m < begin + r->count)
-        r->e[r->m - begin] = 0;
+    exps_below_top(r->count, r->sign, r->below, r->z + begin, r->e);
+    if (r->skips && r->top >= begin && r->top < begin + r->count)
+        r->e[r->top - begin] = 0;
     return true;
+}
+
+/* dy is z where there is none. */
+static void begin_row(row *r, size_t N, float sign, bool skips, const float *z, const float *dy)
+{
+    const float top = largest(N, sign, z);
+
+    r->N = N;
+    r->sign = sign;
+    r->z = z;
+    r->dy = dy;
+    r->below = below_top_of(top);
+    r->top = place_of_top(N, sign, z, top);
+    r->skips = skips;
+    r->begin = r->count = 0;
 }
 
 /* ---- Sums ------------------------------------------------------------------------------------ */
@@ -138,53 +113,93 @@ static double total_of(const double *lanes)
            ((part[2] + part[6]) + (part[3] + part[7]));
 }
 
-/* name(row, shift): the sum over a row of term, an expression in e_i and dy_i. */
-#define SUM(name, term)                                                                            \
-    static void add_##name(size_t count, const float *e, const float *dy, double shift,            \
-                           double *lanes)                                                          \
-    {                                                                                              \
-        size_t whole = count / LANES * LANES, doubled = whole + LANES - count;                     \
-        double sum[LANES] = {0};                                                                   \
-                                                                                                   \
-        (void)e, (void)dy, (void)shift;                                                            \
-        for (size_t step = 0; step < whole; step += LANES)                                         \
-            for (size_t lane = 0; lane < LANES; lane++) {                                          \
-                const size_t i = step + lane;                                                      \
-                                                                                                   \
-                sum[lane] += (term);                                                               \
-            }                                                                                      \
-        for (size_t lane = 0; lane < LANES && doubled < LANES; lane++) {                           \
-            const size_t i = count - LANES + lane;                                                 \
-                                                                                                   \
-            sum[lane] += lane < doubled ? 0 : (term);                                              \
-        }                                                                                          \
-        for (size_t lane = 0; lane < LANES; lane++)                                                \
-            lanes[lane] += sum[lane];                                                              \
-    }                                                                                              \
-    static double name(row *r, double shift)                                                       \
-    {                                                                                              \
-        double lanes[LANES] = {0};                                                                 \
-                                                                                                   \
-        for (size_t begin = 0; take_block(r, begin); begin += r->count)                            \
-            add_##name(r->count, r->e, r->dy + begin, shift, lanes);                               \
-        return total_of(lanes);                                                                    \
-    }
+/* lanes += x, but for the first `skipped` elements */
+GRAD_INLINE void add_step(const float *x, size_t skipped, double *lanes)
+{
+    for (size_t lane = 0; lane < LANES; lane++)
+        lanes[lane] += lane < skipped ? 0 : (double)x[lane];
+}
 
-SUM(exp_sum, (double)e[i])
-SUM(weighted_sum, e[i] * (dy[i] - shift))
+static void add_all(size_t count, const float *x, double *lanes)
+{
+    size_t whole = count / LANES * LANES;
+    double sum[LANES] = {0};
+
+    for (size_t step = 0; step < whole; step += LANES)
+        add_step(x + step, 0, sum);
+    if (whole < count)
+        add_step(x + count - LANES, whole + LANES - count, sum);
+    for (size_t lane = 0; lane < LANES; lane++)
+        lanes[lane] += sum[lane];
+}
+
+static double exp_sum(row *r)
+{
+    double lanes[LANES] = {0};
+
+    for (size_t begin = 0; take_block(r, begin); begin += r->count)
+        add_all(r->count, r->e, lanes);
+    return total_of(lanes);
+}
+
+/* Sums over a row of e_i, and of e_i (dy_i - shift). */
+typedef struct sums {
+    double e[LANES], weighted[LANES];
+} sums;
+
+GRAD_INLINE void add_both_steps(const float *e, const float *dy, double shift, size_t skipped,
+                                sums *s)
+{
+    for (size_t lane = 0; lane < LANES; lane++) {
+        double weighted = (double)e[lane] * ((double)dy[lane] - shift);
+
+        s->e[lane] += lane < skipped ? 0 : (double)e[lane];
+        s->weighted[lane] += lane < skipped ? 0 : weighted;
+    }
+}
+
+static void add_both(size_t count, const float *e, const float *dy, double shift, sums *all)
+{
+    size_t whole = count / LANES * LANES;
+    sums s = {{0}, {0}};
+
+    for (size_t step = 0; step < whole; step += LANES)
+        add_both_steps(e + step, dy + step, shift, 0, &s);
+    if (whole < count)
+        add_both_steps(e + count - LANES, dy + count - LANES, shift, whole + LANES - count, &s);
+    for (size_t lane = 0; lane < LANES; lane++) {
+        all->e[lane] += s.e[lane];
+        all->weighted[lane] += s.weighted[lane];
+    }
+}
 
 /* ---- softmax, softmin ------------------------------------------------------------------------ */
+
+/* out[i] = value for the count elements of a block, which may be an input: so the last LANES, which
+ * overlap those before, are worked out first and written last. */
+#define WRITE_BLOCK(out, count, value)                                                             \
+    do {                                                                                           \
+        const size_t whole = (count) / LANES * LANES, tail = (count)-LANES;                        \
+        float last[LANES];                                                                         \
+                                                                                                   \
+        for (size_t lane = 0; lane < LANES; lane++) {                                              \
+            const size_t i = tail + lane;                                                          \
+                                                                                                   \
+            last[lane] = (value);                                                                  \
+        }                                                                                          \
+        _Pragma("GCC ivdep") for (size_t i = 0; i < whole; i++)(out)[i] = (value);                 \
+        memcpy((out) + tail, last, sizeof last);                                                   \
+    } while (0)
 
 static void normalized_value(size_t N, float sign, const float *z, float *y)
 {
     row r;
     float scale;
 
-    begin_row(&r, N, sign, z, z);
-    scale = (float)(1 / exp_sum(&r, 0));
+    begin_row(&r, N, sign, false, z, z);
+    scale = (float)(1 / exp_sum(&r));
     for (size_t begin = 0; take_block(&r, begin); begin += r.count)
-        for (size_t i = 0; i < r.count; i++)
-            y[begin + i] = r.e[i] * scale;
+        WRITE_BLOCK(y + begin, r.count, r.e[i] * scale);
 }
 
 /* ∂L/∂u_i = y_i (g_i - Σ_j y_j g_j), where g is ∂L/∂y less its value at the largest u. As Σ y =
@@ -193,20 +208,24 @@ static void normalized_value(size_t N, float sign, const float *z, float *y)
 static void normalized_delta(size_t N, float sign, const float *z, const float *dy, float *dz)
 {
     row r;
+    sums s = {{0}, {0}};
     double at_top, sum, mean;
     float shift, rest, scale;
 
-    begin_row(&r, N, sign, z, dy);
-    at_top = dy[place_of_top(&r)];
-    sum = exp_sum(&r, 0);
-    mean = weighted_sum(&r, at_top) / sum;
+    begin_row(&r, N, sign, false, z, dy);
+    at_top = dy[r.top];
+    for (size_t begin = 0; take_block(&r, begin); begin += r.count)
+        add_both(r.count, r.e, dy + begin, at_top, &s);
+    sum = total_of(s.e);
+    mean = total_of(s.weighted) / sum;
     shift = (float)(at_top + mean);
     rest = (float)(mean - (shift - at_top));
     scale = (float)(sign / sum);
-    for (size_t begin = 0; take_block(&r, begin); begin += r.count)
-#pragma GCC ivdep
-        for (size_t i = 0; i < r.count; i++)
-            dz[begin + i] = r.e[i] * scale * ((dy[begin + i] - shift) - rest);
+    for (size_t begin = 0; take_block(&r, begin); begin += r.count) {
+        const float *g = dy + begin;
+
+        WRITE_BLOCK(dz + begin, r.count, r.e[i] * scale * ((g[i] - shift) - rest));
+    }
 }
 
 /* ---- log_softmax ----------------------------------------------------------------------------- */
@@ -214,17 +233,15 @@ static void normalized_delta(size_t N, float sign, const float *z, const float *
 static void log_value(size_t N, float sign, const float *z, float *y)
 {
     row r;
-    float log_of_sum;
+    float top, log_of_sum;
 
-    begin_row(&r, N, sign, z, z);
-    r.m = place_of_top(&r);
-    log_of_sum = (float)log1p(exp_sum(&r, 0));
-#pragma GCC ivdep
-    for (size_t i = 0; i < N; i++)
-        y[i] = (z[i] - r.top) - log_of_sum;
+    begin_row(&r, N, sign, true, z, z);
+    top = z[r.top];
+    log_of_sum = (float)log1p(exp_sum(&r));
+    WRITE_BLOCK(y, N, (z[i] - top) - log_of_sum);
 }
 
-/* Σ_{j≠m} dy_j */
+/* Σ_{j≠m} dy_j, m being where u is the largest */
 static double others_gradient(const row *r)
 {
     double lanes[LANES] = {0};
@@ -233,9 +250,9 @@ static double others_gradient(const row *r)
     for (size_t begin = 0, count; begin < r->N; begin += count) {
         count = r->N - begin < BLOCK + LANES ? r->N - begin : BLOCK;
         memcpy(dy, r->dy + begin, count * sizeof *dy);
-        if (r->m >= begin && r->m < begin + count)
-            dy[r->m - begin] = 0;
-        add_exp_sum(count, dy, dy, 0, lanes);
+        if (r->top >= begin && r->top < begin + count)
+            dy[r->top - begin] = 0;
+        add_all(count, dy, lanes);
     }
     return total_of(lanes);
 }
@@ -248,17 +265,17 @@ static void log_delta(size_t N, float sign, const float *z, const float *dy, flo
     double at_top, rest, others;
     float factor;
 
-    begin_row(&r, N, sign, z, dy);
-    r.m = place_of_top(&r);
-    at_top = dy[r.m];
-    rest = exp_sum(&r, 0);
+    begin_row(&r, N, sign, true, z, dy);
+    at_top = dy[r.top];
+    rest = exp_sum(&r);
     others = others_gradient(&r);
     factor = (float)((others + at_top) / (1 + rest));
-    for (size_t begin = 0; take_block(&r, begin); begin += r.count)
-#pragma GCC ivdep
-        for (size_t i = 0; i < r.count; i++)
-            dz[begin + i] = dy[begin + i] - factor * r.e[i];
-    dz[r.m] = (float)((rest * at_top - others) / (1 + rest));
+    for (size_t begin = 0; take_block(&r, begin); begin += r.count) {
+        const float *g = dy + begin;
+
+        WRITE_BLOCK(dz + begin, r.count, g[i] - factor * r.e[i]);
+    }
+    dz[r.top] = (float)((rest * at_top - others) / (1 + rest));
 }
 
 /* ---- The loops over rows --------------------------------------------------------------------- */

@@ -16,6 +16,8 @@
 #define BASE_MEMORY ((size_t)16384)
 /* Tensors and envelope for each byte of a body, at admission; grows with what really comes. */
 #define BYTES_PER_TENSOR_BYTE 2
+/* The share of the free budget that the kernel may hold of one body, outside the budget. */
+#define UNREAD_SHARE 16
 
 static const service *service_of(const request *r)
 {
@@ -109,6 +111,14 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+/* Each wait of the peer's, and each byte acknowledged, is the daemon's work too. */
+static void expect_body(request *r)
+{
+    const budget *b = &service_of(r)->memory;
+    size_t spare = (b->total - atomic_load(&b->in_use)) / UNREAD_SHARE;
+    connection_expect(r->connection, r->declared < spare ? (size_t)r->declared : spare);
+}
+
 static void begin(request *r, const compute_kind *kind)
 {
     if (!check_media_type(r))
@@ -125,6 +135,8 @@ static void begin(request *r, const compute_kind *kind)
     if (!lease(r, expected) || !create_decoder(r) ||
         !lease(r, larger(expected, grad_decoder_memory(w->decoder))))
         drop(r);
+    else
+        expect_body(r);
 }
 
 static void begin_gradients(request *r)

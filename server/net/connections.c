@@ -17,6 +17,10 @@
 /* Cut off in one look; a look that finds more is followed by another at once. */
 #define CUTS_AT_ONCE 64
 
+/* A body's bytes that the kernel is asked to take in unread; below, what it has will do. */
+#define EXPECTED_LEAST ((size_t)256 << 10)
+#define EXPECTED_MOST ((size_t)2 << 20)
+
 /* What is logged when the locks are released, and the connection perhaps gone. */
 typedef struct cut_off {
     connection_verdict verdict;
@@ -51,6 +55,18 @@ void connection_enter(connection *c, connection_phase phase)
     }
     p->request += phase == PHASE_HEADERS;
     pthread_mutex_unlock(&c->lock);
+}
+
+/* SO_RCVLOWAT makes room for what is to be waited for and leaves the kernel free to make more,
+ * which SO_RCVBUF would not. Nothing is to be waited for: it is taken back at once, and bytes that
+ * came meanwhile are told then. */
+void connection_expect(connection *c, size_t bytes)
+{
+    int room = (int)(bytes < EXPECTED_MOST ? bytes : EXPECTED_MOST), any = 1;
+    if (bytes < EXPECTED_LEAST)
+        return;
+    setsockopt(c->fd, SOL_SOCKET, SO_RCVLOWAT, &room, sizeof room);
+    setsockopt(c->fd, SOL_SOCKET, SO_RCVLOWAT, &any, sizeof any);
 }
 
 void connection_received(connection *c, size_t bytes)

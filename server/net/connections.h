@@ -39,6 +39,10 @@ size_t connections_count(connections *all);
 /* The peer sends or takes something new. A phase that lasts already goes on. */
 void connection_enter(connection *c, connection_phase phase);
 
+/* So many bytes of a body are to come: the kernel may take in more of them than it would before it
+ * makes the peer wait, up to 2 MiB, for which it may use twice that memory. */
+void connection_expect(connection *c, size_t bytes);
+
 /* The peer has sent bytes of a body. */
 void connection_received(connection *c, size_t bytes);
 

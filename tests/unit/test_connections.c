@@ -3,6 +3,7 @@
 #include "net/clock.h"
 #include "net/connections.h"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -151,6 +152,53 @@ static void test_registry_leaves_work_alone(void **state)
 }
 
 /* A first request's headers are timed from the accepting on, later ones from their first line. */
+/* Two ends of a connection over TCP, whose buffers are those of connections in service. */
+static void open_tcp_pair(int pair[2])
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof address;
+    int listening = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(listening, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(listening, 1), 0);
+    assert_int_equal(getsockname(listening, (struct sockaddr *)&address, &size), 0);
+    pair[1] = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(pair[1], (struct sockaddr *)&address, size), 0);
+    pair[0] = accept(listening, NULL, NULL);
+    assert_true(pair[0] >= 0);
+    close(listening);
+}
+
+static int option_of(int fd, int option)
+{
+    int value = -1;
+    socklen_t size = sizeof value;
+    assert_int_equal(getsockopt(fd, SOL_SOCKET, option, &value, &size), 0);
+    return value;
+}
+
+/* A large body gets room with the kernel, within bounds, and is waited for no longer than before:
+ * a byte of it wakes its reader. */
+static void test_large_bodies_get_room(void **state)
+{
+    (void)state;
+    int pair[2];
+    open_tcp_pair(pair);
+    connection c = {.fd = pair[0]};
+    struct pollfd reading = {.fd = pair[0], .events = POLLIN};
+    int before = option_of(pair[0], SO_RCVBUF);
+    connection_expect(&c, 100000);
+    assert_int_equal(option_of(pair[0], SO_RCVBUF), before);
+    connection_expect(&c, SIZE_MAX);
+    int after = option_of(pair[0], SO_RCVBUF);
+    assert_in_range(after, before, 4 << 20);
+    assert_true(after > before || before >= 4 << 20);
+    assert_int_equal(option_of(pair[0], SO_RCVLOWAT), 1);
+    assert_int_equal(poll(&reading, 1, 0), 0);
+    assert_int_equal(send(pair[1], "x", 1, 0), 1);
+    assert_int_equal(poll(&reading, 1, 5000), 1);
+    close_pair(pair);
+}
+
 static void test_headers_begin(void **state)
 {
     (void)state;
@@ -254,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_interval),
         cmocka_unit_test(test_registry_cuts_off),
         cmocka_unit_test(test_registry_leaves_work_alone),
+        cmocka_unit_test(test_large_bodies_get_room),
         cmocka_unit_test(test_headers_begin),
         cmocka_unit_test(test_ending_idle_connections),
         cmocka_unit_test(test_registry_finds_the_gone),

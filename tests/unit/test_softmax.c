@@ -1,5 +1,5 @@
-/* Tests of softmax, log_softmax and softmin against their twins: random rows, rows far apart, one
- * feature, confident rows. */
+/* Tests of softmax, log_softmax and softmin against their twins: random rows, rows far apart, rows
+ * far from 0, one feature, confident rows, rows in place. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +10,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "kernels/activations.h"
 #include "support/random.h"
@@ -102,6 +103,51 @@ static void random_rows_are_right(void **state)
             random_fill(&random, 2 * sizes[i], size, z);
             random_fill(&random, 2 * sizes[i], 1, dy);
             check_matrix(2, sizes[i], z, dy);
+        }
+}
+
+/* Where the difference to the largest is exact, where it is not, and in between. */
+static void rows_far_from_0_are_right(void **state)
+{
+    static const float tops[] = {-5000, -344, -256.01f, -256, -255.99f, -130, -60,
+                                 60,    130,  255.99f,  256,  256.01f,  344,  5000};
+    enum { N = 67 };
+    float z[N], dy[N];
+    random_state random = {24};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof tops / sizeof *tops; i++) {
+        random_fill(&random, N, 45, z);
+        random_fill(&random, N, 1, dy);
+        for (size_t j = 0; j < N; j++)
+            z[j] = tops[i] - fabsf(z[j]);
+        z[random_below(&random, N)] = tops[i];
+        check_matrix(1, N, z, dy);
+    }
+}
+
+/* The results may be written over what they are made of. */
+static void rows_are_worked_out_in_place(void **state)
+{
+    static const size_t sizes[] = {3, 16, 23, 250, 1050};
+    static float z[N_MAX], dy[N_MAX], y[N_MAX], dz[N_MAX], in_place[N_MAX];
+    random_state random = {25};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+            const grad_activation f = {kinds[k], {0}};
+            size_t N = sizes[i], bytes = 2 * N * sizeof(float);
+
+            random_fill(&random, 2 * N, 3, z);
+            random_fill(&random, 2 * N, 1, dy);
+            grad_activation_forward(&f, 2, N, z, y);
+            grad_activation_backward(&f, 2, N, z, dy, dz);
+            memcpy(in_place, dy, bytes);
+            grad_activation_backward(&f, 2, N, z, in_place, in_place);
+            assert_memory_equal(in_place, dz, bytes);
+            grad_activation_forward(&f, 2, N, z, z);
+            assert_memory_equal(z, y, bytes);
         }
 }
 
@@ -199,6 +245,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_rows_are_right),
+        cmocka_unit_test(rows_far_from_0_are_right),
+        cmocka_unit_test(rows_are_worked_out_in_place),
         cmocka_unit_test(extreme_rows_are_right),
         cmocka_unit_test(the_sum_of_a_row_is_as_it_must_be),
         cmocka_unit_test(one_feature_has_no_gradient),

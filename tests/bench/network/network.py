@@ -99,24 +99,27 @@ def daemon_seconds(connection, daemon, body, count):
     return (daemon.cpu_seconds() - before) / count
 
 
+def one_round(build, connection, daemon, body, body_file, seconds):
+    alone = program(build, "stages", "backprop", body_file, str(seconds))
+    alone.update(program(build, "products", str(seconds), str(B), *map(str, WIDTHS)))
+    count = max(3, int(seconds / alone["total_s"]))
+    alone["daemon_s"] = daemon_seconds(connection, daemon, body, count)
+    least = alone["decode_s"] + alone["products_s"] + alone["encode_s"]
+    return {**alone, "ratio": alone["daemon_s"] / least, "goal": GOAL}
+
+
 def rounds(build, network, seconds):
     """The parts and the whole in turn, so that the machine's other work meets all of them."""
     from support import Daemon
     measured = []
-    with tempfile.NamedTemporaryFile() as file, Daemon() as daemon, \
-            daemon.connect() as connection:
+    with tempfile.NamedTemporaryFile() as file, Daemon() as daemon:
         file.write(network.body)
         file.flush()
-        answer = daemon.post(network.body, path="/v1/backprop")
-        network.validate(answer.body)
-        for _ in range(ROUNDS):
-            alone = program(build, "stages", "backprop", file.name, str(seconds / ROUNDS))
-            alone.update(program(build, "products", str(seconds / ROUNDS), str(B),
-                                 *map(str, WIDTHS)))
-            count = max(3, int(seconds / ROUNDS / alone["total_s"]))
-            alone["daemon_s"] = daemon_seconds(connection, daemon, network.body, count)
-            least = alone["decode_s"] + alone["products_s"] + alone["encode_s"]
-            measured.append({**alone, "ratio": alone["daemon_s"] / least, "goal": GOAL})
+        network.validate(daemon.post(network.body, path="/v1/backprop").body)
+        with daemon.connect() as connection:  # no sooner: idle, it is closed after header-timeout
+            for _ in range(ROUNDS):
+                measured.append(one_round(build, connection, daemon, network.body, file.name,
+                                          seconds / ROUNDS))
     return sorted(measured, key=lambda m: m["ratio"])
 
 
