@@ -57,7 +57,7 @@ ELEMENT_WISE = {
     "hardshrink": (lambda z, **p: F.hardshrink(z, p.get("lambda", 0.5)), (-0.5, 0.5)),
     "exp": (torch.exp, ()), "elu": (F.elu, (0,)), "celu": (F.celu, (0,)), "selu": (F.selu, (0,)),
     "sigmoid": (torch.sigmoid, ()), "log_sigmoid": (F.logsigmoid, ()),
-    "softplus": (F.softplus, (20,)), "silu": (F.silu, ()), "mish": (F.mish, ()),
+    "softplus": (F.softplus, (1.5, 20)), "silu": (F.silu, ()), "mish": (F.mish, ()),
     "tanh": (torch.tanh, ()), "tanhshrink": (F.tanhshrink, ()), "softsign": (F.softsign, ()),
     "gelu": (F.gelu, ()), "gelu_tanh": (functools.partial(F.gelu, approximate="tanh"), ()),
 }
