@@ -9,6 +9,14 @@
 
 #include <cmocka.h>
 
+void assert_refused_text(const refused_text *expected, grad_status status, const grad_error *error)
+{
+    if (status != expected->status || strcmp(error->code, expected->code) != 0 ||
+        strcmp(error->pointer, expected->pointer) != 0)
+        fail_msg("%s\n  found %d %s at \"%s\": %s", expected->text, status, error->code,
+                 error->pointer, error->detail);
+}
+
 void assert_refused(wire_form form, const refusal *expected)
 {
     static const size_t cuts[] = {0, 1, 2, 3, 7};
