@@ -1,6 +1,6 @@
 # The targets that test, measure and lint. Included by the Makefile.
 
-.PHONY: test suite-build lint conformance mutation
+.PHONY: test suite-build lint conformance mutation long
 
 # A recursive make on all processors, unless the caller chose a number of jobs.
 MAKE_ALL = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -28,20 +28,21 @@ lint: packages-test
 	@$(MAKE_ALL) lib client
 	$(PYTHON) tests/lint/lint.py
 
-## conformance everything against PyTorch's over HTTP, each f deeply, training (CONFORMANCE_ROUNDS)
+## conformance everything against PyTorch over HTTP, each f deeply, training (CONFORMANCE_ROUNDS)
 CONFORMANCE_ROUNDS ?= 8
 conformance: packages-conformance
 	@$(MAKE_ALL) lib client server
-	@OPENBLAS_NUM_THREADS=1 $(PYTHON) tests/conformance/conform.py $(BUILD) \
-		$(CONFORMANCE_ROUNDS)
-	@OPENBLAS_NUM_THREADS=1 $(PYTHON) tests/conformance/test_activations.py $(BUILD) \
-		$(CONFORMANCE_ROUNDS)
-	@GRADIENTD_LONG=1 GRADIENTD_BUILD=$(BUILD) OPENBLAS_NUM_THREADS=1 \
-		PYTHONPATH=tests/integration $(PYTHON) -m unittest -v test_training
+	@$(PYTHON) tests/long.py --only conformance --rounds $(CONFORMANCE_ROUNDS) $(BUILD)
 
 ## mutation    breaks the library on purpose, one change at a time: the tests must see each
 mutation: packages-test
 	$(PYTHON) tests/mutation/mutate.py
+
+## long        all that takes minutes: conformance, mutation, all float32 (LONG_ONLY=word)
+LONG_ONLY ?=
+long: packages-test packages-conformance
+	@$(MAKE_ALL) suite-build
+	@$(PYTHON) tests/long.py --only '$(LONG_ONLY)' $(BUILD)
 
 # The packages of the peers come first.
 bench: packages-bench

@@ -57,8 +57,11 @@ class Report:
         self.cases, self.compared = collections.Counter(), collections.Counter()
         self.wide, self.failed = collections.Counter(), collections.Counter()
         self.problems, self.closest = [], collections.defaultdict(float)
+        self.failed_cases, self.last_failed = 0, None
 
     def problem(self, case, text):
+        self.failed_cases += case is not self.last_failed  # of which there may be more
+        self.last_failed = case
         for tag in case.tags:
             self.failed[tag] += 1
         self.problems.append("%s: %s" % (case.name, text))

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Every activation, loss, kind of layer, option and reduction against PyTorch's, over HTTP: starts
 the daemon of BUILD, sends what generate.py and generate_networks.py make of the seed, and holds the
-answers within the bounds of bounds.py. Prints cases and comparisons by category, then the totals.
+answers within the bounds of bounds.py. Prints cases and comparisons by category, then how many
+cases passed.
 
     tests/conformance/conform.py BUILD [ROUNDS [SEED]]
 """
@@ -59,9 +60,10 @@ def main():
     print("\n".join(report.lines()))
     for problem in report.problems[:SHOWN]:
         print(problem[:600])
-    print("%d cases, %d comparisons, %d bounds too wide to tell" % (
-        total(report.cases), total(report.compared), total(report.wide)))
-    print("%d passed, %d failed" % (total(report.compared), len(report.problems)))
+    print("%d comparisons, %d wrong, %d bounds too wide to tell; of %d cases" % (
+        total(report.compared), len(report.problems), total(report.wide), total(report.cases)))
+    print("%d passed, %d failed" % (total(report.cases) - report.failed_cases,
+                                    report.failed_cases))
     sys.exit(1 if report.problems else 0)
 
 

@@ -3,8 +3,9 @@ and its largest number, and how an error bound grows when a result is stored. No
 layers lives here.
 
 An answer is compared with a reference that PyTorch works out in double. Beside every value v of the
-reference stands e, a bound for how far the daemon's may be from it. Storing adds u |v| (one
-rounding) and eta (a subnormal's); a value that may have overflowed on the way has no bound."""
+reference stands e, a bound for how far the daemon's may be from it. Storing adds u (|v| + e), one
+rounding of what may be as large as that, and eta (a subnormal's); a value that may have overflowed
+on the way has no bound."""
 
 import math
 
@@ -34,7 +35,7 @@ class Unit:
 
     def stored(self, value, error, roundings=1):
         """The bound behind that many roundings; infinite where the number may have overflowed."""
-        error = error + roundings * (self.u * value.abs() + self.eta)
+        error = error + roundings * (self.u * (value.abs() + error) + self.eta)
         beyond = ~(value.abs() + error <= self.largest)
         return torch.where(beyond, torch.full_like(error, math.inf), error)
 

@@ -16,6 +16,7 @@ torch.set_num_threads(1)
 
 ACTIVATIONS = {
     "identity": lambda z: z, "relu": F.relu, "tanh": torch.tanh, "gelu": F.gelu, "silu": F.silu,
+    "mish": F.mish, "hardswish": F.hardswish, "softsign": F.softsign, "softplus": F.softplus,
     "elu": F.elu, "sigmoid": torch.sigmoid, "softmax": lambda z: F.softmax(z, 1),
     "log_softmax": lambda z: F.log_softmax(z, 1)}
 

@@ -30,16 +30,17 @@ def target_of(loss, labels):
     if loss in ("cross_entropy", "nll"):
         return labels
     low = -1 if loss in ("hinge", "squared_hinge") else 0
-    if loss == "cosine_embedding":
-        return [1 if label % 3 else -1 for label in labels]
     return [[1 if n == label else low for n in range(CLASSES)] for label in labels]
 
 
 def loss_of(loss, options, labels):
     """The member "loss" of a request for these samples."""
     found = {"name": loss, "target": target_of(loss, labels), **options}
-    if loss == "cosine_embedding":
-        found["other"] = target_of("mse", labels)
+    if loss == "cosine_embedding":  # towards the label; every fourth away from some other class
+        signs = [-1 if i % 4 == 3 else 1 for i in range(len(labels))]
+        others = [label if sign > 0 else (label + 1 + i // 4) % CLASSES
+                  for i, (label, sign) in enumerate(zip(labels, signs))]
+        found.update(target=signs, other=target_of("mse", others))
     if loss == "gaussian_nll":
         found["variance"] = [[0.5] for _ in labels]
     return found

@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -48,20 +49,36 @@ def copy_tree(folder):
         shutil.copy2(files.ROOT / name, target)
 
 
-def run(command, folder, limit=None, **variables):
-    """(exit status, or None at the limit; output; seconds), in a process group of its own."""
+def kill(process):
+    """With all that it started, unless it has ended."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def run(command, folder, limit=None, stop=None, **variables):
+    """(exit status, or None at the limit; output; seconds), in a process group of its own. What
+    prints a line like stop has failed: the rest of it is not waited for."""
     started = time.monotonic()
     process = subprocess.Popen(
         command, cwd=folder, env={**os.environ, "OPENBLAS_NUM_THREADS": "1", **variables},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         errors="replace", start_new_session=True)
-    try:
-        output, _ = process.communicate(timeout=limit)
-        status = process.returncode
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        output, status = process.communicate()[0], None
-    return status, output, time.monotonic() - started
+    timer = threading.Timer(limit or threading.TIMEOUT_MAX, kill, [process])
+    timer.daemon = True
+    timer.start()
+    output, has_failed = "", False
+    with process:
+        for line in process.stdout:
+            output += line
+            has_failed = stop is not None and stop.match(line) is not None
+            if has_failed:
+                kill(process)
+                break
+    timer.cancel()
+    seconds = time.monotonic() - started
+    if has_failed:
+        return 1, output, seconds
+    return None if limit is not None and seconds >= limit else process.returncode, output, seconds
 
 
 def build(folder, tests, jobs):
@@ -74,7 +91,7 @@ def build(folder, tests, jobs):
 
 def run_test(folder, test, limit):
     if not test.endswith(".py"):
-        return run([f"build/tests/unit/{test}"], folder, limit)
+        return run([f"build/tests/unit/{test}"], folder, limit, stop=FAILED_C)
     path = folder / mutants_of.source_of(test)
     return run([sys.executable, "-m", "unittest", "-v", path.stem], folder, limit,
                GRADIENTD_BUILD=str(folder / "build"), PYTHONPATH=str(path.parent),
@@ -82,7 +99,7 @@ def run_test(folder, test, limit):
 
 
 def outcome_of(folder, mutant, limits):
-    """Builds the mutated tree and runs the mutant's tests until one fails."""
+    """Builds the mutated tree and runs the mutant's tests until one of them has a failure."""
     for test in mutant.tests:
         if limits[test] is None:
             return Outcome(False, f"{test} fails without a mutant")

@@ -2,8 +2,14 @@
  * blocks so that foreign blocks passed to free are told from ours. */
 #include "support/failing_alloc.h"
 
-#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
 #include <stdlib.h>
 
 void *__real_malloc(size_t size);
@@ -194,4 +200,26 @@ size_t failing_alloc_bytes(void)
 size_t failing_alloc_peak(void)
 {
     return read_locked(&peak);
+}
+
+size_t failing_alloc_each(grad_status (*work)(const grad_batch *batch, grad_error *error),
+                          const grad_batch *batch)
+{
+    size_t before = failing_alloc_live();
+
+    for (size_t n = 1;; n++) {
+        grad_error error = GRAD_ERROR_INIT;
+        grad_status status;
+
+        failing_alloc_arm(n);
+        status = work(batch, &error);
+        assert_int_equal(failing_alloc_live(), before);
+        if (!failing_alloc_disarm()) {
+            assert_int_equal(status, GRAD_OK);
+            return n;
+        }
+        assert_int_equal(status, GRAD_OUT_OF_MEMORY);
+        assert_int_equal(error.status, GRAD_OUT_OF_MEMORY);
+        assert_string_equal(error.code, "out_of_memory");
+    }
 }

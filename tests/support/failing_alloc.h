@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "gradient.h"
+
 /* From now on the n-th allocation fails (1: the next one), and only that one.
  *     for (size_t n = 1;; n++) {
  *         failing_alloc_arm(n);
@@ -17,6 +19,11 @@
  *         assert_int_equal(failing_alloc_live(), 0);
  *     } */
 void failing_alloc_arm(size_t n);
+
+/* Does work with its n-th allocation failing, for every n: asserts that it says so each time, and
+ * that nothing stays behind. Returns how many allocations the work is, and one. */
+size_t failing_alloc_each(grad_status (*work)(const grad_batch *batch, grad_error *error),
+                          const grad_batch *batch);
 
 /* No allocation fails any more. Whether one has since failing_alloc_arm. */
 bool failing_alloc_disarm(void);

@@ -15,6 +15,14 @@ static bool is_told(const char *detail, const char *expected)
                               : strstr(detail, expected) != NULL;
 }
 
+void assert_refused_text(const refused_text *expected, grad_status status, const grad_error *error)
+{
+    if (status != expected->status || strcmp(error->code, expected->code) != 0 ||
+        strcmp(error->pointer, expected->pointer) != 0)
+        fail_msg("%s\n  found %d %s at \"%s\": %s", expected->text, status, error->code,
+                 error->pointer, error->detail);
+}
+
 void assert_refused(wire_form form, const refusal *expected)
 {
     char text[1024];

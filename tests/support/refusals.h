@@ -16,6 +16,17 @@ typedef struct refusal {
 /* Fails the test unless the document is refused like that, in pieces of whatever size. */
 void assert_refused(wire_form form, const refusal *expected);
 
+/* A text that is refused, and with which error, for readers of their own. */
+typedef struct refused_text {
+    const char *text;
+    grad_status status;
+    const char *code;
+    const char *pointer;
+} refused_text;
+
+/* Fails the test unless it ended like that. */
+void assert_refused_text(const refused_text *expected, grad_status status, const grad_error *error);
+
 /* A test of every row of a table. */
 #define REFUSES(table, kind, datatype)                                                             \
     static void test_##table(void **unused)                                                        \

@@ -9,6 +9,11 @@
 long double twin_activation(const grad_activation *f, long double z);
 long double twin_derivative(const grad_activation *f, long double z);
 
+/* The same of an array, in double: many times as fast. A few roundings of double from the exact
+ * value, except near a place where f' crosses 0; beyond float32 it is only as large as that. */
+void twin_activations_fast(const grad_activation *f, size_t count, const float *z, double *y);
+void twin_derivatives_fast(const grad_activation *f, size_t count, const float *z, double *y);
+
 /* The same with the parameters as they are. */
 long double twin_activation_64(const grad_activation *f, long double z);
 long double twin_derivative_64(const grad_activation *f, long double z);

@@ -21,14 +21,15 @@
 #define RANDOM_COUNT 4099 /* a prime: no multiple of any vector's length */
 
 /* Zeros, kinks, subnormals, the zeros of the derivatives, thresholds, where exp overflows, the
- * ends; 3 and 12, where softplus with beta 1 and 1/4 meets its threshold 3. The test adds the
- * negatives. */
+ * ends; 3, 12 and 1.5, where softplus with beta 1, 1/4 and 2 meets its threshold 3, the last with
+ * its neighbours. The test adds the negatives. */
 static const float extremes[] = {
-    0,        FLT_TRUE_MIN, 0.0625f, 1.1924f, 1.5f,     3,       6,         708, 708.5f, 1e-40f,
-    FLT_MIN,  1e-20f,       1e-7f,   0.5f,    0.75179f, 1,       1.278464f, 2,   5,      9.5f,
-    12,       13,           17,      19.999f, 20,       20.001f, 36,        50,  87.3f,  88.722839f,
-    88.8f,    89,           103.9f,  104,     150,      709,     745,       746, 1000,   11000,
-    20000.5f, 1e10f,        1e19f,   1e30f,   1.7e38f,  FLT_MAX,
+    0,       FLT_TRUE_MIN, 0.0625f,    1.1924f, 1.5f,     3,        6,     708,       708.5f,
+    1e-40f,  FLT_MIN,      1e-20f,     1e-7f,   0.5f,     0.75179f, 1,     1.278464f, 2,
+    5,       9.5f,         12,         13,      17,       19.999f,  20,    20.001f,   36,
+    50,      87.3f,        88.722839f, 88.8f,   89,       103.9f,   104,   150,       709,
+    745,     746,          1000,       11000,   20000.5f, 1e10f,    1e19f, 1e30f,     1.7e38f,
+    FLT_MAX, 1.4999999f,   1.5000001f,
 };
 #define EXTREME_COUNT (sizeof extremes / sizeof *extremes)
 
@@ -49,6 +50,7 @@ static size_t activations_to_test(grad_activation *f)
     f[count++] = (grad_activation){GRAD_ELU, {1e38f}};
     f[count++] = (grad_activation){GRAD_SOFTPLUS, {0.25f, 3}};
     f[count++] = (grad_activation){GRAD_SOFTPLUS, {1, 3}};
+    f[count++] = (grad_activation){GRAD_SOFTPLUS, {2, 3}};
     f[count++] = (grad_activation){GRAD_SOFTPLUS, {7, 1e9f}};
     f[count++] = (grad_activation){GRAD_SOFTPLUS, {1e-20f, -1}};
     f[count++] = (grad_activation){GRAD_CELU, {0.3f}};

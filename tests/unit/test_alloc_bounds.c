@@ -14,31 +14,14 @@
 
 #include "core/real.h"
 #include "gradient_wire.h"
+#include "support/documents.h"
 #include "support/failing_alloc.h"
 #include "wire/envelope.h"
 
-typedef enum what { GRADIENTS, BACKPROP, CHECK, REPLY } what;
-
-static grad_status finish(grad_decoder *decoder, what is, void **result, grad_error *error)
-{
-    grad_check_request *check = NULL;
-    grad_batch *batch = NULL;
-    grad_reply *answer = NULL;
-    grad_status status = is == REPLY ? grad_decoder_finish_reply(decoder, &answer, error)
-                         : is == CHECK
-                             ? grad_decoder_finish_check(decoder, &check, error)
-                             : grad_decoder_finish_request(decoder,
-                                                           is == BACKPROP ? GRAD_REQUEST_BACKPROP
-                                                                          : GRAD_REQUEST_GRADIENTS,
-                                                           &batch, error);
-
-    *result = is == REPLY ? (void *)answer : is == CHECK ? (void *)check : (void *)batch;
-    return status;
-}
-
 /* What a finish function takes at its peak is within the bound, for documents made to be dear, and
  * what it keeps is told. */
-static void check_finish_bound(const char *head, const char *layer, size_t layers, what is)
+static void check_finish_bound(const char *head, const char *layer, size_t layers,
+                               document_kind kind)
 {
     const grad_wire_limits limits = {.max_layers = 2 * layers};
     grad_decoder *decoder = NULL;
@@ -56,7 +39,7 @@ static void check_finish_bound(const char *head, const char *layer, size_t layer
     told = grad_decoder_memory(decoder);
     before = failing_alloc_bytes();
     failing_alloc_arm(SIZE_MAX);
-    assert_int_equal(finish(decoder, is, &result, NULL), GRAD_OK);
+    assert_int_equal(document_finish(decoder, kind, &result, NULL), GRAD_OK);
     assert_in_range(failing_alloc_peak() - before, bound / 20, bound);
     assert_false(failing_alloc_disarm());
     assert_int_equal(grad_decoder_memory(decoder) - told, failing_alloc_bytes() - before);

@@ -31,30 +31,6 @@ static grad_status check_all(const grad_batch *batch, grad_error *error)
     return status;
 }
 
-/* Checks with the n-th allocation failing, for every n. */
-static void fail_each(const grad_batch *batch)
-{
-    size_t live = failing_alloc_live();
-    size_t n = 1;
-
-    for (;; n++) {
-        grad_error error = GRAD_ERROR_INIT;
-        grad_status status;
-
-        failing_alloc_arm(n);
-        status = check_all(batch, &error);
-        assert_int_equal(failing_alloc_live(), live);
-        if (!failing_alloc_disarm()) {
-            assert_int_equal(status, GRAD_OK);
-            break;
-        }
-        assert_int_equal(status, GRAD_OUT_OF_MEMORY);
-        assert_int_equal(error.status, GRAD_OUT_OF_MEMORY);
-        assert_string_equal(error.code, "out_of_memory");
-    }
-    assert_true(n > 20);
-}
-
 /* A network whose second layer gives z without its bias, and leaves its x to the layer before
  * it. */
 static network *small_network(grad_datatype type)
@@ -73,7 +49,7 @@ static void a_network_survives_failing_allocations(void **state)
     network *n = small_network(GRAD_FP32);
 
     (void)state;
-    fail_each(&n->batch);
+    assert_true(failing_alloc_each(check_all, &n->batch) > 20);
     network_free(n);
 }
 
@@ -83,7 +59,7 @@ static void layers_survive_failing_allocations(void **state)
     grad_batch *batch = batch_of(52, 2, recipes);
 
     (void)state;
-    fail_each(batch);
+    assert_true(failing_alloc_each(check_all, batch) > 20);
     batch_free(batch);
 }
 

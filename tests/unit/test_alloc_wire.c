@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "gradient_wire.h"
+#include "support/documents.h"
 #include "support/failing_alloc.h"
 
 /* Tokens are shorter than 16 bytes: jansson 2.14 itself reads beyond its buffer when a longer one
@@ -66,26 +67,7 @@ static void fail_each(work *function, const char *text, grad_status expected, bo
     assert_true(n > 2);
 }
 
-typedef enum what { GRADIENTS, BACKPROP, CHECK, REPLY } what;
-
-static grad_status finish(grad_decoder *decoder, what is, void **result, grad_error *error)
-{
-    grad_check_request *check = NULL;
-    grad_batch *batch = NULL;
-    grad_reply *answer = NULL;
-    grad_status status = is == REPLY ? grad_decoder_finish_reply(decoder, &answer, error)
-                         : is == CHECK
-                             ? grad_decoder_finish_check(decoder, &check, error)
-                             : grad_decoder_finish_request(decoder,
-                                                           is == BACKPROP ? GRAD_REQUEST_BACKPROP
-                                                                          : GRAD_REQUEST_GRADIENTS,
-                                                           &batch, error);
-
-    *result = is == REPLY ? (void *)answer : is == CHECK ? (void *)check : (void *)batch;
-    return status;
-}
-
-static grad_status decode(const char *text, what is, grad_datatype datatype)
+static grad_status decode(const char *text, document_kind kind, grad_datatype datatype)
 {
     grad_decoder *decoder = NULL;
     void *result = NULL;
@@ -96,7 +78,7 @@ static grad_status decode(const char *text, what is, grad_datatype datatype)
     for (size_t i = 0; status == GRAD_OK && i < strlen(text); i += 5)
         status = grad_decoder_push(decoder, text + i, strnlen(text + i, 5), &error);
     if (status == GRAD_OK)
-        status = finish(decoder, is, &result, &error);
+        status = document_finish(decoder, kind, &result, &error);
     assert_int_equal(status, error.status);
     assert_true((status == GRAD_OK) == (result != NULL));
     grad_decoder_destroy(decoder);

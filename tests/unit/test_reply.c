@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "gradient_wire.h"
+#include "support/refusals.h"
 
 static grad_status decode(grad_datatype datatype, const char *text, size_t length,
                           grad_decoder **decoder, grad_reply **reply, grad_error *error)
@@ -252,12 +253,7 @@ static void test_newer_replies(void **unused)
 
 static void test_refusals(void **unused)
 {
-    static const struct {
-        const char *text;
-        grad_status status;
-        const char *code;
-        const char *pointer;
-    } cases[] = {
+    static const refused_text cases[] = {
         {"{\"layers\":[]}", GRAD_INVALID, "empty_batch", "/layers"},
         {"{}", GRAD_INVALID, "missing_field", ""},
         {"[]", GRAD_INVALID, "unexpected_type", ""},
@@ -278,12 +274,10 @@ static void test_refusals(void **unused)
         grad_decoder *decoder = NULL;
         grad_reply *reply = NULL;
         grad_error error = GRAD_ERROR_INIT;
+        grad_status status =
+            decode(GRAD_FP64, cases[i].text, strlen(cases[i].text), &decoder, &reply, &error);
 
-        assert_int_equal(
-            decode(GRAD_FP64, cases[i].text, strlen(cases[i].text), &decoder, &reply, &error),
-            cases[i].status);
-        assert_string_equal(error.code, cases[i].code);
-        assert_string_equal(error.pointer, cases[i].pointer);
+        assert_refused_text(&cases[i], status, &error);
         assert_null(reply);
         grad_decoder_destroy(decoder);
     }
