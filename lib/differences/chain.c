@@ -117,6 +117,15 @@ static void measure_layer(const chain *c, size_t layer, const grad_reply *reply)
     }
 }
 
+/* What is asked of the request, and what the layer before needs, where there is a way to it. */
+static unsigned outputs_of(const chain *c, const grad_layer *layer)
+{
+    unsigned asked = c->n->batch.outputs;
+    bool leads_on = layer->kind != GRAD_DENSE || layer->weight.data != NULL;
+
+    return asked != 0 && leads_on ? asked | GRAD_OUTPUT_GRAD_INPUT : asked;
+}
+
 static grad_status go_backward(chain *c, size_t layer, grad_error *error)
 {
     const grad_layer *l = &c->n->layers[layer];
@@ -125,7 +134,7 @@ static grad_status go_backward(chain *c, size_t layer, grad_error *error)
     grad_status status;
 
     grad_neighbour_round(c->n, &c->dys[layer + 1]);
-    status = run_alone(c, l, &network, 0, &run, error);
+    status = run_alone(c, l, &network, outputs_of(c, l), &run, error);
     if (status == GRAD_OK) {
         measure_layer(c, layer, grad_run_reply(run));
         if (grad_run_reply(run)->grad_input.data != NULL)

@@ -18,8 +18,10 @@
 
 #define STEPS 2 /* units in the last place, at most, to either side */
 
-#define JOLT_FP32 0x1p-19 /* of the scale: beyond what rounding does to a z */
+#define JOLT_FP32 0x1p-19 /* of the scale, at most: beyond what rounding does to a z */
 #define JOLT_FP64 0x1p-34
+#define JOLT_SIZES 3       /* for features of L that are narrower, */
+#define JOLT_RATIO 0x1p-10 /* each so many times smaller */
 
 static bool is_jolted(const grad_neighbour *n)
 {
@@ -60,10 +62,13 @@ static double mean_size(const grad_neighbour *n, const grad_tensor *tensor)
 static double jolt_of(const grad_neighbour *n, const grad_tensor *tensor, const grad_tensor *spare)
 {
     double size = mean_size(n, tensor);
+    double jolt = n->batch.datatype == GRAD_FP64 ? JOLT_FP64 : JOLT_FP32;
 
     if (size == 0 && spare != NULL)
         size = mean_size(n, spare);
-    return (size > 0 ? size : 1) * (n->batch.datatype == GRAD_FP64 ? JOLT_FP64 : JOLT_FP32);
+    for (size_t i = 0; i < n->number % JOLT_SIZES; i++)
+        jolt *= JOLT_RATIO;
+    return (size > 0 ? size : 1) * jolt;
 }
 
 /* A number's neighbour. */

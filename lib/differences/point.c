@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/figure.h"
 #include "differences/state.h"
 
 /* ---- Terms ----------------------------------------------------------------------------------- */
@@ -45,6 +46,16 @@ grad_status grad_function_terms(const grad_function_of_layers *function, const g
     return status;
 }
 
+/* Where in the request it is that the terms come from. */
+static const char *place_of_terms(const grad_check *check)
+{
+    const grad_network *network = check->batch.network;
+
+    if (network == NULL)
+        return "/layers";
+    return network->loss.kind != GRAD_LOSS_ABSENT ? "/loss" : "/grad_output";
+}
+
 /* Reads the terms of the run at the point. */
 static grad_status take_terms(grad_check *check, grad_function_of_layers *f,
                               const grad_reply *reply, grad_error *error)
@@ -58,10 +69,10 @@ static grad_status take_terms(grad_check *check, grad_function_of_layers *f,
     terms_of(f, reply, f->terms);
     for (size_t i = 0; i < f->term_count; i++) {
         if (!isfinite(f->terms[i]))
-            return grad_fail(error, GRAD_INVALID, "non_finite", "",
+            return grad_fail(error, GRAD_INVALID, "non_finite", place_of_terms(check),
                              "the loss is %s in double precision, expected a finite number to take "
                              "differences of",
-                             isnan(f->terms[i]) ? "NaN" : "infinite");
+                             GRAD_FIGURE(GRAD_FP64, f->terms[i]));
         norm = hypot(norm, f->terms[i]);
     }
     f->divisor = has_loss(f) ? grad_run_reply(check->run)->loss_divisor : 1;

@@ -249,14 +249,15 @@ static grad_status walk(const grad_check_request *request, const grad_batch *bat
 }
 
 /* Bytes of one tile: a function with a tensor of its own and a run of it, or a neighbour with
- * biases, y and ∂L/∂y of all layers and a run of one. */
+ * biases, y and ∂L/∂y of all layers and a run of one, which answers its own y as well. */
 static bool tile_memory(const grad_batch *batch, const work *w, size_t run, size_t *bytes)
 {
     size_t mover = w->forward, neighbour = run;
     size_t number = grad_datatype_size(batch->datatype);
     bool fits = grad_size_add_product(w->largest, 6 * sizeof(double), &mover) &&
                 grad_size_add_product(w->numbers, number, &neighbour) &&
-                grad_size_add_product(w->states, 3 * number, &neighbour);
+                grad_size_add_product(w->states, 3 * number, &neighbour) &&
+                grad_size_add_product(w->largest, 2 * number, &neighbour);
 
     *bytes = mover > neighbour ? mover : neighbour;
     return fits &&

@@ -15,11 +15,11 @@
 #define FIRST 0x1p-5 /* step, of the scale */
 #define RATIO 8.0
 #define ROWS 12
-#define SEEN 0x1p20        /* a change of so many noises can be told from it */
-#define CERTAIN 8          /* deviations, themselves measured, that rounding is taken for */
-#define NOISE_STEP 0x1p-34 /* of the scale; where L does not move, */
-#define NOISE_RATIO 0x1p6  /* so many times larger, */
-#define NOISE_TRIALS 4     /* so often */
+#define SEEN 0x1p20              /* a change of so many noises can be told from it */
+#define CERTAIN 8                /* deviations, themselves measured, that rounding is taken for */
+#define NOISE_STEP (0x1p-34 / 3) /* of the scale, off any grid of rounding; if L does not move, */
+#define NOISE_RATIO 0x1p6        /* so many times larger, */
+#define NOISE_TRIALS 4           /* so often */
 #define NOISE_VALUES 7
 
 /* ---- One step -------------------------------------------------------------------------------- */

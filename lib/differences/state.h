@@ -48,7 +48,7 @@ typedef struct grad_sample {
  * numbers differ from its by units of rounding, then for some that are further off, though not by
  * anything that moves a gradient which is continuous there. */
 #define GRAD_ROUNDED 6
-#define GRAD_JOLTED 12
+#define GRAD_JOLTED 18
 #define GRAD_NEIGHBOURS (GRAD_ROUNDED + GRAD_JOLTED)
 
 struct grad_check {

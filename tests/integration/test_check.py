@@ -210,6 +210,22 @@ class ByHand(Checks):
                                     (None, "grad_input")})
 
 
+class NotFinite(Checks):
+    """Where L is not finite there are no differences; it is told where that comes from."""
+
+    def test_a_loss_that_overflows(self):
+        one = {"layers": [{"type": "activation", "activation": "identity"}], "input": [[1e200]],
+               "non_finite": "allow"}
+        for members, pointer in (({"loss": {"name": "mse", "target": [[-1e200]]}}, "/loss"),
+                                 ({"grad_output": [["Infinity"]]}, "/grad_output")):
+            response = self.daemon.post({**one, **members}, path=CHECK + "?datatype=FP64")
+            problem = self.assert_problem(response, 422, "non_finite")
+            self.assertEqual(problem["pointer"], pointer)
+            self.assertEqual(problem["detail"], "the loss is Infinity in double precision, "
+                                                "expected a finite number to take differences of")
+            self.assertIn("offset", problem)
+
+
 class IgnoredClass(Checks):
     """Whatever integer stands for it, float32 or not: both calls take it."""
 

@@ -167,6 +167,39 @@ static void untrained_networks_pass(void **state)
     }
 }
 
+/* cosine_embedding turns around within 10⁻⁶ of an output of zeros: what is jolted less stays
+ * there. */
+static void kinks_in_narrow_features_are_told(void **state)
+{
+    const network_recipe two[] = {{GRAD_DENSE, 2, GRAD_RELU, 0, 0, false},
+                                  {GRAD_DENSE, 2, GRAD_IDENTITY, 0, 0, false}};
+    const double first[] = {1.1, -1.2}, second[] = {1.5, 1.2, 1, -0.2};
+
+    (void)state;
+    for (grad_datatype type = GRAD_FP32; type <= GRAD_FP64; type++) {
+        network *n = network_of(2700, type, 1, 1, GRAD_COSINE_EMBEDDING, 2, two);
+        grad_check_request request = {.batch = &n->batch};
+        grad_check *check = NULL;
+        const grad_check_report *report;
+
+        for (size_t i = 0; i < 4; i++) {
+            put(n, &n->batch.layers[i / 2].bias, i % 2, 0);
+            put(n, &n->batch.layers[1].weight, i, second[i]);
+        }
+        for (size_t i = 0; i < 2; i++) {
+            put(n, &n->batch.layers[0].weight, i, first[i]);
+            put(n, &n->network.loss.other, i, (double)i + 1);
+        }
+        put(n, &n->network.input, 0, 0);
+        put(n, &n->network.loss.target, 0, 1);
+        report = check_report_of(&request, &check);
+        assert_int_equal(check_find(report, 0, GRAD_BIAS_DELTA)->analytic.verdict, GRAD_CHECK_KINK);
+        assert_int_equal(report->verdict, GRAD_CHECK_PASS);
+        grad_check_destroy(check);
+        network_free(n);
+    }
+}
+
 /* ---- Narrow features ------------------------------------------------------------------------- */
 
 /* layer_norm of a row of zeros has turned within 10⁻⁶: whoever steps further sees a smooth slope
@@ -229,6 +262,42 @@ static void bends_narrower_than_the_steps_are_found(void **state)
     }
 }
 
+/* ---- Coarse numbers -------------------------------------------------------------------------- */
+
+/* Steps below the unit in the last place of a z of 100 move nothing, and say nothing. Wrong claims
+ * are what makes the check take them. */
+static void steps_lost_in_rounding_say_nothing(void **state)
+{
+    const network_recipe one[] = {{GRAD_DENSE, 2, GRAD_IDENTITY, 0, 0, false}};
+    const double inputs[][2] = {{100, 90}, {70, 69}, {100, 40}, {1000, 999.5}};
+
+    (void)state;
+    for (size_t i = 0; i < 32; i++) {
+        network *n =
+            network_of(2800, i % 2 == 0 ? GRAD_FP32 : GRAD_FP64, 1, 2, GRAD_CROSS_ENTROPY, 1, one);
+        grad_check_request request = {.options = {.seed = i / 8}};
+        grad_check *check = NULL;
+        const grad_check_report *report;
+        grad_run *run;
+
+        for (size_t k = 0; k < 4; k++)
+            put(n, &n->batch.layers[0].weight, k, k % 3 == 0 ? 1 : 0);
+        check_scale(n, &n->batch.layers[0].bias, 0);
+        for (size_t k = 0; k < 2; k++)
+            put(n, &n->network.input, k, inputs[i / 2 % 4][k]);
+        put(n, &n->network.loss.target, 0, 0);
+        n->batch.outputs = GRAD_OUTPUT_BIAS_DELTA;
+        run = check_make_claims(n, &request);
+        check_scale(n, &request.claims[0].bias_delta, 0);
+        report = check_report_of(&request, &check);
+        assert_int_equal(report->tensors[0].analytic.verdict, GRAD_CHECK_PASS);
+        assert_int_equal(report->tensors[0].claim.verdict, GRAD_CHECK_FAIL);
+        grad_check_destroy(check);
+        grad_run_destroy(run);
+        network_free(n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,8 +306,10 @@ int main(void)
         cmocka_unit_test(many_kinks_nearby_are_no_kinks),
         cmocka_unit_test(kinks_that_cancel_are_told),
         cmocka_unit_test(untrained_networks_pass),
+        cmocka_unit_test(kinks_in_narrow_features_are_told),
         cmocka_unit_test(kinks_narrower_than_the_steps_are_told),
         cmocka_unit_test(bends_narrower_than_the_steps_are_found),
+        cmocka_unit_test(steps_lost_in_rounding_say_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
