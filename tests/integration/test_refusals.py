@@ -1,6 +1,7 @@
 """What a request for a network is told that is wrong in its loss, its layers, its options or its
 size: the code, the place, what was expected. What right requests are answered is other tests'."""
 
+import json
 import random
 import re
 import unittest
@@ -142,6 +143,13 @@ def layer_of(**members):
                         "grad_output": [[1]], **members}]}
 
 
+def spelled(tensor):
+    """The tensor as an object, whatever it was."""
+    rows = tensor if isinstance(tensor[0], list) else [tensor]
+    shape = [len(rows), len(rows[0])] if rows is tensor else [len(tensor)]
+    return {"shape": shape, "data": sum(rows, [])}
+
+
 LATER = "expected an earlier layer, found \"%s\" of layers/1, a later one"
 # What else is wrong: the code, the place, all that is told of it.
 WORDS = (
@@ -237,6 +245,32 @@ class Refusals(DaemonCase):
                     last = re.findall("[a-z_]+", pointer)[-1].encode()
                     self.assertEqual(problem["offset"],
                                      body.index(b'"%s":' % last) + len(last) + 3)
+
+    def test_tensors_that_are_objects(self):
+        """A number is at its row and column, and its byte is the tensor's, as it is of arrays."""
+        bad_number = tuple((document, code, pointer, detail) for document, code, pointer, detail
+                           in WORDS if code == "bad_parameter" and "loss" in document)
+        for document, code, pointer, detail in NO_NUMBER + bad_number:
+            loss = {name: spelled(value) if isinstance(value, list) else value
+                    for name, value in document["loss"].items()}
+            for path in (BACKPROP, CHECK):
+                with self.subTest(pointer, path=path, detail=detail):
+                    body = body_of({**document, "loss": loss})
+                    problem = self.assert_problem(self.daemon.post(body, path=path), 422, code)
+                    self.assertEqual((problem["pointer"], problem["detail"]), (pointer, detail))
+                    last = re.findall("[a-z_]+", pointer)[-1].encode()
+                    self.assertEqual(problem["offset"],
+                                     body.index(b'"%s":' % last) + len(last) + 3)
+
+    def test_layers_whose_tensors_are_objects(self):
+        """The same of a layer's, as the answer's and as the layer's own error."""
+        for tensor in ({"shape": [1, 2], "data": [1, "NaN"]}, [[1, "NaN"]]):
+            for options in ({}, {"on_error": "continue"}):
+                body = body_of({**layer_of(input=tensor), **options})
+                answer = json.loads(self.daemon.post(body, path="/v1/gradients").body)
+                error = answer["layers"][0]["error"] if options else answer
+                self.assertEqual(error["pointer"], "/layers/0/input/0/1")
+                self.assertEqual(error["offset"], body.index(b'"input":') + len(b'"input":'))
 
     def test_results_that_are_not_finite(self):
         """Allowed they are spelled out."""
