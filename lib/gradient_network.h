@@ -42,9 +42,10 @@ typedef enum grad_loss_kind {
 /* MEAN divides by the number of elements B N (mse, l1, smooth_l1, huber, log_cosh, both binary
  * cross entropies, kl_div, hinge, squared_hinge, poisson_nll, gaussian_nll) or of samples B
  * (cross_entropy of probabilities, cosine_embedding); for classes (cross_entropy, nll) by the sum
- * of the class weights of those that are not ignored; where that is 0 the mean is NaN, which
- * grad_batch_measure refuses under reject. Sample weights multiply a sample's loss and
- * leave the divisor as it is. NONE: the gradient is that of the sum. */
+ * of the class weights of those that are not ignored. Where that is 0 the mean is NaN, or infinite
+ * with a label_smoothing that gives other classes a part; grad_batch_measure refuses either under
+ * reject. Sample weights multiply a sample's loss and leave the divisor as it is. NONE: the
+ * gradient is that of the sum. */
 typedef enum grad_loss_reduction {
     GRAD_LOSS_MEAN,
     GRAD_LOSS_SUM,

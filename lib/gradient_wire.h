@@ -165,8 +165,9 @@ GRAD_API grad_status grad_decoder_finish_reply(grad_decoder *decoder, grad_reply
                                                grad_error *error);
 
 /* The byte of the document where the value at that RFC 6901 pointer begins, or
- * GRAD_OFFSET_UNKNOWN; for a value inside an array of numbers, where that array begins. For errors
- * found after the reading (grad_batch_measure's); works once a finish function was called. */
+ * GRAD_OFFSET_UNKNOWN; for an element of a tensor, which is given by its row and column however the
+ * tensor is spelled, where the tensor begins. For errors found after the reading
+ * (grad_batch_measure's); works once a finish function was called. */
 GRAD_API int64_t grad_decoder_locate(const grad_decoder *decoder, const char *pointer);
 
 /* Frees the decoder and all that it owns: the tensors it read, and the batch, request or reply of

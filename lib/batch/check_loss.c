@@ -227,7 +227,7 @@ static grad_status check_targets(const subject *s)
     return GRAD_OK;
 }
 
-/* A mean over classes that counts none is 0 / 0. */
+/* A mean over classes that counts none is 0 / 0, or, smoothed, what other classes give over 0. */
 static grad_status check_divisor(const subject *s)
 {
     const grad_loss *l = s->loss;
@@ -240,7 +240,7 @@ static grad_status check_divisor(const subject *s)
         if (!grad_loss_ignores(l, s->type, grad_real_at(s->type, l->target.data, b)))
             return grad_fail(s->error, GRAD_INVALID, "non_finite", "/loss/class_weight",
                              "every class of loss/target has the weight 0, expected a positive "
-                             "one: the mean is NaN");
+                             "one: the mean divides by 0");
     return grad_fail(s->error, GRAD_INVALID, "non_finite", "/loss/target",
                      "every class of loss/target is ignored, being ignore_index (%s), expected one "
                      "that is not: the mean is NaN",

@@ -158,7 +158,8 @@ grad_status grad_bind_fail_name(grad_binder *binder, const grad_path *path, cons
             used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "",
                                      known[i]);
     }
-    if (least <= 2 || least <= strlen(name) / 3)
+    /* One of which every letter would have to change is not near. */
+    if (least < strlen(name) && (least <= 2 || least <= strlen(name) / 3))
         return grad_bind_fail(binder, path, code, "unknown %s \"%.60s\", did you mean \"%s\"?",
                               what, name, known[nearest]);
     return grad_bind_fail(binder, path, code, "unknown %s \"%.60s\", expected %s%s", what, name,

@@ -79,7 +79,8 @@ int64_t grad_envelope_offset(const grad_envelope *envelope, size_t position);
 void grad_envelope_pointer_at(const grad_envelope *envelope, size_t position, char *pointer);
 
 /* The position where the value at pointer begins; for a value inside an array of numbers, where the
- * array begins. SIZE_MAX where there is none. An envelope that is not valid JSON does no harm. */
+ * array begins, and for an element of a tensor that is an object, where the object begins. SIZE_MAX
+ * where there is none. An envelope that is not valid JSON does no harm. */
 size_t grad_envelope_find(const grad_envelope *envelope, const char *pointer);
 
 /* The same for a pointer that begins at the value at position, which such a function gave. */

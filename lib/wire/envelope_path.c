@@ -232,6 +232,18 @@ static bool is_reference(const char *p)
     return p[0] == '[' && p[1] == '[' && p[2] >= '0' && p[2] <= '9';
 }
 
+/* Whether the object at p is a tensor, {"shape": …, "data": …}, and the token one of its indices:
+ * rows and columns, which are no members. */
+static bool is_element(const char *p, const char *end, const char *token)
+{
+    static const char data[] = "/data";
+    const char *numbers = NULL;
+
+    if (*p == '{' && token[1] >= '0' && token[1] <= '9')
+        numbers = find_child(p, end, data, sizeof data - 1);
+    return numbers != NULL && is_reference(numbers);
+}
+
 size_t grad_envelope_find_from(const grad_envelope *envelope, size_t position, const char *pointer)
 {
     const char *text = envelope->text.data;
@@ -241,10 +253,14 @@ size_t grad_envelope_find_from(const grad_envelope *envelope, size_t position, c
 
     while (p != NULL && *pointer == '/' && !is_reference(p)) {
         size_t length = 1 + strcspn(pointer + 1, "/");
+        const char *child;
 
         if (*p != '{' && *p != '[')
             return SIZE_MAX;
-        p = find_child(p, end, pointer, length);
+        child = find_child(p, end, pointer, length);
+        if (child == NULL && is_element(p, end, pointer))
+            break;
+        p = child;
         pointer += length;
     }
     return p != NULL && p < end ? (size_t)(p - text) : SIZE_MAX;

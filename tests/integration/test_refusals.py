@@ -1,6 +1,7 @@
 """What a request for a network is told that is wrong in its loss, its layers, its options or its
 size: the code, the place, what was expected. What right requests are answered is other tests'."""
 
+import json
 import random
 import re
 import unittest
@@ -116,7 +117,10 @@ NO_NUMBER = (
      "every class of loss/target is ignored, being ignore_index (-100), expected one that is not: "
      "the mean is NaN"),
     (plain([[1, 2]], [1], "nll", class_weight=[1, 0]), "non_finite", "/loss/class_weight",
-     "every class of loss/target has the weight 0, expected a positive one: the mean is NaN"),
+     "every class of loss/target has the weight 0, expected a positive one: the mean divides by 0"),
+    (plain([[1, 2]], [0], "cross_entropy", class_weight=[0, 1], label_smoothing=0.5), "non_finite",
+     "/loss/class_weight", "every class of loss/target has the weight 0, expected a positive one: "
+     "the mean divides by 0"),
     (plain([[1, 2]] * 2, [[1, 0], [0.5, -0.5]], "kl_div"), "bad_parameter", "/loss/target/1/1",
      "loss/target/1/1 is -0.5, expected a number that is not negative, log_target being false"),
     (plain([[0, 1], [0.5, 1.5]], [[0, 1], [1, 1]], "binary_cross_entropy"), "non_finite",
@@ -137,6 +141,13 @@ def layer_of(**members):
     """The body of /v1/gradients that holds one layer of one number, but for these members."""
     return {"layers": [{"activation": "relu", "input": [[1]], "pre_activation": [[1]],
                         "grad_output": [[1]], **members}]}
+
+
+def spelled(tensor):
+    """The tensor as an object, whatever it was."""
+    rows = tensor if isinstance(tensor[0], list) else [tensor]
+    shape = [len(rows), len(rows[0])] if rows is tensor else [len(tensor)]
+    return {"shape": shape, "data": sum(rows, [])}
 
 
 LATER = "expected an earlier layer, found \"%s\" of layers/1, a later one"
@@ -235,6 +246,32 @@ class Refusals(DaemonCase):
                     self.assertEqual(problem["offset"],
                                      body.index(b'"%s":' % last) + len(last) + 3)
 
+    def test_tensors_that_are_objects(self):
+        """A number is at its row and column, and its byte is the tensor's, as it is of arrays."""
+        bad_number = tuple((document, code, pointer, detail) for document, code, pointer, detail
+                           in WORDS if code == "bad_parameter" and "loss" in document)
+        for document, code, pointer, detail in NO_NUMBER + bad_number:
+            loss = {name: spelled(value) if isinstance(value, list) else value
+                    for name, value in document["loss"].items()}
+            for path in (BACKPROP, CHECK):
+                with self.subTest(pointer, path=path, detail=detail):
+                    body = body_of({**document, "loss": loss})
+                    problem = self.assert_problem(self.daemon.post(body, path=path), 422, code)
+                    self.assertEqual((problem["pointer"], problem["detail"]), (pointer, detail))
+                    last = re.findall("[a-z_]+", pointer)[-1].encode()
+                    self.assertEqual(problem["offset"],
+                                     body.index(b'"%s":' % last) + len(last) + 3)
+
+    def test_layers_whose_tensors_are_objects(self):
+        """The same of a layer's, as the answer's and as the layer's own error."""
+        for tensor in ({"shape": [1, 2], "data": [1, "NaN"]}, [[1, "NaN"]]):
+            for options in ({}, {"on_error": "continue"}):
+                body = body_of({**layer_of(input=tensor), **options})
+                answer = json.loads(self.daemon.post(body, path="/v1/gradients").body)
+                error = answer["layers"][0]["error"] if options else answer
+                self.assertEqual(error["pointer"], "/layers/0/input/0/1")
+                self.assertEqual(error["offset"], body.index(b'"input":') + len(b'"input":'))
+
     def test_results_that_are_not_finite(self):
         """Allowed they are spelled out."""
         nobody = network(loss={"name": "nll", "target": [-100, -100]})
@@ -246,7 +283,12 @@ class Refusals(DaemonCase):
             response = self.daemon.post({**document, "non_finite": "allow"}, path=BACKPROP)
             self.assertEqual(response.status, 200, response)
             self.assertRegex(response.body, b'"(NaN|-?Infinity)"')
-        self.assertEqual(ask(self.daemon, {**nobody, "non_finite": "allow"})["loss"], "NaN")
+        for document, loss in ((nobody, "NaN"),
+                               (plain([[1, 2]], [0], "nll", class_weight=[0, 1]), "NaN"),
+                               (plain([[1, 2]], [0], "cross_entropy", class_weight=[0, 1],
+                                      label_smoothing=0.5), "Infinity")):
+            answer = ask(self.daemon, {**document, "non_finite": "allow"})
+            self.assertEqual(answer["loss"], loss)
 
 
 LAYER = {"activation": "identity", "input": [[1, 2]], "pre_activation": [[3, 4]]}

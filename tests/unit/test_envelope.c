@@ -83,6 +83,30 @@ static void test_pointers(void **unused)
     assert_int_equal(grad_envelope_find(&envelope, "/a"), SIZE_MAX);
 }
 
+/* A tensor as an object: its rows and columns are no members of it, and lead to it. Any other
+ * object has none. */
+static void test_elements_of_tensors(void **unused)
+{
+    static const char *const nowhere[] = {"/b/0", "/c/0", "/d/0", "/a/row", "/a/-1", "/a/", "/0"};
+    grad_envelope envelope;
+    const char *text;
+
+    (void)unused;
+    grad_envelope_init(&envelope, 1000);
+    add(&envelope,
+        "{\"a\": {\"shape\": [[0]], \"data\": [[1]], \"7\": 1}, \"b\": {\"shape\": [[2]]}, "
+        "\"c\": {\"data\": 3}, \"d\": {\"data\": [3]}}",
+        0);
+    text = envelope.text.data;
+    assert_int_equal(grad_envelope_find(&envelope, "/a/0"), strstr(text, "{\"shape") - text);
+    assert_int_equal(grad_envelope_find(&envelope, "/a/12/3"), strstr(text, "{\"shape") - text);
+    assert_int_equal(grad_envelope_find(&envelope, "/a/data/3"), strstr(text, "[[1]]") - text);
+    assert_int_equal(grad_envelope_find(&envelope, "/a/7"), strstr(text, "1}, \"b") - text);
+    for (size_t i = 0; i < sizeof nowhere / sizeof *nowhere; i++)
+        assert_int_equal(grad_envelope_find(&envelope, nowhere[i]), SIZE_MAX);
+    grad_envelope_free(&envelope);
+}
+
 /* A pointer that does not fit is that of an enclosing value; odd text does no harm. */
 static void test_pointers_of_odd_text(void **unused)
 {
@@ -114,11 +138,12 @@ static void test_pointers_of_odd_text(void **unused)
 
 static void test_places_in_cut_text(void **unused)
 {
-    static const char text[] = "{ \"a\" : {\"b\": [1, {\"a\\\"\": \"x\"}, [[0]]]}, \"c\": 1}";
+    static const char text[] = "{ \"a\" : {\"b\": [1, {\"a\\\"\": \"x\"}, [[0]]]}, \"c\": 1, "
+                               "\"t\": {\"s\": 2, \"data\": [[1]]}}";
 
     (void)unused;
     for (size_t length = 1; length < sizeof text; length++) {
-        static const char *const pointers[] = {"/a/b/1/a\"", "/c", "/a/b/2/0", "/z/0", "/"};
+        static const char *const pointers[] = {"/a/b/1/a\"", "/c", "/a/b/2/0", "/z/0", "/", "/t/0"};
         grad_envelope envelope;
         grad_error error = GRAD_ERROR_INIT;
 
@@ -138,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_offsets),
         cmocka_unit_test(test_pointers),
+        cmocka_unit_test(test_elements_of_tensors),
         cmocka_unit_test(test_pointers_of_odd_text),
         cmocka_unit_test(test_places_in_cut_text),
     };

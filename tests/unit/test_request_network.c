@@ -67,6 +67,12 @@ static const refusal losses[] = {
 static const refusal residuals[] = {
     {TWO("\"name\":\"fc1\"", "\"residual\":@\"fc2\""), GRAD_INVALID, "unknown_name",
      "/layers/1/residual", "unknown earlier layer \"fc2\", did you mean \"fc1\"?"},
+    {TWO("\"name\":\"a\"", "\"residual\":@\"c\""), GRAD_INVALID, "unknown_name",
+     "/layers/1/residual", "unknown earlier layer \"c\", expected one of a, input"},
+    {TWO("\"name\":\"ab\"", "\"residual\":@\"cd\""), GRAD_INVALID, "unknown_name",
+     "/layers/1/residual", "unknown earlier layer \"cd\", expected one of ab, input"},
+    {TWO("\"name\":\"ab\"", "\"residual\":@\"ac\""), GRAD_INVALID, "unknown_name",
+     "/layers/1/residual", "unknown earlier layer \"ac\", did you mean \"ab\"?"},
     {TWO("\"name\":\"a long name\"", "\"residual\":@\"fc2\""), GRAD_INVALID, "unknown_name",
      "/layers/1/residual", "unknown earlier layer \"fc2\", expected one of a long name, input"},
     {TWO("\"residual\":@\"later\"", "\"name\":\"later\""), GRAD_INVALID, "unknown_name",

@@ -274,7 +274,13 @@ static void test_tensor_values(void **unused)
                      strstr(text, "[5]") - text);
     assert_int_equal(grad_decoder_locate(o.decoder, "/layers/0/input/1/0"),
                      strstr(text, "[[1, -0.0]") - text);
+    assert_int_equal(grad_decoder_locate(o.decoder, "/layers/0/weight/1/0/1"),
+                     strstr(text, "{\"shape") - text);
+    assert_int_equal(grad_decoder_locate(o.decoder, "/layers/0/weight/data/3"),
+                     strstr(text, "[1, 2, \"-Inf") - text);
     assert_int_equal(grad_decoder_locate(o.decoder, "/layers/0/pre_activation"),
+                     GRAD_OFFSET_UNKNOWN);
+    assert_int_equal(grad_decoder_locate(o.decoder, "/layers/0/weight_delta/0/1"),
                      GRAD_OFFSET_UNKNOWN);
     assert_int_equal(grad_decoder_locate(o.decoder, "/reduction/0"), GRAD_OFFSET_UNKNOWN);
     grad_decoder_destroy(o.decoder);

@@ -48,7 +48,7 @@ static const wrong_loss cases[] = {
      "not: the mean is NaN"},
     {IS, GRAD_CROSS_ENTROPY, MEAN, 2, 3, {0}, {NEVER, 1}, 3, 0, "non_finite",
      "/loss/class_weight",
-     "every class of loss/target has the weight 0, expected a positive one: the mean is NaN"},
+     "every class of loss/target has the weight 0, expected a positive one: the mean divides by 0"},
     {IS, GRAD_KL_DIV, MEAN, 2, 2, {0}, {0.5, 0, 1, -0.5}, 0, 0, "bad_parameter",
      "/loss/target/1/1",
      "loss/target/1/1 is -0.5, expected a number that is not negative, log_target being false"},
@@ -233,6 +233,24 @@ static void a_sum_over_no_class_is_0(void **state)
     }
 }
 
+/* Smoothing gives a part of the loss to classes that have a weight, and the divisor none of it. */
+static void a_smoothed_mean_over_weights_of_0_is_infinite(void **state)
+{
+    grad_error error = GRAD_ERROR_INIT;
+    grad_run *run = NULL;
+    problem p;
+
+    (void)state;
+    set_up(&cases[2], &p);
+    p.weights[0] = 1;
+    p.network.loss.parameters[0] = 0.5;
+    assert_told(&cases[2], &p.batch, true);
+    p.batch.non_finite = GRAD_ALLOW_NON_FINITE;
+    assert_int_equal(compute(&p.batch, &run, &error), GRAD_OK);
+    assert_true(isinf(grad_run_reply(run)->loss) && grad_run_reply(run)->loss > 0);
+    grad_run_destroy(run);
+}
+
 /* log t is what a negative target is, with log_target. */
 static void logarithms_may_be_negative(void **state)
 {
@@ -298,6 +316,7 @@ int main(void)
         cmocka_unit_test(a_network_that_continues_on_errors_is_told_the_same),
         cmocka_unit_test(what_is_not_finite_may_be_allowed),
         cmocka_unit_test(a_sum_over_no_class_is_0),
+        cmocka_unit_test(a_smoothed_mean_over_weights_of_0_is_infinite),
         cmocka_unit_test(logarithms_may_be_negative),
         cmocka_unit_test(a_fused_loss_tells_of_z),
         cmocka_unit_test(losses_that_do_not_add_up_are_told),
