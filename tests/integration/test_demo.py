@@ -17,6 +17,9 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 DEMO = os.path.join(ROOT, "deploy", "demo.sh")
 TIME_LIMIT = patience(60)
 
+# A shell that starts the tests in the background has them ignore SIGINT, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def start(build=BUILD, **options):
     environment = {**os.environ, "BUILD": os.path.abspath(build)}
