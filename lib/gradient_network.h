@@ -211,8 +211,8 @@ typedef struct grad_check grad_check;
 
 /* What a check asks for; the limits are those of the analytic run. memory holds for any number of
  * threads; flops and elements are the most that one look at each difference may take: usually a
- * third is taken. A gradient that is wrong is looked at again, eight times at most: all in all
- * about twice as much.
+ * third is taken. A claim that is wrong is looked at twice, and our own gradient, were it wrong, up
+ * to ten times.
  * Errors: as grad_batch_measure; GRAD_INVALID unsupported_value (options that a check has no use
  * for, no gradient at all, a claim of a gradient that there is not), shape_mismatch (a claim),
  * bad_parameter; GRAD_TOO_LARGE max_check_flops (flops and 20 for each element). */

@@ -239,8 +239,8 @@ static grad_status check_divisor(const subject *s)
     for (size_t b = 0; b < s->sizes.B; b++)
         if (!grad_loss_ignores(l, s->type, grad_real_at(s->type, l->target.data, b)))
             return grad_fail(s->error, GRAD_INVALID, "non_finite", "/loss/class_weight",
-                             "every class of loss/target has the weight 0, expected a positive "
-                             "one: the mean divides by 0");
+                             "every class of loss/target that counts has the weight 0, expected a "
+                             "positive one: the mean divides by 0");
     return grad_fail(s->error, GRAD_INVALID, "non_finite", "/loss/target",
                      "every class of loss/target is ignored, being ignore_index (%s), expected one "
                      "that is not: the mean is NaN",

@@ -13,8 +13,7 @@
 #define RELATIVE 0.125     /* of the tolerance: an uncertainty beyond reproach */
 #define OTHER 0.3          /* scale of a second look, of the first's */
 #define CLOSER 0x1p-6      /* of each further look, of the one before */
-#define LOOKS 8
-#define STILL 16 /* uncertainties of a slope that is 0 because L, rounded, does not move at all */
+#define CLOSER_LOOKS 7
 
 #define GRAIN 0x1p-45 /* of numbers of 1, or of the terms: roundings that one term is made of */
 
@@ -249,9 +248,8 @@ static void compare(grad_slope *slope, const grad_slope *second)
 static void replace(grad_slope *slope, const grad_slope *closer)
 {
     double apart = fabs(closer->value - slope->value);
-    double rounding = closer->value == 0 ? STILL : 1;
 
-    if (apart > rounding * (closer->uncertainty + slope->uncertainty))
+    if (apart > closer->uncertainty + slope->uncertainty)
         *slope = *closer;
 }
 
@@ -274,6 +272,49 @@ static grad_status bear_out(const mover *m, const grad_curve *curve, grad_slope 
     return GRAD_OK;
 }
 
+/* Looks from closer by, until rounding hides by how much the gradient is wrong. */
+static grad_status look_closer(const mover *m, const grad_curve *curve, grad_slope *slope)
+{
+    const grad_tensor *gradient = m->variable->gradient;
+    grad_curve closer = *curve;
+    double part = OTHER, wrong = miss(m, gradient, slope);
+    grad_status status = bear_out(m, curve, slope);
+
+    for (size_t look = 0; look < CLOSER_LOOKS && wrong > 0 && status == GRAD_OK; look++) {
+        grad_slope second;
+
+        part *= CLOSER;
+        closer.scale = curve->scale * part;
+        closer.unit = curve->unit * part;
+        status = grad_slope_find(&closer, m->scratch, &second);
+        if (status != GRAD_OK || second.uncertainty > wrong)
+            return status;
+        replace(slope, &second);
+        wrong = miss(m, gradient, slope);
+    }
+    return status;
+}
+
+/* Extrapolations may agree by chance, and where L is flat but close by. Before a gradient is called
+ * wrong, the slope is looked for again from other steps; and before ours is, from smaller ones. A
+ * claim that two ways of working out the gradient contradict needs no third. */
+static grad_status look_again(const mover *m, const grad_curve *curve, grad_slope *slope)
+{
+    grad_curve other = *curve;
+    grad_slope second;
+    grad_status status;
+
+    if (largest_miss(m, slope) == 0)
+        return GRAD_OK;
+    other.scale *= OTHER;
+    other.unit *= OTHER;
+    status = grad_slope_find(&other, m->scratch, &second);
+    if (status != GRAD_OK)
+        return status;
+    compare(slope, &second);
+    return miss(m, m->variable->gradient, slope) > 0 ? look_closer(m, curve, slope) : GRAD_OK;
+}
+
 /* What rounding does to L where this tensor moves. */
 static grad_status find_noise(const mover *m, grad_curve *curve, double *noise)
 {
@@ -282,36 +323,6 @@ static grad_status find_noise(const mover *m, grad_curve *curve, double *noise)
     curve->grain = GRAIN * fmax(1 / m->function->divisor, m->function->grain / DBL_EPSILON);
     status = grad_noise_find(curve, m->scratch, noise);
     *noise = fmax(*noise, m->function->grain);
-    return status;
-}
-
-/* Extrapolations may agree by chance, and where L is flat but close by. Before a gradient is called
- * wrong, the slope is looked for again from other steps, and from smaller ones until rounding hides
- * by how much it is wrong: rounding where this element moves, of which its tensor's direction may
- * show nothing. */
-static grad_status look_again(const mover *m, const grad_curve *curve, grad_slope *slope)
-{
-    grad_curve other = *curve;
-    double part = OTHER, noise = 0, wrong = largest_miss(m, slope);
-    grad_status status = wrong > 0 ? find_noise(m, &other, &noise) : GRAD_OK;
-
-    other.noise = fmax(curve->noise, noise);
-    for (size_t look = 0; look < LOOKS && wrong > 0 && status == GRAD_OK; look++, part *= CLOSER) {
-        grad_slope second;
-
-        other.scale = curve->scale * part;
-        other.unit = curve->unit * part;
-        status = grad_slope_find(&other, m->scratch, &second);
-        if (status == GRAD_OK && look > 0)
-            replace(slope, &second);
-        if (status == GRAD_OK && look == 0) {
-            compare(slope, &second);
-            status = bear_out(m, curve, slope);
-        }
-        if (status == GRAD_OK && second.uncertainty > wrong)
-            return GRAD_OK;
-        wrong = largest_miss(m, slope);
-    }
     return status;
 }
 

@@ -117,10 +117,11 @@ NO_NUMBER = (
      "every class of loss/target is ignored, being ignore_index (-100), expected one that is not: "
      "the mean is NaN"),
     (plain([[1, 2]], [1], "nll", class_weight=[1, 0]), "non_finite", "/loss/class_weight",
-     "every class of loss/target has the weight 0, expected a positive one: the mean divides by 0"),
+     "every class of loss/target that counts has the weight 0, expected a positive one: the mean "
+     "divides by 0"),
     (plain([[1, 2]], [0], "cross_entropy", class_weight=[0, 1], label_smoothing=0.5), "non_finite",
-     "/loss/class_weight", "every class of loss/target has the weight 0, expected a positive one: "
-     "the mean divides by 0"),
+     "/loss/class_weight", "every class of loss/target that counts has the weight 0, expected a "
+     "positive one: the mean divides by 0"),
     (plain([[1, 2]] * 2, [[1, 0], [0.5, -0.5]], "kl_div"), "bad_parameter", "/loss/target/1/1",
      "loss/target/1/1 is -0.5, expected a number that is not negative, log_target being false"),
     (plain([[0, 1], [0.5, 1.5]], [[0, 1], [1, 1]], "binary_cross_entropy"), "non_finite",

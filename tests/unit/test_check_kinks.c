@@ -264,8 +264,8 @@ static void bends_narrower_than_the_steps_are_found(void **state)
 
 /* ---- Coarse numbers -------------------------------------------------------------------------- */
 
-/* Steps below the unit in the last place of a z of 100 move nothing, and say nothing. Wrong claims
- * are what makes the check take them. */
+/* Steps below the unit in the last place of a z of 100 move nothing, and say nothing, whatever is
+ * claimed. */
 static void steps_lost_in_rounding_say_nothing(void **state)
 {
     const network_recipe one[] = {{GRAD_DENSE, 2, GRAD_IDENTITY, 0, 0, false}};
@@ -298,6 +298,36 @@ static void steps_lost_in_rounding_say_nothing(void **state)
     }
 }
 
+/* Biases of 10⁻¹¹ beside a z of 1: steps of their own size show nothing, larger ones all there
+ * is. */
+static void tiny_numbers_are_held_to_the_tolerance(void **state)
+{
+    const network_recipe one[] = {{GRAD_DENSE, 2, GRAD_IDENTITY, 0, 0, false}};
+    const double claims[] = {1.01, 0.99, 0, -1};
+
+    (void)state;
+    for (size_t i = 0; i < 8; i++) {
+        network *n =
+            network_of(2900, i % 2 == 0 ? GRAD_FP32 : GRAD_FP64, 1, 2, GRAD_CROSS_ENTROPY, 1, one);
+        grad_check_request request = {0};
+        grad_check *check = NULL;
+        const grad_check_report *report;
+        grad_run *run;
+
+        check_scale(n, &n->batch.layers[0].bias, 1e-11);
+        n->batch.outputs = GRAD_OUTPUT_BIAS_DELTA;
+        run = check_make_claims(n, &request);
+        check_scale(n, &request.claims[0].bias_delta, claims[i / 2]);
+        report = check_report_of(&request, &check);
+        assert_int_equal(report->tensors[0].analytic.verdict, GRAD_CHECK_PASS);
+        assert_int_equal(report->tensors[0].claim.verdict, GRAD_CHECK_FAIL);
+        assert_true(report->tensors[0].claim.largest_error > 0.009);
+        grad_check_destroy(check);
+        grad_run_destroy(run);
+        network_free(n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +340,7 @@ int main(void)
         cmocka_unit_test(kinks_narrower_than_the_steps_are_told),
         cmocka_unit_test(bends_narrower_than_the_steps_are_found),
         cmocka_unit_test(steps_lost_in_rounding_say_nothing),
+        cmocka_unit_test(tiny_numbers_are_held_to_the_tolerance),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,7 +48,8 @@ static const wrong_loss cases[] = {
      "not: the mean is NaN"},
     {IS, GRAD_CROSS_ENTROPY, MEAN, 2, 3, {0}, {NEVER, 1}, 3, 0, "non_finite",
      "/loss/class_weight",
-     "every class of loss/target has the weight 0, expected a positive one: the mean divides by 0"},
+     "every class of loss/target that counts has the weight 0, expected a positive one: the mean "
+     "divides by 0"},
     {IS, GRAD_KL_DIV, MEAN, 2, 2, {0}, {0.5, 0, 1, -0.5}, 0, 0, "bad_parameter",
      "/loss/target/1/1",
      "loss/target/1/1 is -0.5, expected a number that is not negative, log_target being false"},
