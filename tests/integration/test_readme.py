@@ -26,6 +26,7 @@ START = "build/gradientd &"
 WITH_DAEMON = """
 set -e
 if [ -n "${ISOLATED-}" ]; then ip link set lo up; fi
+rm -f daemon.log
 build/gradientd 2>daemon.log & daemon=$!
 trap 'kill $daemon; wait $daemon' EXIT
 for attempt in $(seq 100); do
