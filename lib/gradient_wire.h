@@ -170,6 +170,11 @@ GRAD_API grad_status grad_decoder_finish_reply(grad_decoder *decoder, grad_reply
  * (grad_batch_measure's); works once a finish function was called. */
 GRAD_API int64_t grad_decoder_locate(const grad_decoder *decoder, const char *pointer);
 
+/* Fills in the offset of an error that was found after the reading, where it has none and its
+ * pointer leads to a place of the document. Errors that are not the document's (GRAD_OUT_OF_MEMORY)
+ * and GRAD_OK stay as they are. */
+GRAD_API void grad_decoder_locate_error(const grad_decoder *decoder, grad_error *error);
+
 /* Frees the decoder and all that it owns: the tensors it read, and the batch, request or reply of
  * its finish functions. To be called once every run of that batch is destroyed. NULL is fine. */
 GRAD_API void grad_decoder_destroy(grad_decoder *decoder);

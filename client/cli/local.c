@@ -105,17 +105,14 @@ static grad_status answer_check(const options *o, grad_decoder *decoder, int *ex
     return status;
 }
 
-/* The whole document was pushed: what it asks for is checked, computed and printed. What reading
- * did not find has a pointer, and where that leads a place in the document. */
+/* The whole document was pushed: what it asks for is checked, computed and printed. */
 static grad_status answer(const options *o, grad_decoder *decoder, int *exit_code,
                           grad_error *error)
 {
     grad_status status = o->command == COMMAND_CHECK ? answer_check(o, decoder, exit_code, error)
                                                      : answer_run(o, decoder, error);
-    bool is_of_the_document = status == GRAD_INVALID || status == GRAD_TOO_LARGE;
 
-    if (is_of_the_document && error->offset == GRAD_OFFSET_UNKNOWN)
-        error->offset = grad_decoder_locate(decoder, error->pointer);
+    grad_decoder_locate_error(decoder, error);
     return status;
 }
 

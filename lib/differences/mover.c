@@ -277,8 +277,8 @@ static grad_status look_closer(const mover *m, const grad_curve *curve, grad_slo
 {
     const grad_tensor *gradient = m->variable->gradient;
     grad_curve closer = *curve;
-    double part = OTHER, wrong = miss(m, gradient, slope);
     grad_status status = bear_out(m, curve, slope);
+    double part = OTHER, wrong = miss(m, gradient, slope);
 
     for (size_t look = 0; look < CLOSER_LOOKS && wrong > 0 && status == GRAD_OK; look++) {
         grad_slope second;

@@ -240,6 +240,14 @@ int64_t grad_decoder_locate(const grad_decoder *decoder, const char *pointer)
     return position == SIZE_MAX ? GRAD_OFFSET_UNKNOWN : grad_envelope_offset(envelope, position);
 }
 
+void grad_decoder_locate_error(const grad_decoder *decoder, grad_error *error)
+{
+    bool is_of_the_document = error->status == GRAD_INVALID || error->status == GRAD_TOO_LARGE;
+
+    if (is_of_the_document && error->offset == GRAD_OFFSET_UNKNOWN)
+        error->offset = grad_decoder_locate(decoder, error->pointer);
+}
+
 void grad_decoder_destroy(grad_decoder *decoder)
 {
     if (decoder == NULL)

@@ -196,7 +196,7 @@ static bool understand(request *r)
     grad_status status = w->kind->read(w, &error);
     if (status == GRAD_OK)
         status = w->kind->measure(w, &limits, &error);
-    work_locate(w, &error);
+    grad_decoder_locate_error(w->decoder, &error);
     w->decode_seconds += clock_to_seconds(clock_now() - began);
     r->stages[STAGE_DECODE] = w->decode_seconds;
     if (status != GRAD_OK) {

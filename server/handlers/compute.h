@@ -70,10 +70,6 @@ struct work {
     void *done_context;
 };
 
-/* What reading did not find has a pointer, and where that leads a place in the document: fills in
- * the error's offset. Before the inputs are dropped. */
-void work_locate(const work *w, grad_error *error);
-
 /* Everything on this thread. */
 void work_run_inline(work *w);
 

@@ -9,19 +9,12 @@
 
 /* ---- The steps, common to both ways ---------------------------------------------------------- */
 
-void work_locate(const work *w, grad_error *error)
-{
-    bool is_of_the_document = error->status == GRAD_INVALID || error->status == GRAD_TOO_LARGE;
-    if (is_of_the_document && error->offset == GRAD_OFFSET_UNKNOWN)
-        error->offset = grad_decoder_locate(w->decoder, error->pointer);
-}
-
-/* Keeps the first error of any thread. */
+/* Keeps the first error of any thread, and finds its place while the document is there. */
 static void fail(work *w, grad_error *error)
 {
     if (atomic_exchange(&w->failed, true))
         return;
-    work_locate(w, error);
+    grad_decoder_locate_error(w->decoder, error);
     w->error = *error;
 }
 

@@ -1,5 +1,5 @@
-/* The memory budget: a total that stays, what is in use, and the most that ever was, both atomic.
- * What is worth a lease, and how large, is the callers' to know. */
+/* The memory budget: a total that stays, what is in use, and the most since someone asked, both
+ * atomic. What is worth a lease, and how large, is the callers' to know. */
 #include "work/budget.h"
 
 void budget_init(budget *b, size_t total)

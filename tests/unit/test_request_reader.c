@@ -286,6 +286,33 @@ static void test_tensor_values(void **unused)
     grad_decoder_destroy(o.decoder);
 }
 
+/* Only an error of the document that has no place yet is given one. */
+static void test_errors_are_located(void **unused)
+{
+    static const char text[] = "{\"layers\":[{\"name\":\"a\"}]}";
+    wire_outcome o = wire_decode(text, sizeof text - 1, 0, NULL);
+    const struct {
+        grad_status status;
+        int64_t offset, expected;
+    } rows[] = {{GRAD_INVALID, GRAD_OFFSET_UNKNOWN, strstr(text, "{\"name") - text},
+                {GRAD_TOO_LARGE, GRAD_OFFSET_UNKNOWN, strstr(text, "{\"name") - text},
+                {GRAD_INVALID, 3, 3},
+                {GRAD_OUT_OF_MEMORY, GRAD_OFFSET_UNKNOWN, GRAD_OFFSET_UNKNOWN},
+                {GRAD_OK, GRAD_OFFSET_UNKNOWN, GRAD_OFFSET_UNKNOWN}};
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        grad_error error = GRAD_ERROR_INIT;
+
+        error.status = rows[i].status;
+        error.offset = rows[i].offset;
+        strcpy(error.pointer, "/layers/0");
+        grad_decoder_locate_error(o.decoder, &error);
+        assert_int_equal(error.offset, rows[i].expected);
+    }
+    grad_decoder_destroy(o.decoder);
+}
+
 static float first(const grad_tensor *tensor)
 {
     assert_non_null(tensor->data);
@@ -351,7 +378,7 @@ int main(void)
         cmocka_unit_test(test_activations),   cmocka_unit_test(test_layers),
         cmocka_unit_test(test_tensors),       cmocka_unit_test(test_every_option),
         cmocka_unit_test(test_tensor_values), cmocka_unit_test(test_kinds_of_layers),
-        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_defaults),      cmocka_unit_test(test_errors_are_located),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
