@@ -31,7 +31,7 @@ SEEDS = (
     (includes.law, "server/a.c", OPEN + '#include "batch/plan.h"\n'),
     (includes.law, "server/a.c", OPEN + '#include "gradient_client.h"\n'),
     (includes.law, "lib/other/a.c", OPEN),
-    (shape.file_lengths, "lib/core/a.h", OPEN + "\n" * 400),
+    (shape.file_lengths, "lib/core/a.h", OPEN + "\n" * 800),
     (shape.line_lengths, "lib/core/a.h", OPEN + "/*" + " " * 98 + "*/\n"),
     (shape.function_lengths, "lib/core/a.c", OPEN + LONG_FUNCTION),
     (shape.function_lengths, "tests/a.py", "def f():\n" + "    pass\n" * 60),

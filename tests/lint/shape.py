@@ -8,7 +8,7 @@ import subprocess
 
 import files
 
-FILE_LINES = 400
+FILE_LINES = 800
 LINE_COLUMNS = 100
 FUNCTION_LINES = 60
 COMPLEXITY = 15
