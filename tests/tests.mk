@@ -1,6 +1,6 @@
 # The targets that test, measure and lint. Included by the Makefile.
 
-.PHONY: test suite-build lint conformance mutation long
+.PHONY: test suite-build lint conformance mutation long findings
 
 # A recursive make on all processors, unless the caller chose a number of jobs.
 MAKE_ALL = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -43,6 +43,11 @@ LONG_ONLY ?=
 long: packages-test packages-conformance
 	@$(MAKE_ALL) suite-build
 	@$(PYTHON) tests/long.py --only '$(LONG_ONLY)' $(BUILD)
+
+## findings    what other libraries do, shown by running them (FINDINGS_ONLY=word, network)
+FINDINGS_ONLY ?=
+findings:
+	@$(PYTHON) findings/run.py --only '$(FINDINGS_ONLY)'
 
 # The packages of the peers come first.
 bench: packages-bench

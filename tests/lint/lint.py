@@ -12,6 +12,7 @@ from files import Skipped  # noqa: E402
 from results import Totals  # noqa: E402
 import codes  # noqa: E402
 import docstrings  # noqa: E402
+import findings  # noqa: E402
 import formulas  # noqa: E402
 import includes  # noqa: E402
 import mutants  # noqa: E402
@@ -37,6 +38,7 @@ RULES = (
     ("banned words", words.banned, "finish it or take it out"),
     ("error codes", codes.table, "the sources and the table of docs/api.md name the same codes"),
     ("formulas", formulas.tested, "name the test that holds the formula, as it is called now"),
+    ("findings", findings.indexed, "line 2 of a finding is its title; the index repeats it"),
     ("mutants", mutants.current, "mend the list in tests/mutation: its old text is gone"),
     ("format", tools.clang_format, "clang-format-14 -i FILE"),
     ("cppcheck", tools.cppcheck, "mend it, or suppress it inline and say why"),

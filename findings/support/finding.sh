@@ -1,0 +1,42 @@
+# What findings share: a temporary folder, packages of a pinned version, one verdict. Sourced by
+# a finding, which runs `set -eu` first. What a library does is each finding's own.
+# shellcheck shell=sh
+
+# A folder that goes when the script ends; the script works in it.
+FOLDER=$(mktemp -d "${TMPDIR:-/tmp}/finding.XXXXXX")
+trap 'rm -rf "$FOLDER"' EXIT
+trap 'exit 1' HUP INT TERM
+cd "$FOLDER" || exit 1
+
+# skip REASON: the version that the finding is about cannot be had here.
+skip() {
+    echo "skipped: $*"
+    exit 77
+}
+
+# npm_install NAME@VERSION…: into the temporary folder; no script of a package is run.
+npm_install() {
+    command -v npm >/dev/null || skip "npm is not installed"
+    npm install --silent --no-audit --no-fund --no-save --ignore-scripts --prefix "$FOLDER" \
+        "$@" >npm.log 2>&1 || skip "npm cannot install $*: $(tail -n 1 npm.log)"
+}
+
+# debian_package NAME VERSION: installed, in a version that begins so; nothing is installed here.
+debian_package() {
+    version=$(dpkg-query -W -f '${Version}' "$1" 2>/dev/null || true)
+    case $version in
+    "$2"*) ;;
+    '') skip "the package $1 is not installed" ;;
+    *) skip "$1 is $version here, the finding is about $2" ;;
+    esac
+}
+
+# verdict EXPECTED SEEN WHAT: the last line of a finding.
+verdict() {
+    if [ "$1" = "$2" ]; then
+        echo "ok: $3"
+    else
+        printf 'changed: %s\nexpected:\n%s\nseen:\n%s\n' "$3" "$1" "$2"
+        exit 1
+    fi
+}
