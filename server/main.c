@@ -56,7 +56,8 @@ static int kept_by_malloc(size_t memory_budget)
  * of a request's time. So are larger ones that the end of the arena has room for; the others go
  * back to the kernel when they are freed, the arena's when all is quiet (wait_for_stop).
  * malloc_trim gives back little of any arena but the main one, so there is no other. Many
- * connections need many descriptors. A peer that has gone is no reason to end. */
+ * connections need many descriptors. A peer that has gone is no reason to end, nor is a log that
+ * has grown to the size that its file may have. */
 static void prepare_process(size_t memory_budget)
 {
     struct rlimit files;
@@ -68,17 +69,123 @@ static void prepare_process(size_t memory_budget)
         setrlimit(RLIMIT_NOFILE, &files);
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
-/* Blocked in every thread, and taken by this one when it asks. */
-static sigset_t block_stop_signals(void)
+/* ---- Signals --------------------------------------------------------------------------------- */
+
+/* Those that end the daemon: a terminal's and a supervisor's, a timer that whoever started it has
+ * set, and the one by which LXC halts. */
+static const int stop_signals[] = {SIGTERM, SIGINT, SIGALRM, SIGPWR};
+
+/* Those that would end or stop it without a word, though nobody means that: told, and no more.
+ * SIGTTOU is a background process's that writes to its terminal. */
+static const int stray_signals[] = {SIGUSR1, SIGUSR2, SIGIO, SIGVTALRM, SIGSTKFLT, SIGTTOU};
+
+static bool is_stop_signal(int number)
 {
-    sigset_t stop;
+    for (size_t i = 0; i < sizeof stop_signals / sizeof *stop_signals; i++)
+        if (number == stop_signals[i])
+            return true;
+    return false;
+}
+
+static void do_nothing(int number)
+{
+    (void)number;
+}
+
+/* What must not end the daemon, from its first moment on: a reload that comes too early waits.
+ * OpenBLAS has threads already, whose masks are not ours to change: what one of them takes has a
+ * handler, and is lost. That is no loss, as the process starts over and reads its configuration
+ * again. */
+static void block_other_signals(void)
+{
+    struct sigaction nothing = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
+    sigset_t others;
+    sigemptyset(&others);
+    sigaddset(&others, SIGHUP);
+    for (size_t i = 0; i < sizeof stray_signals / sizeof *stray_signals; i++)
+        sigaddset(&others, stray_signals[i]);
+    for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
+        sigaddset(&others, number);
+    pthread_sigmask(SIG_BLOCK, &others, NULL);
+    for (int number = 1; number <= SIGRTMAX; number++)
+        if (sigismember(&others, number) == 1)
+            sigaction(number, &nothing, NULL);
+}
+
+/* Blocked in every thread from now on, and taken by this one when it asks: all of them. */
+static sigset_t block_signals(void)
+{
+    sigset_t stop, all;
     sigemptyset(&stop);
-    sigaddset(&stop, SIGTERM);
-    sigaddset(&stop, SIGINT);
+    for (size_t i = 0; i < sizeof stop_signals / sizeof *stop_signals; i++)
+        sigaddset(&stop, stop_signals[i]);
     pthread_sigmask(SIG_BLOCK, &stop, NULL);
-    return stop;
+    pthread_sigmask(SIG_BLOCK, NULL, &all);
+    return all;
+}
+
+static void log_signal(log_level level, const char *message, int number)
+{
+    char name[32];
+    const char *abbreviation = sigabbrev_np(number);
+    if (abbreviation)
+        snprintf(name, sizeof name, "SIG%s", abbreviation);
+    else
+        snprintf(name, sizeof name, "%d", number);
+    log_write(level, message, (log_field[]){LOG_TEXT("signal", name), LOG_END});
+}
+
+/* ---- Reloading ------------------------------------------------------------------------------- */
+
+/* What the command line was, and what is in effect. */
+typedef struct process {
+    int argc;
+    char **argv;
+    config *loaded; /* as config_load gave it */
+    config running; /* the same with its zeros resolved; its strings are loaded's */
+} process;
+
+typedef struct reload {
+    size_t changed, need_restart;
+} reload;
+
+static void tell_change(void *context, const config_change *change)
+{
+    reload *r = context;
+    const log_field fields[] = {LOG_TEXT("option", change->name), LOG_TEXT("from", change->from),
+                                LOG_TEXT("to", change->to), LOG_TEXT("source", change->where),
+                                LOG_END};
+    if (change->applied) {
+        r->changed++;
+        log_write(LOG_INFO, "option changed", fields);
+    } else {
+        r->need_restart++;
+        log_write(LOG_WARNING, "option needs a restart: it stays as it was", fields);
+    }
+}
+
+static void configure_log(const config *c)
+{
+    log_set_level((log_level)c->log_level);
+}
+
+static void reload_configuration(process *p)
+{
+    char message[MESSAGE_SIZE];
+    reload r = {0};
+    if (!config_reload(p->argc, p->argv, environ, p->loaded, &p->running, tell_change, &r, message,
+                       sizeof message)) {
+        log_write(LOG_ERROR, "not reloaded: the old configuration stays",
+                  (log_field[]){LOG_TEXT("reason", message), LOG_END});
+        return;
+    }
+    configure_log(&p->running);
+    log_write(LOG_INFO, "reloaded",
+              (log_field[]){LOG_NUMBER("changed", r.changed),
+                            LOG_NUMBER("need_restart", r.need_restart), LOG_END});
 }
 
 /* ---- Running --------------------------------------------------------------------------------- */
@@ -102,14 +209,25 @@ static void log_start(const gradientd *d)
                             LOG_NUMBER("memory_budget", c->memory_budget), LOG_END});
 }
 
-/* Waits for a signal. Meanwhile, when a second without requests worth it follows one with some,
- * what malloc kept of their memory goes back to the kernel. Not between two requests of a busy
- * time: the second would have to fault everything in again. */
-static void wait_for_stop(gradientd *d, const sigset_t *stop)
+/* Waits for a signal to stop, and heeds the others. Meanwhile, when a second without requests worth
+ * it follows one with some, what malloc kept of their memory goes back to the kernel. Not between
+ * two requests of a busy time: the second would have to fault everything in again. */
+static void wait_for_stop(gradientd *d, process *p, const sigset_t *signals)
 {
     const struct timespec pause = {.tv_sec = 1};
     bool was_busy = false;
-    while (sigtimedwait(stop, NULL, &pause) < 0) {
+    for (;;) {
+        int number = sigtimedwait(signals, NULL, &pause);
+        if (is_stop_signal(number)) {
+            log_signal(LOG_INFO, "draining", number);
+            return;
+        }
+        if (number == SIGHUP)
+            reload_configuration(p);
+        else if (number > 0)
+            log_signal(LOG_WARNING, "signal ignored", number);
+        if (number > 0)
+            continue;
         bool is_busy = budget_take_peak(&d->service.memory) >= WORTH_TRIMMING;
         if (was_busy && !is_busy)
             malloc_trim(0);
@@ -117,12 +235,11 @@ static void wait_for_stop(gradientd *d, const sigset_t *stop)
     }
 }
 
-/* Whether everybody was answered in time; a second signal ends the wait. */
-static bool drain(gradientd *d, const sigset_t *stop)
+/* Whether everybody was answered in time; a second signal to stop ends the wait. */
+static bool drain(gradientd *d, const sigset_t *signals)
 {
     const struct timespec pause = {.tv_nsec = DRAIN_POLL_NS};
     int64_t began = clock_now();
-    log_write(LOG_INFO, "draining", NULL);
     daemon_drain(d);
     for (;;) {
         double elapsed = clock_to_seconds(clock_now() - began);
@@ -132,25 +249,29 @@ static bool drain(gradientd *d, const sigset_t *stop)
             log_write(LOG_WARNING, "drain-timeout passed with connections open", NULL);
             return false;
         }
-        if (sigtimedwait(stop, NULL, &pause) > 0) {
-            log_write(LOG_WARNING, "second signal: stopping at once", NULL);
+        int number = sigtimedwait(signals, NULL, &pause);
+        if (is_stop_signal(number)) {
+            log_signal(LOG_WARNING, "second signal: stopping at once", number);
             return false;
         }
+        if (number > 0)
+            log_signal(LOG_WARNING, "draining: signal ignored", number);
     }
 }
 
-static int run(const config *c, char **argv)
+static int run(process *p)
 {
+    const config *c = &p->running;
     char message[MESSAGE_SIZE];
     grad_error error = GRAD_ERROR_INIT;
     gradientd d;
     log_open();
-    if (!restart_with_serial_blas(argv)) {
+    if (!restart_with_serial_blas(p->argv)) {
         log_write(LOG_ERROR, "cannot start over with OPENBLAS_NUM_THREADS=1", NULL);
         return EXIT_CANNOT_START;
     }
     prepare_process(c->memory_budget);
-    sigset_t stop = block_stop_signals();
+    sigset_t signals = block_signals();
     if (grad_self_test(&error) != GRAD_OK) {
         log_write(LOG_ERROR, "cannot start",
                   (log_field[]){LOG_TEXT("reason", error.detail), LOG_END});
@@ -161,8 +282,8 @@ static int run(const config *c, char **argv)
         return EXIT_CANNOT_START;
     }
     log_start(&d);
-    wait_for_stop(&d, &stop);
-    bool drained = drain(&d, &stop);
+    wait_for_stop(&d, p, &signals);
+    bool drained = drain(&d, &signals);
     if (!daemon_stop(&d)) {
         log_write(LOG_WARNING, "stopped with requests being computed", NULL);
         _exit(EXIT_CUT_OFF);
@@ -189,9 +310,9 @@ static int end_printing(void)
     return EXIT_CANNOT_START;
 }
 
-static int act(config *c, const config_sources *sources, config_action action, char **argv)
+static int act(process *p, const config_sources *sources, config_action action)
 {
-    log_level level;
+    const config *c = p->loaded;
     switch (action) {
     case CONFIG_HELP:
         config_print_help(stdout);
@@ -210,10 +331,10 @@ static int act(config *c, const config_sources *sources, config_action action, c
     case CONFIG_RUN:
         break;
     }
-    if (log_level_parse(c->log_level, &level))
-        log_set_level(level);
-    config_resolve(c);
-    return run(c, argv);
+    p->running = *c;
+    config_resolve(&p->running);
+    configure_log(&p->running);
+    return run(p);
 }
 
 int main(int argc, char **argv)
@@ -222,11 +343,13 @@ int main(int argc, char **argv)
     config values;
     config_sources *sources;
     config_action action;
+    block_other_signals();
     if (!config_load(argc, argv, environ, &values, &sources, &action, message, sizeof message)) {
         fprintf(stderr, "gradientd: %s\nTry gradientd --help.\n", message);
         return EXIT_USAGE;
     }
-    int status = act(&values, sources, action, argv);
+    process p = {.argc = argc, .argv = argv, .loaded = &values};
+    int status = act(&p, sources, action);
     config_free(&values, sources);
     return status;
 }

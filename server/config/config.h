@@ -9,32 +9,34 @@
 #include <stdio.h>
 
 /* The effective values. Sizes in bytes, times in seconds; 0 means "chosen at start" where the
- * option's help says so. Strings belong to the config. */
+ * option's help says so. Strings belong to the config. Whatever config_reload may change is atomic,
+ * so that any thread reads it at any time; a string is not, and stays. */
 typedef struct config {
-    char *listen;       /* HOST:PORT of the service */
-    char *admin_listen; /* HOST:PORT of health checks and metrics; "" for none */
-    size_t event_loops; /* threads that own sockets; 0: one a CPU, at most 4 */
-    size_t workers;     /* threads that compute; 0: one a CPU (affinity and cgroup quota) */
-    size_t queue_depth; /* requests that may wait for a worker */
-    size_t max_connections;
-    size_t max_body;           /* bytes of one request's body, decoded */
-    size_t memory_budget;      /* bytes all requests together may hold; 0: half of what there is */
-    size_t max_layers;         /* layers of one request */
-    size_t max_numbers;        /* elements of one request's tensors */
-    size_t max_result_numbers; /* elements of one request's results */
-    size_t max_envelope;       /* bytes of a body outside its arrays of numbers */
-    double header_timeout;     /* for a request's headers to arrive */
-    double idle_timeout;       /* between two requests of a connection */
-    double body_timeout;       /* for a body's next bytes to arrive, and its slack */
-    size_t min_body_rate;      /* bytes a second, over the whole body after body_timeout */
-    double reply_timeout;      /* for a peer to take any bytes of its reply, and its slack */
-    size_t min_reply_rate;     /* bytes a second, over the whole reply after reply_timeout */
-    double request_timeout;    /* from the last byte of a body to the reply's first: 504 */
-    double queue_timeout;      /* for a request to reach a worker: 503 */
-    double drain_timeout;      /* from SIGTERM to exit, at most */
-    double inline_cost;        /* work below this many seconds is done in the event loop */
-    char *log_level;           /* "debug", "info", "warning", "error" */
-    bool log_requests;         /* one line a request */
+    char *listen;               /* HOST:PORT of the service */
+    char *admin_listen;         /* HOST:PORT of health checks and metrics; "" for none */
+    _Atomic size_t event_loops; /* threads that own sockets; 0: one a CPU, at most 4 */
+    _Atomic size_t workers;     /* threads that compute; 0: one a CPU (affinity and cgroup quota) */
+    _Atomic size_t queue_depth; /* requests that may wait for a worker */
+    _Atomic size_t max_connections;
+    _Atomic size_t max_body; /* bytes of one request's body, decoded */
+    _Atomic size_t
+        memory_budget;          /* bytes all requests together may hold; 0: half of what there is */
+    _Atomic size_t max_layers;  /* layers of one request */
+    _Atomic size_t max_numbers; /* elements of one request's tensors */
+    _Atomic size_t max_result_numbers; /* elements of one request's results */
+    _Atomic size_t max_envelope;       /* bytes of a body outside its arrays of numbers */
+    _Atomic double header_timeout;     /* for a request's headers to arrive */
+    _Atomic double idle_timeout;       /* between two requests of a connection */
+    _Atomic double body_timeout;       /* for a body's next bytes to arrive, and its slack */
+    _Atomic size_t min_body_rate;      /* bytes a second, over the whole body after body_timeout */
+    _Atomic double reply_timeout;   /* for a peer to take any bytes of its reply, and its slack */
+    _Atomic size_t min_reply_rate;  /* bytes a second, over the whole reply after reply_timeout */
+    _Atomic double request_timeout; /* from the last byte of a body to the reply's first: 504 */
+    _Atomic double queue_timeout;   /* for a request to reach a worker: 503 */
+    _Atomic double drain_timeout;   /* from SIGTERM to exit, at most */
+    _Atomic double inline_cost;     /* work below this many seconds is done in the event loop */
+    _Atomic int log_level;          /* a log_level: the place of its word in the table */
+    _Atomic bool log_requests;      /* one line a request */
 } config;
 
 /* What the command line asks for besides running. */
@@ -62,6 +64,22 @@ void config_free(config *values, config_sources *sources);
 /* Replaces the zeros that mean "chosen at start" by what this machine and its control groups give
  * (event_loops, workers, memory_budget). */
 void config_resolve(config *values);
+
+/* What a reload found of one option. Texts live as long as the call. */
+typedef struct config_change {
+    const char *name; /* "max-body" */
+    const char *from, *to;
+    const char *where; /* the source of the new value, as in --check-config */
+    bool applied;      /* else it takes a restart */
+} config_change;
+
+/* Reads everything again, as config_load does, and puts what differs and may change while the
+ * daemon runs into running (resolved, read by other threads meanwhile) and loaded (as config_load
+ * gave it). Tells each difference, also of options that keep their value until a restart. Where
+ * anything is wrong nothing changes, message is filled and false returned. For one thread. */
+bool config_reload(int argc, char **argv, char **environment, config *loaded, config *running,
+                   void (*tell)(void *context, const config_change *change), void *context,
+                   char *message, size_t message_size);
 
 void config_print_help(FILE *out);
 void config_print_markdown(FILE *out);

@@ -96,7 +96,6 @@ void config_free(config *values, config_sources *sources)
 {
     free(values->listen);
     free(values->admin_listen);
-    free(values->log_level);
     *values = (config){.listen = NULL};
     for (size_t i = 0; sources && i < OPTION_TOTAL; i++)
         free(sources->of[i].where);

@@ -12,14 +12,18 @@ typedef enum option_kind {
     OPTION_SIZE,    /* size_t: bytes */
     OPTION_RATE,    /* size_t: bytes a second */
     OPTION_TIME,    /* double: seconds */
-    OPTION_CHOICE,  /* char *: one word of choices */
+    OPTION_CHOICE,  /* int: the place of a word in choices */
     OPTION_SWITCH   /* bool */
 } option_kind;
+
+/* When a new value takes effect: SIGHUP reads everything again. */
+typedef enum option_change { AT_RESTART, AT_RELOAD } option_change;
 
 typedef struct option {
     const char *name; /* "max-body": --max-body, GRADIENTD_MAX_BODY, max-body = … */
     option_kind kind;
-    size_t offset;          /* of the value in config */
+    size_t offset; /* of the value in config */
+    option_change change;
     const char *initial;    /* the default, spelled as a user would */
     double least, most;     /* of numbers, both allowed */
     const char *choices;    /* words with a space between; OPTION_ADDRESS: "none" where it may be */

@@ -52,14 +52,17 @@ void config_print_help(FILE *out)
 
 void config_print_markdown(FILE *out)
 {
-    fputs("| flag and key | variable | default | values | meaning |\n|---|---|---|---|---|\n", out);
+    fputs("| flag and key | variable | default | values | changes at | meaning |\n"
+          "|---|---|---|---|---|---|\n",
+          out);
     for (size_t i = 0; i < OPTION_TOTAL; i++) {
         const option *o = &config_options[i];
         char variable[OPTION_NAME_SIZE], range[VALUE_RANGE_SIZE];
         option_variable(o->name, variable);
         value_range(o, range);
-        fprintf(out, "| `--%s` | `%s` | %s | %s | %s%s%s |\n", o->name, variable, o->initial, range,
-                o->help, o->automation ? "; 0: " : "", o->automation ? o->automation : "");
+        fprintf(out, "| `--%s` | `%s` | %s | %s | %s | %s%s%s |\n", o->name, variable, o->initial,
+                range, o->change == AT_RELOAD ? "reload" : "restart", o->help,
+                o->automation ? "; 0: " : "", o->automation ? o->automation : "");
     }
 }
 

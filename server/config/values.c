@@ -77,16 +77,23 @@ static bool parse_time(const option *o, const char *text, double *seconds)
     return true;
 }
 
-static bool word_among(const char *words, const char *word)
+/* The place of a word among words with spaces between, or -1. */
+static int word_find(const char *words, const char *word)
 {
     size_t length = strlen(word);
-    for (const char *at = words; *at; at += strspn(at, " ")) {
+    int place = 0;
+    for (const char *at = words; *at; at += strspn(at, " "), place++) {
         size_t next = strcspn(at, " ");
         if (next == length && strncmp(at, word, length) == 0)
-            return true;
+            return place;
         at += next;
     }
-    return false;
+    return -1;
+}
+
+static bool word_among(const char *words, const char *word)
+{
+    return word_find(words, word) >= 0;
 }
 
 static bool parse_switch(const char *text, bool *on)
@@ -120,7 +127,8 @@ bool value_parse(const option *o, const char *text, option_value *value)
         good = parse_time(o, text, &found.seconds);
         break;
     case OPTION_CHOICE:
-        good = word_among(o->choices, text);
+        found.choice = word_find(o->choices, text);
+        good = found.choice >= 0;
         break;
     case OPTION_SWITCH:
         good = parse_switch(text, &found.on);
@@ -215,48 +223,111 @@ void value_expected(const option *o, char text[VALUE_EXPECTED_SIZE])
 
 /* ---- The config ------------------------------------------------------------------------------ */
 
+typedef _Atomic size_t whole_field;
+typedef _Atomic double time_field;
+typedef _Atomic int choice_field;
+typedef _Atomic bool switch_field;
+
 static void *field_of(const option *o, const config *values)
 {
     return (char *)(uintptr_t)values + o->offset;
 }
 
+/* What a field holds. */
+static option_value value_load(const option *o, const config *values)
+{
+    const void *field = field_of(o, values);
+    switch (o->kind) {
+    case OPTION_ADDRESS:
+        return (option_value){.text = *(char *const *)field};
+    case OPTION_NUMBER:
+    case OPTION_SIZE:
+    case OPTION_RATE:
+        return (option_value){.number = *(const whole_field *)field};
+    case OPTION_TIME:
+        return (option_value){.seconds = *(const time_field *)field};
+    case OPTION_CHOICE:
+        return (option_value){.choice = *(const choice_field *)field};
+    case OPTION_SWITCH:
+        break;
+    }
+    return (option_value){.on = *(const switch_field *)field};
+}
+
+static bool store_text(char **field, const char *text)
+{
+    char *copy = strdup(text);
+    if (!copy)
+        return false;
+    free(*field);
+    *field = copy;
+    return true;
+}
+
 bool value_store(const option *o, const option_value *value, config *values)
 {
     void *field = field_of(o, values);
-    if (o->kind == OPTION_TIME) {
-        *(double *)field = value->seconds;
-    } else if (o->kind == OPTION_SWITCH) {
-        *(bool *)field = value->on;
-    } else if (is_numeric(o)) {
-        *(size_t *)field = value->number;
-    } else {
-        char *copy = strdup(value->text);
-        if (!copy)
-            return false;
-        free(*(char **)field);
-        *(char **)field = copy;
+    switch (o->kind) {
+    case OPTION_ADDRESS:
+        return store_text(field, value->text);
+    case OPTION_NUMBER:
+    case OPTION_SIZE:
+    case OPTION_RATE:
+        *(whole_field *)field = value->number;
+        break;
+    case OPTION_TIME:
+        *(time_field *)field = value->seconds;
+        break;
+    case OPTION_CHOICE:
+        *(choice_field *)field = value->choice;
+        break;
+    case OPTION_SWITCH:
+        *(switch_field *)field = value->on;
+        break;
     }
     return true;
 }
 
+bool value_equal(const option *o, const config *a, const config *b)
+{
+    option_value left = value_load(o, a), right = value_load(o, b);
+    if (o->kind == OPTION_ADDRESS)
+        return strcmp(left.text, right.text) == 0;
+    return left.number == right.number && left.seconds == right.seconds &&
+           left.choice == right.choice && left.on == right.on;
+}
+
+void value_copy(const option *o, const config *from, config *to)
+{
+    option_value value = value_load(o, from);
+    value_store(o, &value, to);
+}
+
+static void print_choice(const char *choices, int place, FILE *out)
+{
+    for (; place > 0; place--)
+        choices += strcspn(choices, " ") + 1;
+    fprintf(out, "%.*s", (int)strcspn(choices, " "), choices);
+}
+
 void value_format(const option *o, const config *values, FILE *out)
 {
-    const void *field = field_of(o, values);
+    option_value value = value_load(o, values);
     char text[64];
     if (o->kind == OPTION_SWITCH) {
-        fputs(*(const bool *)field ? "on" : "off", out);
+        fputs(value.on ? "on" : "off", out);
+    } else if (o->kind == OPTION_CHOICE) {
+        print_choice(o->choices, value.choice, out);
     } else if (is_numeric(o)) {
-        double number =
-            o->kind == OPTION_TIME ? *(const double *)field : (double)*(const size_t *)field;
+        double number = o->kind == OPTION_TIME ? value.seconds : (double)value.number;
         format_number(o, number, text, sizeof text);
         fputs(text, out);
     } else {
-        const char *word = *(char *const *)field;
-        fputs(word[0] ? word : "none", out);
+        fputs(value.text[0] ? value.text : "none", out);
     }
 }
 
 bool value_is_automatic(const option *o, const config *values)
 {
-    return o->automation && *(const size_t *)field_of(o, values) == 0;
+    return o->automation && value_load(o, values).number == 0;
 }

@@ -8,7 +8,8 @@ typedef struct option_value {
     size_t number;    /* OPTION_NUMBER, OPTION_SIZE, OPTION_RATE */
     double seconds;   /* OPTION_TIME */
     bool on;          /* OPTION_SWITCH */
-    const char *text; /* OPTION_ADDRESS, OPTION_CHOICE: the text itself, or "" for none */
+    int choice;       /* OPTION_CHOICE */
+    const char *text; /* OPTION_ADDRESS: the text itself, or "" for none */
 } option_value;
 
 /* Reads the text as a value of that option, in its range. False, and *value untouched, where it is
@@ -26,6 +27,12 @@ void value_range(const option *o, char text[VALUE_RANGE_SIZE]);
 /* Puts the value where the option's offset says, a copy of its text too (freeing the one before).
  * False: no memory, nothing changed. */
 bool value_store(const option *o, const option_value *value, config *values);
+
+/* Whether both hold the same value of that option. */
+bool value_equal(const option *o, const config *a, const config *b);
+
+/* Gives to the value that from has; of all kinds but OPTION_ADDRESS. */
+void value_copy(const option *o, const config *from, config *to);
 
 /* Writes the value of that option in values as a text that value_parse reads back. */
 void value_format(const option *o, const config *values, FILE *out);

@@ -230,10 +230,9 @@ static void judge_and_report(connections *all)
 static void *registry_main(void *context)
 {
     connections *all = context;
-    int64_t interval = deadlines_interval(all->limits);
     pthread_mutex_lock(&all->lock);
     while (!all->stopping) {
-        int64_t until = clock_now() + interval;
+        int64_t until = clock_now() + deadlines_interval(all->limits);
         struct timespec deadline = {.tv_sec = (time_t)(until / NS_PER_SECOND),
                                     .tv_nsec = (long)(until % NS_PER_SECOND)};
         pthread_cond_clockwait(&all->end, &all->lock, CLOCK_MONOTONIC, &deadline);

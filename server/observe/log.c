@@ -35,17 +35,6 @@ void log_set_level(log_level level)
     atomic_store_explicit(&least_level, (int)level, memory_order_relaxed);
 }
 
-bool log_level_parse(const char *name, log_level *level)
-{
-    for (size_t i = 0; i < sizeof level_names / sizeof level_names[0]; i++) {
-        if (strcmp(name, level_names[i]) == 0) {
-            *level = (log_level)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 bool log_enabled(log_level level)
 {
     return (int)level >= atomic_load_explicit(&least_level, memory_order_relaxed);

@@ -14,7 +14,6 @@ void log_open(void);
 
 /* The least level that is written; LOG_INFO until it is set. Thread-safe. */
 void log_set_level(log_level level);
-bool log_level_parse(const char *name, log_level *level);
 bool log_enabled(log_level level);
 
 /* A name and a value. */

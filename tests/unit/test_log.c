@@ -110,11 +110,6 @@ static void test_the_time_is_now_in_utc(void **state)
 static void test_levels(void **state)
 {
     (void)state;
-    log_level level = LOG_DEBUG;
-    assert_true(log_level_parse("error", &level));
-    assert_int_equal(level, LOG_ERROR);
-    assert_false(log_level_parse("loud", &level));
-    assert_int_equal(level, LOG_ERROR);
     assert_true(log_enabled(LOG_INFO) && !log_enabled(LOG_DEBUG));
     begin_capture();
     log_write(LOG_DEBUG, "below", NULL);
