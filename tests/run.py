@@ -6,6 +6,8 @@
 What lives here: which programs run in which tree, each with a time limit, and the counting. What a
 test does is its own business; how its output is read is in tests/support/results.py.
 
+Every program has a time limit; GRADIENTD_TEST_PATIENCE=10 multiplies them, for slow machines.
+
 A build tree is build/ or the name of its sanitizers: build/address-undefined, build/thread. In the
 thread tree the unit tests run that include a header of server/ or <pthread.h>: the others have one
 thread. An integration test may say, on a line of its own,
@@ -28,6 +30,8 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 import results  # noqa: E402
 
 TIME_LIMIT = {"plain": 180, "address-undefined": 420, "thread": 420}
+# An emulated or much loaded machine needs longer: all limits are multiplied by this.
+PATIENCE = float(os.environ.get("GRADIENTD_TEST_PATIENCE", "1"))
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
@@ -40,7 +44,8 @@ class Program:
 
     def __init__(self, name, command, count, environment=None, alone=False, limit=180):
         self.name, self.command, self.count = name, command, count
-        self.environment, self.alone, self.limit = environment or {}, alone, limit
+        self.environment, self.alone = environment or {}, alone
+        self.limit = limit * PATIENCE
 
     def run(self):
         """Runs it in a process group of its own and counts what it says."""
@@ -57,7 +62,7 @@ class Program:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             output, _ = process.communicate()
-            output += f"\n{self.name}: over its time limit of {self.limit} s, killed\n"
+            output += f"\n{self.name}: over its time limit of {self.limit:g} s, killed\n"
         totals = results.checked(self.count(output), process.returncode)
         return totals, output, time.monotonic() - started
 

@@ -84,7 +84,9 @@ void grad_part_factors(grad_run *run, const grad_part *part, grad_block block, g
 {
     grad_clip_report *whole = &run->reply.clipping;
 
-    (void)part, (void)block, (void)note;
+    (void)part;
+    (void)block;
+    (void)note;
     if (!grad_batch_has_clip(run->batch))
         return;
     *whole = (grad_clip_report){0};

@@ -51,7 +51,8 @@ static size_t samples_of(const grad_check *check, const grad_tensor *gradient)
 static bool count_tensor(grad_check *check, size_t layer, grad_output_kind output,
                          const grad_tensor *gradient)
 {
-    (void)layer, (void)output;
+    (void)layer;
+    (void)output;
     check->variable_count++;
     return grad_size_add(check->sample_count, samples_of(check, gradient) + 1,
                          &check->sample_count);

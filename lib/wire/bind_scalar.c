@@ -13,7 +13,10 @@
 grad_status grad_bind_nothing(grad_binder *binder, const grad_path *path, const json_t *value,
                               void *target)
 {
-    (void)binder, (void)path, (void)value, (void)target;
+    (void)binder;
+    (void)path;
+    (void)value;
+    (void)target;
     return GRAD_OK;
 }
 

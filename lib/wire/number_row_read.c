@@ -35,7 +35,10 @@ static size_t read_run(const char *text, const char *p, const char *end, float *
 #if GRAD_NUMBER_SSE2
     return grad_vector_run(text, p, end, out, capacity, stop);
 #else
-    (void)text, (void)end, (void)out, (void)capacity;
+    (void)text;
+    (void)end;
+    (void)out;
+    (void)capacity;
     *stop = p;
     return 0;
 #endif

@@ -13,6 +13,7 @@
 
 #include "gradient.h"
 #include "support/accuracy.h"
+#include "support/between.h"
 #include "support/random.h"
 #include "support/tolerances.h"
 #include "support/twins.h"
@@ -222,7 +223,7 @@ static void the_table_is_complete(void **state)
         assert_int_equal(info->kind, kind);
         assert_ptr_equal(grad_activation_find(info->name), info);
         assert_true(strlen(info->formula) > 0 && strlen(info->derivative) > 0);
-        assert_in_range(info->parameter_count, 0, GRAD_MAX_PARAMETERS);
+        assert_between(info->parameter_count, 0, GRAD_MAX_PARAMETERS);
         for (size_t i = 0; i < info->parameter_count; i++) {
             assert_non_null(info->parameters[i].name);
             assert_true(f.parameters[i] == info->parameters[i].default_value);

@@ -14,6 +14,7 @@
 
 #include "core/real.h"
 #include "gradient_wire.h"
+#include "support/between.h"
 #include "support/documents.h"
 #include "support/failing_alloc.h"
 #include "wire/envelope.h"
@@ -40,7 +41,7 @@ static void check_finish_bound(const char *head, const char *layer, size_t layer
     before = failing_alloc_bytes();
     failing_alloc_arm(SIZE_MAX);
     assert_int_equal(document_finish(decoder, kind, &result, NULL), GRAD_OK);
-    assert_in_range(failing_alloc_peak() - before, bound / 20, bound);
+    assert_between(failing_alloc_peak() - before, bound / 20, bound);
     assert_false(failing_alloc_disarm());
     assert_int_equal(grad_decoder_memory(decoder) - told, failing_alloc_bytes() - before);
     grad_decoder_destroy(decoder);
@@ -74,8 +75,8 @@ static void test_memory_of_faults(void **unused)
         assert_int_equal(grad_decoder_push(decoder, ",[[],0]", 7, NULL), GRAD_OK);
     told = grad_decoder_memory(decoder);
     taken = failing_alloc_bytes() - before;
-    assert_in_range(told, FAULTS * sizeof(grad_fault), taken);
-    assert_in_range(taken, told, told * 5 / 4);
+    assert_between(told, FAULTS * sizeof(grad_fault), taken);
+    assert_between(taken, told, told * 5 / 4);
     grad_decoder_destroy(decoder);
 }
 
@@ -136,7 +137,7 @@ static void expect_within(const grad_batch *batch, const grad_reply *answer)
     failing_alloc_arm(SIZE_MAX);
     assert_int_equal(grad_encode_reply(batch, answer, NULL, &encoder, NULL), GRAD_OK);
     assert_int_equal(grad_encoder_run_all(encoder, NULL), GRAD_OK);
-    assert_in_range(failing_alloc_peak() - before, count_numbers(answer) * 12, bound);
+    assert_between(failing_alloc_peak() - before, count_numbers(answer) * 12, bound);
     assert_false(failing_alloc_disarm());
     grad_encoder_destroy(encoder);
 }

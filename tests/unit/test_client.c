@@ -3,6 +3,7 @@
  * through the command line, in tests/integration/test_client_*.py. */
 #include "gradient_client.h"
 
+#include "support/between.h"
 #include "support/small_server.h"
 
 #include <pthread.h>
@@ -27,7 +28,7 @@ static gradient_client *open_client(const small_server *s)
     return client;
 }
 
-static void stop(small_server *s, gradient_client *client)
+static void close_and_stop(small_server *s, gradient_client *client)
 {
     gradient_client_close(client);
     small_server_stop(s);
@@ -77,7 +78,7 @@ static void test_compute_gives_the_answer(void **state)
                             "\"bias_delta\":[1]}]}"));
     gradient_client_reply_free(&reply);
     assert_null(reply.reply);
-    stop(s, client);
+    close_and_stop(s, client);
 }
 
 static void test_compute_into_fills_arrays(void **state)
@@ -100,7 +101,7 @@ static void test_compute_into_fills_arrays(void **state)
     assert_int_equal(gradient_client_compute_into(client, &batch, &result, &error),
                      GRADIENT_CLIENT_OK);
     assert_true(dW[0] == 2 && dW[1] == 4 && db[0] == 7);
-    stop(s, client);
+    close_and_stop(s, client);
 }
 
 static const char *_Atomic wrong_reply;
@@ -143,7 +144,7 @@ static void test_answers_to_another_request_are_refused(void **state)
         assert_non_null(strstr(error.message, "the answer isn't"));
         assert_int_equal(s->requests, i + 1);
     }
-    stop(s, client);
+    close_and_stop(s, client);
 }
 
 /* 128 KiB of blanks is no answer to a request of three numbers. */
@@ -167,7 +168,7 @@ static void test_answers_are_capped_by_the_request(void **state)
     assert_int_equal(gradient_client_compute(client, &batch, &reply, &error),
                      GRADIENT_CLIENT_PROTOCOL);
     assert_string_equal(error.problem.error.code, "answer_too_large");
-    stop(s, client);
+    close_and_stop(s, client);
 }
 
 static void test_wrong_batches_are_not_sent(void **state)
@@ -189,7 +190,7 @@ static void test_wrong_batches_are_not_sent(void **state)
     assert_int_equal(gradient_client_compute(client, &batch, &reply, NULL),
                      GRADIENT_CLIENT_BAD_INPUT);
     assert_int_equal(s->requests, 0);
-    stop(s, client);
+    close_and_stop(s, client);
 }
 
 static void test_dead_kept_connections_are_replaced(void **state)
@@ -207,7 +208,7 @@ static void test_dead_kept_connections_are_replaced(void **state)
         gradient_client_reply_free(&reply);
     }
     assert_int_equal(s->requests, 5);
-    stop(s, client);
+    close_and_stop(s, client);
 }
 
 /* The id of the request comes back, and its length as the bias's delta. */
@@ -255,8 +256,8 @@ static void test_threads_share_a_client(void **state)
         assert_int_equal((size_t)right, CALLS);
     }
     assert_int_equal(s->requests, THREADS * CALLS);
-    assert_in_range(s->connections, 1, THREADS);
-    stop(s, client);
+    assert_between(s->connections, 1, THREADS);
+    close_and_stop(s, client);
 }
 
 int main(void)

@@ -26,7 +26,8 @@ static struct {
 
 static grad_status create(work *w, grad_error *error)
 {
-    (void)w, (void)error;
+    (void)w;
+    (void)error;
     seen.created++;
     return GRAD_OK;
 }

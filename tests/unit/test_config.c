@@ -1,6 +1,7 @@
 /* Loading the configuration: where values come from, who overrules whom, and what is refused in
  * which words. The spelling of single values is in test_config_values.c. */
 #include "config/config.h"
+#include "support/between.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -232,7 +233,7 @@ static void test_zeros_are_resolved(void **state)
     assert_true(load("--workers 5", ""));
     config_resolve(&loaded.values);
     assert_int_equal(loaded.values.workers, 5);
-    assert_in_range(loaded.values.event_loops, 1, 4);
+    assert_between(loaded.values.event_loops, 1, 4);
     assert_true(loaded.values.memory_budget > 0);
     assert_true(load("", ""));
     char *text = effective();

@@ -39,7 +39,7 @@ static double random_double(random_state *random)
     }
 }
 
-static void expect_double(const char *text, double expected)
+static void assert_reads_as(const char *text, double expected)
 {
     const char *stop = NULL;
     double value = 0;
@@ -92,7 +92,7 @@ static void test_values(void **unused)
 
     (void)unused;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        expect_double(texts[i], strtod(texts[i], NULL));
+        assert_reads_as(texts[i], strtod(texts[i], NULL));
 }
 
 static void test_random_values(void **unused)
@@ -109,7 +109,7 @@ static void test_random_values(void **unused)
 
         snprintf(text, sizeof text, random_below(&random, 3) ? "%.*g" : "%.*e", digits, value);
         if (isfinite(strtod(text, NULL)))
-            expect_double(text, strtod(text, NULL));
+            assert_reads_as(text, strtod(text, NULL));
     }
 }
 
@@ -267,7 +267,7 @@ static void test_locale(void **unused)
         if (setlocale(LC_NUMERIC, names[i]) == NULL)
             continue;
         found++;
-        expect_double("0.30000000000000004", 0.1 + 0.2);
+        assert_reads_as("0.30000000000000004", 0.1 + 0.2);
         expect_text(0.1 + 0.2, "0.30000000000000004");
         setlocale(LC_NUMERIC, "C");
     }

@@ -5,6 +5,7 @@
 #include "platform/files.h"
 #include "platform/memory.h"
 #include "platform/process.h"
+#include "support/between.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -37,7 +38,9 @@ static int make_root(void **state)
 
 static int remove_one(const char *path, const struct stat *s, int kind, struct FTW *walk)
 {
-    (void)s, (void)kind, (void)walk;
+    (void)s;
+    (void)kind;
+    (void)walk;
     return remove(path);
 }
 
@@ -150,10 +153,10 @@ static void test_this_machine(void **state)
     (void)state;
     cpu_set_t mask;
     assert_int_equal(sched_getaffinity(0, sizeof mask, &mask), 0);
-    assert_in_range(cpus_usable(), 1, (uintmax_t)CPU_COUNT(&mask));
+    assert_between(cpus_usable(), 1, (size_t)CPU_COUNT(&mask));
     size_t memory = memory_available();
-    assert_in_range(memory, 1 << 20,
-                    (uintmax_t)sysconf(_SC_PHYS_PAGES) * (uintmax_t)sysconf(_SC_PAGESIZE));
+    assert_between(memory, 1 << 20,
+                   (uintmax_t)sysconf(_SC_PHYS_PAGES) * (uintmax_t)sysconf(_SC_PAGESIZE));
 }
 
 static void test_affinity_counts(void **state)

@@ -208,6 +208,9 @@ static void test_a_straggler_leaves_the_others_free(void **state)
     slow.holds_tile_0 = &g;
     probe_init(&later, 3);
     assert_true(pool_submit(p, &slow.job));
+    /* Before its stage has begun the older job has no tiles to take, and a free worker may rightly
+     * begin with the younger one. */
+    assert_true(await(&slow.reached));
     assert_true(pool_submit(p, &later.job));
     assert_complete(&later); /* while a tile of the older job still runs */
     assert_false(slow.is_done);

@@ -29,7 +29,8 @@ static size_t small_begin(void *context, size_t stage)
 
 static void small_tile(void *context, size_t stage, size_t tile)
 {
-    (void)stage, (void)tile;
+    (void)stage;
+    (void)tile;
     ((small_job *)context)->tiles++;
 }
 

@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "gradient.h"
+#include "support/between.h"
 #include "support/layers.h"
 #include "support/random.h"
 
@@ -54,7 +55,7 @@ static void the_first_output_that_is_not_finite_is_named(void **state)
         for (size_t stage = 0; stage < grad_run_stage_count(run); stage++) {
             size_t count = grad_run_tile_count(run, stage), order[64];
 
-            assert_in_range(count, 1, 64);
+            assert_between(count, 1, 64);
             random_permutation(&random, count, order);
             for (size_t i = 0; i < count; i++)
                 grad_run_tile(run, stage, order[i]);
