@@ -1,7 +1,7 @@
 /* The file: lines of `key = value`, empty lines and comments. A # begins a comment at the start of
  * a line or behind a blank. No quotes, no sections, no includes. */
 #include "config/loader.h"
-#include "config/nearest.h"
+#include "config/suggest.h"
 #include "platform/files.h"
 
 #include <errno.h>
@@ -34,12 +34,11 @@ static char *trim(char *text)
 
 static bool fail_unknown(loader *l, const char *key, const char *where)
 {
-    nearest_search search = {.wanted = key};
-    for (size_t i = 0; i < OPTION_TOTAL; i++)
-        nearest_offer(&search, config_options[i].name);
-    if (!search.best)
+    suggestion s = suggest(key, 0);
+    if (!s.name)
         return loader_fail(l, "%s: unknown key %.100s; see gradientd --help", where, key);
-    return loader_fail(l, "%s: unknown key %.100s; did you mean %s?", where, key, search.best);
+    return loader_fail(l, "%s: unknown key %.100s; did you mean %s%s%s?", where, key, s.name,
+                       s.example ? " = " : "", s.example ? s.example : "");
 }
 
 /* seen[i]: the line that set option i, or 0. */

@@ -1,6 +1,6 @@
 /* The command line: --name VALUE, --name=VALUE, the commands of the table and the subcommand. */
 #include "config/loader.h"
-#include "config/nearest.h"
+#include "config/suggest.h"
 
 #include <string.h>
 
@@ -14,14 +14,14 @@ typedef struct flag {
 
 static bool fail_unknown(loader *l, const char *argument)
 {
-    nearest_search search = {.wanted = argument + strspn(argument, "-")};
-    for (size_t i = 0; i < OPTION_TOTAL; i++)
-        nearest_offer(&search, config_options[i].name);
-    for (size_t i = 0; i < OPTION_COMMAND_COUNT; i++)
-        nearest_offer(&search, config_commands[i].name);
-    if (!search.best)
+    char name[OPTION_NAME_SIZE + 1];
+    snprintf(name, sizeof name, "%s", argument + strspn(argument, "-"));
+    name[strcspn(name, "=")] = '\0';
+    suggestion s = suggest(name, OPTION_COMMAND_COUNT);
+    if (!s.name)
         return loader_fail(l, "unknown option %.100s; see gradientd --help", argument);
-    return loader_fail(l, "unknown option %.100s; did you mean --%s?", argument, search.best);
+    return loader_fail(l, "unknown option %.100s; did you mean --%s%s%s?", argument, s.name,
+                       s.example ? " " : "", s.example ? s.example : "");
 }
 
 static bool split(const char *argument, flag *f)

@@ -335,11 +335,92 @@ static void test_bad_lines_of_a_file(void **state)
 static void test_service_links_of_kubernetes_are_no_mistakes(void **state)
 {
     (void)state;
-    assert_true(load("", "GRADIENTD_SERVICE_HOST=10.0.0.7 GRADIENTD_SERVICE_PORT=8080 "
-                         "GRADIENTD_SERVICE_PORT_HTTP=8080 GRADIENTD_PORT=tcp://10.0.0.7:8080 "
-                         "GRADIENTD_PORT_8080_TCP_PROTO=tcp"));
-    assert_false(load("", "GRADIENTD_PORT=8080"));
-    assert_false(load("", "GRADIENTD_PORTS=tcp://10.0.0.7:8080"));
+    /* All of the seven forms, for services gradientd, gradientd-metrics and, as unlucky as it may
+     * get, gradientd-max-body; addresses of both families. */
+    static const char *const names[] = {"", "METRICS_", "MAX_BODY_", "2_CANARY_"};
+    static const char *const links[] = {
+        "SERVICE_HOST=10.0.0.7",
+        "SERVICE_HOST=fd00:10:96::a",
+        "SERVICE_PORT=8080",
+        "SERVICE_PORT_HTTP_ALT=8080",
+        "PORT=tcp://10.0.0.7:8080",
+        "PORT=udp://[fd00:10:96::a]:53",
+        "PORT_8080_TCP=tcp://10.0.0.7:8080",
+        "PORT_9_SCTP=sctp://[fd00:10:96::a]:9",
+        "PORT_8080_TCP_PROTO=tcp",
+        "PORT_8080_TCP_PORT=8080",
+        "PORT_8080_TCP_ADDR=10.0.0.7",
+        "PORT_53_UDP_ADDR=fd00:10:96::a",
+    };
+    char variable[128];
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+        for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
+            snprintf(variable, sizeof variable, "GRADIENTD_%s%s", names[n], links[i]);
+            assert_true(load("", variable));
+        }
+    }
+}
+
+static void test_links_of_docker_are_no_mistakes(void **state)
+{
+    (void)state;
+    assert_true(load("", "GRADIENTD_NAME=/page/gradientd GRADIENTD_ENV_GRADIENTD_LISTEN=[::]:80 "
+                         "GRADIENTD_PORT=tcp://172.17.0.2:8080 GRADIENTD_ENV_PATH=/bin"));
+    assert_true(load("", "GRADIENTD_DB_1_ENV_A=b GRADIENTD_DB_1_NAME=/page/gradientd-db"));
+    assert_false(load("", "GRADIENTD_NAME=gradientd"));
+    assert_false(load("", "GRADIENTD_ENV_PATH=/bin"));
+    assert_false(load("", "GRADIENTD_ENV_PATH=/bin GRADIENTD_DB_NAME=/page/gradientd-db"));
+}
+
+/* The form of a link does not excuse a value that no link has, and no option's name has it. */
+static void test_mistakes_that_look_like_links(void **state)
+{
+    (void)state;
+    static const char *const mistakes[] = {
+        "GRADIENTD_PORT=8080",
+        "GRADIENTD_PORTS=tcp://10.0.0.7:8080",
+        "GRADIENTD_SERVICE_HOST=gradientd.example",
+        "GRADIENTD_SERVICE_PORT=http",
+        "GRADIENTD_PORT_TCP=tcp://10.0.0.7:8080",
+        "GRADIENTD_SERVICE=10.0.0.7",
+        "GRADIENTD_MAXBODY=1MiB",
+        "GRADIENTD_REPORT=tcp://10.0.0.7:80",
+    };
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+        if (load("", mistakes[i]))
+            print_error("accepted: %s\n", mistakes[i]);
+        assert_false(load("", mistakes[i]));
+    }
+}
+
+/* What other servers call an option is answered with ours, and with how its value is spelled. */
+static void test_names_of_other_servers(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"--port", "--host", "-p", "--bind", "--address", "--addr"};
+    char message[128];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(message, sizeof message,
+                 "unknown option %s; did you mean --listen 127.0.0.1:8080?", names[i]);
+        expect_failure(names[i], "", message);
+    }
+    expect_failure("--port=9000", "",
+                   "unknown option --port=9000; did you mean --listen 127.0.0.1:8080?");
+    expect_failure("--Metrics_Port 9000", "",
+                   "unknown option --Metrics_Port; did you mean --admin-listen 127.0.0.1:8081?");
+    expect_failure("-v", "", "unknown option -v; did you mean --log-level debug?");
+    expect_failure("-c x", "", "unknown option -c; did you mean --config?");
+    expect_failure("", "GRADIENTD_PORT=8080",
+                   "unknown variable GRADIENTD_PORT; did you mean "
+                   "GRADIENTD_LISTEN=127.0.0.1:8080?");
+    expect_failure("", "GRADIENTD_HOST=::",
+                   "unknown variable GRADIENTD_HOST; did you mean "
+                   "GRADIENTD_LISTEN=127.0.0.1:8080?");
+    expect_failure("", "GRADIENTD_CONF=x",
+                   "unknown variable GRADIENTD_CONF; did you mean GRADIENTD_CONFIG?");
+    expect_file_failure("threads = 4\n", ":1: unknown key threads; did you mean workers?");
+    expect_file_failure("host = ::\n",
+                        ":1: unknown key host; did you mean listen = 127.0.0.1:8080?");
 }
 
 #define WITH_FILE(test) cmocka_unit_test_setup_teardown(test, make_file, remove_file)
@@ -360,6 +441,9 @@ int main(void)
         WITH_FILE(test_an_overruled_value_must_be_good_too),
         WITH_FILE(test_bad_lines_of_a_file),
         WITH_FILE(test_service_links_of_kubernetes_are_no_mistakes),
+        WITH_FILE(test_links_of_docker_are_no_mistakes),
+        WITH_FILE(test_mistakes_that_look_like_links),
+        WITH_FILE(test_names_of_other_servers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

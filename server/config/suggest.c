@@ -1,0 +1,70 @@
+/* Suggestions: a table of what other servers call our options, then edit distance. */
+#include "config/suggest.h"
+
+#include "config/nearest.h"
+
+#include <string.h>
+
+#define ADDRESS "127.0.0.1:8080"
+
+static const struct {
+    const char *others; /* between blanks */
+    suggestion ours;
+} synonyms[] = {
+    {" p port host hostname bind bind-address bind-addr address addr listen-address listen-addr "
+     "http-port http-host http-addr server-port ip interface l b ",
+     {"listen", ADDRESS}},
+    {" admin-port admin-host admin-address metrics-port metrics-address health-port ",
+     {"admin-listen", "127.0.0.1:8081"}},
+    {" threads num-threads worker-threads processes concurrency j jobs ", {"workers", NULL}},
+    {" v vv verbose verbosity debug loglevel ", {"log-level", "debug"}},
+    {" q quiet silent ", {"log-level", "warning"}},
+    {" access-log log-access ", {"log-requests", NULL}},
+    {" c conf config-file configuration ", {"config", NULL}},
+    {" timeout ", {"request-timeout", NULL}},
+    {" keep-alive keepalive keepalive-timeout keep-alive-timeout ", {"idle-timeout", NULL}},
+    {" max-request-size max-body-size body-limit client-max-body-size ", {"max-body", NULL}},
+    {" memory max-memory memory-limit ", {"memory-budget", NULL}},
+};
+
+/* As an option would be spelled: "MAX_BODY" is "max-body". Longer names are cut. */
+static void spell(const char *wanted, char spelled[OPTION_NAME_SIZE])
+{
+    size_t length = 0;
+    for (; wanted[length] && length + 1 < OPTION_NAME_SIZE; length++) {
+        char c = wanted[length];
+        spelled[length] = c == '_' ? '-' : c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    }
+    spelled[length] = '\0';
+}
+
+static bool is_command(const char *name)
+{
+    return !option_find(name);
+}
+
+static suggestion find_synonym(const char *spelled, size_t commands)
+{
+    char word[OPTION_NAME_SIZE + 2];
+    snprintf(word, sizeof word, " %s ", spelled);
+    for (size_t i = 0; i < sizeof synonyms / sizeof *synonyms; i++)
+        if (strstr(synonyms[i].others, word) &&
+            (commands > 0 || !is_command(synonyms[i].ours.name)))
+            return synonyms[i].ours;
+    return (suggestion){NULL, NULL};
+}
+
+suggestion suggest(const char *wanted, size_t commands)
+{
+    char spelled[OPTION_NAME_SIZE];
+    spell(wanted, spelled);
+    suggestion found = find_synonym(spelled, commands);
+    if (found.name || strlen(wanted) >= sizeof spelled)
+        return found;
+    nearest_search search = {.wanted = spelled};
+    for (size_t i = 0; i < OPTION_TOTAL; i++)
+        nearest_offer(&search, config_options[i].name);
+    for (size_t i = 0; i < commands; i++)
+        nearest_offer(&search, config_commands[i].name);
+    return (suggestion){search.best, NULL};
+}
