@@ -31,6 +31,9 @@ static bool start_shared(gradientd *d, const config *c)
     s->workers = pool_create(c->workers, c->queue_depth);
     for (int role = 0; role < ROLE_COUNT; role++)
         s->connections[role] = connections_create(c);
+    s->lingering = lingering_start(c);
+    if (!s->lingering)
+        return false;
     d->loops[ROLE_SERVICE] = event_loops_start(s, ROLE_SERVICE, c->event_loops, SERVICE_BUFFER);
     d->loops[ROLE_ADMIN] = event_loops_start(s, ROLE_ADMIN, 1, ADMIN_BUFFER);
     return s->workers && s->connections[ROLE_SERVICE] && s->connections[ROLE_ADMIN] &&
@@ -44,7 +47,8 @@ static bool start_listeners(gradientd *d, const int fds[ROLE_COUNT])
     for (int role = 0; role < ROLE_COUNT; role++) {
         if (fds[role] >= 0) {
             listener_address(fds[role], d->addresses[role]);
-            d->acceptors[role] = acceptor_start(fds[role], d->loops[role], limits[role]);
+            d->acceptors[role] =
+                acceptor_start(fds[role], d->loops[role], limits[role], d->service.lingering);
             started = started && d->acceptors[role];
         }
     }
@@ -126,6 +130,7 @@ bool daemon_stop(gradientd *d)
         return false;
     for (int role = 0; role < ROLE_COUNT; role++)
         event_loops_stop(d->loops[role]);
+    lingering_stop(s->lingering);
     pool_destroy(s->workers);
     for (int role = 0; role < ROLE_COUNT; role++)
         connections_destroy(s->connections[role]);

@@ -9,6 +9,7 @@ static void finish(request *r)
     service *s = r->context->service;
     const metrics_gauges gauges = {
         .connections = connections_count(s->connections[ROLE_SERVICE]),
+        .lingering = lingering_count(s->lingering),
         .in_flight = atomic_load(&s->in_flight),
         .queue_waiting = pool_waiting(s->workers),
         .queue_depth = s->config->queue_depth,

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
+#define PROBLEM_TYPE "application/problem+json"
 #define PROBLEM_MAX 16384
 #define RETRY_AFTER_SECONDS "1"
 
@@ -101,18 +103,71 @@ void request_answer_text(request *r, int http_status, const char *content_type, 
     request_answer(r, http_status, content_type, response, text->length);
 }
 
-bool reply_send_problem(request *r)
+static bool write_problem(const request *r, grad_text *text)
 {
     grad_problem problem = {.http_status = r->status, .error = r->error};
-    grad_text text;
     snprintf(problem.title, sizeof problem.title, "%s", title_of(r->status));
     snprintf(problem.request_id, sizeof problem.request_id, "%s", r->id);
-    grad_text_init(&text, PROBLEM_MAX);
-    grad_problem_write(&problem, &text);
-    if (grad_text_status(&text, NULL) != GRAD_OK) {
-        grad_text_free(&text);
+    grad_text_init(text, PROBLEM_MAX);
+    grad_problem_write(&problem, text);
+    if (grad_text_status(text, NULL) == GRAD_OK)
+        return true;
+    grad_text_free(text);
+    return false;
+}
+
+bool reply_send_problem(request *r)
+{
+    grad_text text;
+    if (!write_problem(r, &text))
         return false;
-    }
-    request_answer_text(r, r->status, "application/problem+json", &text);
+    request_answer_text(r, r->status, PROBLEM_TYPE, &text);
     return r->replied;
+}
+
+/* ---- Answers that libmicrohttpd does not take ------------------------------------------------ */
+
+static enum MHD_Result print_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                    const char *value)
+{
+    (void)kind;
+    grad_text_printf(context, "%s: %s\r\n", name, value);
+    return MHD_YES;
+}
+
+/* The headers are those of any answer, so they come from a response that nobody sends. */
+static bool print_answer(const request *r, const grad_text *problem, grad_text *answer)
+{
+    struct MHD_Response *model = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    if (!model)
+        return false;
+    add_headers(r, PROBLEM_TYPE, model);
+    grad_text_init(answer, 2 * PROBLEM_MAX);
+    grad_text_printf(answer, "HTTP/1.1 %d %s\r\n", r->status, title_of(r->status));
+    MHD_get_response_headers(model, print_header, answer);
+    grad_text_printf(answer, "Content-Length: %zu\r\n\r\n", problem->length);
+    grad_text_add(answer, problem->data, problem->length);
+    MHD_destroy_response(model);
+    if (grad_text_status(answer, NULL) == GRAD_OK)
+        return true;
+    grad_text_free(answer);
+    return false;
+}
+
+/* The replies before this one have left libmicrohttpd when a body arrives, and so has 100 Continue:
+ * what is sent here follows them. */
+void reply_send_early(request *r)
+{
+    grad_text problem, answer;
+    r->closes = true;
+    if (!write_problem(r, &problem))
+        return;
+    if (print_answer(r, &problem, &answer)) {
+        ssize_t sent =
+            send(r->connection->fd, answer.data, answer.length, MSG_DONTWAIT | MSG_NOSIGNAL);
+        r->sent = r->replied = sent == (ssize_t)answer.length;
+        r->reply_size = problem.length;
+        grad_text_free(&answer);
+    }
+    grad_text_free(&problem);
 }

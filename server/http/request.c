@@ -10,8 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* A refused body without a declared length is read this far beyond the limit, in the hope that the
- * client will then read the answer; beyond that the connection is closed. */
+/* A refused body without a declared length is read this far beyond the limit, since some clients
+ * read no answer before; beyond that it is given early and the connection lingers. */
 #define SWALLOW_BEYOND_LIMIT ((uint64_t)16 << 20)
 
 /* ---- Beginning and end ----------------------------------------------------------------------- */
@@ -76,7 +76,7 @@ void request_on_completed(void *context, struct MHD_Connection *mhd, void **slot
     if (!r)
         return;
     *slot = NULL;
-    bool whole = how == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    bool whole = r->sent || how == MHD_REQUEST_TERMINATED_COMPLETED_OK;
     if (!r->replied) {
         r->status = status_of_library(mhd);
         r->error.code[0] = '\0';
@@ -87,7 +87,8 @@ void request_on_completed(void *context, struct MHD_Connection *mhd, void **slot
         r->route->handler->release(r);
     if (r->in_flight)
         atomic_fetch_sub(&r->context->service->in_flight, 1);
-    connection_enter(r->connection, PHASE_IDLE);
+    if (r->whole)
+        connection_enter(r->connection, PHASE_IDLE);
     free(r);
 }
 
@@ -171,8 +172,10 @@ static enum MHD_Result take_piece(request *r, const char *bytes, size_t length)
     if (r->state == REQUEST_RECEIVING && r->received > request_body_limit(r))
         refuse_growth(r);
     if (r->state == REQUEST_SWALLOWING) {
-        bool enough = r->received > r->swallow_limit || clock_now() > r->swallow_until;
-        return enough ? MHD_NO : MHD_YES;
+        if (r->received <= r->swallow_limit && clock_now() <= r->swallow_until)
+            return MHD_YES;
+        reply_send_early(r);
+        return MHD_NO;
     }
     if (r->route->handler->push)
         r->route->handler->push(r, bytes, length);
@@ -183,6 +186,7 @@ static enum MHD_Result last_call(request *r)
 {
     const handler *h = r->route ? r->route->handler : NULL;
     bool resumed = r->suspended;
+    r->whole = true;
     r->suspended = false;
     connection_enter(r->connection, PHASE_WORK);
     if (!resumed)

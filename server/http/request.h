@@ -53,7 +53,9 @@ struct request {
     bool in_flight;
     bool begun;     /* the handler's begin was called */
     bool suspended; /* with the workers */
-    bool replied;   /* a reply was handed to libmicrohttpd */
+    bool whole;     /* it was received to its end */
+    bool replied;   /* a reply was handed to libmicrohttpd, or to the kernel */
+    bool sent;      /* to the kernel */
     bool closes;    /* the connection ends with the reply */
     size_t reply_size;
     size_t layers; /* for the log */
@@ -104,6 +106,10 @@ void ladder_climb(request *r, const char *method, const char *version);
 /* The most bytes that a request's body may have, and what that limit is called. */
 uint64_t request_body_limit(const request *r);
 const char *request_body_limit_name(const request *r);
+
+/* Sends the problem of a refused request whose body is still to come, for which libmicrohttpd takes
+ * no answer. The connection must close and linger, answered or not. */
+void reply_send_early(request *r);
 
 /* Hands the problem of a refused request to libmicrohttpd. False: the connection must close. */
 bool reply_send_problem(request *r);

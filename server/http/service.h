@@ -5,6 +5,7 @@
 
 #include "config/config.h"
 #include "net/connections.h"
+#include "net/lingering.h"
 #include "work/budget.h"
 #include "work/pool.h"
 
@@ -33,6 +34,7 @@ typedef struct service {
     budget memory;
     pool *workers;
     connections *connections[ROLE_COUNT];
+    lingering *lingering;
     _Atomic bool draining; /* not ready; replies close their connections */
     _Atomic bool stopping; /* nothing may be handed to workers any more */
     _Atomic size_t in_flight;

@@ -16,7 +16,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define SWEEP_MS 100
 #define OUT_OF_DESCRIPTORS_PAUSE_MS 50
 /* Accepted in one go before the thread looks for its end again. */
 #define BURST 256
@@ -29,7 +28,7 @@ struct acceptor {
     int end_fd;
     event_loops *loops;
     size_t max_connections;
-    refusals refused;
+    lingering *refused;
     pthread_t thread;
 };
 
@@ -38,7 +37,8 @@ static void hand_over(acceptor *a, int fd, const struct sockaddr *peer, socklen_
     int on = 1;
     if (event_loops_load(a->loops) >= a->max_connections) {
         metrics_count_rejection(REJECT_CONNECTIONS);
-        refusals_add(&a->refused, fd);
+        refusals_answer(fd);
+        lingering_take(a->refused, fd);
         return;
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -102,10 +102,9 @@ static void *acceptor_main(void *context)
     struct pollfd watched[] = {{.fd = a->listening_fd, .events = POLLIN},
                                {.fd = a->end_fd, .events = POLLIN}};
     while (!(watched[1].revents & POLLIN)) {
-        poll(watched, 2, a->refused.count > 0 ? SWEEP_MS : -1);
+        poll(watched, 2, -1);
         if (watched[0].revents)
             accept_some(a, BURST);
-        refusals_sweep(&a->refused);
     }
     accept_the_last(a);
     return NULL;
@@ -113,14 +112,14 @@ static void *acceptor_main(void *context)
 
 static void release(acceptor *a)
 {
-    refusals_close(&a->refused);
     close(a->listening_fd);
     if (a->end_fd >= 0)
         close(a->end_fd);
     free(a);
 }
 
-acceptor *acceptor_start(int listening_fd, event_loops *loops, size_t max_connections)
+acceptor *acceptor_start(int listening_fd, event_loops *loops, size_t max_connections,
+                         lingering *refused)
 {
     acceptor *a = calloc(1, sizeof *a);
     if (!a) {
@@ -131,6 +130,7 @@ acceptor *acceptor_start(int listening_fd, event_loops *loops, size_t max_connec
     a->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     a->loops = loops;
     a->max_connections = max_connections;
+    a->refused = refused;
     if (a->end_fd < 0 || pthread_create(&a->thread, NULL, acceptor_main, a) != 0) {
         release(a);
         return NULL;

@@ -115,6 +115,14 @@ static bool has_peer_ended(int fd)
     return poll(&watched, 1, 0) == 1 && (watched.revents & POLLRDHUP);
 }
 
+bool connection_is_unread(connection *c)
+{
+    pthread_mutex_lock(&c->lock);
+    bool cut = c->cut != VERDICT_FINE, between = c->progress.phase == PHASE_IDLE;
+    pthread_mutex_unlock(&c->lock);
+    return !cut && (has_unread_bytes(c->fd) || (!between && !has_peer_ended(c->fd)));
+}
+
 /* Whether all is read that the peer will ever send, and no request came of it. One whose request is
  * whole still gets its answer. */
 static bool is_abandoned(const connection *c)

@@ -49,6 +49,10 @@ void connection_received(connection *c, size_t bytes);
 /* Why it was cut off; VERDICT_FINE when it was not, though its peer may have gone. */
 connection_verdict connection_cut(connection *c);
 
+/* Whether it was not cut off and closing it now would reset it: bytes are unread, or a request has
+ * begun that has not ended, and neither has the peer. */
+bool connection_is_unread(connection *c);
+
 /* Ends reading from connections that are between two requests and have nothing unread: a request
  * that has begun to arrive is left alone, and replies still go out. */
 void connections_end_idle(connections *all);

@@ -4,6 +4,7 @@
 
 #include "http/request.h"
 
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <stdlib.h>
 
@@ -21,6 +22,19 @@ struct event_loops {
     event_loop loop[];
 };
 
+/* libmicrohttpd has ended the writing side and closes its descriptor next. Where the peer may not
+ * be through, a duplicate keeps the connection, so that it lingers and the answer arrives. */
+static void let_go(event_loop *loop, connection *c)
+{
+    service *s = loop->context.service;
+    if (!c)
+        return;
+    int fd = connection_is_unread(c) ? fcntl(c->fd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (fd >= 0)
+        lingering_take(s->lingering, fd);
+    connections_remove(s->connections[loop->context.role], c);
+}
+
 /* A connection that cannot be registered is shut down: nothing may live without deadlines. */
 static void on_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
                           enum MHD_ConnectionNotificationCode code)
@@ -28,8 +42,7 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
     event_loop *loop = context;
     connections *all = loop->context.service->connections[loop->context.role];
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        if (*socket_context)
-            connections_remove(all, *socket_context);
+        let_go(loop, *socket_context);
         *socket_context = NULL;
         atomic_fetch_sub(&loop->load, 1);
         return;

@@ -22,6 +22,7 @@ typedef struct histogram {
 
 static _Atomic uint64_t requests[ROUTE_COUNT][LARGEST_STATUS + 1];
 static _Atomic uint64_t rejections[REJECT_COUNT];
+static _Atomic uint64_t lingering_ends[LINGERING_END_COUNT];
 static _Atomic uint64_t received_bytes, sent_bytes, lost_lines;
 static histogram stages[STAGE_COUNT];
 
@@ -53,6 +54,13 @@ static const char *const rejection_names[REJECT_COUNT] = {
     [REJECT_SLOW_BODY] = "slow_body",
     [REJECT_SLOW_READER] = "slow_reader",
     [REJECT_BAD_FRAMING] = "bad_framing",
+};
+
+static const char *const lingering_end_names[LINGERING_END_COUNT] = {
+    [LINGERING_PEER_CLOSED] = "peer_closed",
+    [LINGERING_TOO_LONG] = "too_long",
+    [LINGERING_TOO_LARGE] = "too_large",
+    [LINGERING_CROWDED_OUT] = "crowded_out",
 };
 
 static void add(_Atomic uint64_t *counter, uint64_t amount)
@@ -92,6 +100,11 @@ void metrics_observe_stage(metrics_stage stage, double seconds)
 void metrics_count_rejection(metrics_rejection reason)
 {
     add(&rejections[reason], 1);
+}
+
+void metrics_count_lingering(metrics_lingering_end how)
+{
+    add(&lingering_ends[how], 1);
 }
 
 void metrics_count_lost_line(void)
@@ -181,6 +194,16 @@ static void write_rejections(grad_text *text)
     }
 }
 
+static void write_lingering(grad_text *text)
+{
+    begin_family(text, "gradientd_lingering_ended_total", "counter",
+                 "Connections answered before their request ended, by what ended the discarding.");
+    for (size_t i = 0; i < LINGERING_END_COUNT; i++) {
+        grad_text_printf(text, "gradientd_lingering_ended_total{reason=\"%s\"} %" PRIu64 "\n",
+                         lingering_end_names[i], value_of(&lingering_ends[i]));
+    }
+}
+
 static void write_gauges(const metrics_gauges *g, grad_text *text)
 {
     const struct {
@@ -189,6 +212,9 @@ static void write_gauges(const metrics_gauges *g, grad_text *text)
         size_t value;
     } rows[] = {
         {"gradientd_connections", "Open connections.", g->connections},
+        {"gradientd_lingering_connections",
+         "Connections answered before their request ended, whose rest is being discarded.",
+         g->lingering},
         {"gradientd_in_flight", "Requests between their headers and the end of their reply.",
          g->in_flight},
         {"gradientd_queue_waiting", "Requests waiting for a worker.", g->queue_waiting},
@@ -232,6 +258,7 @@ void metrics_write(const metrics_gauges *gauges, grad_text *text)
     write_single(text, "gradientd_sent_bytes_total", "counter", "Bytes of bodies sent.",
                  (double)value_of(&sent_bytes));
     write_rejections(text);
+    write_lingering(text);
     write_single(text, "gradientd_log_lines_lost_total", "counter",
                  "Lines of the log that standard error did not take.",
                  (double)value_of(&lost_lines));

@@ -42,11 +42,21 @@ typedef enum metrics_rejection {
     REJECT_COUNT
 } metrics_rejection;
 
+/* How the discarding of a request's rest ended. All but the first may have lost the answer. */
+typedef enum metrics_lingering_end {
+    LINGERING_PEER_CLOSED,
+    LINGERING_TOO_LONG,
+    LINGERING_TOO_LARGE,
+    LINGERING_CROWDED_OUT,
+    LINGERING_END_COUNT
+} metrics_lingering_end;
+
 /* http_status 0: the connection ended before an answer. */
 void metrics_count_request(metrics_route route, int http_status);
 void metrics_count_bytes(size_t received, size_t sent);
 void metrics_observe_stage(metrics_stage stage, double seconds);
 void metrics_count_rejection(metrics_rejection reason);
+void metrics_count_lingering(metrics_lingering_end how);
 void metrics_count_lost_line(void); /* of the log */
 const char *metrics_rejection_name(metrics_rejection reason);
 const char *metrics_route_name(metrics_route route);
@@ -55,6 +65,7 @@ const char *metrics_stage_name(metrics_stage stage);
 /* What is read when it is asked for, not counted. */
 typedef struct metrics_gauges {
     size_t connections;
+    size_t lingering; /* answered before their request ended; not among the connections */
     size_t in_flight; /* requests between their headers and the end of their reply */
     size_t queue_waiting;
     size_t queue_depth;

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 static const metrics_gauges gauges = {.connections = 11,
+                                      .lingering = 19,
                                       .in_flight = 12,
                                       .queue_waiting = 13,
                                       .queue_depth = 14,
@@ -194,6 +195,20 @@ static void test_bytes_and_rejections(void **state)
     }
 }
 
+static void test_ends_of_lingering(void **state)
+{
+    (void)state;
+    static const char *const names[LINGERING_END_COUNT] = {"peer_closed", "too_long", "too_large",
+                                                           "crowded_out"};
+    for (size_t i = 0; i < LINGERING_END_COUNT; i++) {
+        char name[96];
+        snprintf(name, sizeof name, "gradientd_lingering_ended_total{reason=\"%s\"}", names[i]);
+        for (size_t n = 0; n <= i; n++)
+            metrics_count_lingering((metrics_lingering_end)i);
+        assert_true(series(name) == (double)i + 1);
+    }
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -211,6 +226,7 @@ static void test_gauges_and_the_process(void **state)
 {
     (void)state;
     assert_true(series("gradientd_connections") == 11);
+    assert_true(series("gradientd_lingering_connections") == 19);
     assert_true(series("gradientd_in_flight") == 12);
     assert_true(series("gradientd_queue_waiting") == 13);
     assert_true(series("gradientd_queue_depth") == 14);
@@ -268,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_requests_by_route_and_status),
         cmocka_unit_test(test_histogram),
         cmocka_unit_test(test_bytes_and_rejections),
+        cmocka_unit_test(test_ends_of_lingering),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_gauges_and_the_process),
         cmocka_unit_test(test_threads_lose_nothing),
