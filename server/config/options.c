@@ -42,7 +42,7 @@ const option config_options[] = {
      "body of one request without its arrays of numbers"},
     {"header-timeout", OPTION_TIME, AT(header_timeout), AT_RELOAD, "10s", MS, HOUR, "", NULL,
      "for the headers of a request to arrive"},
-    {"idle-timeout", OPTION_TIME, AT(idle_timeout), AT_RELOAD, "60s", MS, 24 * HOUR, "", NULL,
+    {"idle-timeout", OPTION_TIME, AT(idle_timeout), AT_RELOAD, "75s", MS, 24 * HOUR, "", NULL,
      "between two requests of a connection"},
     {"body-timeout", OPTION_TIME, AT(body_timeout), AT_RELOAD, "10s", MS, HOUR, "", NULL,
      "for the next bytes of a body to arrive, and the slack of min-body-rate"},

@@ -145,7 +145,7 @@ static void test_defaults(void **state)
     assert_int_equal(c->max_numbers, 64 << 20);
     assert_int_equal(c->max_result_numbers, 64 << 20);
     assert_int_equal(c->max_envelope, 256 << 10);
-    assert_true(c->header_timeout == 10 && c->idle_timeout == 60 && c->body_timeout == 10);
+    assert_true(c->header_timeout == 10 && c->idle_timeout == 75 && c->body_timeout == 10);
     assert_true(c->reply_timeout == 30 && c->request_timeout == 60 && c->queue_timeout == 10);
     assert_true(c->drain_timeout == 30 && c->inline_cost == 0.0005);
     assert_int_equal(c->min_body_rate, 10000);
