@@ -19,8 +19,8 @@ RUN apt-get update -qq \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/*
 COPY --from=build /out/gradientd /usr/bin/gradientd
 
-ENV GRADIENTD_LISTEN=0.0.0.0:8080 \
-    GRADIENTD_ADMIN_LISTEN=0.0.0.0:8081 \
+ENV GRADIENTD_LISTEN=*:8080 \
+    GRADIENTD_ADMIN_LISTEN=*:8081 \
     OPENBLAS_NUM_THREADS=1
 EXPOSE 8080 8081
 USER 65532:65532

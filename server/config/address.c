@@ -1,5 +1,5 @@
 /* HOST:PORT taken apart. Hosts are IPv4 addresses, IPv6 addresses in brackets (RFC 3986, with RFC
- * 6874's zone) or names (RFC 1123). */
+ * 6874's zone), names (RFC 1123), or * for all addresses of this machine. */
 #include "config/address.h"
 
 #include <arpa/inet.h>
@@ -32,6 +32,8 @@ static bool name_is_valid(const char *host)
 {
     struct in_addr parsed;
     const char *label = host;
+    if (strcmp(host, ADDRESS_ALL) == 0)
+        return true;
     for (;;) {
         size_t length = strcspn(label, ".");
         if (length == 0 || label[0] == '-' || label[length - 1] == '-')

@@ -4,14 +4,17 @@
 
 #include <stdbool.h>
 
+/* A host that stands for all addresses of this machine, whatever protocols it has. */
+#define ADDRESS_ALL "*"
+
 /* The two halves as getaddrinfo takes them; an IPv6 host without its brackets. */
 typedef struct address {
     char host[256];
     char port[6];
 } address;
 
-/* Reads 127.0.0.1:8080, [::1]:8080, [fe80::1%eth0]:8080 or localhost:8080. False, and *parts
- * untouched, where the text is none of these. */
+/* Reads 127.0.0.1:8080, [::1]:8080, [fe80::1%eth0]:8080, localhost:8080 or *:8080. False, and
+ * *parts untouched, where the text is none of these. */
 bool address_split(const char *text, address *parts);
 
 #endif

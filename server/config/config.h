@@ -29,11 +29,10 @@ typedef struct config {
     _Atomic double idle_timeout;       /* between two requests of a connection */
     _Atomic double body_timeout;       /* for a body's next bytes to arrive, and its slack */
     _Atomic size_t min_body_rate;      /* bytes a second, over the whole body after body_timeout */
-    _Atomic double reply_timeout;  /* for a peer to take any bytes of its reply, and its slack */
-    _Atomic size_t min_reply_rate; /* bytes a second, over the whole reply after reply_timeout */
-    _Atomic double
-        linger_timeout;         /* to discard what comes after an answer before a request's end */
-    _Atomic size_t linger_size; /* bytes discarded then */
+    _Atomic double reply_timeout;   /* for a peer to take any bytes of its reply, and its slack */
+    _Atomic size_t min_reply_rate;  /* bytes a second, over the whole reply after reply_timeout */
+    _Atomic double linger_timeout;  /* to discard what comes after an early answer */
+    _Atomic size_t linger_size;     /* bytes discarded then */
     _Atomic double request_timeout; /* from the last byte of a body to the reply's first: 504 */
     _Atomic double queue_timeout;   /* for a request to reach a worker: 503 */
     _Atomic double drain_timeout;   /* from SIGTERM to exit, at most */

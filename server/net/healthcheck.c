@@ -20,7 +20,7 @@ static bool fail(char *message, size_t size, const char *what, const char *why)
 
 static void to_loopback(address *where)
 {
-    if (strcmp(where->host, "0.0.0.0") == 0)
+    if (strcmp(where->host, "0.0.0.0") == 0 || strcmp(where->host, ADDRESS_ALL) == 0)
         snprintf(where->host, sizeof where->host, "127.0.0.1");
     else if (strcmp(where->host, "::") == 0)
         snprintf(where->host, sizeof where->host, "::1");

@@ -9,7 +9,8 @@
 
 #define LISTENER_ADDRESS_SIZE 64
 
-/* Opens a listening socket at that address; port 0 takes a free one. Returns the descriptor, which
+/* Opens a listening socket at that address; port 0 takes a free one. "*:8080" is all of IPv6 and
+ * IPv4, or all of IPv4 where the kernel has no IPv6. Returns the descriptor, which
  * the caller closes, or -1 with the reason in message. */
 int listener_open(const char *address, char *message, size_t message_size);
 

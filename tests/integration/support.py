@@ -37,7 +37,8 @@ def patience(seconds):
 class Daemon:
     """A running gradientd. Use as a context manager: leaving it stops the daemon and checks it."""
 
-    def __init__(self, *flags, environment=None, arguments=None, expect_exit=0):
+    def __init__(self, *flags, environment=None, arguments=None, expect_exit=0,
+                 prepare=None):
         self.expect_exit = expect_exit
         self.lines = []
         self.arrived = threading.Condition()
@@ -48,7 +49,7 @@ class Daemon:
             arguments = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", *flags]
         self.process = subprocess.Popen([DAEMON, *arguments], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                        env=variables)
+                                        env=variables, preexec_fn=prepare)
         self.pid = self.process.pid
         self.reader = threading.Thread(target=self._read_log, daemon=True)
         self.reader.start()

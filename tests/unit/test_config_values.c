@@ -146,6 +146,7 @@ static void test_addresses(void **state)
     expect_address("[fe80::1%eth0]:1", "fe80::1%eth0", "1");
     expect_address("[::]:65535", "::", "65535");
     expect_address("localhost:0", "localhost", "0");
+    expect_address("*:8080", "*", "8080");
     expect_address("my_host-7.example.org:80", "my_host-7.example.org", "80");
     expect_address("7up.example:80", "7up.example", "80");
     expect_refused(&an_address, (const char *const[]){"",
@@ -172,7 +173,10 @@ static void test_addresses(void **state)
                                                       "1.2.3:80",
                                                       "256.1.1.1:80",
                                                       "1.2.3.4.5:80",
-                                                      "*:80",
+                                                      "*.a:80",
+                                                      "**:80",
+                                                      "*",
+                                                      "[*]:80",
                                                       "a b:80",
                                                       "-a:80",
                                                       "a-:80",
