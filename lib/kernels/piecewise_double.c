@@ -11,8 +11,7 @@
     }                                                                                              \
     static double name##_delta(double z, double dy, const double *p)                               \
     {                                                                                              \
-        (void)z;
-        (void)p;                                                                          \
+        (void)z, (void)p;                                                                          \
         return delta_of_dy;                                                                        \
     }                                                                                              \
     const grad_double_pair grad_##name##_double = {name##_value, name##_delta}
