@@ -40,9 +40,10 @@ client_expectation client_reply_expect(const grad_batch *batch, const grad_measu
 
 /* ---- What it must hold ----------------------------------------------------------------------- */
 
-/* The sizes of a layer; B is 0 where the batch is one sample given as vectors. */
+/* The sizes of a layer, and the axes of its samples: those of x but the last. */
 typedef struct extent {
-    size_t B, K, N;
+    size_t K, N;
+    grad_tensor samples; /* without data; of rank 0 where one sample is given as vectors */
 } extent;
 
 /* Under continue_on_error a layer may be anything, and is read no further than it goes. */
@@ -65,10 +66,12 @@ static extent extent_of(const grad_batch *batch, size_t layer, extent before)
 {
     const grad_layer *l = &batch->layers[layer];
     const grad_tensor *x = input_of(batch, layer);
-    extent e = {.B = before.B, .K = before.N};
+    extent e = {.K = before.N, .samples = before.samples};
 
     if (x->data != NULL)
-        e = (extent){.B = x->rank == 1 ? 0 : x->shape[0], .K = columns_of(x)};
+        e = (extent){.K = columns_of(x), .samples = *x};
+    if (x->data != NULL && e.samples.rank > 0)
+        e.samples.rank--;
     if (l->pre_activation.data != NULL)
         e.N = columns_of(&l->pre_activation);
     else
@@ -101,42 +104,49 @@ static unsigned outputs_of(const grad_batch *batch, const grad_layer *layer)
 
 /* ---- Shapes ---------------------------------------------------------------------------------- */
 
-/* Whether the tensor is there just where it is wanted, and has these sizes. Those that are 0 are no
- * dimensions. */
-static bool has_shape(const grad_tensor *tensor, bool wanted, size_t first, size_t second,
-                      size_t third)
+/* The axes, and one or two behind them; beyond what a tensor may have, of a rank that none has. */
+static grad_tensor with_axes(grad_tensor axes, size_t count, size_t first, size_t second)
 {
-    const size_t sizes[] = {first, second, third};
-    size_t rank = 0;
+    const size_t sizes[] = {first, second};
 
+    for (size_t i = 0; i < count; i++, axes.rank++)
+        if (axes.rank < GRAD_MAX_RANK)
+            axes.shape[axes.rank] = sizes[i];
+    return axes;
+}
+
+/* Whether the tensor is there just where it is wanted, and has that shape. */
+static bool has_shape(const grad_tensor *tensor, bool wanted, grad_tensor expected)
+{
     if (!wanted || tensor->data == NULL)
         return wanted == (tensor->data != NULL);
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        if (sizes[i] == 0)
-            continue;
-        if (rank == tensor->rank || tensor->shape[rank] != sizes[i])
-            return false;
-        rank++;
-    }
-    return rank == tensor->rank;
+    return tensor->rank == expected.rank && expected.rank <= GRAD_MAX_RANK &&
+           memcmp(tensor->shape, expected.shape, expected.rank * sizeof *expected.shape) == 0;
+}
+
+/* The axes of what there is one of a sample; a vector's one sample is an axis too. */
+static grad_tensor axes_of_samples(const extent *e)
+{
+    return e->samples.rank > 0 ? e->samples : with_axes(e->samples, 1, 1, 0);
 }
 
 static bool matches_output(const grad_batch *batch, const grad_layer *layer, extent e,
                            grad_output_kind output, const grad_tensor *tensor)
 {
     bool wanted = (outputs_of(batch, layer) & 1u << output) != 0;
-    size_t samples = batch->reduction != GRAD_PER_SAMPLE ? 0 : e.B == 0 ? 1 : e.B;
+    grad_tensor axes = batch->reduction == GRAD_PER_SAMPLE ? axes_of_samples(&e) : (grad_tensor){0};
 
     switch (output) {
     case GRAD_WEIGHT_DELTA:
-        return has_shape(tensor, wanted, samples, e.N, e.K);
+        return has_shape(tensor, wanted, with_axes(axes, 2, e.N, e.K));
     case GRAD_GRAD_INPUT:
-        return has_shape(tensor, wanted, 0, e.B, e.K);
+        return has_shape(tensor, wanted, with_axes(e.samples, 1, e.K, 0));
     case GRAD_SLOPE_DELTA:
-        return has_shape(tensor, wanted, 0, samples,
-                         layer->slope.data == NULL ? 1 : layer->slope.shape[0]);
+        return has_shape(
+            tensor, wanted,
+            with_axes(axes, 1, layer->slope.data == NULL ? 1 : layer->slope.shape[0], 0));
     default:
-        return has_shape(tensor, wanted, 0, samples, e.N);
+        return has_shape(tensor, wanted, with_axes(axes, 1, e.N, 0));
     }
 }
 
@@ -174,13 +184,13 @@ static bool matches_network(const grad_batch *batch, extent first, extent e,
     bool grad_input =
         loss != NULL && (batch->outputs == 0 ? has_grad_input(&batch->layers[0])
                                              : (batch->outputs & GRAD_OUTPUT_GRAD_INPUT) != 0);
+    grad_tensor y = with_axes(e.samples, 1, e.N, 0);
     bool predictions = loss != NULL && (batch->outputs & GRAD_OUTPUT_PREDICTIONS) != 0;
 
     return reply->has_loss == (has_loss && !whole) &&
-           (by_sample ? has_shape(&reply->losses, whole, 0, 0, e.B == 0 ? 1 : e.B)
-                      : has_shape(&reply->losses, whole, 0, e.B, e.N)) &&
-           has_shape(&reply->predictions, predictions, 0, e.B, e.N) &&
-           has_shape(&reply->grad_input, grad_input, 0, first.B, first.K);
+           has_shape(&reply->losses, whole, by_sample ? axes_of_samples(&e) : y) &&
+           has_shape(&reply->predictions, predictions, y) &&
+           has_shape(&reply->grad_input, grad_input, with_axes(first.samples, 1, first.K, 0));
 }
 
 gradient_client_status client_reply_check(const grad_batch *batch, const grad_reply *reply,

@@ -4,7 +4,8 @@
  * gradient_network.h, documents (JSON) in gradient_wire.h, and nothing here knows of HTTP.
  *
  * The mathematics. B samples, K inputs, N outputs. Matrices are row-major; a batch has one sample a
- * row; W is [N,K], as in PyTorch's nn.Linear.
+ * row; W is [N,K], as in PyTorch's nn.Linear. States may have more axes in front of their last one:
+ * [B,T,K] is B T samples in row-major order, whose answers come back in the same axes.
  *
  *     z = x Wᵀ + b        y = f(z)
  *     δ  = ∂L/∂z = ∂L/∂y ⊙ f'(z)                      [B,N]
@@ -184,8 +185,10 @@ GRAD_API const char *grad_layer_kind_name(grad_layer_kind kind);
 
 /* A layer: y = mask ⊙ f(z) / (1 - rate) + residual, its states as its forward pass left them, and
  * its parameters. Where input, pre_activation and grad_output are vectors, the batch is one sample
- * and grad_input is a vector too. Absent: data is NULL. All but name, activation and input may be
- * left out where what is said behind them holds. */
+ * and grad_input is a vector too; where they have more than two axes, [B,T,K], all but the last are
+ * the samples', alike in every state, mask and answer (batch_norm takes [B,N] only). Absent: data
+ * is NULL. All but name, activation and input may be left out where what is said behind them
+ * holds. */
 typedef struct grad_layer {
     const char *name; /* UTF-8, or NULL */
     grad_layer_kind kind;

@@ -54,7 +54,7 @@ typedef struct grad_error {
 
 /* ---- Tensors --------------------------------------------------------------------------------- */
 
-#define GRAD_MAX_RANK 3
+#define GRAD_MAX_RANK 5
 
 /* What the numbers of a batch are, all of them: float or double. FP64 is for checking gradients,
  * not for speed. */

@@ -57,6 +57,12 @@ grad_status grad_fail_element(grad_error *error, const grad_batch *batch, size_t
 grad_status grad_fail_output(grad_error *error, const grad_batch *batch, size_t layer,
                              const char *name, const grad_tensor *tensor, size_t index);
 
+/* The shape of a tensor as people read it: "[2, 3]". */
+grad_pointer_text grad_shape_text(const grad_tensor *tensor);
+
+/* Whether the axes of a tensor in front of its last one are these. */
+bool grad_has_sample_axes(const grad_tensor *tensor, const grad_sample_axes *axes);
+
 /* Where element index of a tensor at pointer stands: "/loss/target/2/7". */
 grad_pointer_text grad_element_pointer(const char *pointer, const grad_tensor *tensor,
                                        size_t index);

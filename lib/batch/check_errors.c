@@ -25,15 +25,32 @@ grad_status grad_fail_layer(grad_error *error, const grad_batch *batch, size_t l
 /* The indices of an element as a pointer has them: "/2/7". */
 static grad_pointer_text indices_of(const grad_tensor *tensor, size_t index)
 {
-    size_t cols = tensor->shape[tensor->rank - 1];
-    size_t rows = tensor->rank == 3 ? tensor->shape[1] : 1;
+    size_t steps[GRAD_MAX_RANK] = {0};
+    grad_pointer_text text = {""};
 
-    if (tensor->rank == 1)
-        return grad_pointer_format("/%zu", index);
-    if (tensor->rank == 2)
-        return grad_pointer_format("/%zu/%zu", index / cols, index % cols);
-    return grad_pointer_format("/%zu/%zu/%zu", index / cols / rows, index / cols % rows,
-                               index % cols);
+    for (size_t axis = tensor->rank; axis-- > 0; index /= tensor->shape[axis])
+        steps[axis] = index % tensor->shape[axis];
+    for (size_t axis = 0; axis < tensor->rank; axis++)
+        text = grad_pointer_format("%s/%zu", text.text, steps[axis]);
+    return text;
+}
+
+grad_pointer_text grad_shape_text(const grad_tensor *tensor)
+{
+    grad_pointer_text text = {"["};
+
+    for (size_t axis = 0; axis < tensor->rank && axis < GRAD_MAX_RANK; axis++)
+        text = grad_pointer_format("%s%s%zu", text.text, axis > 0 ? ", " : "", tensor->shape[axis]);
+    return grad_pointer_format("%s]", text.text);
+}
+
+bool grad_has_sample_axes(const grad_tensor *tensor, const grad_sample_axes *axes)
+{
+    bool has = tensor->rank == axes->count + 1;
+
+    for (size_t axis = 0; has && axis < axes->count; axis++)
+        has = tensor->shape[axis] == axes->lengths[axis];
+    return has;
 }
 
 grad_pointer_text grad_element_pointer(const char *pointer, const grad_tensor *tensor, size_t index)

@@ -3,6 +3,7 @@
 #include "batch/check.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "core/error.h"
 #include "core/figure.h"
@@ -68,32 +69,48 @@ static grad_status check_parameters(const subject *s)
 
 /* ---- Shapes ---------------------------------------------------------------------------------- */
 
-static bool has_shape(const grad_tensor *tensor, size_t rank, size_t rows, size_t cols)
+static bool is_vector(const grad_tensor *tensor, size_t length)
 {
-    if (tensor->rank != rank || tensor->shape[rank - 1] != cols)
-        return false;
-    return rank == 1 || tensor->shape[0] == rows;
+    return tensor->rank == 1 && tensor->shape[0] == length;
 }
 
-/* [B,N], or [N] where the network's input is a vector. */
+/* A number a sample: [B], [B,T] …, [1] where the network's input is a vector. */
+static bool is_by_sample(const subject *s, const grad_tensor *tensor)
+{
+    grad_sample_axes axes = s->sizes.axes;
+
+    if (axes.count < 2)
+        return is_vector(tensor, s->sizes.B);
+    axes.count--; /* the last of them is the tensor's last */
+    return grad_has_sample_axes(tensor, &axes) &&
+           grad_tensor_columns(tensor) == axes.lengths[axes.count];
+}
+
+/* [B,N], [B,T,N] …, or [N] where the network's input is a vector. */
 static bool is_full(const subject *s, const grad_tensor *tensor, size_t N)
 {
-    return has_shape(tensor, s->sizes.vectors ? 1 : 2, s->sizes.B, N);
+    return grad_has_sample_axes(tensor, &s->sizes.axes) && grad_tensor_columns(tensor) == N;
+}
+
+/* Of the network's output; without data. */
+static grad_tensor shape_of_output(const grad_layer_sizes *sizes)
+{
+    grad_tensor output = {.rank = sizes->axes.count + 1};
+
+    memcpy(output.shape, sizes->axes.lengths, sizes->axes.count * sizeof *output.shape);
+    output.shape[output.rank - 1] = sizes->N;
+    return output;
 }
 
 static grad_status fail_shape(const subject *s, const char *member, const grad_tensor *tensor,
                               const char *expected)
 {
-    const size_t *n = tensor->shape;
-    grad_pointer_text found = grad_pointer_format(tensor->rank == 1 ? "[%zu]" : "[%zu, %zu]", n[0],
-                                                  tensor->rank == 1 ? 0 : n[1]);
-    grad_pointer_text output = s->sizes.vectors
-                                   ? grad_pointer_format("[%zu], a vector", s->sizes.N)
-                                   : grad_pointer_format("[%zu, %zu]", s->sizes.B, s->sizes.N);
+    const grad_tensor output = shape_of_output(&s->sizes);
 
     return grad_fail(s->error, GRAD_INVALID, "shape_mismatch", GRAD_AT("/loss/%s", member),
-                     "loss/%s has shape %s, expected %s, the network's output being %s", member,
-                     tensor->rank > 2 ? "of three axes" : found.text, expected, output.text);
+                     "loss/%s has shape %s, expected %s, the network's output being %s%s", member,
+                     grad_shape_text(tensor).text, expected, grad_shape_text(&output).text,
+                     output.rank == 1 ? ", a vector" : "");
 }
 
 static grad_status check_target_shape(const subject *s)
@@ -107,7 +124,7 @@ static grad_status check_target_shape(const subject *s)
                          "loss has no target, expected one");
     if (takes_full && is_full(s, t, s->sizes.N))
         return GRAD_OK;
-    if ((takes_classes || !takes_full) && has_shape(t, 1, 1, s->sizes.B))
+    if ((takes_classes || !takes_full) && is_by_sample(s, t))
         return GRAD_OK;
     return fail_shape(s, "target", t,
                       takes_classes && takes_full ? "a class a sample, or the output's"
@@ -118,13 +135,13 @@ static grad_status check_target_shape(const subject *s)
 static grad_status check_other_shapes(const subject *s)
 {
     const grad_loss *l = s->loss;
-    size_t B = s->sizes.B, N = s->sizes.N;
+    size_t N = s->sizes.N;
 
-    if (l->sample_weight.data != NULL && !has_shape(&l->sample_weight, 1, 1, B))
+    if (l->sample_weight.data != NULL && !is_by_sample(s, &l->sample_weight))
         return fail_shape(s, "sample_weight", &l->sample_weight, "one number a sample");
-    if (l->class_weight.data != NULL && !has_shape(&l->class_weight, 1, 1, N))
+    if (l->class_weight.data != NULL && !is_vector(&l->class_weight, N))
         return fail_shape(s, "class_weight", &l->class_weight, "one number a column");
-    if (l->pos_weight.data != NULL && !has_shape(&l->pos_weight, 1, 1, N))
+    if (l->pos_weight.data != NULL && !is_vector(&l->pos_weight, N))
         return fail_shape(s, "pos_weight", &l->pos_weight, "one number a column");
     if (l->variance.data != NULL && !is_full(s, &l->variance, N) && !is_full(s, &l->variance, 1))
         return fail_shape(s, "variance", &l->variance, "the output's, or one column");
@@ -213,11 +230,22 @@ static grad_status check_not_negative(const subject *s, const char *member,
     return GRAD_OK;
 }
 
+/* The loss without what it is applied to. */
+static grad_loss_view view_of(const subject *s)
+{
+    return (grad_loss_view){.loss = s->loss,
+                            .type = s->type,
+                            .B = s->sizes.B,
+                            .N = s->sizes.N,
+                            .sample_axes = s->sizes.axes.count};
+}
+
 static grad_status check_targets(const subject *s)
 {
     const grad_loss *l = s->loss;
+    const grad_loss_view view = view_of(s);
 
-    if (grad_loss_has_classes(l, s->sizes.B, s->sizes.N))
+    if (grad_loss_has_classes(&view))
         return check_classes(s);
     if (l->kind == GRAD_HINGE || l->kind == GRAD_SQUARED_HINGE || l->kind == GRAD_COSINE_EMBEDDING)
         return check_signs(s);
@@ -231,8 +259,7 @@ static grad_status check_targets(const subject *s)
 static grad_status check_divisor(const subject *s)
 {
     const grad_loss *l = s->loss;
-    const grad_loss_view view = {
-        .loss = l, .type = s->type, .B = s->sizes.B, .N = s->sizes.N, .y = NULL};
+    const grad_loss_view view = view_of(s);
 
     if (!s->must_be_finite || grad_loss_divisor(&view) != 0)
         return GRAD_OK;
@@ -269,13 +296,17 @@ static grad_status check_values(const subject *s)
 static grad_status check_grad_output(const grad_tensor *dy, const grad_layer_sizes *sizes,
                                      grad_error *error)
 {
-    size_t rank = sizes->vectors ? 1 : 2;
+    const grad_tensor output = shape_of_output(sizes);
+    size_t rank = output.rank;
     size_t rows = dy->rank == 1 ? 1 : dy->shape[0];
-    size_t cols = dy->rank > 0 ? dy->shape[dy->rank - 1] : 0;
+    size_t cols = dy->rank > 0 && dy->rank <= GRAD_MAX_RANK ? dy->shape[dy->rank - 1] : 0;
 
-    if (dy->rank == rank && dy->shape[rank - 1] == sizes->N &&
-        (rank == 1 || dy->shape[0] == sizes->B))
+    if (grad_has_sample_axes(dy, &sizes->axes) && cols == sizes->N)
         return GRAD_OK;
+    if (dy->rank > 2 || rank > 2)
+        return grad_fail(error, GRAD_INVALID, "shape_mismatch", "/grad_output",
+                         "grad_output has shape %s, expected that of the network's output, %s",
+                         grad_shape_text(dy).text, grad_shape_text(&output).text);
     return grad_fail(error, GRAD_INVALID, "shape_mismatch", "/grad_output",
                      "grad_output has rank %zu with %zu row%s of %zu column%s, expected that of "
                      "the network's output: rank %zu with %zu of %zu",

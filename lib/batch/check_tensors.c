@@ -15,6 +15,10 @@ static grad_status check_presence(const grad_subject *s, const char *member,
                            " has no %s, expected one%s", member, why);
 }
 
+#define RANKS_OF_STATES "1 (one sample) to 5, the last axis being the features"
+
+_Static_assert(GRAD_MAX_RANK == 5, "the ranks that an error tells");
+
 /* Rank within [least, most], and no axis of length 0. */
 static grad_status check_form(const grad_subject *s, const char *member, const grad_tensor *tensor,
                               size_t least, size_t most)
@@ -22,11 +26,9 @@ static grad_status check_form(const grad_subject *s, const char *member, const g
     size_t rows, cols;
 
     if (tensor->rank < least || tensor->rank > most)
-        return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", member,
-                               " has rank %zu, expected %s", tensor->rank,
-                               most == 1    ? "1"
-                               : least == 1 ? "1 (one sample) or 2"
-                                            : "2");
+        return grad_fail_layer(
+            s->error, s->batch, s->layer, "shape_mismatch", member, " has rank %zu, expected %s",
+            tensor->rank, most > least ? RANKS_OF_STATES : grad_pointer_format("%zu", most).text);
     rows = grad_tensor_rows(tensor);
     cols = grad_tensor_columns(tensor);
     if (rows == 0 || cols == 0)
@@ -50,9 +52,27 @@ static grad_status check_equal(const grad_subject *s, const char *member, size_t
                            other_unit[0] == '\0' ? "" : grad_plural(expected));
 }
 
+/* The samples of that member are those of another, as many in each axis. */
+static grad_status check_samples(const grad_subject *s, const char *member,
+                                 const grad_tensor *tensor, const char *other,
+                                 const grad_sample_axes *axes, size_t B)
+{
+    grad_tensor expected = {.rank = axes->count};
+
+    if (grad_has_sample_axes(tensor, axes))
+        return GRAD_OK;
+    if (axes->count < 2)
+        return check_equal(s, member, grad_tensor_rows(tensor), "row", other, B, "");
+    for (size_t axis = 0; axis < axes->count; axis++)
+        expected.shape[axis] = axes->lengths[axis];
+    return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", member,
+                           " has shape %s, expected the axes %s of %s before its last",
+                           grad_shape_text(tensor).text, grad_shape_text(&expected).text, other);
+}
+
 /* ---- States ---------------------------------------------------------------------------------- */
 
-/* x, z and ∂L/∂y, where they are there: each a vector or a matrix. */
+/* x, z and ∂L/∂y, where they are there: each a vector, a matrix, or one of more axes. */
 static grad_status check_states(const grad_subject *s, const grad_layer *layer)
 {
     bool is_network = s->batch->network != NULL;
@@ -71,7 +91,7 @@ static grad_status check_states(const grad_subject *s, const grad_layer *layer)
             status = check_presence(s, states[i].member + 1, states[i].tensor,
                                     i == 1 ? ", or the weight that it can be worked out with" : "");
         if (status == GRAD_OK && states[i].tensor->data != NULL)
-            status = check_form(s, states[i].member, states[i].tensor, 1, 2);
+            status = check_form(s, states[i].member, states[i].tensor, 1, GRAD_MAX_RANK);
     }
     return status;
 }
@@ -85,9 +105,9 @@ static grad_status check_network_input(const grad_subject *s)
     if (x->data == NULL)
         return grad_fail(s->error, GRAD_INVALID, "missing_field", "",
                          "expected a field \"input\", or one in the first layer, found none");
-    if (x->rank < 1 || x->rank > 2)
+    if (x->rank < 1 || x->rank > GRAD_MAX_RANK)
         return grad_fail(s->error, GRAD_INVALID, "shape_mismatch", "/input",
-                         "input has rank %zu, expected 1 (one sample) or 2", x->rank);
+                         "input has rank %zu, expected " RANKS_OF_STATES, x->rank);
     rows = grad_tensor_rows(x);
     cols = grad_tensor_columns(x);
     if (rows == 0 || cols == 0)
@@ -120,6 +140,7 @@ static grad_status check_agreement(const grad_subject *s, const grad_layer *laye
                                    const grad_layer_sizes *n)
 {
     const grad_tensor *z = &layer->pre_activation, *dy = &layer->grad_output;
+    const grad_sample_axes of_dy = grad_tensor_sample_axes(dy);
     grad_status status = check_ranks(s, layer);
 
     if (status != GRAD_OK)
@@ -127,17 +148,17 @@ static grad_status check_agreement(const grad_subject *s, const grad_layer *laye
     if (z->data == NULL) {
         status = check_equal(s, "/grad_output", grad_tensor_columns(dy), "column",
                              "the layer's output", n->N, "");
-        return status != GRAD_OK
-                   ? status
-                   : check_equal(s, "/grad_output", grad_tensor_rows(dy), "row", "input", n->B, "");
+        return status != GRAD_OK ? status
+                                 : check_samples(s, "/grad_output", dy, "input", &n->axes, n->B);
     }
     status = check_equal(s, "/pre_activation", n->N, "column", "grad_output",
                          grad_tensor_columns(dy), "");
     if (status == GRAD_OK)
-        status = check_equal(s, "/pre_activation", grad_tensor_rows(z), "row", "grad_output",
-                             grad_tensor_rows(dy), "");
+        status =
+            check_samples(s, "/pre_activation", z, "grad_output", &of_dy, grad_tensor_rows(dy));
     if (status == GRAD_OK)
-        status = check_equal(s, "/input", n->B, "row", "pre_activation", grad_tensor_rows(z), "");
+        status = check_samples(s, "/input", &layer->input, "pre_activation", &of_dy,
+                               grad_tensor_rows(z));
     return status;
 }
 
@@ -146,25 +167,26 @@ static grad_status check_chain(const grad_subject *s, const grad_layer *layer,
                                const grad_layer_sizes *n)
 {
     const grad_tensor *x = &layer->input, *z = &layer->pre_activation;
-    bool vectors = s->layer > 0 ? s->before->vectors : n->vectors;
-    size_t B = s->layer > 0 ? s->before->B : n->B;
+    const grad_layer_sizes *first = s->layer > 0 ? s->before : n; /* its samples: the network's */
+    const grad_sample_axes *axes = &first->axes;
     grad_status status = GRAD_OK;
 
-    if ((x->data != NULL && (x->rank == 1) != vectors) ||
-        (z->data != NULL && (z->rank == 1) != vectors))
+    if ((x->data != NULL && x->rank != axes->count + 1) ||
+        (z->data != NULL && z->rank != axes->count + 1))
         return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", "",
                                " has states of another rank than the network's input, which is a "
                                "%s",
-                               vectors ? "vector" : "matrix");
+                               axes->count == 0   ? "vector"
+                               : axes->count == 1 ? "matrix"
+                                                  : "tensor of more axes");
     if (x->data != NULL && s->layer > 0) {
-        status = check_equal(s, "/input", grad_tensor_rows(x), "row", "the network's input", B, "");
+        status = check_samples(s, "/input", x, "the network's input", axes, first->B);
         if (status == GRAD_OK)
             status = check_equal(s, "/input", grad_tensor_columns(x), "column",
                                  "the output of the layer before", s->before->N, "");
     }
     if (status == GRAD_OK && z->data != NULL)
-        status = check_equal(s, "/pre_activation", grad_tensor_rows(z), "row",
-                             "the network's input", B, "");
+        status = check_samples(s, "/pre_activation", z, "the network's input", axes, first->B);
     return status;
 }
 
@@ -268,12 +290,12 @@ static grad_status check_mask(const grad_subject *s, const grad_layer *layer,
 
     if (mask->data == NULL)
         return GRAD_OK;
-    status = check_form(s, member, mask, n->vectors ? 1 : 2, n->vectors ? 1 : 2);
+    status = check_form(s, member, mask, n->axes.count + 1, n->axes.count + 1);
     if (status == GRAD_OK)
         status = check_equal(s, member, grad_tensor_columns(mask), "column", "the layer", n->N,
                              " output");
     if (status == GRAD_OK)
-        status = check_equal(s, member, grad_tensor_rows(mask), "row", "the batch", n->B, "");
+        status = check_samples(s, member, mask, "the batch", &n->axes, n->B);
     return status;
 }
 
@@ -293,6 +315,28 @@ static grad_status check_size_sources(const grad_subject *s, const grad_layer *l
     return status;
 }
 
+/* What only some batches can have more than one axis of samples for. */
+static grad_status check_axes(const grad_subject *s, const grad_layer *layer,
+                              const grad_layer_sizes *n)
+{
+    size_t rank = n->axes.count + 1;
+    bool has_weight_delta =
+        (grad_layer_outputs(s->batch, s->layer) & GRAD_OUTPUT_WEIGHT_DELTA) != 0;
+
+    if (layer->kind == GRAD_BATCH_NORM && rank > 2)
+        return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", "",
+                               " is a batch_norm over an input of rank %zu, expected [B,N]: where "
+                               "there are more axes others normalize the second, so send the axis "
+                               "to be normalized as the last of two",
+                               rank);
+    if (s->batch->reduction == GRAD_PER_SAMPLE && has_weight_delta && rank + 1 > GRAD_MAX_RANK)
+        return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", "",
+                               " has an input of rank %zu, expected at most %d with reduction "
+                               "none, as each sample's weight_delta has one more",
+                               rank, GRAD_MAX_RANK - 1);
+    return GRAD_OK;
+}
+
 grad_status grad_verify_tensors(const grad_subject *s, grad_layer_sizes *sizes)
 {
     const grad_layer *layer = &s->batch->layers[s->layer];
@@ -303,6 +347,8 @@ grad_status grad_verify_tensors(const grad_subject *s, grad_layer_sizes *sizes)
         return status;
     n = grad_layer_sizes_of(s->batch, s->layer, s->before);
     status = s->batch->network == NULL ? check_agreement(s, layer, &n) : check_chain(s, layer, &n);
+    if (status == GRAD_OK)
+        status = check_axes(s, layer, &n);
     if (status == GRAD_OK && layer->kind != GRAD_DENSE)
         status = check_equal(s, "/pre_activation", n.N, "column", "input", n.K, "");
     if (status == GRAD_OK)

@@ -2,18 +2,36 @@
  * array is worked out that nobody asks for, where states are given that make it unnecessary. */
 #include "batch/flow.h"
 
+#include <stdint.h>
+
+#include "core/size.h"
+
 #define ALL_DELTAS                                                                                 \
     (GRAD_OUTPUT_WEIGHT_DELTA | GRAD_OUTPUT_BIAS_DELTA | GRAD_OUTPUT_SLOPE_DELTA |                 \
      GRAD_OUTPUT_GAIN_DELTA | GRAD_OUTPUT_SHIFT_DELTA)
 
 size_t grad_tensor_rows(const grad_tensor *tensor)
 {
-    return tensor->rank == 1 ? 1 : tensor->shape[0];
+    size_t rows = 1;
+
+    for (size_t axis = 0; axis + 1 < tensor->rank; axis++)
+        if (!grad_size_mul(rows, tensor->shape[axis], &rows))
+            return SIZE_MAX; /* no memory holds them: larger than any cap */
+    return rows;
 }
 
 size_t grad_tensor_columns(const grad_tensor *tensor)
 {
     return tensor->shape[tensor->rank - 1];
+}
+
+grad_sample_axes grad_tensor_sample_axes(const grad_tensor *tensor)
+{
+    grad_sample_axes axes = {.count = tensor->rank - 1};
+
+    for (size_t axis = 0; axis < axes.count; axis++)
+        axes.lengths[axis] = tensor->shape[axis];
+    return axes;
 }
 
 const grad_tensor *grad_layer_input(const grad_batch *batch, size_t layer)
@@ -31,9 +49,10 @@ grad_layer_sizes grad_layer_sizes_of(const grad_batch *batch, size_t layer,
     grad_layer_sizes sizes;
 
     if (x->data != NULL)
-        sizes = (grad_layer_sizes){grad_tensor_rows(x), grad_tensor_columns(x), 0, x->rank == 1};
+        sizes = (grad_layer_sizes){grad_tensor_rows(x), grad_tensor_columns(x), 0,
+                                   grad_tensor_sample_axes(x)};
     else
-        sizes = (grad_layer_sizes){before->B, before->N, 0, before->vectors};
+        sizes = (grad_layer_sizes){before->B, before->N, 0, before->axes};
     if (l->pre_activation.data != NULL)
         sizes.N = grad_tensor_columns(&l->pre_activation);
     else

@@ -7,15 +7,25 @@
 #include "gradient_network.h"
 #include "kernels/losses.h"
 
+/* The axes in front of a tensor's last one: each of their places is a sample. [B,K] has one, a
+ * sequence [B,T,K] two, a vector none: it is one sample. */
+typedef struct grad_sample_axes {
+    size_t count;
+    size_t lengths[GRAD_MAX_RANK - 1];
+} grad_sample_axes;
+
 /* B samples, K inputs, N outputs of a layer. */
 typedef struct grad_layer_sizes {
     size_t B, K, N;
-    bool vectors; /* one sample, given as vectors */
+    grad_sample_axes axes; /* of the samples as they were given, B in all */
 } grad_layer_sizes;
 
-/* The last axis, and how many rows of it there are (1 for a vector). */
+/* The last axis, and how many rows of it there are in all the others (1 for a vector). */
 size_t grad_tensor_columns(const grad_tensor *tensor);
 size_t grad_tensor_rows(const grad_tensor *tensor);
+
+/* All axes but the last. */
+grad_sample_axes grad_tensor_sample_axes(const grad_tensor *tensor);
 
 /* x of a layer as the batch gives it; absent where the layer before it gives it. */
 const grad_tensor *grad_layer_input(const grad_batch *batch, size_t layer);

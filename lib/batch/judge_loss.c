@@ -3,6 +3,7 @@
  * answer is judged here. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "batch/check.h"
 #include "batch/state.h"
@@ -59,14 +60,16 @@ static bool find_summed(const grad_run *run, finding *found)
 static grad_pointer_text target_of(const grad_run *run, const finding *found)
 {
     const grad_tensor *target = &run->loss.loss->target;
+    const grad_sample_axes *axes = &run->layers[run->batch->layer_count - 1].sizes.axes;
+    grad_tensor samples = {.rank = axes->count > 0 ? axes->count : 1, .shape = {1}};
     size_t N = run->loss.N;
-    bool is_vector = target->rank == 1;
 
     if (found->is_element)
         return grad_element_pointer("/loss/target", target, found->sample * N + found->output);
-    if (is_vector && grad_tensor_count(target) != run->loss.B)
+    if (axes->count == 0 && grad_tensor_count(target) != run->loss.B)
         return grad_pointer_format("/loss/target"); /* all of it is the one sample's */
-    return grad_pointer_format("/loss/target/%zu", found->sample);
+    memcpy(samples.shape, axes->lengths, axes->count * sizeof *samples.shape);
+    return grad_element_pointer("/loss/target", &samples, found->sample);
 }
 
 /* ---- Why ------------------------------------------------------------------------------------- */

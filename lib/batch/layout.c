@@ -29,7 +29,7 @@ static void *lay_y(const grad_layout *l, size_t i)
 
     if (i < grad_layout_last(l) || !grad_network_wants_predictions(l->batch))
         return grad_builder_numbers(l->b, n.B, n.N);
-    grad_builder_answer(l->b, predictions, 0, n.vectors ? 0 : n.B, n.N);
+    grad_builder_answer(l->b, predictions, &n.axes, GRAD_NO_AXIS, n.N);
     return predictions == NULL ? NULL : predictions->data;
 }
 
@@ -81,23 +81,30 @@ static void lay_backward(const grad_layout *l, size_t i)
         s->dx = grad_builder_numbers(l->b, n.B, n.K);
 }
 
-/* The tensor of an answer: per sample, with an axis for the samples in front. */
+/* The axes of what there is one of a sample, a vector's one sample being an axis too. */
+static grad_sample_axes axes_of_samples(const grad_layer_sizes *n)
+{
+    return n->axes.count > 0 ? n->axes : (grad_sample_axes){1, {1}};
+}
+
+/* The tensor of an answer: per sample, with the axes of the samples in front. */
 static void lay_answer(const grad_layout *l, size_t i, grad_output_kind output)
 {
     grad_layer_state *s = &l->states[i];
     grad_layer_sizes n = s->sizes;
-    bool per_sample = l->batch->reduction == GRAD_PER_SAMPLE;
-    size_t samples = per_sample ? n.B : 0;
+    const grad_sample_axes none = {0}, samples = axes_of_samples(&n);
+    const grad_sample_axes *axes = l->batch->reduction == GRAD_PER_SAMPLE ? &samples : &none;
     grad_tensor *tensor = l->run == NULL ? NULL : grad_run_output(l->run, i, output);
     size_t slopes =
         grad_layout_layer(l, i)->slope.data == NULL ? 1 : grad_layout_layer(l, i)->slope.shape[0];
 
     if (output == GRAD_WEIGHT_DELTA)
-        grad_builder_answer(l->b, tensor, samples, n.N, n.K);
+        grad_builder_answer(l->b, tensor, axes, n.N, n.K);
     else if (output == GRAD_GRAD_INPUT)
-        grad_builder_answer(l->b, tensor, 0, n.vectors ? 0 : n.B, n.K);
+        grad_builder_answer(l->b, tensor, &n.axes, GRAD_NO_AXIS, n.K);
     else
-        grad_builder_answer(l->b, tensor, 0, samples, output == GRAD_SLOPE_DELTA ? slopes : n.N);
+        grad_builder_answer(l->b, tensor, axes, GRAD_NO_AXIS,
+                            output == GRAD_SLOPE_DELTA ? slopes : n.N);
     if (output == GRAD_GRAD_INPUT && tensor != NULL)
         s->dx = tensor->data;
 }
@@ -117,6 +124,14 @@ static void lay_answers(const grad_layout *l, size_t i)
             lay_answer(l, i, k);
 }
 
+/* A number a sample, in the samples' own axes, the last of which is the tensor's last. */
+static void lay_sample_losses(const grad_layout *l, grad_tensor *losses, grad_sample_axes axes)
+{
+    size_t last = axes.lengths[--axes.count];
+
+    grad_builder_answer(l->b, losses, &axes, GRAD_NO_AXIS, last);
+}
+
 /* The loss and its gradient. */
 static void lay_loss(const grad_layout *l)
 {
@@ -128,9 +143,10 @@ static void lay_loss(const grad_layout *l)
     double *sums = grad_builder_take(l->b, n.B, sizeof *sums);
     void *gradient = s->flow.has_backward ? grad_builder_numbers(l->b, n.B, n.N) : NULL;
 
-    if (loss->reduction == GRAD_LOSS_NONE)
-        grad_builder_answer(l->b, losses, 0, by_sample || n.vectors ? 0 : n.B,
-                            by_sample ? n.B : n.N);
+    if (loss->reduction == GRAD_LOSS_NONE && !by_sample)
+        grad_builder_answer(l->b, losses, &n.axes, GRAD_NO_AXIS, n.N);
+    else if (loss->reduction == GRAD_LOSS_NONE)
+        lay_sample_losses(l, losses, axes_of_samples(&n));
     if (l->run != NULL) {
         l->run->loss_sums = sums;
         l->run->loss_gradient = gradient;

@@ -22,20 +22,19 @@ void *grad_builder_numbers(grad_builder *b, size_t rows, size_t cols)
     return grad_builder_take(b, count, grad_datatype_size(b->type));
 }
 
-void grad_builder_answer(grad_builder *b, grad_tensor *tensor, size_t planes, size_t rows,
-                         size_t cols)
+void grad_builder_answer(grad_builder *b, grad_tensor *tensor, const grad_sample_axes *axes,
+                         size_t rows, size_t cols)
 {
-    size_t all_rows = rows == 0 ? 1 : rows, count = 0;
-    grad_tensor made = {.rank = planes > 0 ? 3 : rows > 0 ? 2 : 1};
-    size_t axis = 0;
+    grad_tensor made = {.rank = axes->count};
+    size_t all_rows, count = 0;
 
-    if (planes > 0)
-        made.shape[axis++] = planes;
-    if (rows > 0)
-        made.shape[axis++] = rows;
-    made.shape[axis] = cols;
-    if ((planes > 0 && !grad_size_mul(all_rows, planes, &all_rows)) ||
-        !grad_size_mul(all_rows, cols, &count) ||
+    for (size_t axis = 0; axis < axes->count; axis++)
+        made.shape[axis] = axes->lengths[axis];
+    if (rows != GRAD_NO_AXIS)
+        made.shape[made.rank++] = rows;
+    made.shape[made.rank++] = cols;
+    all_rows = grad_tensor_rows(&made);
+    if (!grad_size_mul(all_rows, cols, &count) ||
         !grad_size_add(b->result_numbers, count, &b->result_numbers))
         b->overflow = true;
     made.data = grad_builder_numbers(b, all_rows, cols);

@@ -5,6 +5,7 @@
 #ifndef GRAD_BATCH_PROGRAM_H
 #define GRAD_BATCH_PROGRAM_H
 
+#include "batch/flow.h"
 #include "batch/tiles.h"
 #include "gradient.h"
 
@@ -26,6 +27,7 @@ typedef enum grad_part_kind {
 } grad_part_kind;
 
 #define GRAD_NO_NOTES SIZE_MAX
+#define GRAD_NO_AXIS SIZE_MAX
 
 typedef struct grad_part {
     grad_part_kind kind;
@@ -78,10 +80,10 @@ void *grad_builder_take(grad_builder *b, size_t count, size_t size);
 /* The same for rows * cols numbers of the batch's datatype. */
 void *grad_builder_numbers(grad_builder *b, size_t rows, size_t cols);
 
-/* Makes *tensor (NULL while counting) a tensor of the answer, of shape [planes,rows,cols]; planes,
- * or planes and rows, may be 0: there is no such axis. */
-void grad_builder_answer(grad_builder *b, grad_tensor *tensor, size_t planes, size_t rows,
-                         size_t cols);
+/* Makes *tensor (NULL while counting) a tensor of the answer, of shape [axes…,rows,cols]; rows may
+ * be GRAD_NO_AXIS: then it has no such axis. */
+void grad_builder_answer(grad_builder *b, grad_tensor *tensor, const grad_sample_axes *axes,
+                         size_t rows, size_t cols);
 
 /* Parts are added between the two; a stage without parts is none. */
 void grad_builder_begin_stage(grad_builder *b);

@@ -132,6 +132,7 @@ static void view_loss(grad_run *run)
                                  .fusion = run->scope.fusion,
                                  .B = s->sizes.B,
                                  .N = s->sizes.N,
+                                 .sample_axes = s->sizes.axes.count,
                                  .y = fused ? s->z : s->y};
     run->loss.divisor = grad_loss_divisor(&run->loss);
 }

@@ -191,8 +191,7 @@ static grad_status take_states(chain *c, grad_error *error)
         grad_tensor *y = &c->ys[i + 1], *dy = &c->dys[i + 1];
 
         extent = grad_extent_of(&n->batch, i, &extent);
-        *y = (grad_tensor){
-            NULL, extent.vectors ? 1 : 2, {extent.vectors ? extent.N : extent.B, extent.N}};
+        *y = grad_extent_state(&extent, extent.N);
         *dy = *y;
         status = grad_neighbour_take(n, y, error);
         if (status == GRAD_OK)

@@ -99,13 +99,11 @@ static bool has_shape(const grad_tensor *tensor, const grad_tensor *expected)
 
 static grad_pointer_text shape_text(const grad_tensor *tensor)
 {
-    const size_t *n = tensor->shape;
+    grad_pointer_text text = {"["};
 
-    if (tensor->rank == 1)
-        return grad_pointer_format("[%zu]", n[0]);
-    if (tensor->rank == 2)
-        return grad_pointer_format("[%zu,%zu]", n[0], n[1]);
-    return grad_pointer_format("[%zu,%zu,%zu]", n[0], n[1], n[2]);
+    for (size_t axis = 0; axis < tensor->rank && axis < GRAD_MAX_RANK; axis++)
+        text = grad_pointer_format("%s%s%zu", text.text, axis > 0 ? "," : "", tensor->shape[axis]);
+    return grad_pointer_format("%s]", text.text);
 }
 
 /* gradient: the shape of what is worked out, of rank 0 where nothing is. */

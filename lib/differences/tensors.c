@@ -35,16 +35,25 @@ grad_extent grad_extent_of(const grad_batch *batch, size_t layer, const grad_ext
 {
     const grad_layer *l = &batch->layers[layer];
     const grad_tensor *x = &l->input;
-    grad_extent extent = {before->B, before->N, 0, before->vectors};
+    grad_extent extent = {before->B, before->N, 0, before->input};
 
     if (x->data == NULL && batch->network != NULL && layer == 0)
         x = &batch->network->input;
     if (x->data != NULL)
-        extent = (grad_extent){grad_tensor_count(x) / columns(x), columns(x), 0, x->rank == 1};
+        extent = (grad_extent){grad_tensor_count(x) / columns(x), columns(x), 0, *x};
+    extent.input.data = NULL;
     extent.N = extent.K;
     if (l->kind == GRAD_DENSE)
         extent.N = l->weight.data != NULL ? l->weight.shape[0] : columns(&l->pre_activation);
     return extent;
+}
+
+grad_tensor grad_extent_state(const grad_extent *extent, size_t columns)
+{
+    grad_tensor state = extent->input;
+
+    state.shape[state.rank - 1] = columns;
+    return state;
 }
 
 static bool has_gradient(const grad_batch *batch, size_t layer, grad_output_kind output)
@@ -77,10 +86,8 @@ grad_tensor grad_extent_gradient(const grad_batch *batch, size_t layer, const gr
         return (grad_tensor){0};
     if (output == GRAD_WEIGHT_DELTA)
         return (grad_tensor){.rank = 2, .shape = {extent->N, extent->K}};
-    if (output == GRAD_GRAD_INPUT && !extent->vectors)
-        return (grad_tensor){.rank = 2, .shape = {extent->B, extent->K}};
     if (output == GRAD_GRAD_INPUT)
-        return (grad_tensor){.rank = 1, .shape = {extent->K}};
+        return grad_extent_state(extent, extent->K);
     if (output == GRAD_SLOPE_DELTA)
         return (grad_tensor){.rank = 1, .shape = {slope->data == NULL ? 1 : slope->shape[0]}};
     return (grad_tensor){.rank = 1, .shape = {extent->N}};

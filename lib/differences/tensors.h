@@ -14,14 +14,18 @@
 void grad_layer_tensors(grad_layer *layer, grad_tensor *list[GRAD_LAYER_TENSORS]);
 void grad_network_tensors(grad_network *network, grad_tensor *list[GRAD_NETWORK_TENSORS]);
 
-/* B samples, K inputs, N outputs of a layer, or vectors of one sample. */
+/* B samples, K inputs, N outputs of a layer; and the shape of its input, all of whose axes but the
+ * last are those of the samples. */
 typedef struct grad_extent {
     size_t B, K, N;
-    bool vectors;
+    grad_tensor input; /* without numbers */
 } grad_extent;
 
 /* Of a layer, given that of the layer before it (which only a network's later layers look at). */
 grad_extent grad_extent_of(const grad_batch *batch, size_t layer, const grad_extent *before);
+
+/* A tensor without numbers, of so many columns for each of the samples. */
+grad_tensor grad_extent_state(const grad_extent *extent, size_t columns);
 
 /* The gradient of that output as the batch is answered: its shape, without numbers; of rank 0 where
  * there is none. The grad_input of a network is its first layer's. */

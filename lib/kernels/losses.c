@@ -17,17 +17,20 @@ grad_loss_fusion grad_loss_fusion_of(grad_activation_kind f, grad_loss_kind loss
 
 /* ---- Classes --------------------------------------------------------------------------------- */
 
-bool grad_loss_has_classes(const grad_loss *loss, size_t B, size_t N)
+bool grad_loss_has_classes(const grad_loss_view *view)
 {
-    unsigned tensors = grad_loss_info_of(loss->kind)->tensors;
+    const grad_tensor *target = &view->loss->target;
+    unsigned tensors = grad_loss_info_of(view->loss->kind)->tensors;
 
     if ((tensors & GRAD_LOSS_CLASSES) == 0)
         return false;
     if ((tensors & GRAD_LOSS_FULL) == 0)
         return true;
-    if (loss->target.rank != 1)
+    if (view->sample_axes > 1)
+        return target->rank == view->sample_axes;
+    if (target->rank != 1)
         return false;
-    return B > 1 || (loss->target.shape[0] == 1 && N > 1);
+    return view->B > 1 || (target->shape[0] == 1 && view->N > 1);
 }
 
 bool grad_loss_ignores(const grad_loss *loss, grad_datatype type, double target)
@@ -64,7 +67,7 @@ double grad_loss_divisor(const grad_loss_view *view)
 {
     if (view->loss->reduction != GRAD_LOSS_MEAN)
         return 1;
-    if (grad_loss_has_classes(view->loss, view->B, view->N))
+    if (grad_loss_has_classes(view))
         return weight_of_classes(view);
     if (grad_loss_info_of(view->loss->kind)->tensors & GRAD_LOSS_PER_SAMPLE)
         return (double)view->B;

@@ -22,13 +22,15 @@ typedef struct grad_loss_view {
     grad_datatype type;
     grad_loss_fusion fusion;
     size_t B, N;
-    const void *y;  /* [B,N]: the network's output; where fused, z of its last layer */
-    double divisor; /* grad_loss_divisor's; what the gradient is divided by */
+    size_t sample_axes; /* of y, in front of its last axis: 0 of a vector, 1 of [B,N] … */
+    const void *y;      /* [B,N]: the network's output; where fused, z of its last layer */
+    double divisor;     /* grad_loss_divisor's; what the gradient is divided by */
 } grad_loss_view;
 
 /* Whether the target is one class a sample, [B], rather than a number an element, [B,N]. A target
- * [1] of a batch of one is a class where the loss takes classes and N > 1. */
-bool grad_loss_has_classes(const grad_loss *loss, size_t B, size_t N);
+ * [1] of a batch of one is a class where the loss takes classes and N > 1. Of the view neither y
+ * nor divisor is read. */
+bool grad_loss_has_classes(const grad_loss_view *view);
 
 /* Whether a class is the ignore_index of a loss that takes classes (cross_entropy, nll): its sample
  * has no loss and no gradient. Both are compared as numbers of that datatype. */

@@ -212,7 +212,7 @@ static void begin_row(class_row *r, const grad_loss_row *row, double target)
 
     r->row = row;
     r->N = v->N;
-    r->has_class = grad_loss_has_classes(v->loss, v->B, v->N);
+    r->has_class = grad_loss_has_classes(v);
     r->has_full = !r->has_class || smoothing > 0;
     r->kept = 1 - smoothing;
     r->spread = smoothing / (double)v->N;
@@ -223,7 +223,7 @@ static void begin_row(class_row *r, const grad_loss_row *row, double target)
 double grad_loss_cross_entropy_row(const grad_loss_row *row)
 {
     const grad_loss_view *v = row->view;
-    bool has_class = grad_loss_has_classes(v->loss, v->B, v->N);
+    bool has_class = grad_loss_has_classes(v);
     double target = has_class ? grad_real_at(v->type, v->loss->target.data, row->b) : 0;
     double loss;
     class_row r;

@@ -110,7 +110,7 @@ static bool shapes_agree(const grad_tensor *shape, const grad_tensor *data)
 static grad_status fail_shape(grad_binder *binder, const grad_path *path,
                               const spelled_tensor *tensor)
 {
-    enum { SHAPE_TEXT = 80 }; /* three integers of 20 digits, and what stands between them */
+    enum { SHAPE_TEXT = 22 * GRAD_MAX_RANK }; /* integers of 20 digits, what stands between them */
     const grad_tensor *shapes[2] = {&tensor->shape, &tensor->data};
     char texts[2][SHAPE_TEXT];
 

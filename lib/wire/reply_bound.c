@@ -10,9 +10,9 @@ enum {
     HEAD = 8192,       /* the encoder, the first pieces, the outer members */
     LAYER = 3072,      /* a layer's members and pieces, in arrays that double */
     STATISTICS = 2048, /* a layer's statistics and clipping, in a text that doubles and a copy */
-    ROW = 6,           /* brackets and comma around a row, of up to three dimensions */
-    ESCAPED = 6,       /* bytes that one byte of a name may become */
-    COPIES = 3         /* of literal text: the skeleton, which doubles, and its segment */
+    ROW = 2 * GRAD_MAX_RANK, /* brackets and comma around a row */
+    ESCAPED = 6,             /* bytes that one byte of a name may become */
+    COPIES = 3               /* of literal text: the skeleton, which doubles, and its segment */
 };
 
 /* The texts of an error, each byte of which may need an escape, and its other members. */
@@ -30,10 +30,15 @@ static size_t width_of(const grad_tensor *tensor)
     return tensor->rank > 0 ? tensor->shape[tensor->rank - 1] : 0;
 }
 
-/* Samples of a tensor [B,…]; a vector is one. */
+/* Samples of a tensor, the places of all its axes but the last; a vector is one. */
 static size_t samples_of(const grad_tensor *tensor)
 {
-    return tensor->rank > 1 ? tensor->shape[0] : 1;
+    size_t samples = 1;
+
+    for (size_t axis = 0; axis + 1 < tensor->rank && axis < GRAD_MAX_RANK; axis++)
+        if (!grad_size_mul(samples, tensor->shape[axis], &samples))
+            return SIZE_MAX;
+    return samples;
 }
 
 static size_t batch_size(const grad_batch *batch)

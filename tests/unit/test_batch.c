@@ -78,7 +78,7 @@ static void no_weight(grad_batch *batch)
 
 static void wrong_rank(grad_batch *batch)
 {
-    batch->layers[0].input.rank = 3;
+    batch->layers[0].input.rank = 6;
 }
 
 static void rank_zero(grad_batch *batch)
@@ -195,9 +195,10 @@ static const wrong_batch cases[] = {
     {no_weight, GRAD_INVALID, "missing_field", "/layers/0",
      "layers/0 has no weight, expected one for grad_input"},
     {wrong_rank, GRAD_INVALID, "shape_mismatch", "/layers/0/input",
-     "layers/0/input has rank 3, expected 1 (one sample) or 2"},
+     "layers/0/input has rank 6, expected 1 (one sample) to 5, the last axis being the features"},
     {rank_zero, GRAD_INVALID, "shape_mismatch", "/layers/0/grad_output",
-     "layers/0/grad_output has rank 0, expected 1 (one sample) or 2"},
+     "layers/0/grad_output has rank 0, expected 1 (one sample) to 5, the last axis being the "
+     "features"},
     {mixed_ranks, GRAD_INVALID, "shape_mismatch", "/layers/0/pre_activation",
      "layers/0/pre_activation has rank 2, input has 1 and grad_output 2: expected the same of all "
      "three"},

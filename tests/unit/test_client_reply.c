@@ -221,6 +221,33 @@ static void test_networks_of_one_sample_given_as_a_vector(void **state)
     assert_every_tensor_held(&p);
 }
 
+/* Samples in two axes, [1,2]; batch_norm takes one. */
+static void test_sequences(void **state)
+{
+    (void)state;
+    static float classes[] = {1, 3};
+    for (int reduction = GRAD_SUM; reduction <= GRAD_PER_SAMPLE; reduction++) {
+        for (int by_sample = 0; by_sample < 2; by_sample++) {
+            problem p;
+            make_network(&p);
+            p.layers[2].kind = GRAD_LAYER_NORM;
+            p.layers[2].running_mean.data = p.layers[2].running_variance.data = NULL;
+            p.network.input = (grad_tensor){numbers, 3, {1, 2, 3}};
+            p.network.loss.target = (grad_tensor){numbers, 3, {1, 2, 4}};
+            if (by_sample) {
+                p.network.loss = grad_loss_default(GRAD_CROSS_ENTROPY);
+                p.network.loss.target = (grad_tensor){classes, 2, {1, 2}};
+            }
+            p.network.loss.reduction = GRAD_LOSS_NONE;
+            p.batch.reduction = (grad_reduction)reduction;
+            p.batch.outputs = GRAD_OUTPUT_PREDICTIONS | GRAD_OUTPUT_GRAD_INPUT |
+                              GRAD_OUTPUT_WEIGHT_DELTA | GRAD_OUTPUT_BIAS_DELTA |
+                              GRAD_OUTPUT_SLOPE_DELTA;
+            assert_every_tensor_held(&p);
+        }
+    }
+}
+
 static void test_networks_without_a_loss(void **state)
 {
     (void)state;
@@ -335,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_outputs_that_were_chosen),
         cmocka_unit_test(test_networks),
         cmocka_unit_test(test_networks_of_one_sample_given_as_a_vector),
+        cmocka_unit_test(test_sequences),
         cmocka_unit_test(test_networks_without_a_loss),
         cmocka_unit_test(test_losses_by_sample),
         cmocka_unit_test(test_networks_that_bring_their_states),

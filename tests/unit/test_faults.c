@@ -121,8 +121,8 @@ static const faulty faults[] = {
      "expected a number within float32's range, found 9999999999999999999999999999999999999999…"},
     {"@[]", "empty_tensor", "", "expected at least one number, found an empty array"},
     {"@[ [ ], [] ]", "empty_tensor", "", "expected at least one number, found an empty array"},
-    {"@[[[[1]]], 2]", "unexpected_type", "",
-     "expected numbers in at most 3 dimensions, found more"},
+    {"@[[[[[[1]]]]], 2]", "unexpected_type", "",
+     "expected numbers in at most 5 dimensions, found more"},
 };
 
 static void write_input(grad_text *text, const char *input)

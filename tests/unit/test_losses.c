@@ -160,9 +160,10 @@ static void parameters_have_names(void **state)
 static bool has_classes(grad_loss_kind kind, size_t B, size_t N, size_t rank, size_t first)
 {
     grad_loss loss = grad_loss_default(kind);
+    const grad_loss_view view = {.loss = &loss, .B = B, .N = N, .sample_axes = 1};
 
     loss.target = (grad_tensor){&loss, rank, {first, rank == 2 ? N : 0}};
-    return grad_loss_has_classes(&loss, B, N);
+    return grad_loss_has_classes(&view);
 }
 
 static void classes_are_told_from_probabilities(void **state)

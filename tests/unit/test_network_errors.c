@@ -37,7 +37,7 @@ static void no_input(network *n)
 
 static void input_of_rank_3(network *n)
 {
-    n->network.input.rank = 3;
+    n->network.input.rank = 6;
 }
 
 static void input_without_rows(network *n)
@@ -239,7 +239,7 @@ static const wrong_network cases[] = {
     {GRAD_MSE, no_input, "missing_field", "",
      "expected a field \"input\", or one in the first layer, found none"},
     {GRAD_MSE, input_of_rank_3, "shape_mismatch", "/input",
-     "input has rank 3, expected 1 (one sample) or 2"},
+     "input has rank 6, expected 1 (one sample) to 5, the last axis being the features"},
     {GRAD_MSE, input_without_rows, "empty_tensor", "/input",
      "input has 0 rows of 6 columns, expected at least one of each"},
     {GRAD_MSE, no_weight_in_the_middle, "missing_field", "/layers/3",
