@@ -110,41 +110,6 @@ const char *request_body_limit_name(const request *r)
     return takes_body(r) ? "max_body" : "max_ignored_body";
 }
 
-static bool read_datatype(const char *name, grad_datatype *datatype)
-{
-    static const char *const names[] = {[GRAD_FP32] = "FP32", [GRAD_FP64] = "FP64"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(name, names[i]) == 0) {
-            *datatype = (grad_datatype)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* No parameter is known but datatype, of the paths that compute. Two of them could be understood in
- * two ways. */
-static enum MHD_Result check_parameter(void *context, enum MHD_ValueKind kind, const char *name,
-                                       const char *value)
-{
-    (void)kind;
-    request *r = context;
-    char detail[GRAD_DETAIL_SIZE];
-    if (strcmp(name, "datatype") != 0 || !takes_body(r)) {
-        snprintf(detail, sizeof detail, "unknown query parameter %.100s", name);
-        request_refuse_with(r, MHD_HTTP_UNPROCESSABLE_CONTENT, "unknown_field", detail);
-    } else if (r->has_datatype) {
-        request_refuse_with(r, MHD_HTTP_UNPROCESSABLE_CONTENT, "duplicate_field",
-                            "expected one query parameter datatype, found two");
-    } else if (!value || !read_datatype(value, &r->datatype)) {
-        snprintf(detail, sizeof detail, "expected datatype=FP32 or datatype=FP64, found %.100s",
-                 value ? value : "no value");
-        request_refuse_with(r, MHD_HTTP_UNPROCESSABLE_CONTENT, "unsupported_value", detail);
-    }
-    r->has_datatype = true;
-    return r->status == 0 ? MHD_YES : MHD_NO;
-}
-
 static void climb_steps(request *r, const char *method)
 {
     route_found found = routes_find(r->context->role, method, r->path, &r->route);
@@ -160,7 +125,7 @@ static void climb_steps(request *r, const char *method)
         refuse_length(r);
         return;
     }
-    MHD_get_connection_values(r->mhd, MHD_GET_ARGUMENT_KIND, check_parameter, r);
+    query_read(r);
     if (r->status == 0 && r->route->handler->begin) {
         r->begun = true;
         r->route->handler->begin(r);

@@ -59,11 +59,13 @@ static const char *title_of(int status)
         {404, "Not Found"},
         {405, "Method Not Allowed"},
         {413, "Content Too Large"},
+        {414, "URI Too Long"},
         {415, "Unsupported Media Type"},
         {422, "Unprocessable Content"},
         {431, "Request Header Fields Too Large"},
         {503, "Service Unavailable"},
         {504, "Gateway Timeout"},
+        {505, "HTTP Version Not Supported"},
     };
     for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++)
         if (titles[i].status == status)
@@ -154,20 +156,26 @@ static bool print_answer(const request *r, const grad_text *problem, grad_text *
     return false;
 }
 
+bool reply_print_problem(request *r, grad_text *answer)
+{
+    grad_text problem;
+    if (!write_problem(r, &problem))
+        return false;
+    bool printed = print_answer(r, &problem, answer);
+    r->reply_size = problem.length;
+    grad_text_free(&problem);
+    return printed;
+}
+
 /* The replies before this one have left libmicrohttpd when a body arrives, and so has 100 Continue:
  * what is sent here follows them. */
 void reply_send_early(request *r)
 {
-    grad_text problem, answer;
+    grad_text answer;
     r->closes = true;
-    if (!write_problem(r, &problem))
+    if (!reply_print_problem(r, &answer))
         return;
-    if (print_answer(r, &problem, &answer)) {
-        ssize_t sent =
-            send(r->connection->fd, answer.data, answer.length, MSG_DONTWAIT | MSG_NOSIGNAL);
-        r->sent = r->replied = sent == (ssize_t)answer.length;
-        r->reply_size = problem.length;
-        grad_text_free(&answer);
-    }
-    grad_text_free(&problem);
+    ssize_t sent = send(r->connection->fd, answer.data, answer.length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    r->sent = r->replied = sent == (ssize_t)answer.length;
+    grad_text_free(&answer);
 }

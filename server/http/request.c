@@ -2,6 +2,7 @@
  * once more without; a suspended request once again when it is resumed. */
 #include "http/request.h"
 
+#include "http/library_answers.h"
 #include "http/request_id.h"
 #include "net/clock.h"
 
@@ -33,6 +34,15 @@ static const char *path_of(const char *target)
     return path > authority && *path == '/' ? path : target;
 }
 
+void request_begin(request *r)
+{
+    r->error = (grad_error)GRAD_ERROR_INIT;
+    r->line_at = clock_now();
+    for (size_t i = 0; i < STAGE_TOTAL; i++)
+        r->stages[i] = -1;
+    request_id_make(r->id);
+}
+
 void *request_on_line(void *context, const char *uri, struct MHD_Connection *mhd)
 {
     request *r = calloc(1, sizeof *r);
@@ -47,20 +57,17 @@ void *request_on_line(void *context, const char *uri, struct MHD_Connection *mhd
     r->connection = info->socket_context;
     r->uri = uri;
     r->uri_length = strlen(uri);
-    r->error = (grad_error)GRAD_ERROR_INIT;
-    r->line_at = clock_now();
-    for (size_t i = 0; i < STAGE_TOTAL; i++)
-        r->stages[i] = -1;
+    request_begin(r);
     const char *path = path_of(uri);
     size_t length = strcspn(path, "?");
     copy_text(r->path, length < sizeof r->path ? length + 1 : sizeof r->path, path);
-    request_id_make(r->id);
+    library_answers_add(r);
     connection_enter(r->connection, PHASE_HEADERS);
     return r;
 }
 
-/* What libmicrohttpd has answered by itself: to headers that are none or too long, to chunks that
- * are none. 0: nothing. */
+/* What libmicrohttpd has answered by itself where no answer of ours could be put in its place. 0:
+ * nothing. */
 static int status_of_library(struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info =
@@ -68,17 +75,11 @@ static int status_of_library(struct MHD_Connection *mhd)
     return info ? (int)info->http_status : 0;
 }
 
-void request_on_completed(void *context, struct MHD_Connection *mhd, void **slot,
-                          enum MHD_RequestTerminationCode how)
+static void complete(request *r, bool whole)
 {
-    (void)context;
-    request *r = *slot;
-    if (!r)
-        return;
-    *slot = NULL;
-    bool whole = r->sent || how == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    library_answers_remove(r);
     if (!r->replied) {
-        r->status = status_of_library(mhd);
+        r->status = status_of_library(r->mhd);
         r->error.code[0] = '\0';
         whole = r->status != 0;
     }
@@ -90,6 +91,27 @@ void request_on_completed(void *context, struct MHD_Connection *mhd, void **slot
     if (r->whole)
         connection_enter(r->connection, PHASE_IDLE);
     free(r);
+}
+
+void request_on_completed(void *context, struct MHD_Connection *mhd, void **slot,
+                          enum MHD_RequestTerminationCode how)
+{
+    (void)context;
+    (void)mhd;
+    request *r = *slot;
+    if (!r)
+        return;
+    *slot = NULL;
+    complete(r, r->sent || how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+}
+
+void request_on_closed(const connection *c, request_context *context)
+{
+    request *r = context->open;
+    while (r && r->connection != c)
+        r = r->next_open;
+    if (r)
+        complete(r, r->sent);
 }
 
 /* ---- Refusing -------------------------------------------------------------------------------- */

@@ -17,6 +17,7 @@
 typedef struct request_context {
     service *service;
     service_role role;
+    request *open; /* those whose line was read, the last first; of the loop's thread */
 } request_context;
 
 typedef enum request_state {
@@ -27,7 +28,8 @@ typedef enum request_state {
 } request_state;
 
 struct request {
-    const request_context *context;
+    request_context *context;
+    request *next_open, *previous_open;
     struct MHD_Connection *mhd;
     connection *connection;
     request_state state;
@@ -63,6 +65,9 @@ struct request {
     void *work; /* the handler's own */
 };
 
+/* What a new request has besides zeros: an identity, and no stages yet. */
+void request_begin(request *r);
+
 /* libmicrohttpd's callbacks; context is a request_context. */
 void *request_on_line(void *context, const char *uri, struct MHD_Connection *mhd);
 enum MHD_Result request_on_call(void *context, struct MHD_Connection *mhd, const char *url,
@@ -70,6 +75,10 @@ enum MHD_Result request_on_call(void *context, struct MHD_Connection *mhd, const
                                 size_t *upload_size, void **slot);
 void request_on_completed(void *context, struct MHD_Connection *mhd, void **slot,
                           enum MHD_RequestTerminationCode how);
+
+/* A connection is closed. libmicrohttpd 1.0.1 has been seen to close some without a word of their
+ * request's completion, so a request that is still there is completed here. */
+void request_on_closed(const connection *c, request_context *context);
 
 /* ---- For handlers ---------------------------------------------------------------------------- */
 
@@ -103,6 +112,9 @@ void request_answer(request *r, int http_status, const char *content_type,
 /* What the headers decide, in the first call: routes or refuses. */
 void ladder_climb(request *r, const char *method, const char *version);
 
+/* What the query says, of a request whose path is known; refuses what it may not say. */
+void query_read(request *r);
+
 /* The most bytes that a request's body may have, and what that limit is called. */
 uint64_t request_body_limit(const request *r);
 const char *request_body_limit_name(const request *r);
@@ -113,6 +125,9 @@ void reply_send_early(request *r);
 
 /* Hands the problem of a refused request to libmicrohttpd. False: the connection must close. */
 bool reply_send_problem(request *r);
+
+/* Prints the whole answer, as it goes over the wire. False: no memory, and nothing to free. */
+bool reply_print_problem(request *r, grad_text *answer);
 
 /* The line in the log and the counters, when all is over. */
 void journal_write(const request *r, bool whole);

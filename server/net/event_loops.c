@@ -2,11 +2,12 @@
  * has. */
 #include "net/event_loops.h"
 
-#include "http/request.h"
+#include "http/library_answers.h"
 
 #include <fcntl.h>
 #include <microhttpd.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* libmicrohttpd 0.9.75 deadlocks in MHD_add_connection at its limit: ours is far below this. */
 #define FAR_ABOVE_OUR_LIMIT 100000000
@@ -29,6 +30,7 @@ static void let_go(event_loop *loop, connection *c)
     service *s = loop->context.service;
     if (!c)
         return;
+    request_on_closed(c, &loop->context);
     int fd = connection_is_unread(c) ? fcntl(c->fd, F_DUPFD_CLOEXEC, 0) : -1;
     if (fd >= 0)
         lingering_take(s->lingering, fd);
@@ -50,6 +52,7 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
     const union MHD_ConnectionInfo *fd =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     int socket_fd = fd->connect_fd;
+    library_answers_enter(&loop->context);
     const union MHD_ConnectionInfo *peer =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     *socket_context = connections_add(all, socket_fd, peer ? peer->client_addr : NULL);
@@ -57,17 +60,26 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
         shutdown(socket_fd, SHUT_RDWR);
 }
 
+/* Escapes are the daemon's to undo, in what it reads: a path is the text that came. libmicrohttpd
+ * 1.0.10 answers stray percent signs in one by itself where it is to undo them. */
+static size_t leave_escapes(void *context, struct MHD_Connection *mhd, char *text)
+{
+    (void)context;
+    (void)mhd;
+    return strlen(text);
+}
+
 /* Strictness is 1 in both generations: 1.0 reads -1 as most lenient. */
 static struct MHD_Daemon *start_daemon(event_loop *loop, size_t memory)
 {
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
-                                MHD_ALLOW_SUSPEND_RESUME,
-                            0, NULL, NULL, request_on_call, &loop->context,
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory, MHD_OPTION_CONNECTION_LIMIT,
-                            (unsigned)FAR_ABOVE_OUR_LIMIT, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-                            MHD_OPTION_URI_LOG_CALLBACK, request_on_line, &loop->context,
-                            MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, &loop->context,
-                            MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop, MHD_OPTION_END);
+    return MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
+            MHD_ALLOW_SUSPEND_RESUME,
+        0, NULL, NULL, request_on_call, &loop->context, MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)FAR_ABOVE_OUR_LIMIT, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_URI_LOG_CALLBACK, request_on_line, &loop->context, MHD_OPTION_UNESCAPE_CALLBACK,
+        leave_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, &loop->context,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop, MHD_OPTION_END);
 }
 
 event_loops *event_loops_start(service *s, service_role role, size_t count, size_t memory)

@@ -79,17 +79,18 @@ class Observed(Case):
             self.assertRegex(good[0]["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
             self.assertTrue(bad[0].get("code"), bad)
 
-    def test_answers_of_the_library_are_logged_as_they_were(self):
-        """Chunks that are none are answered by libmicrohttpd, in the middle of a body."""
+    def test_answers_in_the_place_of_the_library_s_are_logged(self):
+        """Chunks that are none would be answered by libmicrohttpd, in the middle of a body."""
         head = build_request("POST", "/v1/gradients", headers=[
             ("Content-Type", "application/json"), ("Transfer-Encoding", "chunked")])
         with Daemon() as daemon:
-            for size, wanted in ((b"zz", 400), (b"f" * 18, 413)):
+            for size, wanted, code in ((b"zz", 400, "bad_framing"),
+                                       (b"f" * 18, 413, "body_too_large")):
                 with daemon.connect() as connection:
                     connection.send(head + size + b"\r\n")
                     self.assertEqual(connection.read_response().status, wanted)
                 line = daemon.wait_log(patience(5), message="request", status=wanted)
-                self.assertNotIn("code", line)
+                self.assertEqual(line["code"], code)
                 daemon.wait_metric(lambda found: found == 1, patience(5),
                                    "gradientd_requests_total", status=str(wanted))
             self.assertEqual(daemon.records(status=0), [])

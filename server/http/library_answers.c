@@ -1,0 +1,245 @@
+/* Putting problem documents in the place of libmicrohttpd's pages. */
+#include "http/library_answers.h"
+
+#include "http/request_id.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static _Thread_local request_context *here;
+
+/* ---- Whose answer it is ---------------------------------------------------------------------- */
+
+void library_answers_enter(request_context *context)
+{
+    here = context;
+}
+
+void library_answers_add(request *r)
+{
+    r->next_open = r->context->open;
+    if (r->next_open)
+        r->next_open->previous_open = r;
+    r->context->open = r;
+}
+
+void library_answers_remove(request *r)
+{
+    if (r->previous_open)
+        r->previous_open->next_open = r->next_open;
+    else
+        r->context->open = r->next_open;
+    if (r->next_open)
+        r->next_open->previous_open = r->previous_open;
+}
+
+static request *request_on(int fd)
+{
+    request *r = here ? here->open : NULL;
+    while (r && r->connection->fd != fd)
+        r = r->next_open;
+    return r;
+}
+
+/* ---- What it says ---------------------------------------------------------------------------- */
+
+/* An answer of libmicrohttpd's: its status, and the page if there is one. */
+typedef struct library_answer {
+    int status;
+    const char *page;
+    size_t page_size;
+} library_answer;
+
+/* The status where text is the whole head of an error, and not one of ours; else 0. A piece of a
+ * body can be no head: JSON has no bare line ends in its strings. */
+static int status_of_head(const char *text, size_t size)
+{
+    static const char version[] = "HTTP/1.1 ", end[] = "\r\n\r\n",
+                      ours[] = "\r\nServer: gradientd\r\n";
+    if (size < sizeof version + sizeof end || memcmp(text, version, sizeof version - 1) != 0 ||
+        memcmp(text + size - (sizeof end - 1), end, sizeof end - 1) != 0)
+        return 0;
+    int status = (int)strtol(text + sizeof version - 1, NULL, 10);
+    return status >= 400 && !memmem(text, size, ours, sizeof ours - 1) ? status : 0;
+}
+
+/* The words of the page's body: without tags, and with quotation marks as such. */
+static void read_words(const library_answer *a, char *words, size_t size)
+{
+    static const char begin[] = "<body>", quote[] = "&quot;";
+    const char *at = memmem(a->page, a->page_size, begin, sizeof begin - 1);
+    const char *end = a->page + a->page_size;
+    size_t length = 0;
+    while (at && at < end && length + 1 < size) {
+        if (*at == '<') {
+            at = memchr(at, '>', (size_t)(end - at));
+            at += at != NULL;
+        } else if ((size_t)(end - at) >= sizeof quote - 1 &&
+                   memcmp(at, quote, sizeof quote - 1) == 0) {
+            words[length++] = '"';
+            at += sizeof quote - 1;
+        } else {
+            words[length++] = *at++;
+        }
+    }
+    words[length] = '\0';
+}
+
+typedef struct meaning {
+    int library_status;
+    const char *phrase; /* in the page; "": any */
+    int status;
+    const char *code;
+    const char *detail;
+} meaning;
+
+/* The first row that fits counts. */
+static const meaning meanings[] = {
+    {.library_status = 400,
+     .phrase = "header required",
+     .status = 400,
+     .code = "bad_framing",
+     .detail = "expected a Host, found none"},
+    {.library_status = 400,
+     .phrase = "<b>Content-Length</b>",
+     .status = 400,
+     .code = "bad_framing",
+     .detail = "expected a Content-Length of digits alone, found another"},
+    {.library_status = 413,
+     .phrase = "<b>Content-Length</b>",
+     .status = 413,
+     .code = "body_too_large",
+     .detail = "expected a Content-Length below 2^64, found a larger one"},
+    {.library_status = 413,
+     .phrase = "The chunk size used",
+     .status = 413,
+     .code = "body_too_large",
+     .detail = "expected a chunk of less than 2^64 bytes, found a larger one"},
+    {.library_status = 413,
+     .phrase = "",
+     .status = 413,
+     .code = "body_too_large",
+     .detail = "expected chunks whose lines fit the connection's buffer, found a longer one"},
+    {.library_status = 414,
+     .phrase = "",
+     .status = 414,
+     .code = "uri_too_long",
+     .detail = "expected a request line that fits the connection's buffer, found a longer one"},
+    {.library_status = 431,
+     .phrase = "",
+     .status = 431,
+     .code = "headers_too_large",
+     .detail = "expected headers that fit the connection's buffer, found longer ones"},
+    {.library_status = 500,
+     .phrase = "connection management",
+     .status = 413,
+     .code = "body_too_large",
+     .detail = "expected chunks whose lines fit the connection's buffer, found a longer one"},
+    {.library_status = 501,
+     .phrase = "",
+     .status = 400,
+     .code = "bad_framing",
+     .detail = "expected the transfer coding chunked, found another"},
+    {.library_status = 505,
+     .phrase = "",
+     .status = 505,
+     .code = "unsupported_version",
+     .detail = "expected HTTP/1.1 or HTTP/1.0, found another version"},
+};
+
+/* What no row knows is told in libmicrohttpd's words. */
+static void refuse_for(request *r, const library_answer *a)
+{
+    char words[GRAD_DETAIL_SIZE / 2], detail[GRAD_DETAIL_SIZE];
+    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
+        const meaning *m = &meanings[i];
+        if (m->library_status == a->status &&
+            (m->phrase[0] == '\0' || memmem(a->page, a->page_size, m->phrase, strlen(m->phrase)))) {
+            request_refuse_with(r, m->status, m->code, m->detail);
+            return;
+        }
+    }
+    read_words(a, words, sizeof words);
+    snprintf(detail, sizeof detail, "expected HTTP/1.1 as in RFC 9112, found something else%s%s",
+             words[0] ? ": " : "", words);
+    request_refuse_with(r, MHD_HTTP_BAD_REQUEST, "bad_framing", detail);
+}
+
+/* ---- Sending --------------------------------------------------------------------------------- */
+
+static ssize_t pass_on(int fd, const struct msghdr *message, int flags)
+{
+    return syscall(SYS_sendmsg, fd, message, flags);
+}
+
+/* Sends the problem instead. False: libmicrohttpd's own has to do. What the kernel does not take
+ * at once of so little is for a peer that reads nothing, and the connection is lost. */
+static bool send_problem(int fd, request *r, int flags, ssize_t *sent)
+{
+    grad_text answer;
+    r->closes = true;
+    if (!reply_print_problem(r, &answer))
+        return false;
+    struct iovec whole = {.iov_base = answer.data, .iov_len = answer.length};
+    const struct msghdr message = {.msg_iov = &whole, .msg_iovlen = 1};
+    *sent = pass_on(fd, &message, flags);
+    if (*sent >= 0 && (size_t)*sent < answer.length) {
+        errno = ECONNRESET;
+        *sent = -1;
+    }
+    if (*sent >= 0)
+        r->replied = r->sent = true;
+    grad_text_free(&answer);
+    return true;
+}
+
+/* What was refused before goes on being refused for the first reason. */
+static bool replace(int fd, const library_answer *a, int flags, ssize_t *sent)
+{
+    request *known = request_on(fd);
+    request unknown = {.context = here};
+    request *r = known ? known : &unknown;
+    if (!here || r->replied)
+        return false;
+    if (!known)
+        request_begin(r);
+    if (r->status == 0) {
+        refuse_for(r, a);
+        metrics_count_rejection(r->status == MHD_HTTP_BAD_REQUEST ? REJECT_BAD_FRAMING
+                                                                  : REJECT_BODY_TOO_LARGE);
+    }
+    return send_problem(fd, r, flags, sent);
+}
+
+static ssize_t send_message(int fd, const struct msghdr *message, int flags)
+{
+    const struct iovec *parts = message->msg_iov;
+    ssize_t sent = -1;
+    library_answer a = {.page = ""};
+    if (message->msg_iovlen > 0)
+        a.status = status_of_head(parts[0].iov_base, parts[0].iov_len);
+    if (message->msg_iovlen == 2) {
+        a.page = parts[1].iov_base;
+        a.page_size = parts[1].iov_len;
+    }
+    if (a.status == 0 || !replace(fd, &a, flags, &sent))
+        return pass_on(fd, message, flags);
+    return sent < 0 ? -1 : (ssize_t)(parts[0].iov_len + a.page_size);
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    return send_message(fd, message, flags);
+}
+
+ssize_t send(int fd, const void *bytes, size_t size, int flags)
+{
+    struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
+    const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    return send_message(fd, &message, flags);
+}
