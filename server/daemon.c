@@ -47,6 +47,7 @@ static bool start_listeners(gradientd *d, const int fds[ROLE_COUNT])
     for (int role = 0; role < ROLE_COUNT; role++) {
         if (fds[role] >= 0) {
             listener_address(fds[role], d->addresses[role]);
+            d->is_local[role] = listener_is_local(fds[role]);
             d->acceptors[role] =
                 acceptor_start(fds[role], d->loops[role], limits[role], d->service.lingering);
             started = started && d->acceptors[role];

@@ -11,6 +11,7 @@ typedef struct gradientd {
     event_loops *loops[ROLE_COUNT];
     acceptor *acceptors[ROLE_COUNT];
     char addresses[ROLE_COUNT][LISTENER_ADDRESS_SIZE]; /* "": no such listener */
+    bool is_local[ROLE_COUNT];                         /* only this machine reaches it */
 } gradientd;
 
 /* Opens the listeners and starts all threads; the configuration must be resolved and outlive the

@@ -170,6 +170,7 @@ static void tell_change(void *context, const config_change *change)
 static void configure_log(const config *c)
 {
     log_set_level((log_level)c->log_level);
+    log_set_format((log_format)c->log_format);
 }
 
 static void reload_configuration(process *p)
@@ -190,23 +191,44 @@ static void reload_configuration(process *p)
 
 /* ---- Running --------------------------------------------------------------------------------- */
 
+static const char *const role_names[] = {"service", "admin"};
+
+/* Whoever reaches the address is served: that is for people to know before it is used. */
+static void warn_of_others(const gradientd *d, int role)
+{
+    if (d->addresses[role][0] == '\0' || d->is_local[role])
+        return;
+    log_write(
+        LOG_WARNING,
+        "others can reach this address, and there is no TLS and no authentication here: put a "
+        "proxy in front that has both, or a firewall",
+        (log_field[]){LOG_TEXT("role", role_names[role]), LOG_TEXT("address", d->addresses[role]),
+                      LOG_END});
+}
+
 static void log_start(const gradientd *d)
 {
-    static const char *const roles[] = {"service", "admin"};
     const config *c = d->service.config;
+    char sentence[3 * LISTENER_ADDRESS_SIZE];
+    const char *admin = d->addresses[ROLE_ADMIN];
     for (int role = 0; role < ROLE_COUNT; role++) {
         if (d->addresses[role][0] != '\0') {
-            log_write(LOG_INFO, "listening",
-                      (log_field[]){LOG_TEXT("role", roles[role]),
-                                    LOG_TEXT("address", d->addresses[role]), LOG_END});
+            log_write_as(LOG_INFO, "listening", "",
+                         (log_field[]){LOG_TEXT("role", role_names[role]),
+                                       LOG_TEXT("address", d->addresses[role]), LOG_END});
         }
     }
-    log_write(LOG_INFO, "started",
-              (log_field[]){LOG_TEXT("version", GRAD_VERSION),
-                            LOG_TEXT("revision", GRADIENTD_REVISION), LOG_NUMBER("pid", getpid()),
-                            LOG_NUMBER("workers", c->workers),
-                            LOG_NUMBER("event_loops", c->event_loops),
-                            LOG_NUMBER("memory_budget", c->memory_budget), LOG_END});
+    snprintf(sentence, sizeof sentence, "gradientd %s serves http://%s%s%s", GRAD_VERSION,
+             d->addresses[ROLE_SERVICE], admin[0] != '\0' ? ", health and metrics http://" : "",
+             admin);
+    log_write_as(LOG_INFO, "started", sentence,
+                 (log_field[]){LOG_TEXT("version", GRAD_VERSION),
+                               LOG_TEXT("revision", GRADIENTD_REVISION),
+                               LOG_NUMBER("pid", getpid()), LOG_NUMBER("workers", c->workers),
+                               LOG_NUMBER("event_loops", c->event_loops),
+                               LOG_NUMBER("memory_budget", c->memory_budget), LOG_END});
+    for (int role = 0; role < ROLE_COUNT; role++)
+        warn_of_others(d, role);
 }
 
 /* Waits for a signal to stop, and heeds the others. Meanwhile, when a second without requests worth
@@ -259,6 +281,15 @@ static bool drain(gradientd *d, const sigset_t *signals)
     }
 }
 
+static int fail_start(const char *reason)
+{
+    char sentence[MESSAGE_SIZE + 32];
+    snprintf(sentence, sizeof sentence, "cannot start: %s", reason);
+    log_write_as(LOG_ERROR, "cannot start", sentence,
+                 (log_field[]){LOG_TEXT("reason", reason), LOG_END});
+    return EXIT_CANNOT_START;
+}
+
 static int run(process *p)
 {
     const config *c = &p->running;
@@ -272,15 +303,10 @@ static int run(process *p)
     }
     prepare_process(c->memory_budget);
     sigset_t signals = block_signals();
-    if (grad_self_test(&error) != GRAD_OK) {
-        log_write(LOG_ERROR, "cannot start",
-                  (log_field[]){LOG_TEXT("reason", error.detail), LOG_END});
-        return EXIT_CANNOT_START;
-    }
-    if (!daemon_start(&d, c, message, sizeof message)) {
-        log_write(LOG_ERROR, "cannot start", (log_field[]){LOG_TEXT("reason", message), LOG_END});
-        return EXIT_CANNOT_START;
-    }
+    if (grad_self_test(&error) != GRAD_OK)
+        return fail_start(error.detail);
+    if (!daemon_start(&d, c, message, sizeof message))
+        return fail_start(message);
     log_start(&d);
     wait_for_stop(&d, p, &signals);
     bool drained = drain(&d, &signals);

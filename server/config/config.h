@@ -38,6 +38,7 @@ typedef struct config {
     _Atomic double drain_timeout;   /* from SIGTERM to exit, at most */
     _Atomic double inline_cost;     /* work below this many seconds is done in the event loop */
     _Atomic int log_level;          /* a log_level: the place of its word in the table */
+    _Atomic int log_format;         /* a log_format: the place of its word in the table */
     _Atomic bool log_requests;      /* one line a request */
 } config;
 

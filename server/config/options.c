@@ -66,6 +66,8 @@ const option config_options[] = {
      "work expected to take less is done by the event loop, without a worker"},
     {"log-level", OPTION_CHOICE, AT(log_level), AT_RELOAD, "info", 0, 0, "debug info warning error",
      NULL, "least level of the lines on standard error"},
+    {"log-format", OPTION_CHOICE, AT(log_format), AT_RELOAD, "auto", 0, 0, "auto text json", NULL,
+     "of the log; auto is text on a terminal, json elsewhere"},
     {"log-requests", OPTION_SWITCH, AT(log_requests), AT_RELOAD, "on", 0, 0, "", NULL,
      "one line a request, at level info"},
 };

@@ -4,8 +4,10 @@
 #include "observe/log.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #define MAX_FIELDS 24
+#define SENTENCE_SIZE 320
 
 /* Whole microseconds. */
 static const char *const stage_fields[STAGE_COUNT] = {
@@ -42,8 +44,25 @@ static log_level level_of(const request *r)
     return is_probe ? LOG_DEBUG : LOG_INFO;
 }
 
+static const char *code_of(const request *r, bool whole)
+{
+    return whole ? r->error.code : cut_name(connection_cut(r->connection));
+}
+
+/* For people: "GET /v1/info 200, 0.41 ms", "POST /v1/gradients 422 shape_mismatch, 0.3 ms". */
+static void write_sentence(const request *r, bool whole, double total, char *sentence, size_t size)
+{
+    char status[16];
+    const char *code = code_of(r, whole);
+    snprintf(status, sizeof status, "%d", r->status);
+    snprintf(sentence, size, "%s%s%.200s %s%s%s, %.2f ms", r->method,
+             r->method[0] != '\0' ? " " : "", r->path,
+             whole ? status : "no answer:", code[0] != '\0' ? " " : "", code, total * 1e3);
+}
+
 static void write_line(const request *r, bool whole, double total)
 {
+    char sentence[SENTENCE_SIZE];
     log_field fields[MAX_FIELDS];
     size_t n = 0;
     if (r->method[0] != '\0') /* else its headers were never taken */
@@ -58,16 +77,15 @@ static void write_line(const request *r, bool whole, double total)
         fields[n++] = LOG_NUMBER("layers", r->layers);
         fields[n++] = LOG_NUMBER("numbers", r->numbers);
     }
-    if (!whole || r->error.code[0] != '\0') {
-        fields[n++] =
-            LOG_TEXT("code", whole ? r->error.code : cut_name(connection_cut(r->connection)));
-    }
+    if (code_of(r, whole)[0] != '\0')
+        fields[n++] = LOG_TEXT("code", code_of(r, whole));
     for (size_t i = 0; i < STAGE_TOTAL; i++)
         if (r->stages[i] >= 0)
             fields[n++] = LOG_NUMBER(stage_fields[i], round(r->stages[i] * 1e6));
     fields[n++] = LOG_NUMBER(stage_fields[STAGE_TOTAL], round(total * 1e6));
     fields[n] = LOG_END;
-    log_write(level_of(r), "request", fields);
+    write_sentence(r, whole, total, sentence, sizeof sentence);
+    log_write_as(level_of(r), "request", sentence, fields);
 }
 
 void journal_write(const request *r, bool whole)

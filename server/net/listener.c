@@ -120,3 +120,23 @@ void listener_address(int fd, char text[LISTENER_ADDRESS_SIZE])
     bool known = getsockname(fd, (struct sockaddr *)&own, &size) == 0;
     listener_format(known ? (struct sockaddr *)&own : NULL, text);
 }
+
+/* 127.0.0.0/8 and ::1. */
+static bool is_loopback(const struct sockaddr *own)
+{
+    struct in_addr v4;
+    struct sockaddr_in6 v6;
+    in_port_t port;
+    if (find_ipv4(own, &v4, &port))
+        return ntohl(v4.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
+    memcpy(&v6, own, sizeof v6);
+    return own->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
+}
+
+bool listener_is_local(int fd)
+{
+    struct sockaddr_storage own;
+    socklen_t size = sizeof own;
+    return getsockname(fd, (struct sockaddr *)&own, &size) == 0 &&
+           is_loopback((struct sockaddr *)&own);
+}

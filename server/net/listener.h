@@ -17,7 +17,10 @@ int listener_open(const char *address, char *message, size_t message_size);
 /* "127.0.0.1:8080" or "[::1]:8080" of the socket's own address. */
 void listener_address(int fd, char text[LISTENER_ADDRESS_SIZE]);
 
-/* The same of any address; "unknown" where it is neither IPv4 nor IPv6. */
+/* Whether that address is the loopback's, so that nobody else reaches it. */
+bool listener_is_local(int fd);
+
+/* Any address as text; "unknown" where it is neither IPv4 nor IPv6. */
 void listener_format(const struct sockaddr *socket_address, char text[LISTENER_ADDRESS_SIZE]);
 
 #endif

@@ -27,6 +27,7 @@ static int target = STDERR_FILENO;
 static log_way way = WAY_WRITE;
 static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic int least_level = LOG_INFO;
+static _Atomic bool is_text;
 
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
 
@@ -40,18 +41,26 @@ bool log_enabled(log_level level)
     return (int)level >= atomic_load_explicit(&least_level, memory_order_relaxed);
 }
 
-/* Adds {"time":…,"level":… and leaves the object open. */
-static void add_head(grad_text *line, const struct timespec *now, log_level level)
+void log_set_format(log_format format)
 {
-    struct tm utc;
-    char seconds[32];
-    gmtime_r(&now->tv_sec, &utc);
-    strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &utc);
-    grad_text_printf(line, "{\"time\":\"%s.%03dZ\",\"level\":\"%s\"", seconds,
-                     (int)(now->tv_nsec / 1000000), level_names[level]);
+    bool as_text =
+        format == LOG_FORMAT_TEXT || (format == LOG_FORMAT_AUTO && isatty(STDERR_FILENO));
+    atomic_store_explicit(&is_text, as_text, memory_order_relaxed);
 }
 
-static void add_field(grad_text *line, const log_field *field)
+/* ---- Lines ----------------------------------------------------------------------------------- */
+
+/* What a line says. */
+typedef struct record {
+    struct timespec time;
+    log_level level;
+    const char *message;
+    const char *sentence;    /* for people, or NULL */
+    const log_field *fields; /* or NULL */
+    bool truncated;
+} record;
+
+static void add_json_field(grad_text *line, const log_field *field)
 {
     grad_text_add(line, ",", 1);
     grad_text_string(line, field->name);
@@ -60,6 +69,62 @@ static void add_field(grad_text *line, const log_field *field)
         grad_text_string(line, field->text);
     else
         grad_text_number(line, field->number);
+}
+
+static void add_json(grad_text *line, const record *r)
+{
+    struct tm utc;
+    char seconds[32];
+    gmtime_r(&r->time.tv_sec, &utc);
+    strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &utc);
+    grad_text_printf(line, "{\"time\":\"%s.%03dZ\",\"level\":\"%s\"", seconds,
+                     (int)(r->time.tv_nsec / 1000000), level_names[r->level]);
+    add_json_field(line, &LOG_TEXT("message", r->message));
+    for (const log_field *field = r->fields; field && field->name; field++)
+        add_json_field(line, field);
+    grad_text_printf(line, "%s}\n", r->truncated ? ",\"truncated\":true" : "");
+}
+
+static void add_text_field(grad_text *line, const log_field *field)
+{
+    const char *quote = field->text && field->text[strcspn(field->text, " \"")] ? "\"" : "";
+    grad_text_printf(line, " %s=", field->name);
+    if (field->text)
+        grad_text_printf(line, "%s%s%s", quote, field->text, quote);
+    else
+        grad_text_number(line, field->number);
+}
+
+/* What came from a peer or a file does not steer the terminal: no C0 or C1 control stays, the
+ * latter spelled in UTF-8 (C2 80 to C2 9F) or not. */
+static void defuse(char *text, size_t length)
+{
+    unsigned char before = 0;
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        bool is_c1 = c >= 0x80 && c < 0xa0 && (before < 0x80 || before == 0xc2);
+        if (is_c1 && before == 0xc2)
+            text[i - 1] = '?';
+        if (c < 0x20 || c == 0x7f || is_c1)
+            text[i] = '?';
+        before = c;
+    }
+}
+
+static void add_text(grad_text *line, const record *r)
+{
+    struct tm local;
+    char clock[16];
+    localtime_r(&r->time.tv_sec, &local);
+    strftime(clock, sizeof clock, "%H:%M:%S", &local);
+    grad_text_printf(line, "%s %s%s%s", clock, r->level == LOG_INFO ? "" : level_names[r->level],
+                     r->level == LOG_INFO ? "" : ": ", r->sentence ? r->sentence : r->message);
+    for (const log_field *field = r->sentence ? NULL : r->fields; field && field->name; field++)
+        add_text_field(line, field);
+    grad_text_printf(line, "%s", r->truncated ? " truncated" : "");
+    if (line->length > 0)
+        defuse(line->data, line->length);
+    grad_text_add(line, "\n", 1);
 }
 
 /* ---- Writing --------------------------------------------------------------------------------- */
@@ -123,17 +188,15 @@ static bool write_line(const char *line, size_t length)
     return true;
 }
 
-/* Writes the line with these fields; false, and nothing written, where it does not fit. */
-static bool write_fields(const struct timespec *now, log_level level, const char *message,
-                         const log_field *fields, const char *end)
+/* False, and nothing written, where the line does not fit. */
+static bool write_record(const record *r)
 {
     grad_text line;
     grad_text_init(&line, LOG_LINE_MAX);
-    add_head(&line, now, level);
-    add_field(&line, &LOG_TEXT("message", message));
-    for (; fields && fields->name; fields++)
-        add_field(&line, fields);
-    grad_text_add(&line, end, strlen(end));
+    if (atomic_load_explicit(&is_text, memory_order_relaxed))
+        add_text(&line, r);
+    else
+        add_json(&line, r);
     bool fits = grad_text_status(&line, NULL) == GRAD_OK;
     if (fits && !write_line(line.data, line.length))
         metrics_count_lost_line();
@@ -141,17 +204,28 @@ static bool write_fields(const struct timespec *now, log_level level, const char
     return fits;
 }
 
-void log_write(log_level level, const char *message, const log_field *fields)
+void log_write_as(log_level level, const char *message, const char *sentence,
+                  const log_field *fields)
 {
-    if (!log_enabled(level))
+    bool as_text = atomic_load_explicit(&is_text, memory_order_relaxed);
+    if (!log_enabled(level) || (as_text && sentence && sentence[0] == '\0'))
         return;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    if (write_fields(&now, level, message, fields, "}\n") ||
-        write_fields(&now, level, message, NULL, ",\"truncated\":true}\n"))
+    record r = {.level = level, .message = message, .sentence = sentence, .fields = fields};
+    clock_gettime(CLOCK_REALTIME, &r.time);
+    if (write_record(&r))
+        return;
+    r.sentence = NULL;
+    r.fields = NULL;
+    r.truncated = true;
+    if (write_record(&r))
         return;
     /* No memory, or a message that alone is too long: the line that needs neither. */
     static const char lost[] = "{\"level\":\"error\",\"message\":\"a line of the log was lost\"}\n";
     metrics_count_lost_line();
     write_line(lost, sizeof lost - 1);
+}
+
+void log_write(log_level level, const char *message, const log_field *fields)
+{
+    log_write_as(level, message, NULL, fields);
 }

@@ -1,6 +1,6 @@
-/* The log: one JSON object a line on standard error. Lines are whole (one write each) from any
- * thread. None waits for a reader: what a full pipe does not take is lost, and counted. What is
- * worth a line is decided by the callers. */
+/* The log: lines on standard error, JSON objects for programs or words for people. They are whole
+ * (one write each) from any thread. None waits for a reader: what a full pipe does not take is
+ * lost, and counted. What is worth a line is decided by the callers. */
 #ifndef GRADIENTD_LOG_H
 #define GRADIENTD_LOG_H
 
@@ -11,6 +11,12 @@ typedef enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR } log_level
 /* Makes standard error one that never blocks. Once, before there are other threads; until then
  * lines are written to it as it is. */
 void log_open(void);
+
+/* In the order of the words of --log-format. Auto: words where standard error is a terminal. */
+typedef enum log_format { LOG_FORMAT_AUTO, LOG_FORMAT_TEXT, LOG_FORMAT_JSON } log_format;
+
+/* How lines are written from now on; LOG_FORMAT_JSON until it is set. Thread-safe. */
+void log_set_format(log_format format);
 
 /* The least level that is written; LOG_INFO until it is set. Thread-safe. */
 void log_set_level(log_level level);
@@ -26,8 +32,13 @@ typedef struct log_field {
 /* One line: {"time": RFC 3339 with milliseconds, "level": …, "message": …, and the fields}. The
  * list ends with LOG_END:
  * log_write(LOG_INFO, "listening", (log_field[]){LOG_TEXT("address", a), LOG_END});
- * A line above LOG_LINE_MAX bytes is written without its fields, with "truncated": true. */
+ * For people it is "12:34:56 message name=value …", in local time. A line above LOG_LINE_MAX bytes
+ * is written without its fields, with "truncated": true. */
 void log_write(log_level level, const char *message, const log_field *fields);
+
+/* The same, but for people a sentence stands for message and fields; none is written of "". */
+void log_write_as(log_level level, const char *message, const char *sentence,
+                  const log_field *fields);
 
 /* What a pipe takes in one piece (PIPE_BUF on Linux). */
 #define LOG_LINE_MAX 4096

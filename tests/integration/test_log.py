@@ -1,12 +1,17 @@
 """Standard error as the daemon may find it: a pipe or a socket that nobody reads, and one that is
-closed. Lines may be lost, and are counted; no request and no signal may be."""
+closed. Lines may be lost, and are counted; no request and no signal may be. And a terminal, where
+they are words for people."""
 
 import fcntl
+import json
 import os
+import pty
 import re
 import signal
 import socket
 import subprocess
+import tempfile
+import threading
 import time
 import unittest
 
@@ -113,6 +118,109 @@ class Unread(Case):
         self.end(process)
         os.close(read_end)
         os.close(write_end)
+
+
+class Shown:
+    """A daemon whose standard error is a terminal, or a pipe, and what it shows."""
+
+    def __init__(self, *flags, terminal=True):
+        ours, theirs = pty.openpty() if terminal else os.pipe()
+        self.process = subprocess.Popen(
+            [DAEMON, "--listen", "127.0.0.1:0", "--admin-listen", "none", *flags], stderr=theirs,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            env={k: v for k, v in os.environ.items() if not k.startswith("GRADIENTD_")})
+        os.close(theirs)
+        self.ours = ours
+        self.text = ""
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        while True:
+            try:
+                piece = os.read(self.ours, 65536)
+            except OSError:  # nobody at the other end of the terminal
+                return
+            if not piece:
+                return
+            self.text += piece.decode("latin-1").replace("\r\n", "\n")
+
+    def wait_for(self, pattern):
+        deadline = time.monotonic() + patience(20)
+        while not re.search(pattern, self.text, re.M):
+            if time.monotonic() > deadline:
+                raise AssertionError("no %r in:\n%s" % (pattern, self.text))
+            time.sleep(0.01)
+        return re.search(pattern, self.text, re.M)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.process.terminate()
+        self.process.wait(patience(20))
+        self.reader.join(patience(5))
+        os.close(self.ours)
+
+
+CLOCK = r"^\d\d:\d\d:\d\d "
+
+
+class People(Case):
+    """What is shown on a terminal."""
+
+    def connect(self, shown):
+        line = shown.wait_for(CLOCK + r"gradientd \S+ serves http://127\.0\.0\.1:(\d+)$")
+        port = int(line.group(1))
+        return Connection(("127.0.0.1", port), timeout=patience(10))
+
+    def test_a_line_a_request(self):
+        with Shown() as shown, self.connect(shown) as connection:
+            self.assertEqual(shown.text.count("\n"), 1, shown.text)
+            self.assertEqual(connection.request("POST", "/v1/gradients", BODY).status, 200)
+            shown.wait_for(CLOCK + r"POST /v1/gradients 200, \d+\.\d\d ms$")
+            connection.request("POST", "/v1/gradients", b"{}")
+            shown.wait_for(CLOCK + r"POST /v1/gradients 422 missing_field, \d+\.\d\d ms$")
+            connection.request("GET", "/livez")
+            connection.send(b"POST /v1/gradients HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+            connection.close()
+            shown.wait_for(CLOCK + r"POST /v1/gradients no answer: connection_lost, \d+\.\d\d ms$")
+            shown.process.send_signal(signal.SIGUSR1)
+            shown.wait_for(CLOCK + r"warning: signal ignored signal=SIGUSR1$")
+            self.assertEqual(shown.text.count("\n"), 5, shown.text)
+            self.assertNotIn("{", shown.text)
+
+    def test_nothing_steers_the_terminal(self):
+        with Shown() as shown, self.connect(shown) as connection:
+            connection.send(b"GET /\x1b[31m\xc2\x9b1m\x7f\x07 HTTP/1.1\r\nHost: x\r\n\r\n")
+            shown.wait_for(CLOCK + "GET|slow_header|connection_lost")
+            self.assertNotRegex(shown.text, "[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+
+    def test_the_form_is_an_option(self):
+        with Shown("--log-format", "json") as shown:
+            line = json.loads(shown.wait_for(r'^\{.*"message":"listening".*$').group(0))
+            self.assertEqual(line["role"], "service")
+        with Shown("--log-format", "text", terminal=False) as shown, self.connect(shown):
+            pass
+        with Shown(terminal=False) as shown:
+            shown.wait_for(r'^\{.*"message":"started".*\}$')
+        self.assertRegex(shown.text, r'^(\{.*\}\n)+$')
+
+    def test_the_form_changes_at_a_reload(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+            with Shown("--config", file.name) as shown, self.connect(shown):
+                file.write("log-format = json\n")
+                file.flush()
+                shown.process.send_signal(signal.SIGHUP)
+                shown.wait_for(CLOCK + "option changed option=log-format from=auto to=json ")
+                shown.wait_for(r'^\{.*"message":"reloaded","changed":1,"need_restart":0\}$')
+
+    def test_why_it_cannot_start(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = "127.0.0.1:%d" % taken.getsockname()[1]
+            with Shown("--listen", address) as shown:
+                shown.wait_for(CLOCK + "error: cannot start: cannot listen on %s: Address already "
+                               "in use$" % re.escape(address))
 
 
 if __name__ == "__main__":

@@ -56,6 +56,20 @@ class Start(Case):
                     refusal_of(*words), "gradientd: unknown option %s; did you mean "
                     "--listen 127.0.0.1:8080?" % words[0])
 
+    def test_a_warning_where_others_can_reach_it(self):
+        """0.0.0.0 and [::], and any address of an interface; not those of the loopback."""
+        warning = "others can reach this address"
+        for listen, warned in (("0.0.0.0:0", True), ("*:0", True), ("127.0.0.1:0", False),
+                               ("127.1.2.3:0", False), ("localhost:0", False)):
+            for role, flag in (("service", "--listen"), ("admin", "--admin-listen")):
+                with self.subTest(listen, role=role), Daemon(flag, listen) as daemon:
+                    daemon.stop()
+                    told = [line for line in daemon.records(level="warning")
+                            if line["message"].startswith(warning)]
+                    self.assertEqual([line["role"] for line in told], [role] if warned else [])
+                    if warned:
+                        self.assertIn("proxy", told[0]["message"])
+
 
 if __name__ == "__main__":
     unittest.main()

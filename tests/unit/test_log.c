@@ -107,6 +107,37 @@ static void test_the_time_is_now_in_utc(void **state)
     json_decref(line);
 }
 
+/* Words for people: no JSON, no controls, values in quotes where they hold blanks. */
+static void test_text(void **state)
+{
+    (void)state;
+    const log_field fields[] = {
+        LOG_TEXT("reason", "no \x1b[31mroom\xc2\x9b caf\xc3\xa9\xe2\x82\x9a"),
+        LOG_TEXT("peer", "::1"), LOG_NUMBER("count", 3), LOG_END};
+    begin_capture();
+    log_set_format(LOG_FORMAT_TEXT);
+    log_write(LOG_WARNING, "full", fields);
+    log_write_as(LOG_INFO, "request", "GET /\n 200", fields);
+    log_write_as(LOG_INFO, "listening", "", fields);
+    log_set_format(LOG_FORMAT_AUTO); /* a pipe: JSON again */
+    log_write_as(LOG_INFO, "request", "GET / 200", NULL);
+    log_set_format(LOG_FORMAT_JSON);
+    const char *text = end_capture();
+    const size_t clock = strlen("12:34:56 ");
+    assert_int_equal(text[2], ':');
+    assert_int_equal(text[clock - 1], ' ');
+    const char *first =
+        "warning: full reason=\"no ?[31mroom?? caf\xc3\xa9\xe2\x82\x9a\" peer=::1 count=3\n";
+    assert_memory_equal(text + clock, first, strlen(first));
+    text += clock + strlen(first);
+    const char *second = "GET /? 200\n";
+    assert_memory_equal(text + clock, second, strlen(second));
+    text += clock + strlen(second);
+    json_t *line = only_line(text);
+    assert_string_equal(text_of(line, "message"), "request");
+    json_decref(line);
+}
+
 static void test_levels(void **state)
 {
     (void)state;
@@ -190,6 +221,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_line_and_its_fields),
         cmocka_unit_test(test_the_time_is_now_in_utc),
+        cmocka_unit_test(test_text),
         cmocka_unit_test(test_levels),
         cmocka_unit_test(test_long_lines_lose_their_fields),
         cmocka_unit_test(test_lines_of_threads_do_not_mix),
