@@ -38,6 +38,8 @@ def programs(build, rounds):
          [sys.executable, "-m", "unittest", "-v", "test_training"], results.of_unittest),
         ("numbers written and read, all of float32", unit_test(build, "test_number_write"),
          results.of_cmocka),
+        ("early refusals behind proxies", python("tests/proxies/test_proxies.py", "-v"),
+         results.of_unittest),
         ("mutation", python("tests/mutation/mutate.py"), results.of_totals),
         ("random networks checked", unit_test(build, "test_check_random"), results.of_cmocka),
         ("accuracy over all float32", unit_test(build, "test_activation_accuracy"),

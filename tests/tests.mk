@@ -42,6 +42,7 @@ mutation: packages-test
 LONG_ONLY ?=
 long: packages-test packages-conformance
 	@$(MAKE_ALL) suite-build
+	@tests/proxies/fetch.sh
 	@$(PYTHON) tests/long.py --only '$(LONG_ONLY)' $(BUILD)
 
 ## findings    what other libraries do, shown by running them (FINDINGS_ONLY=word, network)
