@@ -33,9 +33,9 @@ static grad_status check_activation(const grad_subject *s, const grad_activation
 
 static grad_status check_rates(const grad_subject *s, const grad_layer *layer)
 {
-    if (grad_layer_is_norm(layer) && !(isfinite(layer->epsilon) && layer->epsilon > 0))
+    if (grad_layer_is_norm(layer) && !(isfinite(layer->epsilon) && layer->epsilon >= 0))
         return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter", "/epsilon",
-                               " is %s, expected a finite positive number",
+                               " is %s, expected a finite number that is not negative",
                                GRAD_FIGURE(GRAD_FP64, layer->epsilon));
     if (!(layer->dropout_rate >= 0 && layer->dropout_rate < 1))
         return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter", "/dropout/rate",

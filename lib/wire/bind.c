@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/size.h"
+#include "wire/spellings.h"
 
 /* Writes the pointer of path. False where it does not fit; pointer then is that of a parent. */
 static bool print_path(const grad_path *path, char *pointer, size_t *length)
@@ -37,18 +38,24 @@ static bool print_path(const grad_path *path, char *pointer, size_t *length)
     return true;
 }
 
+size_t grad_bind_find(const grad_binder *binder, const grad_path *path, char *pointer)
+{
+    size_t length = 0;
+
+    pointer[0] = '\0';
+    print_path(path, pointer, &length);
+    return grad_envelope_find_from(binder->envelope, binder->base,
+                                   pointer + grad_size_min(binder->base_length, length));
+}
+
 grad_status grad_bind_fail(grad_binder *binder, const grad_path *path, const char *code,
                            const char *format, ...)
 {
-    char pointer[GRAD_POINTER_SIZE] = "";
+    char pointer[GRAD_POINTER_SIZE];
     char detail[GRAD_DETAIL_SIZE];
-    size_t length = 0;
-    size_t position;
+    size_t position = grad_bind_find(binder, path, pointer);
     va_list arguments;
 
-    print_path(path, pointer, &length);
-    position = grad_envelope_find_from(binder->envelope, binder->base,
-                                       pointer + grad_size_min(binder->base_length, length));
     va_start(arguments, format);
     vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
@@ -111,6 +118,17 @@ grad_status grad_bind_fail_type(grad_binder *binder, const grad_path *path, cons
 {
     return grad_bind_fail(binder, path, "unexpected_type", "expected %s, found %s", expected,
                           type_name(binder, value));
+}
+
+grad_status grad_bind_fail_scalar(grad_binder *binder, const grad_path *path, const char *expected,
+                                  const json_t *value)
+{
+    if (json_array_size(value) == 0)
+        return grad_bind_fail_type(binder, path, expected, value);
+    return grad_bind_fail(binder, path, "unexpected_type",
+                          "expected %s, found %s; a single value stands without brackets (R's "
+                          "jsonlite: auto_unbox = TRUE)",
+                          expected, type_name(binder, value));
 }
 
 /* Levenshtein's distance between two names; longer ones are far from everything. */
@@ -192,6 +210,26 @@ static grad_status read_member(grad_binder *binder, const grad_path *path, const
     return fail_field(binder, path, path->key, fields, count);
 }
 
+static size_t find_field(const grad_field *fields, size_t count, const char *name)
+{
+    size_t i = 0;
+
+    while (i < count && strcmp(fields[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+/* The field of that name, or that it is another name of; *other is then the field's own. count
+ * where there is none. */
+static size_t find_by_any_name(const grad_field *fields, size_t count, const char *name,
+                               const char **other)
+{
+    size_t i = find_field(fields, count, name);
+
+    *other = i == count ? grad_other_field_name(name) : NULL;
+    return *other == NULL ? i : find_field(fields, count, *other);
+}
+
 grad_status grad_bind_object(grad_binder *binder, const grad_path *path, const json_t *value,
                              const char *what, const grad_field *fields, size_t count, void *target)
 {
@@ -205,10 +243,16 @@ grad_status grad_bind_object(grad_binder *binder, const grad_path *path, const j
     {
         grad_path here = {.parent = path, .key = key};
         grad_status status;
-        size_t i = 0;
+        const char *other;
+        size_t i;
 
-        while (i < count && strcmp(fields[i].name, key) != 0)
-            i++;
+        if (json_is_null(member) && binder->request != NULL)
+            continue;
+        i = find_by_any_name(fields, count, key, &other);
+        if (i < count && other != NULL && grad_bind_member(value, other) != NULL)
+            return grad_bind_fail(binder, &here, "duplicate_field",
+                                  "expected \"%s\" or \"%s\", which are the same, found both",
+                                  other, key);
         status = read_member(binder, &here, member, fields, count, i, target);
         if (status != GRAD_OK)
             return status;
@@ -230,11 +274,20 @@ grad_status grad_bind_elements(grad_binder *binder, const grad_path *path, const
     return GRAD_OK;
 }
 
+const json_t *grad_bind_member(const json_t *object, const char *name)
+{
+    const json_t *member = json_object_get(object, name);
+
+    return json_is_null(member) ? NULL : member;
+}
+
 grad_status grad_bind_require(grad_binder *binder, const grad_path *path, const json_t *value,
                               const char *name)
 {
-    if (json_object_get(value, name) != NULL)
+    const json_t *member = json_object_get(value, name);
+
+    if (member != NULL && !json_is_null(member))
         return GRAD_OK;
-    return grad_bind_fail(binder, path, "missing_field", "expected a field \"%s\", found none",
-                          name);
+    return grad_bind_fail(binder, path, "missing_field", "expected a field \"%s\", found %s", name,
+                          member == NULL ? "none" : "null, which stands for none");
 }

@@ -16,6 +16,8 @@ typedef struct grad_binder {
     void *numbers;      /* of all arrays */
     char *strings;      /* where the next string is copied; has room for all of them */
     grad_error *errors; /* where the next error of a layer is put; has room for all of them */
+    double *singles;    /* behind where the next number is put that stands for a tensor; has room
+                         * for all of them. NULL: none may */
     bool skips_unknown_fields; /* else they are errors */
     grad_error *error;
     struct grad_request *request; /* what is read by request_*.c; NULL elsewhere */
@@ -52,6 +54,10 @@ typedef struct grad_field {
 /* Fields of an object at most. */
 enum { GRAD_FIELDS_MAX = 32 };
 
+/* Where in the envelope the value at path is, and its pointer, which has room for
+ * GRAD_POINTER_SIZE bytes. SIZE_MAX where it is not found. */
+size_t grad_bind_find(const grad_binder *binder, const grad_path *path, char *pointer);
+
 /* A GRAD_INVALID error at path, pointer and byte found from it. */
 grad_status grad_bind_fail(grad_binder *binder, const grad_path *path, const char *code,
                            const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -64,13 +70,18 @@ grad_status grad_bind_fail_fault(grad_binder *binder, const grad_path *path,
 grad_status grad_bind_fail_type(grad_binder *binder, const grad_path *path, const char *expected,
                                 const json_t *value);
 
+/* The same where a single value was expected. */
+grad_status grad_bind_fail_scalar(grad_binder *binder, const grad_path *path, const char *expected,
+                                  const json_t *value);
+
 /* An unknown name (code unknown_field, unknown_name): the detail holds the nearest known one, or
  * all of them. what is the kind of name ("activation"). */
 grad_status grad_bind_fail_name(grad_binder *binder, const grad_path *path, const char *code,
                                 const char *what, const char *name, const char *const *known,
                                 size_t count);
 
-/* Every member of an object by its field. what names the object in errors ("a layer"). */
+/* Every member of an object by its field; in a request those that are null are as if they were
+ * absent, whatever they are called. what names the object in errors ("a layer"). */
 grad_status grad_bind_object(grad_binder *binder, const grad_path *path, const json_t *value,
                              const char *what, const grad_field *fields, size_t count,
                              void *target);
@@ -78,6 +89,9 @@ grad_status grad_bind_object(grad_binder *binder, const grad_path *path, const j
 /* Every element of an array, the i-th into target + i * stride. */
 grad_status grad_bind_elements(grad_binder *binder, const grad_path *path, const json_t *value,
                                grad_bind_function *read, void *target, size_t stride);
+
+/* The member of that name; NULL where there is none, or null, which stands for none. */
+const json_t *grad_bind_member(const json_t *object, const char *name);
 
 /* missing_field: value has no member of that name. */
 grad_status grad_bind_require(grad_binder *binder, const grad_path *path, const json_t *value,
@@ -108,10 +122,25 @@ grad_bind_function grad_bind_scalar;
 /* A value that was looked at already. */
 grad_bind_function grad_bind_nothing;
 
-/* A tensor in any of its spellings; *target (grad_tensor) is a view of binder->numbers. */
+/* A tensor in any of its spellings; *target (grad_tensor) is a view of binder->numbers. A number
+ * alone, where it may stand for a tensor of one, is one of rank 0. */
 grad_bind_function grad_bind_tensor;
 
-/* A shape: 1 to GRAD_MAX_RANK sizes; *target is a grad_tensor, whose rank and shape it sets. */
+/* The same, where true and false stand for 1 and 0. */
+grad_bind_function grad_bind_flags;
+
+/* The same where the rank is known to be 1 or 2, which is that of a number alone. */
+grad_bind_function grad_bind_vector;
+grad_bind_function grad_bind_matrix;
+
+/* Gives the tensor that a number alone became (rank 0) its rank. Others stay as they are. */
+void grad_bind_give_rank(grad_tensor *tensor, size_t rank);
+
+/* unexpected_type: a number alone, whose rank nothing tells. */
+grad_status grad_bind_fail_single(grad_binder *binder, const grad_path *path);
+
+/* A shape: up to GRAD_MAX_RANK sizes, at least one where no number may stand for a tensor; one size
+ * may stand alone. *target is a grad_tensor, whose rank and shape it sets. */
 grad_bind_function grad_bind_shape;
 
 /* The array that value refers to, be it one of numbers or one with a fault. NULL: value is

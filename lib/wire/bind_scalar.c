@@ -26,7 +26,7 @@ grad_status grad_bind_string(grad_binder *binder, const grad_path *path, const j
     size_t size;
 
     if (!json_is_string(value))
-        return grad_bind_fail_type(binder, path, "a string", value);
+        return grad_bind_fail_scalar(binder, path, "a string", value);
     size = json_string_length(value) + 1;
     memcpy(binder->strings, json_string_value(value), size);
     *(const char **)target = binder->strings;
@@ -41,7 +41,7 @@ grad_status grad_bind_choice(grad_binder *binder, const grad_path *path, const j
     size_t used = 0;
 
     if (!json_is_string(value))
-        return grad_bind_fail_type(binder, path, "a string", value);
+        return grad_bind_fail_scalar(binder, path, "a string", value);
     for (size_t i = 0; i < count; i++) {
         if (strcmp(known[i], json_string_value(value)) == 0) {
             *target = i;
@@ -59,7 +59,7 @@ grad_status grad_bind_boolean(grad_binder *binder, const grad_path *path, const 
                               void *target)
 {
     if (!json_is_boolean(value))
-        return grad_bind_fail_type(binder, path, "true or false", value);
+        return grad_bind_fail_scalar(binder, path, "true or false", value);
     *(bool *)target = json_is_true(value);
     return GRAD_OK;
 }
@@ -68,7 +68,7 @@ grad_status grad_bind_number(grad_binder *binder, const grad_path *path, const j
                              void *target)
 {
     if (!json_is_number(value))
-        return grad_bind_fail_type(binder, path, "a number", value);
+        return grad_bind_fail_scalar(binder, path, "a number", value);
     *(double *)target = json_number_value(value);
     return GRAD_OK;
 }
@@ -79,7 +79,7 @@ grad_status grad_bind_integer(grad_binder *binder, const grad_path *path, const 
     double number = json_number_value(value);
 
     if (!json_is_number(value))
-        return grad_bind_fail_type(binder, path, "an integer", value);
+        return grad_bind_fail_scalar(binder, path, "an integer", value);
     if (number != trunc(number))
         return grad_bind_fail(binder, path, "unsupported_value", "expected an integer, found %s",
                               GRAD_FIGURE(GRAD_FP64, number));
@@ -93,7 +93,7 @@ grad_status grad_bind_size(grad_binder *binder, const grad_path *path, const jso
     double size = json_number_value(value);
 
     if (!json_is_number(value))
-        return grad_bind_fail_type(binder, path, "an integer", value);
+        return grad_bind_fail_scalar(binder, path, "an integer", value);
     if (!(size >= 0 && size <= EXACT_INTEGERS) || size != (double)(size_t)size)
         return grad_bind_fail(binder, path, "unsupported_value",
                               "expected an integer that is not negative, found %s",

@@ -1,16 +1,19 @@
 /* Binding tensors: form 1, nested arrays, whose shape the scanner inferred; and form 2, an object
  * with a shape and data. Whether the shapes of different tensors agree is asked elsewhere. */
 #include <stdio.h>
+#include <string.h>
 
 #include "core/figure.h"
 #include "core/real.h"
 #include "core/size.h"
 #include "wire/bind.h"
+#include "wire/word.h"
 
 /* A tensor as form 2 spells it. */
 typedef struct spelled_tensor {
     grad_tensor shape; /* no data */
     grad_tensor data;
+    bool takes_flags; /* true and false stand for 1 and 0 */
 } spelled_tensor;
 
 const grad_number_array *grad_bind_array(const grad_binder *binder, const json_t *value)
@@ -24,13 +27,15 @@ const grad_number_array *grad_bind_array(const grad_binder *binder, const json_t
 }
 
 static grad_status bind_array(grad_binder *binder, const grad_path *path, const json_t *value,
-                              grad_tensor *target)
+                              bool takes_flags, grad_tensor *target)
 {
     const grad_number_array *array = grad_bind_array(binder, value);
 
     if (array == NULL)
         return grad_bind_fail(binder, path, "empty_tensor",
                               "expected at least one number, found an empty array");
+    if (array->flags > 0 && !takes_flags)
+        return grad_bind_fail_fault(binder, path, &binder->envelope->faults[array->flags - 1]);
     if (array->rank == 0)
         return grad_bind_fail_fault(binder, path, &binder->envelope->faults[array->first]);
     *target =
@@ -41,15 +46,83 @@ static grad_status bind_array(grad_binder *binder, const grad_path *path, const 
     return GRAD_OK;
 }
 
+/* ---- Numbers alone --------------------------------------------------------------------------- */
+
+/* The number at path as the datatype has it: read from its text, for the tree has the nearest
+ * double, and a float is not rounded twice. */
+static grad_status read_single(grad_binder *binder, const grad_path *path, const json_t *value,
+                               double *number)
+{
+    char pointer[GRAD_POINTER_SIZE];
+    const grad_text *text = &binder->envelope->text;
+    size_t position = grad_bind_find(binder, path, pointer);
+    float single = (float)json_number_value(value);
+    const char *stop;
+
+    *number = json_number_value(value);
+    if (binder->datatype == GRAD_FP64)
+        return GRAD_OK;
+    if (position != SIZE_MAX && grad_number_read(text->data + position, text->data + text->length,
+                                                 &single, &stop) == GRAD_NUMBER_OUT_OF_RANGE)
+        return grad_bind_fail(binder, path, "number_out_of_range",
+                              "expected a number within float32's range, found %s%s",
+                              GRAD_FIGURE(GRAD_FP64, *number), GRAD_FP64_HOLDS_IT);
+    *number = (double)single;
+    return GRAD_OK;
+}
+
+static grad_status bind_single(grad_binder *binder, const grad_path *path, const json_t *value,
+                               grad_tensor *target)
+{
+    double number = json_is_true(value) ? 1 : 0;
+    grad_status status = GRAD_OK;
+
+    if (json_is_number(value))
+        status = read_single(binder, path, value, &number);
+    if (status != GRAD_OK)
+        return status;
+    grad_real_put(binder->datatype, --binder->singles, 0, number);
+    *target = (grad_tensor){.data = binder->singles};
+    return GRAD_OK;
+}
+
+static bool is_single(const grad_binder *binder, const json_t *value, bool takes_flags)
+{
+    return binder->singles != NULL &&
+           (json_is_number(value) || (takes_flags && json_is_boolean(value)));
+}
+
+void grad_bind_give_rank(grad_tensor *tensor, size_t rank)
+{
+    if (tensor->data == NULL || tensor->rank > 0)
+        return;
+    tensor->rank = rank;
+    for (size_t i = 0; i < rank; i++)
+        tensor->shape[i] = 1;
+}
+
+grad_status grad_bind_fail_single(grad_binder *binder, const grad_path *path)
+{
+    return grad_bind_fail(binder, path, "unexpected_type",
+                          "expected an array of numbers or an object, found a number; a tensor of "
+                          "one is [5], in a batch of one [[5]]");
+}
+
+/* ---- Tensors --------------------------------------------------------------------------------- */
+
 grad_status grad_bind_shape(grad_binder *binder, const grad_path *path, const json_t *value,
                             void *target)
 {
     grad_tensor *shape = target;
     size_t rank = json_array_size(value);
 
+    if (json_is_number(value)) {
+        shape->rank = 1;
+        return grad_bind_size(binder, path, value, shape->shape);
+    }
     if (!json_is_array(value))
         return grad_bind_fail_type(binder, path, "an array of integers", value);
-    if (rank < 1 || rank > GRAD_MAX_RANK)
+    if ((rank == 0 && binder->singles == NULL) || rank > GRAD_MAX_RANK)
         return grad_bind_fail(binder, path, "unsupported_value",
                               "expected 1 to %d dimensions, found %zu", GRAD_MAX_RANK, rank);
     shape->rank = rank;
@@ -57,21 +130,58 @@ grad_status grad_bind_shape(grad_binder *binder, const grad_path *path, const js
                               sizeof *shape->shape);
 }
 
+/* Something that is no tensor: what it may be. */
+static grad_status fail_tensor(grad_binder *binder, const grad_path *path, const char *expected,
+                               const json_t *value)
+{
+    char detail[GRAD_DETAIL_SIZE];
+
+    if (json_is_string(value)) {
+        grad_word_explain_string(json_string_value(value), json_string_length(value), expected,
+                                 detail, sizeof detail);
+        return grad_bind_fail(binder, path, "unexpected_type", "%s", detail);
+    }
+    if (json_object_size(value) > 0)
+        return grad_bind_fail(binder, path, "unexpected_type",
+                              "expected %s, found an object of numbered members%s", expected,
+                              GRAD_TYPED_ARRAY);
+    if (json_is_object(value))
+        return grad_bind_fail(binder, path, "unexpected_type",
+                              "expected %s, found an empty object; null stands for none (R's "
+                              "jsonlite: null = \"null\")",
+                              expected);
+    if (json_is_boolean(value))
+        return grad_bind_fail(binder, path, "unexpected_type", GRAD_NO_FLAG,
+                              json_is_true(value) ? "true" : "false");
+    return grad_bind_fail_type(binder, path, expected, value);
+}
+
 static grad_status read_data(grad_binder *binder, const grad_path *path, const json_t *value,
                              void *target)
 {
-    if (!json_is_array(value))
-        return grad_bind_fail_type(binder, path, "an array of numbers", value);
-    return bind_array(binder, path, value, target);
+    spelled_tensor *tensor = target;
+
+    if (json_is_array(value))
+        return bind_array(binder, path, value, tensor->takes_flags, &tensor->data);
+    if (!is_single(binder, value, tensor->takes_flags))
+        return fail_tensor(binder, path, "an array of numbers", value);
+    return bind_single(binder, path, value, &tensor->data);
 }
 
 static grad_status read_datatype(grad_binder *binder, const grad_path *path, const json_t *value,
                                  void *target)
 {
     static const char *const datatypes[] = {[GRAD_FP32] = "FP32", [GRAD_FP64] = "FP64"};
+    const grad_datatype other = binder->datatype == GRAD_FP32 ? GRAD_FP64 : GRAD_FP32;
+    const char *found = json_string_value(value);
     size_t index;
 
     (void)target;
+    if (found != NULL && strcmp(found, datatypes[other]) == 0)
+        return grad_bind_fail(binder, path, "unsupported_value",
+                              "expected \"%s\" as the request's other numbers, found \"%s\"; "
+                              "?datatype=%s reads all of them as such",
+                              datatypes[binder->datatype], found, found);
     return grad_bind_choice(binder, path, value, &datatypes[binder->datatype], 1, &index);
 }
 
@@ -87,7 +197,7 @@ static grad_status refuse_encoding(grad_binder *binder, const grad_path *path, c
 
 static const grad_field tensor_fields[] = {
     GRAD_FIELD("shape", grad_bind_shape, spelled_tensor, shape),
-    GRAD_FIELD("data", read_data, spelled_tensor, data),
+    {"data", read_data, 0, NULL},
     {"datatype", read_datatype, 0, NULL},
     {"base64", refuse_encoding, 0, NULL},
     {"binary_data_size", refuse_encoding, 0, NULL},
@@ -98,13 +208,15 @@ static bool shapes_agree(const grad_tensor *shape, const grad_tensor *data)
 {
     size_t count = 1;
 
+    if (data->rank > 1 && data->rank != shape->rank)
+        return false;
     for (size_t i = 0; i < shape->rank; i++) {
-        if (data->rank > 1 && (data->rank != shape->rank || data->shape[i] != shape->shape[i]))
+        if (data->rank > 1 && data->shape[i] != shape->shape[i])
             return false;
         if (!grad_size_mul(count, shape->shape[i], &count))
             return false;
     }
-    return data->rank > 1 || count == data->shape[0];
+    return data->rank > 1 || count == (data->rank == 0 ? 1 : data->shape[0]);
 }
 
 static grad_status fail_shape(grad_binder *binder, const grad_path *path,
@@ -125,16 +237,20 @@ static grad_status fail_shape(grad_binder *binder, const grad_path *path,
                           texts[0], texts[1]);
 }
 
-grad_status grad_bind_tensor(grad_binder *binder, const grad_path *path, const json_t *value,
-                             void *target)
+/* Whether an object's members are called 0, 1, 2 …, as those of an array that was taken for one. */
+static bool is_numbered(const json_t *value)
 {
-    spelled_tensor tensor = {0};
-    grad_status status;
+    return json_object_get(value, "0") != NULL || json_object_get(value, "1") != NULL;
+}
 
-    if (json_is_array(value))
-        return bind_array(binder, path, value, target);
-    status = grad_bind_object(binder, path, value, "an array of numbers or an object",
-                              tensor_fields, sizeof tensor_fields / sizeof *tensor_fields, &tensor);
+static grad_status bind_object(grad_binder *binder, const grad_path *path, const json_t *value,
+                               bool takes_flags, grad_tensor *target)
+{
+    spelled_tensor tensor = {.takes_flags = takes_flags};
+    grad_status status =
+        grad_bind_object(binder, path, value, "an array of numbers or an object", tensor_fields,
+                         sizeof tensor_fields / sizeof *tensor_fields, &tensor);
+
     if (status == GRAD_OK)
         status = grad_bind_require(binder, path, value, "shape");
     if (status == GRAD_OK)
@@ -144,6 +260,48 @@ grad_status grad_bind_tensor(grad_binder *binder, const grad_path *path, const j
     if (!shapes_agree(&tensor.shape, &tensor.data))
         return fail_shape(binder, path, &tensor);
     tensor.shape.data = tensor.data.data;
-    *(grad_tensor *)target = tensor.shape;
+    *target = tensor.shape;
     return GRAD_OK;
+}
+
+static grad_status bind_tensor(grad_binder *binder, const grad_path *path, const json_t *value,
+                               bool takes_flags, grad_tensor *target)
+{
+    if (json_is_array(value))
+        return bind_array(binder, path, value, takes_flags, target);
+    if (is_single(binder, value, takes_flags))
+        return bind_single(binder, path, value, target);
+    if (json_object_size(value) == 0 || is_numbered(value))
+        return fail_tensor(binder, path, "an array of numbers or an object", value);
+    return bind_object(binder, path, value, takes_flags, target);
+}
+
+grad_status grad_bind_tensor(grad_binder *binder, const grad_path *path, const json_t *value,
+                             void *target)
+{
+    return bind_tensor(binder, path, value, false, target);
+}
+
+grad_status grad_bind_flags(grad_binder *binder, const grad_path *path, const json_t *value,
+                            void *target)
+{
+    return bind_tensor(binder, path, value, true, target);
+}
+
+grad_status grad_bind_vector(grad_binder *binder, const grad_path *path, const json_t *value,
+                             void *target)
+{
+    grad_status status = bind_tensor(binder, path, value, false, target);
+
+    grad_bind_give_rank(target, 1);
+    return status;
+}
+
+grad_status grad_bind_matrix(grad_binder *binder, const grad_path *path, const json_t *value,
+                             void *target)
+{
+    grad_status status = bind_tensor(binder, path, value, false, target);
+
+    grad_bind_give_rank(target, 2);
+    return status;
 }

@@ -1,10 +1,13 @@
 /* The decoder of gradient_wire.h: a scanner while the document arrives, jansson over the envelope
  * once it is whole, a reader for what it says. jansson's verdict is translated here. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/error.h"
 #include "core/size.h"
 #include "wire/document.h"
+#include "wire/json_explain.h"
 #include "wire/json_load.h"
 #include "wire/scanner.h"
 
@@ -97,6 +100,21 @@ static size_t string_begin(const char *text, size_t position)
     return begin;
 }
 
+/* The envelope is no JSON. */
+static void fail_syntax(grad_decoder *decoder)
+{
+    const grad_envelope *envelope = &decoder->scanner.envelope;
+    const grad_text *text = &envelope->text;
+    char pointer[GRAD_POINTER_SIZE];
+    char detail[GRAD_DETAIL_SIZE];
+    size_t position;
+
+    grad_json_explain(text->data, text->length, &position, detail, sizeof detail);
+    grad_envelope_pointer_at(envelope, position, pointer);
+    grad_fail_at_byte(&decoder->scanner.error, GRAD_MALFORMED, "malformed_json",
+                      grad_envelope_offset(envelope, position), pointer, "%s", detail);
+}
+
 /* Says in our words what jansson found wrong with the envelope. */
 static void translate(grad_decoder *decoder, const json_error_t *found)
 {
@@ -123,8 +141,7 @@ static void translate(grad_decoder *decoder, const json_error_t *found)
                           "expected no \\u0000 in a string, found one");
         break;
     default:
-        grad_fail_at_byte(error, GRAD_MALFORMED, "malformed_json", offset, pointer, "%s",
-                          found->text);
+        fail_syntax(decoder);
     }
 }
 
@@ -240,12 +257,32 @@ int64_t grad_decoder_locate(const grad_decoder *decoder, const char *pointer)
     return position == SIZE_MAX ? GRAD_OFFSET_UNKNOWN : grad_envelope_offset(envelope, position);
 }
 
+/* Where a member is missing that is there and null, the error says so. */
+static void mention_null(const grad_decoder *decoder, grad_error *error)
+{
+    const grad_envelope *envelope = &decoder->scanner.envelope;
+    const char *name = strstr(error->detail, " has no ");
+    size_t used = strlen(error->detail);
+    grad_pointer_text pointer;
+    size_t position;
+
+    if (name == NULL || strcmp(error->code, "missing_field") != 0)
+        return;
+    name += strlen(" has no ");
+    pointer = grad_pointer_format("%s/%.*s", error->pointer, (int)strcspn(name, " ,"), name);
+    position = grad_envelope_find(envelope, pointer.text);
+    if (position != SIZE_MAX && strncmp(envelope->text.data + position, "null", 4) == 0)
+        snprintf(error->detail + used, sizeof error->detail - used, "; null stands for none");
+}
+
 void grad_decoder_locate_error(const grad_decoder *decoder, grad_error *error)
 {
     bool is_of_the_document = error->status == GRAD_INVALID || error->status == GRAD_TOO_LARGE;
 
     if (is_of_the_document && error->offset == GRAD_OFFSET_UNKNOWN)
         error->offset = grad_decoder_locate(decoder, error->pointer);
+    if (is_of_the_document)
+        mention_null(decoder, error);
 }
 
 void grad_decoder_destroy(grad_decoder *decoder)

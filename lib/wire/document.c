@@ -20,7 +20,7 @@ grad_status grad_document_count_layers(const grad_document *document, grad_binde
                                        size_t *count)
 {
     const grad_envelope *envelope = document->envelope;
-    const json_t *layers = json_object_get(document->root, "layers");
+    const json_t *layers = grad_bind_member(document->root, "layers");
     grad_path root = {0};
     grad_path path = {.parent = &root, .key = "layers"};
     size_t found = json_array_size(layers);
@@ -50,7 +50,8 @@ grad_status grad_document_count_layers(const grad_document *document, grad_binde
 void *grad_document_block(const grad_document *document, size_t head, size_t items,
                           size_t item_size, size_t *size, grad_error *error)
 {
-    /* A string takes less room than in the envelope, where it has quotes and escapes. */
+    /* A string takes less room than in the envelope, where it has quotes and escapes; so does a
+     * number that stands for a tensor, where it has a name: "bias":5 and a comma or brace. */
     size_t bytes = head + document->envelope->text.length;
     void *block;
 

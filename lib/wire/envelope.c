@@ -105,18 +105,27 @@ grad_status grad_envelope_add_array(grad_envelope *envelope, const grad_number_a
     return add_reference(envelope, array, "]]", offset, error);
 }
 
-grad_status grad_envelope_add_fault(grad_envelope *envelope, const grad_fault *fault,
-                                    int64_t offset, grad_error *error)
+grad_status grad_envelope_keep_fault(grad_envelope *envelope, const grad_fault *fault,
+                                     size_t *index, grad_error *error)
 {
-    const grad_number_array array = {.first = envelope->fault_count};
     grad_fault *faults = grow(envelope->faults, envelope->fault_count, &envelope->fault_capacity,
                               sizeof *faults, error);
 
     if (faults == NULL)
         return GRAD_OUT_OF_MEMORY;
     envelope->faults = faults;
-    faults[envelope->fault_count++] = *fault;
-    return add_reference(envelope, &array, "]", offset, error);
+    *index = envelope->fault_count++;
+    faults[*index] = *fault;
+    return GRAD_OK;
+}
+
+grad_status grad_envelope_add_fault(grad_envelope *envelope, const grad_fault *fault, size_t flags,
+                                    int64_t offset, grad_error *error)
+{
+    grad_number_array array = {.flags = flags};
+    grad_status status = grad_envelope_keep_fault(envelope, fault, &array.first, error);
+
+    return status == GRAD_OK ? add_reference(envelope, &array, "]", offset, error) : status;
 }
 
 int64_t grad_envelope_offset(const grad_envelope *envelope, size_t position)

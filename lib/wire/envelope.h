@@ -18,12 +18,25 @@
 /* What to say of a null among numbers: JavaScript writes one for a NaN. */
 #define GRAD_FOUND_NULL "null; if it stands for NaN, that is spelled \"NaN\""
 
+/* Of true and false where they do not stand for 1 and 0. */
+#define GRAD_NO_FLAG "expected a number, found %s; it stands for a number in masks and targets only"
+
+/* Of an object in the place of numbers. */
+#define GRAD_TYPED_ARRAY                                                                           \
+    "; a typed array? Array.from(x) makes an array of it (PHP: array_values($x), Lua: indices "    \
+    "from 1 on)"
+
+/* Of a number beyond float32. */
+#define GRAD_FP64_HOLDS_IT "; ?datatype=FP64 holds it"
+
 /* An array of numbers: its place among all numbers of the document, and its shape. Rank 0: it is
- * none after all, and first is the index of its fault. */
+ * none after all, and first is the index of its fault. flags, where it isn't 0, is one more than
+ * the index of what is wrong with it where true and false do not stand for 1 and 0. */
 typedef struct grad_number_array {
     size_t first;
     size_t rank;
     size_t shape[GRAD_MAX_RANK];
+    size_t flags;
 } grad_number_array;
 
 /* What is wrong with an array that was to be one of numbers: the first thing that was found. */
@@ -32,7 +45,7 @@ typedef struct grad_fault {
     int64_t offset;   /* of the document's byte */
     size_t levels;    /* indices that lead there from the array */
     size_t index[GRAD_MAX_RANK];
-    char detail[128];
+    char detail[240];
 } grad_fault;
 
 /* From this byte of the envelope on, the document's byte is shift further. */
@@ -65,9 +78,13 @@ grad_status grad_envelope_add(grad_envelope *envelope, const char *bytes, size_t
 grad_status grad_envelope_add_array(grad_envelope *envelope, const grad_number_array *array,
                                     int64_t offset, grad_error *error);
 
-/* Begins a reference to an array with that fault, which began in the document at offset. What else
- * is added of the array comes behind commas, and then its closing bracket. */
-grad_status grad_envelope_add_fault(grad_envelope *envelope, const grad_fault *fault,
+/* Keeps a fault. *index is its own. */
+grad_status grad_envelope_keep_fault(grad_envelope *envelope, const grad_fault *fault,
+                                     size_t *index, grad_error *error);
+
+/* Begins a reference to an array with that fault, which began in the document at offset; flags are
+ * the array's. What else is added of it comes behind commas, and then its closing bracket. */
+grad_status grad_envelope_add_fault(grad_envelope *envelope, const grad_fault *fault, size_t flags,
                                     int64_t offset, grad_error *error);
 
 /* The byte of the document that the envelope's byte at position was. */

@@ -1,9 +1,11 @@
 /* Finding the way in an envelope: from a place to its RFC 6901 pointer and back. Runs only once an
  * error is known, so it is short rather than fast. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "wire/envelope.h"
+#include "wire/spellings.h"
 #include "wire/utf8.h"
 
 /* A container that is open at some place of the text. */
@@ -227,6 +229,22 @@ static const char *find_child(const char *p, const char *end, const char *token,
     return NULL;
 }
 
+/* The same by the other name that the token's field has. */
+static const char *find_by_other_name(const char *p, const char *end, const char *token,
+                                      size_t length)
+{
+    char name[GRAD_POINTER_SIZE] = "";
+    const char *other;
+
+    if (length <= sizeof name)
+        memcpy(name, token + 1, length - 1);
+    other = grad_other_field_name(name);
+    if (other == NULL || *p != '{')
+        return NULL;
+    length = (size_t)snprintf(name, sizeof name, "/%s", other);
+    return find_child(p, end, name, length);
+}
+
 static bool is_reference(const char *p)
 {
     return p[0] == '[' && p[1] == '[' && p[2] >= '0' && p[2] <= '9';
@@ -258,6 +276,8 @@ size_t grad_envelope_find_from(const grad_envelope *envelope, size_t position, c
         if (*p != '{' && *p != '[')
             return SIZE_MAX;
         child = find_child(p, end, pointer, length);
+        if (child == NULL)
+            child = find_by_other_name(p, end, pointer, length);
         if (child == NULL && is_element(p, end, pointer))
             break;
         p = child;

@@ -91,15 +91,11 @@ grad_status grad_json_walk(const char *text, size_t length,
                            void *context, grad_error *error)
 {
     walker w = {.visit = visit, .context = context};
-    json_error_t found;
-    json_t *root = grad_json_load(text, length, JSON_DECODE_ANY, &found);
-    grad_status status;
+    json_t *root = NULL;
+    grad_status status = grad_json_read(text, length, &root, error);
 
-    if (root == NULL && found.text[0] == '\0')
-        return grad_fail_memory(error, length);
-    if (root == NULL)
-        return grad_fail_at_byte(error, GRAD_MALFORMED, "malformed_json", found.position, "", "%s",
-                                 found.text);
+    if (status != GRAD_OK)
+        return status;
     grad_text_init(&w.pointer, POINTER_MAX);
     walk(&w, root, 0);
     status = grad_text_status(&w.pointer, error);

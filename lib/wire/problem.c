@@ -115,22 +115,19 @@ grad_status grad_problem_read(const char *text, size_t length, grad_problem *pro
                               grad_error *error)
 {
     grad_problem read = {.error = GRAD_ERROR_INIT};
-    json_error_t found;
-    json_t *root = grad_json_load(text, length, JSON_DECODE_ANY, &found);
-    const json_t *status;
+    json_t *root = NULL;
+    const json_t *http_status;
+    grad_status status = grad_json_read(text, length, &root, error);
 
-    if (root == NULL && found.text[0] == '\0')
-        return grad_fail_memory(error, length);
-    if (root == NULL)
-        return grad_fail_at_byte(error, GRAD_MALFORMED, "malformed_json", found.position, "", "%s",
-                                 found.text);
-    status = json_object_get(root, "status");
-    if (!json_is_object(root) || !json_is_integer(status)) {
+    if (status != GRAD_OK)
+        return status;
+    http_status = json_object_get(root, "status");
+    if (!json_is_object(root) || !json_is_integer(http_status)) {
         json_decref(root);
         return grad_fail(error, GRAD_INVALID, "missing_field", "/status",
                          "expected a problem document with a status, found none");
     }
-    read.http_status = (int)json_integer_value(status);
+    read.http_status = (int)json_integer_value(http_status);
     read_string(root, "title", read.title, sizeof read.title);
     read_string(root, "request_id", read.request_id, sizeof read.request_id);
     grad_problem_read_error(root, &read.error);

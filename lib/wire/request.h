@@ -55,7 +55,16 @@ grad_bind_function grad_request_layers; /* nothing: goes to the request's block 
 /* Finds the layers that residual fields name; value is the array of layers. */
 grad_status grad_request_residuals(grad_binder *binder, const grad_path *path, const json_t *value);
 
+/* request_ranks.c: numbers that stand for tensors of one get the rank of the tensors beside them.
+ * Errors: unexpected_type, where there is none that tells. */
+grad_status grad_request_ranks_of_layer(grad_binder *binder, const grad_path *path,
+                                        grad_layer *layer, grad_tensor *claimed_grad_input);
+grad_status grad_request_ranks_of_network(grad_binder *binder, const grad_path *root);
+
 /* request_loss.c */
 grad_bind_function grad_request_loss; /* grad_loss */
+
+/* Whether the target of such a loss is a number a sample, or may be. */
+bool grad_request_counts_samples(const grad_loss *loss);
 
 #endif

@@ -11,7 +11,7 @@ static grad_status find_activation(grad_binder *binder, const grad_path *path, c
     const char *known[GRAD_ACTIVATION_COUNT];
 
     if (!json_is_string(value))
-        return grad_bind_fail_type(binder, path, "the name of an activation", value);
+        return grad_bind_fail_scalar(binder, path, "the name of an activation", value);
     *info = grad_activation_find(json_string_value(value));
     if (*info != NULL)
         return GRAD_OK;
@@ -28,11 +28,11 @@ static grad_status read_parameter(grad_binder *binder, const grad_path *path, co
     double number = json_number_value(value);
 
     if (!json_is_number(value))
-        return grad_bind_fail_type(binder, path, "a number", value);
+        return grad_bind_fail_scalar(binder, path, "a number", value);
     if (binder->datatype == GRAD_FP32 && isinf((float)number))
         return grad_bind_fail(binder, path, "number_out_of_range",
                               "expected a number within float32's range, found %s%s",
-                              GRAD_FIGURE(GRAD_FP64, number), grad_figure_as_float(number));
+                              GRAD_FIGURE(GRAD_FP64, number), GRAD_FP64_HOLDS_IT);
     *(double *)target = number;
     return GRAD_OK;
 }
@@ -44,7 +44,7 @@ static grad_status read_slope(grad_binder *binder, const grad_path *path, const 
     grad_layer *layer = target;
 
     if (json_is_array(value) || json_is_object(value))
-        return grad_bind_tensor(binder, path, value, &layer->slope);
+        return grad_bind_vector(binder, path, value, &layer->slope);
     if (!json_is_number(value))
         return grad_bind_fail_type(binder, path, "a number or an array of numbers", value);
     return read_parameter(binder, path, value, &layer->activation.parameters[0]);
@@ -75,7 +75,7 @@ grad_status grad_request_activation(grad_binder *binder, const grad_path *path, 
     grad_status status;
 
     if (!is_object && !json_is_string(value))
-        return grad_bind_fail_type(binder, path, "a name or an object with a name", value);
+        return grad_bind_fail_scalar(binder, path, "a name or an object with a name", value);
     status = is_object ? grad_bind_require(binder, path, value, "name") : GRAD_OK;
     if (status == GRAD_OK)
         status = find_activation(binder, is_object ? &name : path,

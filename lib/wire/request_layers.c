@@ -19,7 +19,7 @@ static grad_status read_dropout(grad_binder *binder, const grad_path *path, cons
                                 void *target)
 {
     static const grad_field fields[] = {
-        GRAD_FIELD("mask", grad_bind_tensor, grad_layer, dropout_mask),
+        GRAD_FIELD("mask", grad_bind_flags, grad_layer, dropout_mask),
         GRAD_FIELD("rate", grad_bind_number, grad_layer, dropout_rate),
     };
     grad_status status =
@@ -35,8 +35,9 @@ static grad_status read_residual(grad_binder *binder, const grad_path *path, con
                                  void *target)
 {
     (void)target;
-    return json_is_string(value) ? GRAD_OK
-                                 : grad_bind_fail_type(binder, path, "the name of a layer", value);
+    return json_is_string(value)
+               ? GRAD_OK
+               : grad_bind_fail_scalar(binder, path, "the name of a layer", value);
 }
 
 enum {
@@ -52,8 +53,8 @@ enum {
     {                                                                                              \
         GRAD_FIELD(name, read, bound_layer, member), places, kinds, owners                         \
     }
-#define CLAIM(name, member, places, kinds, owners)                                                 \
-    ROW(name, grad_bind_tensor, claims.member, (places) | GRAD_IN_CHECK, kinds, owners)
+#define CLAIM(name, read, places, kinds, owners)                                                   \
+    ROW(#name, read, claims.name, (places) | GRAD_IN_CHECK, kinds, owners)
 
 static const grad_request_field layer_fields[] = {
     ROW("name", grad_bind_string, layer.name, GRAD_IN_BOTH, 0, NULL),
@@ -62,23 +63,23 @@ static const grad_request_field layer_fields[] = {
     ROW("input", grad_bind_tensor, layer.input, GRAD_IN_BOTH, 0, NULL),
     ROW("pre_activation", grad_bind_tensor, layer.pre_activation, GRAD_IN_BOTH, 0, NULL),
     ROW("grad_output", grad_bind_tensor, layer.grad_output, GRAD_IN_GRADIENTS, 0, NULL),
-    ROW("weight", grad_bind_tensor, layer.weight, GRAD_IN_BOTH, DENSE, OF_DENSE),
-    ROW("bias", grad_bind_tensor, layer.bias, GRAD_IN_BOTH, DENSE, OF_DENSE),
-    ROW("gain", grad_bind_tensor, layer.gain, GRAD_IN_BOTH, NORMS, OF_NORMS),
-    ROW("shift", grad_bind_tensor, layer.shift, GRAD_IN_BOTH, NORMS, OF_NORMS),
+    ROW("weight", grad_bind_matrix, layer.weight, GRAD_IN_BOTH, DENSE, OF_DENSE),
+    ROW("bias", grad_bind_vector, layer.bias, GRAD_IN_BOTH, DENSE, OF_DENSE),
+    ROW("gain", grad_bind_vector, layer.gain, GRAD_IN_BOTH, NORMS, OF_NORMS),
+    ROW("shift", grad_bind_vector, layer.shift, GRAD_IN_BOTH, NORMS, OF_NORMS),
     ROW("epsilon", grad_bind_number, layer.epsilon, GRAD_IN_BOTH, NORMS, OF_NORMS),
-    ROW("running_mean", grad_bind_tensor, layer.running_mean, GRAD_IN_BOTH, BATCH_NORM,
+    ROW("running_mean", grad_bind_vector, layer.running_mean, GRAD_IN_BOTH, BATCH_NORM,
         OF_BATCH_NORM),
-    ROW("running_variance", grad_bind_tensor, layer.running_variance, GRAD_IN_BOTH, BATCH_NORM,
+    ROW("running_variance", grad_bind_vector, layer.running_variance, GRAD_IN_BOTH, BATCH_NORM,
         OF_BATCH_NORM),
     ROW("dropout", read_dropout, layer, GRAD_IN_BOTH, 0, NULL),
     ROW("residual", read_residual, layer.residual, GRAD_IN_NETWORK, 0, NULL),
-    CLAIM("weight_delta", weight_delta, GRAD_IN_BOTH, DENSE, OF_DENSE),
-    CLAIM("bias_delta", bias_delta, GRAD_IN_BOTH, DENSE, OF_DENSE),
-    CLAIM("grad_input", grad_input, GRAD_IN_GRADIENTS, 0, NULL),
-    CLAIM("slope_delta", slope_delta, GRAD_IN_BOTH, 0, NULL),
-    CLAIM("gain_delta", gain_delta, GRAD_IN_BOTH, NORMS, OF_NORMS),
-    CLAIM("shift_delta", shift_delta, GRAD_IN_BOTH, NORMS, OF_NORMS),
+    CLAIM(weight_delta, grad_bind_matrix, GRAD_IN_BOTH, DENSE, OF_DENSE),
+    CLAIM(bias_delta, grad_bind_vector, GRAD_IN_BOTH, DENSE, OF_DENSE),
+    CLAIM(grad_input, grad_bind_tensor, GRAD_IN_GRADIENTS, 0, NULL),
+    CLAIM(slope_delta, grad_bind_vector, GRAD_IN_BOTH, 0, NULL),
+    CLAIM(gain_delta, grad_bind_vector, GRAD_IN_BOTH, NORMS, OF_NORMS),
+    CLAIM(shift_delta, grad_bind_vector, GRAD_IN_BOTH, NORMS, OF_NORMS),
 };
 
 _Static_assert(GRAD_COUNT(layer_fields) <= GRAD_FIELDS_MAX, "room for the fields of a layer");
@@ -89,14 +90,14 @@ _Static_assert(GRAD_COUNT(layer_fields) <= GRAD_FIELDS_MAX, "room for the fields
 static grad_status read_kind(grad_binder *binder, const grad_path *path, const json_t *layer,
                              grad_layer_kind *kind)
 {
-    const json_t *value = json_object_get(layer, "type");
+    const json_t *value = grad_bind_member(layer, "type");
     grad_path here = {.parent = path, .key = "type"};
     const char *known[GRAD_LAYER_KIND_COUNT];
 
     if (value == NULL)
         return GRAD_OK;
     if (!json_is_string(value))
-        return grad_bind_fail_type(binder, &here, "the name of a type of layer", value);
+        return grad_bind_fail_scalar(binder, &here, "the name of a type of layer", value);
     for (size_t i = 0; i < GRAD_LAYER_KIND_COUNT; i++) {
         known[i] = grad_layer_kind_name((grad_layer_kind)i);
         *kind = (grad_layer_kind)i;
@@ -134,6 +135,8 @@ static grad_status read_layer(grad_binder *binder, const grad_path *path, const 
     bound_layer bound = {0};
     grad_status status = bind_layer(binder, path, value, &bound);
 
+    if (status == GRAD_OK && (request->places & GRAD_IN_GRADIENTS) != 0)
+        status = grad_request_ranks_of_layer(binder, path, &bound.layer, &bound.claims.grad_input);
     request->block->batch.layers[index] = bound.layer;
     if (request->claims != NULL)
         request->claims[index] = bound.claims;
@@ -222,13 +225,13 @@ static void mark_layer(grad_binder *binder, const json_t *value, size_t index)
         request->claims[index] = (grad_layer_result){0};
 }
 
-/* Where a layer's errors do not end the request they go into the block, and the layer's place is
- * kept, for each of many may have one. */
+/* Where a layer's errors do not end the request they go into the block. The layer's place is kept:
+ * each of many may have an error, or numbers alone. */
 static grad_status for_each_layer(grad_binder *binder, const grad_path *path, const json_t *value,
                                   layer_function *function)
 {
     bool continues = binder->request->continues;
-    size_t place = continues ? grad_envelope_find(binder->envelope, "/layers/0") : 0;
+    size_t place = grad_envelope_find(binder->envelope, "/layers/0");
     grad_binder own = *binder;
     grad_status status = GRAD_OK;
 
@@ -236,12 +239,11 @@ static grad_status for_each_layer(grad_binder *binder, const grad_path *path, co
         const json_t *layer = json_array_get(value, i);
         grad_path here = {.parent = path, .index = i};
 
-        if (continues) {
+        own.base = place;
+        own.base_length = (size_t)snprintf(NULL, 0, "/layers/%zu", i);
+        place = grad_envelope_next(own.envelope, place);
+        if (continues)
             own.error = own.errors;
-            own.base = place;
-            own.base_length = (size_t)snprintf(NULL, 0, "/layers/%zu", i);
-            place = grad_envelope_next(own.envelope, place);
-        }
         status = function(&own, &here, layer, i);
         if (status == GRAD_INVALID && continues) {
             mark_layer(&own, layer, i);
@@ -250,6 +252,7 @@ static grad_status for_each_layer(grad_binder *binder, const grad_path *path, co
     }
     binder->strings = own.strings;
     binder->errors = own.errors;
+    binder->singles = own.singles;
     return status;
 }
 

@@ -10,7 +10,7 @@ static grad_status find_loss(grad_binder *binder, const grad_path *path, const j
     size_t count = 0;
 
     if (!json_is_string(value))
-        return grad_bind_fail_type(binder, path, "the name of a loss", value);
+        return grad_bind_fail_scalar(binder, path, "the name of a loss", value);
     *info = grad_loss_find(json_string_value(value));
     if (*info != NULL)
         return GRAD_OK;
@@ -61,12 +61,12 @@ static size_t list_fields(const grad_loss_info *info, grad_field *fields)
         unsigned bit; /* 0: of every loss */
     } rows[] = {
         {{"name", grad_bind_nothing, 0, NULL}, 0},
-        {GRAD_FIELD("target", grad_bind_tensor, grad_loss, target), 0},
+        {GRAD_FIELD("target", grad_bind_flags, grad_loss, target), 0},
         {GRAD_FIELD("reduction", read_reduction, grad_loss, reduction), 0},
-        {GRAD_FIELD("sample_weight", grad_bind_tensor, grad_loss, sample_weight), 0},
-        {GRAD_FIELD("class_weight", grad_bind_tensor, grad_loss, class_weight),
+        {GRAD_FIELD("sample_weight", grad_bind_vector, grad_loss, sample_weight), 0},
+        {GRAD_FIELD("class_weight", grad_bind_vector, grad_loss, class_weight),
          GRAD_LOSS_CLASS_WEIGHT},
-        {GRAD_FIELD("pos_weight", grad_bind_tensor, grad_loss, pos_weight), GRAD_LOSS_POS_WEIGHT},
+        {GRAD_FIELD("pos_weight", grad_bind_vector, grad_loss, pos_weight), GRAD_LOSS_POS_WEIGHT},
         {GRAD_FIELD("variance", grad_bind_tensor, grad_loss, variance), GRAD_LOSS_VARIANCE},
         {GRAD_FIELD("other", grad_bind_tensor, grad_loss, other), GRAD_LOSS_OTHER},
     };
@@ -81,6 +81,13 @@ static size_t list_fields(const grad_loss_info *info, grad_field *fields)
     for (size_t i = 0; i < info->parameter_count; i++)
         fields[count++] = parameter_field(info, i);
     return count;
+}
+
+bool grad_request_counts_samples(const grad_loss *loss)
+{
+    unsigned tensors = grad_loss_info_of(loss->kind)->tensors;
+
+    return (tensors & (GRAD_LOSS_CLASSES | GRAD_LOSS_FULL)) != GRAD_LOSS_FULL;
 }
 
 grad_status grad_request_loss(grad_binder *binder, const grad_path *path, const json_t *value,
@@ -102,5 +109,7 @@ grad_status grad_request_loss(grad_binder *binder, const grad_path *path, const 
     *(grad_loss *)target = grad_loss_default(info->kind);
     count = list_fields(info, fields);
     status = grad_bind_object(binder, path, value, "a loss", fields, count, target);
+    if (grad_request_counts_samples(target))
+        grad_bind_give_rank(&((grad_loss *)target)->target, 1);
     return status == GRAD_OK ? grad_bind_require(binder, path, value, "target") : status;
 }

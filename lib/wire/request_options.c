@@ -41,6 +41,8 @@ static grad_status read_output(grad_binder *binder, const grad_path *path, const
 grad_status grad_request_outputs(grad_binder *binder, const grad_path *path, const json_t *value,
                                  void *target)
 {
+    if (json_is_string(value)) /* one alone */
+        return read_output(binder, path, value, target);
     if (!json_is_array(value))
         return grad_bind_fail_type(binder, path, "an array of names", value);
     if (json_array_size(value) == 0)

@@ -60,9 +60,9 @@ _Static_assert(GRAD_COUNT(request_fields) <= GRAD_FIELDS_MAX, "room for the fiel
 static unsigned places_of(const grad_document *document)
 {
     const json_t *root = document->root;
-    bool is_network = json_object_get(root, "input") != NULL ||
-                      json_object_get(root, "loss") != NULL ||
-                      json_object_get(root, "grad_output") != NULL;
+    bool is_network = grad_bind_member(root, "input") != NULL ||
+                      grad_bind_member(root, "loss") != NULL ||
+                      grad_bind_member(root, "grad_output") != NULL;
 
     if (document->kind == GRAD_DOCUMENT_CHECK)
         return GRAD_IN_CHECK | (is_network ? GRAD_IN_NETWORK : GRAD_IN_GRADIENTS);
@@ -96,6 +96,7 @@ static grad_request_block *create_block(const grad_document *document, size_t la
     if (claims > 0)
         request->claims = after_errors;
     binder->strings = (char *)(after_errors + claims);
+    binder->singles = (double *)(void *)((char *)block + *size / sizeof(double) * sizeof(double));
     binder->request = request;
     request->block = block;
     return block;
@@ -120,8 +121,8 @@ static void set_defaults(grad_request_block *block, const grad_document *documen
 static grad_status check_start(grad_binder *binder, const grad_path *root, const json_t *value)
 {
     grad_path grad_output = {.parent = root, .key = "grad_output"};
-    bool has_loss = json_object_get(value, "loss") != NULL;
-    bool has_grad_output = json_object_get(value, "grad_output") != NULL;
+    bool has_loss = grad_bind_member(value, "loss") != NULL;
+    bool has_grad_output = grad_bind_member(value, "grad_output") != NULL;
 
     if (!has_loss && !has_grad_output)
         return grad_bind_fail(binder, root, "missing_field",
@@ -146,6 +147,8 @@ static grad_status bind_request(grad_binder *binder, const json_t *root)
     if (status != GRAD_OK || request->block->batch.network == NULL)
         return status;
     status = check_start(binder, &path, root);
+    if (status == GRAD_OK)
+        status = grad_request_ranks_of_network(binder, &path);
     return status == GRAD_OK
                ? grad_request_residuals(binder, &layers, json_object_get(root, "layers"))
                : status;

@@ -10,6 +10,8 @@
 
 #include "core/error.h"
 #include "core/size.h"
+#include "wire/json_explain.h"
+#include "wire/word.h"
 
 enum { FIRST_NUMBERS = 64 };
 
@@ -95,17 +97,24 @@ const char *grad_scanner_fail_limit(grad_scanner *s, const char *limit_name, siz
 
 const char *grad_scanner_fail_byte(grad_scanner *s, const char *p, const char *expected)
 {
-    unsigned char c = (unsigned char)*p;
     size_t levels = s->state < GRAD_SCAN_FIRST ? 0 : s->level;
-    const char *hint = c != 'N' && c != 'I' ? ""
-                                            : "; JSON has no NaN or Infinity, they are spelled as "
-                                              "strings inside arrays of numbers";
+    bool is_second = grad_scanner_offset(s, p) == 1;
 
-    if (c > 0x20 && c < 0x7F)
-        return grad_scanner_fail(s, "malformed_json", grad_scanner_offset(s, p), levels,
-                                 "expected %s, found '%c'%s", expected, c, hint);
     return grad_scanner_fail(s, "malformed_json", grad_scanner_offset(s, p), levels,
-                             "expected %s, found byte 0x%02X", expected, c);
+                             "expected %s, found %s%s", expected, GRAD_FOUND_BYTE(*p),
+                             is_second && *p == '\0' ? ", as in " GRAD_UTF16 "; JSON is in UTF-8"
+                                                     : "");
+}
+
+const char *grad_scanner_fail_word(grad_scanner *s, const char *stop, const char *what)
+{
+    char detail[GRAD_DETAIL_SIZE];
+    bool is_number = *s->token == '-' || grad_is_digit(*s->token);
+
+    grad_word_explain(s->token, s->token_length, what, detail, sizeof detail);
+    return grad_scanner_fail(s, is_number ? "malformed_number" : "malformed_json",
+                             s->token_offset + (is_number ? stop - s->token : 0),
+                             s->state < GRAD_SCAN_FIRST ? 0 : s->level, "%s", detail);
 }
 
 /* Copies bytes that end at p + length - 1 of this piece. Returns behind them, NULL on an error. */
@@ -182,7 +191,8 @@ const char *grad_scanner_fail_array(grad_scanner *s, const char *p, const char *
     grad_scanner_mark_rest(s, s->level);
     s->number_count = s->array.first;
     s->level = 0;
-    return grad_envelope_add_fault(&s->envelope, &fault, s->rows[0].offset, &s->error) == GRAD_OK
+    return grad_envelope_add_fault(&s->envelope, &fault, s->array.flags, s->rows[0].offset,
+                                   &s->error) == GRAD_OK
                ? p
                : NULL;
 }
@@ -226,12 +236,65 @@ static bool is_behind_document(const grad_scanner *s)
     return s->depth == 0 && length > 0 && strchr("]}", text->data[length - 1]) != NULL;
 }
 
-/* One token outside strings and arrays of numbers, or one byte of a literal. */
+/* Whether the name of a field comes next: what is open is an object, and it has just been opened,
+ * or a field of it ended with a comma. */
+static bool expects_name(const grad_scanner *s)
+{
+    const grad_text *text = &s->envelope.text;
+    size_t length = text->length;
+
+    if (length > 0 && text->data[length - 1] == ' ')
+        length--;
+    return innermost(s, s->objects) && strchr("{,", text->data[length - 1]) != NULL;
+}
+
+/* The word in token ends here. */
+static bool finish_word(grad_scanner *s)
+{
+    const char *stop = NULL;
+
+    if (expects_name(s))
+        grad_scanner_fail(s, "malformed_json", s->token_offset, 0,
+                          "expected the name of a field in double quotes, found %.*s%s",
+                          (int)grad_size_min(s->token_length, GRAD_WORD_SHOWN), s->token,
+                          s->token_length > GRAD_WORD_SHOWN ? "…" : "");
+    else if (grad_word_of(s->token, s->token_length, &stop) == GRAD_WORD_NONE)
+        grad_scanner_fail_word(s, stop, "a JSON value");
+    else
+        grad_envelope_add(&s->envelope, s->token, s->token_length, s->token_offset, &s->error);
+    s->state = GRAD_SCAN_PLAIN;
+    return s->error.status == GRAD_OK;
+}
+
+static const char *scan_word(grad_scanner *s, const char *p, const char *end)
+{
+    p = grad_scanner_collect(s, p, end);
+    if (p == NULL || p == end)
+        return p;
+    return finish_word(s) ? p : NULL;
+}
+
+/* A token that begins with no quote and no bracket. */
+static const char *scan_other(grad_scanner *s, const char *p)
+{
+    if (grad_is_word_byte(*p)) {
+        grad_scanner_begin_token(s, p, GRAD_SCAN_WORD);
+        return p;
+    }
+    if (*p != ',')
+        return grad_scanner_fail_byte(s, p, "a JSON value or punctuation");
+    s->item_count += s->depth == 2;
+    return copy(s, p, 1);
+}
+
+/* One token outside strings and arrays of numbers. */
 static const char *scan_token(grad_scanner *s, const char *p)
 {
     bool behind_list_key = s->key_is_list;
     bool is_list = s->value_is_list;
 
+    if (is_behind_document(s))
+        return grad_scanner_fail_byte(s, p, "the end of the document");
     s->in_space = s->key_is_list = s->value_is_list = false;
     switch (*p) {
     case '"':
@@ -252,12 +315,7 @@ static const char *scan_token(grad_scanner *s, const char *p)
         s->value_is_list = behind_list_key;
         return copy(s, p, 1);
     default:
-        if (*p == '\0' || strchr(",0123456789+-.eEtrufalsn", *p) == NULL)
-            return grad_scanner_fail_byte(s, p,
-                                          is_behind_document(s) ? "the end of the document"
-                                                                : "a JSON value or punctuation");
-        s->item_count += *p == ',' && s->depth == 2;
-        return copy(s, p, 1);
+        return scan_other(s, p);
     }
 }
 
@@ -322,9 +380,67 @@ static const char *scan_opening(grad_scanner *s, const char *p)
                                    GRAD_MAX_RANK);
 }
 
+/* ---- The first bytes ------------------------------------------------------------------------- */
+
+/* What is no JSON is named by its first bytes, which are in token. */
+static const char *fail_head(grad_scanner *s)
+{
+    static const char text[] = "JSON in UTF-8", plain[] = "uncompressed JSON";
+    static const struct {
+        const char *bytes;
+        size_t length;
+        const char *name, *expected;
+    } heads[] = {
+        {"\xFF\xFE", 2, GRAD_UTF16, text},
+        {"\xFE\xFF", 2, GRAD_UTF16, text},
+        {"\0", 1, GRAD_UTF16, text},
+        {"\x1F\x8B", 2, "gzip", plain},
+        {"\x28\xB5\x2F\xFD", 4, "zstd", plain},
+        {"\x78\x01", 2, "zlib", plain},
+        {"\x78\x9C", 2, "zlib", plain},
+        {"\x78\xDA", 2, "zlib", plain},
+        {"PK\x03\x04", 4, "a zip archive (as .npz and .pt files are)", text},
+        {"\x93NUM", 4, "a .npy file of NumPy's", text},
+        {"\x89HDF", 4, "HDF5", text},
+    };
+
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        if (s->token_length >= heads[i].length &&
+            memcmp(s->token, heads[i].bytes, heads[i].length) == 0)
+            return grad_scanner_fail(s, "malformed_json", s->token_offset, 0,
+                                     "expected %s, found %s", heads[i].expected, heads[i].name);
+    return grad_scanner_fail(s, "malformed_json", s->token_offset, 0,
+                             "expected a JSON document, found %s", GRAD_FOUND_BYTE(*s->token));
+}
+
+/* A byte order mark is passed over. What begins as JSON may is not looked at here. */
+static const char *scan_head(grad_scanner *s, const char *p)
+{
+    static const char mark[] = "\xEF\xBB\xBF";
+    enum { HEAD_MAX = 4, MARK_LENGTH = sizeof mark - 1 };
+
+    if (s->token_length == 0) {
+        if (strchr("\xEF\xFF\xFE\x1F\x28\x78P\x93\x89", *p) == NULL) { /* '\0' is found */
+            s->state = GRAD_SCAN_PLAIN;
+            return p;
+        }
+        grad_scanner_begin_token(s, p, GRAD_SCAN_HEAD);
+    }
+    s->token[s->token_length++] = *p++;
+    if (s->token_length == MARK_LENGTH && memcmp(s->token, mark, MARK_LENGTH) == 0)
+        s->state = GRAD_SCAN_PLAIN;
+    else if (s->token_length == HEAD_MAX)
+        return fail_head(s);
+    return p;
+}
+
 static const char *scan_step(grad_scanner *s, const char *p, const char *end)
 {
     switch (s->state) {
+    case GRAD_SCAN_HEAD:
+        return scan_head(s, p);
+    case GRAD_SCAN_WORD:
+        return scan_word(s, p, end);
     case GRAD_SCAN_PLAIN:
         return grad_scanner_is_space(*p) ? scan_space(s, p, end) : scan_token(s, p);
     case GRAD_SCAN_STRING:
@@ -352,6 +468,15 @@ grad_status grad_scanner_push(grad_scanner *s, const char *bytes, size_t length)
     return s->error.status;
 }
 
+/* What is left in token when the document ends. */
+static void finish_token(grad_scanner *s)
+{
+    if (s->state == GRAD_SCAN_WORD)
+        finish_word(s);
+    else if (s->state == GRAD_SCAN_HEAD && s->token_length > 0)
+        fail_head(s);
+}
+
 grad_status grad_scanner_end(grad_scanner *s)
 {
     bool in_string = s->state == GRAD_SCAN_STRING || s->state == GRAD_SCAN_ESCAPE ||
@@ -362,8 +487,14 @@ grad_status grad_scanner_end(grad_scanner *s)
                                                     : NULL;
     const grad_text *text = &s->envelope.text;
 
+    finish_token(s);
     if (s->error.status != GRAD_OK)
         return s->error.status;
+    if (s->offset == 0)
+        return grad_scanner_fail(s, "malformed_json", 0, 0,
+                                 "expected a JSON document, found an empty body") == NULL
+                   ? s->error.status
+                   : GRAD_OK;
     if (text->length == 0 || (text->length == 1 && text->data[0] == ' '))
         where = s->depth > 0 ? where : "before its first value";
     if (where != NULL)

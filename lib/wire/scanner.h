@@ -15,21 +15,22 @@
 #include "wire/envelope.h"
 
 typedef enum grad_scan_state {
-    GRAD_SCAN_PLAIN,       /* between tokens and in literals, outside arrays of numbers */
+    GRAD_SCAN_HEAD,        /* at the first bytes, as long as they are no JSON's, kept in token */
+    GRAD_SCAN_PLAIN,       /* between tokens, outside arrays of numbers */
+    GRAD_SCAN_WORD,        /* in a number or a word there, kept in token */
     GRAD_SCAN_STRING,      /* in a string that goes to the envelope */
     GRAD_SCAN_ESCAPE,      /* behind a backslash in one */
     GRAD_SCAN_OPENING,     /* behind brackets that may open an array of numbers */
     GRAD_SCAN_REST_FIRST,  /* in the rest of an array with a fault, behind '[' */
     GRAD_SCAN_REST_NEXT,   /* behind ',' */
     GRAD_SCAN_REST_BEHIND, /* behind an element */
-    GRAD_SCAN_REST_NUMBER, /* in a number, kept in token; so are the next two */
+    GRAD_SCAN_REST_WORD,   /* in a number or a word, kept in token; so is the next */
     GRAD_SCAN_REST_STRING, /* in a string, its opening quote kept too */
-    GRAD_SCAN_REST_WORD,   /* in true, false or null */
     GRAD_SCAN_FIRST,       /* in an array of numbers, behind '[' */
     GRAD_SCAN_NEXT,        /* behind ',' */
     GRAD_SCAN_BEHIND,      /* behind an element */
-    GRAD_SCAN_NUMBER,      /* in a number, kept in token */
-    GRAD_SCAN_LITERAL      /* in what must become "NaN", "Infinity" or "-Infinity" */
+    GRAD_SCAN_NUMBER,      /* in a number or a word, kept in token */
+    GRAD_SCAN_LITERAL      /* in a string that may spell a NaN or an infinity, kept in token */
 } grad_scan_state;
 
 /* One open dimension of an array of numbers. */
@@ -100,6 +101,9 @@ const char *grad_scanner_fail(grad_scanner *scanner, const char *code, int64_t o
 const char *grad_scanner_fail_limit(grad_scanner *scanner, const char *limit_name, size_t limit,
                                     int64_t offset, const char *what);
 
+/* The same for the word in token, which is none of JSON's; what is what was expected. */
+const char *grad_scanner_fail_word(grad_scanner *scanner, const char *stop, const char *what);
+
 /* A byte that no JSON document has there. */
 const char *grad_scanner_fail_byte(grad_scanner *scanner, const char *p, const char *expected);
 
@@ -132,10 +136,7 @@ const char *grad_scanner_array(grad_scanner *scanner, const char *p, const char 
 /* A token begins at p. */
 void grad_scanner_begin_token(grad_scanner *scanner, const char *p, grad_scan_state state);
 
-/* Adds the bytes of a number to token, byte by byte. Returns behind the last, NULL on an error. */
+/* Adds the bytes of a word to token, byte by byte. Returns behind the last, NULL on an error. */
 const char *grad_scanner_collect(grad_scanner *scanner, const char *p, const char *end);
-
-/* The number in token is none, at stop. Returns NULL. */
-const char *grad_scanner_fail_number(grad_scanner *scanner, const char *stop);
 
 #endif

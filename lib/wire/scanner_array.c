@@ -1,8 +1,7 @@
 /* The scanner inside arrays of numbers: shape, elements, numbers that the end of a piece cuts, and
  * what is a fault. How a number is read is number_read.c's. */
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/error.h"
 #include "core/figure.h"
@@ -10,8 +9,8 @@
 #include "core/size.h"
 #include "wire/number_double.h"
 #include "wire/number_row.h"
-#include "wire/number_text.h"
 #include "wire/scanner.h"
+#include "wire/word.h"
 
 void grad_scanner_begin_array(grad_scanner *s)
 {
@@ -56,34 +55,6 @@ static bool add_number(grad_scanner *s, double value)
     return true;
 }
 
-typedef enum literal { LITERAL_NO, LITERAL_PART, LITERAL_WHOLE } literal;
-
-/* Takes the next byte of a string that may be a number that is not finite. WHOLE: it was one, and
- * is added to the numbers. NO: it isn't; the byte is not taken. */
-static literal take_literal(grad_scanner *s, char c)
-{
-    static const struct {
-        const char *text;
-        double value;
-    } literals[] = {{"\"NaN\"", (double)NAN},
-                    {"\"Infinity\"", (double)INFINITY},
-                    {"\"-Infinity\"", (double)-INFINITY}};
-
-    s->token[s->token_length++] = c;
-    for (size_t i = 0; i < sizeof literals / sizeof *literals; i++) {
-        size_t length = strlen(literals[i].text);
-
-        if (s->token_length > length || memcmp(s->token, literals[i].text, s->token_length) != 0)
-            continue;
-        if (s->token_length < length)
-            return LITERAL_PART;
-        add_number(s, literals[i].value);
-        return LITERAL_WHOLE;
-    }
-    s->token_length--;
-    return LITERAL_NO;
-}
-
 void grad_scanner_begin_token(grad_scanner *s, const char *p, grad_scan_state state)
 {
     s->token_length = 0;
@@ -91,19 +62,37 @@ void grad_scanner_begin_token(grad_scanner *s, const char *p, grad_scan_state st
     s->state = state;
 }
 
-static const char *scan_literal(grad_scanner *s, const char *p)
+/* The string in token ends here; p is behind its closing quote. */
+static const char *finish_literal(grad_scanner *s, const char *p)
 {
-    literal found = take_literal(s, *p);
+    const char *text = s->token + 1;
+    size_t length = s->token_length - 1;
+    char detail[GRAD_DETAIL_SIZE];
+    double value;
 
-    if (s->error.status != GRAD_OK)
-        return NULL;
-    if (found != LITERAL_NO)
-        return p + 1;
-    s->state = GRAD_SCAN_REST_STRING;
-    return grad_scanner_fail_array(
-        s, p, "unexpected_type", s->token_offset, s->level,
-        "expected a number, \"NaN\", \"Infinity\" or \"-Infinity\", found "
-        "another string");
+    if (grad_word_is_non_finite(text, length, &value))
+        return add_number(s, value) ? p : NULL;
+    grad_word_explain_string(text, length, "a number", detail, sizeof detail);
+    s->state = GRAD_SCAN_REST_BEHIND;
+    return grad_scanner_fail_array(s, p, "unexpected_type", s->token_offset, s->level, "%s",
+                                   detail);
+}
+
+/* A string among numbers: a plain one is read to its end. */
+static const char *scan_literal(grad_scanner *s, const char *p, const char *end)
+{
+    for (; p < end; s->token[s->token_length++] = *p++) {
+        bool is_plain = *p >= 0x20 && *p < 0x7F && *p != '\\';
+
+        if (s->token_length > 0 && *p == '"')
+            return finish_literal(s, p + 1);
+        if (!is_plain || s->token_length == sizeof s->token) {
+            s->state = GRAD_SCAN_REST_STRING;
+            return grad_scanner_fail_array(s, p, "unexpected_type", s->token_offset, s->level,
+                                           "expected a number, found a string");
+        }
+    }
+    return p;
 }
 
 /* One number as the document's datatype has it. */
@@ -120,18 +109,58 @@ static grad_number_status read_number(const grad_scanner *s, double *value, cons
     return status;
 }
 
-enum { SHOWN = 40 }; /* bytes of a number in an error */
-
 static int shown_length(const grad_scanner *s)
 {
-    return s->token_length < SHOWN ? (int)s->token_length : SHOWN;
+    return (int)grad_size_min(s->token_length, GRAD_WORD_SHOWN);
 }
 
-const char *grad_scanner_fail_number(grad_scanner *s, const char *stop)
+/* The number in token is beyond the datatype; p is behind it. */
+static const char *fail_range(grad_scanner *s, const char *p)
 {
-    return grad_scanner_fail(s, "malformed_number", s->token_offset + (stop - s->token), s->level,
-                             "expected a JSON number, found %.*s%s", shown_length(s), s->token,
-                             s->token_length > SHOWN ? "…" : "");
+    const char *end = s->token + s->token_length;
+    const char *stop;
+    double value;
+    bool fits_double = s->datatype == GRAD_FP32 &&
+                       grad_number_read_double(s->token, end, &value, &stop) == GRAD_NUMBER_OK;
+
+    s->state = GRAD_SCAN_REST_BEHIND;
+    return grad_scanner_fail_array(s, p, "number_out_of_range", s->token_offset, s->level,
+                                   "expected a number within float%s's range, found %.*s%s%s",
+                                   s->datatype == GRAD_FP64 ? "64" : "32", shown_length(s),
+                                   s->token, s->token_length > GRAD_WORD_SHOWN ? "…" : "",
+                                   fits_double ? GRAD_FP64_HOLDS_IT : "");
+}
+
+/* true or false in token: 1 or 0, if the array turns out to be one of flags. */
+static bool add_flag(grad_scanner *s, bool flag)
+{
+    grad_fault fault = {.code = "unexpected_type", .offset = s->token_offset, .levels = s->level};
+    size_t index = 0;
+
+    if (s->array.flags == 0) {
+        for (size_t i = 0; i < s->level; i++)
+            fault.index[i] = s->rows[i].count;
+        snprintf(fault.detail, sizeof fault.detail, GRAD_NO_FLAG, flag ? "true" : "false");
+        if (grad_envelope_keep_fault(&s->envelope, &fault, &index, &s->error) != GRAD_OK)
+            return false;
+        s->array.flags = index + 1;
+    }
+    return add_number(s, flag ? 1 : 0);
+}
+
+/* The word in token is whole, and begins as no number does; p is behind it. */
+static const char *finish_word(grad_scanner *s, const char *p)
+{
+    const char *stop = NULL;
+    grad_word word = grad_word_of(s->token, s->token_length, &stop);
+
+    if (word == GRAD_WORD_TRUE || word == GRAD_WORD_FALSE)
+        return add_flag(s, word == GRAD_WORD_TRUE) ? p : NULL;
+    if (word != GRAD_WORD_NULL)
+        return grad_scanner_fail_word(s, stop, "a number");
+    s->state = GRAD_SCAN_REST_BEHIND;
+    return grad_scanner_fail_array(s, p, "unexpected_type", s->token_offset, s->level,
+                                   "expected a number, found " GRAD_FOUND_NULL);
 }
 
 /* The number in token is whole; p is behind it. */
@@ -141,21 +170,16 @@ static const char *finish_number(grad_scanner *s, const char *p)
     double value = 0;
     grad_number_status status = read_number(s, &value, &stop);
 
-    if (status == GRAD_NUMBER_OUT_OF_RANGE) {
-        s->state = GRAD_SCAN_REST_BEHIND;
-        return grad_scanner_fail_array(s, p, "number_out_of_range", s->token_offset, s->level,
-                                       "expected a number within float%s's range, found %.*s%s",
-                                       s->datatype == GRAD_FP64 ? "64" : "32", shown_length(s),
-                                       s->token, s->token_length > SHOWN ? "…" : "");
-    }
+    if (status == GRAD_NUMBER_OUT_OF_RANGE)
+        return fail_range(s, p);
     if (status == GRAD_NUMBER_MALFORMED || stop != s->token + s->token_length)
-        return grad_scanner_fail_number(s, stop);
+        return grad_scanner_fail_word(s, stop, "a number");
     return add_number(s, value) ? p : NULL;
 }
 
 const char *grad_scanner_collect(grad_scanner *s, const char *p, const char *end)
 {
-    while (p < end && grad_is_number_byte(*p)) {
+    while (p < end && grad_is_word_byte(*p)) {
         if (s->token_length == sizeof s->token)
             return grad_scanner_fail_limit(s, "max_number_text", sizeof s->token, s->token_offset,
                                            "bytes in one number");
@@ -164,11 +188,13 @@ const char *grad_scanner_collect(grad_scanner *s, const char *p, const char *end
     return p;
 }
 
-/* The way for numbers that a piece cuts, and for all errors. */
+/* The way for numbers that a piece cuts, for words, and for all errors. */
 static const char *scan_number(grad_scanner *s, const char *p, const char *end)
 {
     p = grad_scanner_collect(s, p, end);
-    return p == NULL || p == end ? p : finish_number(s, p);
+    if (p == NULL || p == end)
+        return p;
+    return *s->token == '-' || grad_is_digit(*s->token) ? finish_number(s, p) : finish_word(s, p);
 }
 
 /* The row reader stopped behind a value, but inside a token that only begins with a number (1e5.3):
@@ -177,7 +203,7 @@ static const char *take_back(grad_scanner *s, const char *p, const char *stop, c
 {
     const char *begin = stop;
 
-    if (stop == end || !grad_is_number_byte(*stop) || !grad_is_number_byte(stop[-1]))
+    if (stop == end || !grad_is_word_byte(*stop) || !grad_is_number_byte(stop[-1]))
         return NULL;
     while (begin > p && grad_is_number_byte(begin[-1]))
         begin--;
@@ -267,45 +293,43 @@ static const char *open_row(grad_scanner *s, const char *p)
     return p + 1;
 }
 
-/* Something that begins as JSON does, but is neither a number nor an array. */
-static const char *fail_element(grad_scanner *s, const char *p)
+/* What begins at p, for an error. */
+static const char *element_name(char c)
 {
-    const char *found = *p == '{'   ? "an object"
-                        : *p == 't' ? "true"
-                        : *p == 'f' ? "false"
-                        : *p == 'n' ? GRAD_FOUND_NULL
-                                    : NULL;
-
-    if (found == NULL)
-        return grad_scanner_fail_byte(s, p, "a number");
-    s->state = GRAD_SCAN_REST_NEXT;
-    return grad_scanner_fail_array(s, p, "unexpected_type", grad_scanner_offset(s, p), s->level,
-                                   "expected a number, found %s", found);
+    return c == '"' ? "a string" : c == 't' || c == 'f' ? "true or false" : "a number";
 }
 
-/* A number or a string that stands for one, at p. */
+/* A number, a word or a string, at p. */
 static const char *scan_leaf(grad_scanner *s, const char *p, const char *end)
 {
     if (s->level < s->array.rank) {
         s->state = GRAD_SCAN_REST_NEXT;
         return grad_scanner_fail_array(s, p, "ragged_array", grad_scanner_offset(s, p), s->level,
-                                       "expected an array as before, found a %s",
-                                       *p == '"' ? "string" : "number");
+                                       "expected an array as before, found %s", element_name(*p));
     }
-    if (*p != '"')
+    if (*p == '-' || grad_is_digit(*p))
         return scan_numbers(s, p, end);
-    grad_scanner_begin_token(s, p, GRAD_SCAN_LITERAL);
+    grad_scanner_begin_token(s, p, *p == '"' ? GRAD_SCAN_LITERAL : GRAD_SCAN_NUMBER);
     return p;
+}
+
+static const char *fail_object(grad_scanner *s, const char *p)
+{
+    s->state = GRAD_SCAN_REST_NEXT;
+    return grad_scanner_fail_array(s, p, "unexpected_type", grad_scanner_offset(s, p), s->level,
+                                   "expected a number, found an object" GRAD_TYPED_ARRAY);
 }
 
 static const char *scan_element(grad_scanner *s, const char *p, const char *end)
 {
-    if (*p == '-' || *p == '"' || (*p >= '0' && *p <= '9'))
+    if (*p == '"' || grad_is_word_byte(*p))
         return scan_leaf(s, p, end);
     if (*p == '[')
         return open_row(s, p);
+    if (*p == '{')
+        return fail_object(s, p);
     if (*p != ']')
-        return fail_element(s, p);
+        return grad_scanner_fail_byte(s, p, "a number");
     if (s->state == GRAD_SCAN_FIRST)
         return close_row(s, p);
     return grad_scanner_fail_byte(s, p, "another element behind the comma");
@@ -327,7 +351,7 @@ const char *grad_scanner_array(grad_scanner *s, const char *p, const char *end)
         if (s->state == GRAD_SCAN_NUMBER)
             p = scan_number(s, p, end);
         else if (s->state == GRAD_SCAN_LITERAL)
-            p = scan_literal(s, p);
+            p = scan_literal(s, p, end);
         else if (grad_scanner_is_space(*p))
             p++;
         else

@@ -1,13 +1,8 @@
 /* The scanner behind a fault in an array of numbers: the rest of it is passed over. Numbers, plain
  * strings, true, false and null are looked at here and dropped, however many there are; other
  * strings and all objects go to the envelope, where jansson judges them. No fault is found here. */
-#include <string.h>
-
-#include "wire/number_text.h"
 #include "wire/scanner.h"
-
-/* The length of false, the longest. */
-enum { WORD_MAX = 5 };
+#include "wire/word.h"
 
 /* Adds a comma, and bytes that were in the document at offset. */
 static bool add_element(grad_scanner *s, const char *bytes, size_t length, int64_t offset)
@@ -52,11 +47,8 @@ static const char *rest_element(grad_scanner *s, const char *p)
         return open_object(s, p);
     if (*p == ']' && s->state == GRAD_SCAN_REST_FIRST)
         return close_array(s, p);
-    if (*p == '"' || *p == '-' || grad_is_digit(*p) || *p == 't' || *p == 'f' || *p == 'n') {
-        grad_scanner_begin_token(s, p,
-                                 *p == '"'                        ? GRAD_SCAN_REST_STRING
-                                 : *p == '-' || grad_is_digit(*p) ? GRAD_SCAN_REST_NUMBER
-                                                                  : GRAD_SCAN_REST_WORD);
+    if (*p == '"' || grad_is_word_byte(*p)) {
+        grad_scanner_begin_token(s, p, *p == '"' ? GRAD_SCAN_REST_STRING : GRAD_SCAN_REST_WORD);
         return p;
     }
     return grad_scanner_fail_byte(s, p, "an element of the array");
@@ -73,37 +65,17 @@ static const char *rest_behind(grad_scanner *s, const char *p)
 }
 
 /* A number needs to be one, of any size. */
-static const char *rest_number(grad_scanner *s, const char *p, const char *end)
+static const char *rest_word(grad_scanner *s, const char *p, const char *end)
 {
     const char *stop = NULL;
-    grad_decimal number;
 
     p = grad_scanner_collect(s, p, end);
     if (p == NULL || p == end)
         return p;
-    if (!grad_scan_number(s->token, s->token + s->token_length, &number, &stop))
-        return grad_scanner_fail_number(s, stop);
+    if (grad_word_of(s->token, s->token_length, &stop) == GRAD_WORD_NONE)
+        return grad_scanner_fail_word(s, stop, "an element of the array");
     s->state = GRAD_SCAN_REST_BEHIND;
     return p;
-}
-
-static const char *rest_word(grad_scanner *s, const char *p, const char *end)
-{
-    static const char *const words[] = {"true", "false", "null"};
-
-    while (p < end && *p >= 'a' && *p <= 'z' && s->token_length <= WORD_MAX)
-        s->token[s->token_length++] = *p++;
-    if (p == end)
-        return p;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (s->token_length == strlen(words[i]) &&
-            memcmp(s->token, words[i], s->token_length) == 0) {
-            s->state = GRAD_SCAN_REST_BEHIND;
-            return p;
-        }
-    return grad_scanner_fail(s, "malformed_json", s->token_offset, 0,
-                             "expected true, false or null, found %.*s", (int)s->token_length,
-                             s->token);
 }
 
 /* A string that is not plain goes to the envelope, from its beginning on. */
@@ -135,8 +107,6 @@ static const char *rest_string(grad_scanner *s, const char *p, const char *end)
 const char *grad_scanner_rest(grad_scanner *s, const char *p, const char *end)
 {
     switch (s->state) {
-    case GRAD_SCAN_REST_NUMBER:
-        return rest_number(s, p, end);
     case GRAD_SCAN_REST_WORD:
         return rest_word(s, p, end);
     case GRAD_SCAN_REST_STRING:

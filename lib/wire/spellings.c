@@ -1,6 +1,8 @@
 /* The tables of spellings.h. Nothing else lives here. */
 #include "wire/spellings.h"
 
+#include <string.h>
+
 const char *const grad_reduction_names[GRAD_REDUCTION_COUNT] = {
     [GRAD_SUM] = "sum", [GRAD_MEAN] = "mean", [GRAD_PER_SAMPLE] = "none"};
 
@@ -12,3 +14,13 @@ const char *const grad_loss_reduction_names[GRAD_LOSS_REDUCTION_COUNT] = {
 
 const char *const grad_check_verdict_names[GRAD_CHECK_VERDICT_COUNT] = {
     [GRAD_CHECK_PASS] = "pass", [GRAD_CHECK_KINK] = "kink", [GRAD_CHECK_FAIL] = "fail"};
+
+const char *grad_other_field_name(const char *name)
+{
+    static const char *const names[][2] = {{"eps", "epsilon"}, {"epsilon", "eps"}};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i][0]) == 0)
+            return names[i][1];
+    return NULL;
+}

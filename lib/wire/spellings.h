@@ -17,6 +17,10 @@ extern const char *const grad_non_finite_names[GRAD_NON_FINITE_COUNT];
 extern const char *const grad_loss_reduction_names[GRAD_LOSS_REDUCTION_COUNT];
 extern const char *const grad_check_verdict_names[GRAD_CHECK_VERDICT_COUNT];
 
+/* Another name of a field, which stands for it where it has none of its own: PyTorch says eps,
+ * Keras epsilon. NULL where there is none. */
+const char *grad_other_field_name(const char *name);
+
 /* Of GRAD_OUTPUT_PREDICTIONS, which is no layer's. */
 #define GRAD_PREDICTIONS_NAME "predictions"
 

@@ -84,7 +84,7 @@ MALFORMED = {
     b"{\"layers\":[{\"input\":[-]}]}": None, b"{\"layers\":[{\"input\":[Infinity]}]}": 21,
     GOOD + b"x": len(GOOD), GOOD + b"{}": len(GOOD), GOOD[:-1]: None,
     b"{\"id\":\"\xff\xfe\",\"layers\":[]}": None, b"{\"id\":\"\x01\"}": None,
-    b"{'layers':[]}": None, b"\xef\xbb\xbf{}": None, b"{\"id\":\"\\ud800\"}": None,
+    b"{'layers':[]}": None, b"\xff\xfe{\x00}\x00": 0, b"{\"id\":\"\\ud800\"}": None,
     b"// comment\n{}": None,
 }
 

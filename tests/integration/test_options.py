@@ -90,7 +90,7 @@ class OnError(DaemonCase):
                 ("unsupported_value", 422, "/name", b'"name": "\\u0000"'),
                 ("malformed_number", 400, "/input/1", b'"input": [1, 01]'),
                 ("malformed_json", 400, "/input", b'"input": [null, 1 2]'),
-                ("malformed_json", 400, "/input", b'"input": [nil]'),
+                ("malformed_json", 400, "/input/0", b'"input": [nil]'),
                 ("max_depth", 413, "/input", b'"input": [null, ' + b"[" * 40)):
             with self.subTest(code, member=member):
                 body = b'{"on_error": "continue", "layers": [%s, {"activation": "relu", %s}]}' % (

@@ -34,7 +34,7 @@ BAD_LOSSES = (
                                      "variance": [[1, 2]] * 2}),
     ("bad_parameter", "/delta", {"name": "huber", "target": TARGET, "delta": 0}),
     ("bad_parameter", "/beta", {"name": "smooth_l1", "target": TARGET, "beta": -1}),
-    ("bad_parameter", "/eps", {"name": "poisson_nll", "target": TARGET, "eps": 0}),
+    ("bad_parameter", "/eps", {"name": "poisson_nll", "target": TARGET, "eps": -1}),
     ("bad_parameter", "/label_smoothing", {"name": "cross_entropy", "target": [0, 1],
                                            "label_smoothing": 1.5}),
     ("unsupported_value", "/ignore_index", {"name": "nll", "target": [0, 1],
@@ -83,7 +83,7 @@ BAD_NETWORKS = (
     ("shape_mismatch", "/layers/1/weight", network(dense(3, 3), dense(4, 5))),
     ("shape_mismatch", "/layers/0/bias", network(dense(3, 3, bias=[1, 2]), dense(4, 3))),
     ("shape_mismatch", "/layers/0/gain", network({**NORM, "gain": [1, 2]}, dense(4, 3))),
-    ("bad_parameter", "/layers/0/epsilon", network({**NORM, "epsilon": 0}, dense(4, 3))),
+    ("bad_parameter", "/layers/0/epsilon", network({**NORM, "epsilon": -1}, dense(4, 3))),
     ("missing_field", "/layers/0", network({"type": "batch_norm", "running_mean": [1, 2, 3]},
                                            dense(4, 3))),
     ("shape_mismatch", "/layers/0/activation/slope",
@@ -158,11 +158,11 @@ WORDS = (
      "/layers/0/activation/alpha", "layers/0/activation/alpha is 1e-60, which is 0 as float32, "
      "expected a finite positive number"),
     (layer_of(activation={"name": "prelu", "slope": 1e39}), "number_out_of_range",
-     "/layers/0/activation/slope", "expected a number within float32's range, found 1e+39, which "
-     "is infinite as float32"),
+     "/layers/0/activation/slope", "expected a number within float32's range, found 1e+39; "
+     "?datatype=FP64 holds it"),
     (layer_of(activation={"name": "elu", "alpha": -3.4028236e38}), "number_out_of_range",
      "/layers/0/activation/alpha", "expected a number within float32's range, found "
-     "-3.4028236e+38, which is infinite as float32"),
+     "-3.4028236e+38; ?datatype=FP64 holds it"),
     (layer_of(input=[[1]] * 2), "shape_mismatch", "/layers/0/input",
      "layers/0/input has 2 rows, pre_activation has 1"),
     (layer_of(pre_activation=[[1]] * 2), "shape_mismatch", "/layers/0/pre_activation",
@@ -303,13 +303,15 @@ CULPRITS = (
     ({"outputs": [3, "bias_delta"], "layers": [LAYER]}, "/outputs/0",
      "expected a string, found a number"),
     ({"layers": [{**LAYER, "activation": [1, "relu"]}]}, "/layers/0/activation",
-     "expected a name or an object with a name, found an array"),
+     "expected a name or an object with a name, found an array; a single value stands without "
+     "brackets (R's jsonlite: auto_unbox = TRUE)"),
     ({"layers": [{**LAYER, "input": ["a", 1]}]}, "/layers/0/input/0",
-     'expected a number, "NaN", "Infinity" or "-Infinity", found another string'),
+     'expected a number, found the string "a"'),
     ({"layers": [{**LAYER, "input": [1, "a"]}]}, "/layers/0/input/1",
-     'expected a number, "NaN", "Infinity" or "-Infinity", found another string'),
+     'expected a number, found the string "a"'),
     ({"layers": [{**LAYER, "input": [[1, 2], [3, {"a": [1, [2]]}]]}]}, "/layers/0/input/1/1",
-     "expected a number, found an object"))
+     "expected a number, found an object; a typed array? Array.from(x) makes an array of it "
+     "(PHP: array_values($x), Lua: indices from 1 on)"))
 
 
 class Culprits(DaemonCase):

@@ -6,6 +6,7 @@
 
 static uint64_t state;
 static bool has_faults;
+static bool has_flags; /* in the tensor being made: true and false stand for numbers */
 
 void wire_seed(uint64_t seed, bool faults)
 {
@@ -78,7 +79,10 @@ static void leaf(grad_text *t)
                         "\"a b\"", "\"\\u00e9\"", "\"[\xC3\xA9\"", "\"Na\"", "[]", "[1]",
                         "[[[[2]]]]", "1e39", "-1e999", "[\"shape\",1]"));
     else if (wire_pick(60) == 0)
-        token(t, ONE_OF("\"NaN\"", "\"Infinity\"", "\"-Infinity\""));
+        token(t, ONE_OF("\"NaN\"", "\"Infinity\"", "\"-Infinity\"", "\"-nan\"", "\"+inf\"",
+                        "\"-Inf\"", "\"INFINITY\""));
+    else if (has_flags && wire_pick(4) == 0)
+        token(t, ONE_OF("true", "false"));
     else
         number(t);
 }
@@ -134,6 +138,14 @@ static void tensor(grad_text *t)
     token(t, "}");
 }
 
+/* One whose numbers may be flags. */
+static void tensor_of_flags(grad_text *t)
+{
+    has_flags = true;
+    tensor(t);
+    has_flags = false;
+}
+
 /* A member that is a tensor, mostly. */
 static void tensor_member(grad_text *t, const char *name)
 {
@@ -142,6 +154,24 @@ static void tensor_member(grad_text *t, const char *name)
     grad_text_printf(t, ", \"%s\"", name);
     token(t, ":");
     tensor(t);
+}
+
+/* A member whose rank is known, which a number alone may stand for; or null, for none. */
+static void vector_member(grad_text *t, const char *name)
+{
+    if (wire_pick(3) > 0) {
+        tensor_member(t, name);
+        return;
+    }
+    grad_text_printf(t, ", \"%s\"", name);
+    token(t, ":");
+    if (wire_pick(3) == 0)
+        token(t, "null");
+    else if (wire_pick(3) == 0)
+        token(t, ONE_OF("{\"data\":-1.5,\"shape\":[1,1]}", "{\"data\":[2,3], \"shape\":2}",
+                        "{ \"shape\" : [],\"data\": 7 }"));
+    else
+        number(t);
 }
 
 static void members(grad_text *t, const char *const *names, unsigned count)
@@ -160,7 +190,8 @@ static void kind_of_layer(grad_text *t)
     switch (wire_pick(4)) {
     case 0:
         token(t, ",\"type\":\"layer_norm\",\"epsilon\":1e-3");
-        MEMBERS(t, "gain", "shift");
+        MEMBERS(t, "gain");
+        vector_member(t, "shift");
         return;
     case 1:
         token(t, ", \"type\" :\"batch_norm\"");
@@ -170,7 +201,8 @@ static void kind_of_layer(grad_text *t)
         token(t, ",\"type\":\"activation\"");
         return;
     default:
-        MEMBERS(t, "weight", "bias");
+        MEMBERS(t, "weight");
+        vector_member(t, "bias");
     }
 }
 
@@ -197,7 +229,7 @@ static void layer(grad_text *t, wire_kind kind, unsigned index)
                                                 : ",\"residual\":\"input\"");
     if (wire_pick(4) == 0) {
         token(t, ",\"dropout\":{\"rate\":0.5,\"mask\":");
-        tensor(t);
+        tensor_of_flags(t);
         token(t, "}");
     }
     token(t, "}");
@@ -216,8 +248,8 @@ static void network(grad_text *t)
         ONE_OF(",\"loss\":{\"name\":\"cross_entropy\",\"label_smoothing\":0.1,\"target\":",
                ",\"loss\":{\"full\":true,\"log_input\":false, \"name\":\"poisson_nll\",\"target\":",
                ",\"loss\":{\"reduction\":\"none\",\"name\":\"m\\u0073e\",\"target\":"));
-    tensor(t);
-    MEMBERS(t, "sample_weight");
+    tensor_of_flags(t);
+    vector_member(t, "sample_weight");
     token(t, "}");
 }
 

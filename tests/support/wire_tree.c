@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/real.h"
@@ -21,6 +22,8 @@ static bool is_number(const json_t *object, const char *name, double otherwise, 
 {
     const json_t *value = json_object_get(object, name);
 
+    if (value == NULL && (strcmp(name, "eps") == 0 || strcmp(name, "epsilon") == 0))
+        value = json_object_get(object, name[3] == 0 ? "epsilon" : "eps");
     return found == (value != NULL ? json_number_value(value) : otherwise);
 }
 
@@ -54,10 +57,12 @@ static bool is_leaf(grad_datatype type, const void *data, size_t i, const json_t
     double found = grad_real_at(type, data, i);
     double expected = json_number_value(value);
 
-    if (json_is_string(value) && strcmp(json_string_value(value), "NaN") == 0)
-        return isnan(found);
-    if (json_is_string(value))
-        return isinf(found) && (found > 0) == (json_string_value(value)[0] == 'I');
+    if (json_is_string(value)) { /* the C library knows the same words */
+        expected = strtod(json_string_value(value), NULL);
+        return isnan(expected) ? isnan(found) : isinf(expected) && found == expected;
+    }
+    if (json_is_boolean(value))
+        return found == (json_is_true(value) ? 1 : 0);
     if (!json_is_number(value))
         return false;
     if (type == GRAD_FP32)
@@ -87,8 +92,10 @@ static bool is_tensor(grad_datatype type, const grad_tensor *tensor, const json_
     if (value == NULL || tensor->data == NULL)
         return value == NULL && tensor->data == NULL;
     for (size_t i = 0; i < tensor->rank; i++) {
-        double size = json_is_object(value) ? json_number_value(json_array_get(shape, i))
-                                            : (double)json_array_size(inner);
+        double size = json_is_number(shape)        ? json_number_value(shape)
+                      : json_array_size(shape) > 0 ? json_number_value(json_array_get(shape, i))
+                      : json_is_array(inner)       ? (double)json_array_size(inner)
+                                                   : 1;
 
         if ((double)tensor->shape[i] != size)
             return false;
@@ -216,6 +223,11 @@ static unsigned outputs_of(const json_t *names)
 {
     unsigned outputs = 0;
 
+    for (size_t k = 0; json_is_string(names) && k < GRAD_OUTPUT_COUNT; k++)
+        if (strcmp(json_string_value(names), grad_output_name((grad_output_kind)k)) == 0)
+            outputs |= 1u << k;
+    if (json_is_string(names) && strcmp(json_string_value(names), "predictions") == 0)
+        outputs |= GRAD_OUTPUT_PREDICTIONS;
     for (size_t i = 0; i < json_array_size(names); i++) {
         const char *name = json_string_value(json_array_get(names, i));
 

@@ -15,8 +15,13 @@
 #define GOOD "{\"activation\":\"relu\",\"input\":[7]}"
 #define LAYER(input) "{\"activation\":\"relu\",\"input\":" input "}"
 #define REQUEST(layers) "{\"layers\":[" layers "]}"
-#define NUMBER_OR_LITERAL                                                                          \
-    "expected a number, \"NaN\", \"Infinity\" or \"-Infinity\", found another string"
+#define A_STRING(text) "expected a number, found the string \"" text "\""
+#define SOME_STRING "expected a number, found a string"
+#define TYPED_ARRAY                                                                                \
+    "; a typed array? Array.from(x) makes an array of it (PHP: array_values($x), Lua: indices "    \
+    "from 1 on)"
+#define NO_BRACKETS "; a single value stands without brackets (R's jsonlite: auto_unbox = TRUE)"
+#define NO_FLAG "; it stands for a number in masks and targets only"
 #define DEAR_NULL "expected a number, found null; if it stands for NaN, that is spelled \"NaN\""
 
 /* ---- Where no numbers belong ----------------------------------------------------------------- */
@@ -42,15 +47,17 @@ static const refusal places[] = {
     {"{\"outputs\":[\"bias_delta\",@3],\"layers\":[" GOOD "]}", GRAD_INVALID, "unexpected_type",
      "/outputs/1", "=expected a string, found a number"},
     {REQUEST("{\"activation\":@[1,\"relu\"]}"), GRAD_INVALID, "unexpected_type",
-     "/layers/0/activation", "=expected a name or an object with a name, found an array"},
+     "/layers/0/activation",
+     "=expected a name or an object with a name, found an array" NO_BRACKETS},
     {REQUEST("{\"activation\":@[\"relu\"]}"), GRAD_INVALID, "unexpected_type",
-     "/layers/0/activation", "=expected a name or an object with a name, found an array"},
+     "/layers/0/activation",
+     "=expected a name or an object with a name, found an array" NO_BRACKETS},
     {REQUEST("{\"activation\":@[]}"), GRAD_INVALID, "unexpected_type", "/layers/0/activation",
      "=expected a name or an object with a name, found an empty array"},
     {"@[1,{\"layers\":[" GOOD "]}]", GRAD_INVALID, "unexpected_type", "",
      "=expected an object, found an array"},
     {REQUEST(LAYER("{\"shape\":[@[1,{}]],\"data\":[1]}")), GRAD_INVALID, "unexpected_type",
-     "/layers/0/input/shape/0", "=expected an integer, found an array"},
+     "/layers/0/input/shape/0", "=expected an integer, found an array" NO_BRACKETS},
 };
 
 #define places_in_checks places
@@ -88,20 +95,20 @@ typedef struct faulty {
 
 /* The first fault counts, whatever comes behind it. */
 static const faulty faults[] = {
-    {"[@\"a\"]", "unexpected_type", "/0", NUMBER_OR_LITERAL},
-    {"[[@\"a\"]]", "unexpected_type", "/0/0", NUMBER_OR_LITERAL},
-    {"[[1,@\"a\"]]", "unexpected_type", "/0/1", NUMBER_OR_LITERAL},
-    {"[1, @\"\"]", "unexpected_type", "/1", NUMBER_OR_LITERAL},
-    {"[1, @\"-Infinit\\u0079\", 2]", "unexpected_type", "/1", NUMBER_OR_LITERAL},
-    {"[1, @\"NaN\xC3\xA9\\\"]\", 2]", "unexpected_type", "/1", NUMBER_OR_LITERAL},
+    {"[@\"a\"]", "unexpected_type", "/0", A_STRING("a")},
+    {"[[@\"a\"]]", "unexpected_type", "/0/0", A_STRING("a")},
+    {"[[1,@\"a\"]]", "unexpected_type", "/0/1", A_STRING("a")},
+    {"[1, @\"\"]", "unexpected_type", "/1", A_STRING("")},
+    {"[1, @\"-Infinit\\u0079\", 2]", "unexpected_type", "/1", SOME_STRING},
+    {"[1, @\"NaN\xC3\xA9\\\"]\", 2]", "unexpected_type", "/1", SOME_STRING},
     {"[@null]", "unexpected_type", "/0", DEAR_NULL},
     {"[1,@null ]", "unexpected_type", "/1", DEAR_NULL},
     {"[[1,2],[3,@null],[4,null]]", "unexpected_type", "/1/1", DEAR_NULL},
-    {"[@true, 1]", "unexpected_type", "/0", "expected a number, found true"},
-    {"[[[0,@false]]]", "unexpected_type", "/0/0/1", "expected a number, found false"},
-    {"[@{}]", "unexpected_type", "/0", "expected a number, found an object"},
+    {"[@true, 1]", "unexpected_type", "/0", "expected a number, found true" NO_FLAG},
+    {"[[[0,@false]]]", "unexpected_type", "/0/0/1", "expected a number, found false" NO_FLAG},
+    {"[@{}]", "unexpected_type", "/0", "expected a number, found an object" TYPED_ARRAY},
     {"[1, @{\"a\":[1,[2],{\"b\" :[\"c\"]}], \"shape\":[[3],4]}, 5]", "unexpected_type", "/1",
-     "expected a number, found an object"},
+     "expected a number, found an object" TYPED_ARRAY},
     {"[[1,2],@[3]]", "ragged_array", "/1",
      "expected rows of the same length: row 1 has 1 element, the first has 2"},
     {"[[1,2],@[3,4,5],[\"x\"]]", "ragged_array", "/1",
@@ -114,11 +121,12 @@ static const faulty faults[] = {
     {"[[1],@2,[3]]", "ragged_array", "/1", "expected an array as before, found a number"},
     {"[[1],@\"NaN\"]", "ragged_array", "/1", "expected an array as before, found a string"},
     {"[1, @1e39]", "number_out_of_range", "/1",
-     "expected a number within float32's range, found 1e39"},
+     "expected a number within float32's range, found 1e39; ?datatype=FP64 holds it"},
     {"[@-1e999, 2e999, null]", "number_out_of_range", "/0",
      "expected a number within float32's range, found -1e999"},
     {"[@9999999999999999999999999999999999999999999]", "number_out_of_range", "/0",
-     "expected a number within float32's range, found 9999999999999999999999999999999999999999…"},
+     "expected a number within float32's range, found 9999999999999999999999999999999999999999…; "
+     "?datatype=FP64 holds it"},
     {"@[]", "empty_tensor", "", "expected at least one number, found an empty array"},
     {"@[ [ ], [] ]", "empty_tensor", "", "expected at least one number, found an empty array"},
     {"@[[[[[[1]]]]], 2]", "unexpected_type", "",
@@ -208,7 +216,7 @@ static const refusal orders[] = {
     {REQUEST("{\"activation\":@\"rleu\",\"input\":[1,null]}"), GRAD_INVALID, "unknown_name",
      "/layers/0/activation", "did you mean \"relu\"?"},
     {REQUEST(LAYER("{\"shape\":[2],\"data\":[1,@{}]}")), GRAD_INVALID, "unexpected_type",
-     "/layers/0/input/data/1", "=expected a number, found an object"},
+     "/layers/0/input/data/1", "=expected a number, found an object" TYPED_ARRAY},
     {REQUEST("{\"activation\":{\"name\":\"prelu\",\"slope\":[1,@[2]]}}"), GRAD_INVALID,
      "ragged_array", "/layers/0/activation/slope/1",
      "=expected a number as before, found an array"},
@@ -234,22 +242,24 @@ static const refusal rests[] = {
      "=expected an element of the array, found '}'"},
     {BEHIND(",@NaN]"), GRAD_MALFORMED, "malformed_json", "/layers/1/input", "JSON has no NaN"},
     {BEHIND(",@nul]"), GRAD_MALFORMED, "malformed_json", "/layers/1/input",
-     "=expected true, false or null, found nul"},
+     "=expected an element of the array, found nul"},
     {BEHIND(",@nullify]"), GRAD_MALFORMED, "malformed_json", "/layers/1/input",
-     "=expected true, false or null, found nullif"},
+     "=expected an element of the array, found nullify"},
     {BEHIND(",0@1]"), GRAD_MALFORMED, "malformed_number", "/layers/1/input",
-     "=expected a JSON number, found 01"},
+     "=expected an element of the array, found 01; JSON writes 1"},
     {BEHIND(",1.5@.2]"), GRAD_MALFORMED, "malformed_number", "/layers/1/input",
-     "=expected a JSON number, found 1.5.2"},
+     "=expected an element of the array, found 1.5.2"},
     {BEHIND(",-@]"), GRAD_MALFORMED, "malformed_number", "/layers/1/input", "found -"},
     {BEHIND(",\"a@\n\"]"), GRAD_MALFORMED, "malformed_json", "/layers/1/input",
      "no control character in a string"},
-    {BEHIND(",\"\\x\"]"), GRAD_MALFORMED, "malformed_json", "/layers/1/input", "invalid escape"},
+    {BEHIND(",\"\\x\"]"), GRAD_MALFORMED, "malformed_json", "/layers/1/input",
+     "=expected an escape such as \\n, \\\" or \\u00e9, found 'x'"},
     {BEHIND(",\"\xC3\"]"), GRAD_MALFORMED, "malformed_json", "/layers/1/input",
-     "unable to decode byte 0xc3"},
+     "=expected UTF-8, found byte 0xC3"},
     {BEHIND(",{\"a\":[1,{\"b\":@x}]}]"), GRAD_MALFORMED, "malformed_json", "/layers/1/input",
-     "=expected a JSON value or punctuation, found 'x'"},
-    {BEHIND(",{\"a\" 1}]"), GRAD_MALFORMED, "malformed_json", "/layers/1/input", "':' expected"},
+     "=expected a JSON value, found x"},
+    {BEHIND(",{\"a\" 1}]"), GRAD_MALFORMED, "malformed_json", "/layers/1/input",
+     "=expected ':' behind the name of a field, found '1'"},
     {BEHIND(",{}@}]"), GRAD_MALFORMED, "malformed_json", "/layers/1/input",
      "=expected a comma or a closing bracket, found '}'"},
     {"{\"layers\":[{\"input\":[null,\"abc@", GRAD_MALFORMED, "malformed_json", "/layers/0/input",
@@ -273,7 +283,7 @@ static void check_long_rest(const char *element)
 
     assert_int_equal(grad_decoder_create(&limits, GRAD_FP32, 0, &decoder, NULL), GRAD_OK);
 #define PUSH(text) assert_int_equal(grad_decoder_push(decoder, text, strlen(text), NULL), GRAD_OK)
-    PUSH("{\"on_error\":\"continue\",\"layers\":[{\"activation\":\"relu\",\"input\":[0.5,true");
+    PUSH("{\"on_error\":\"continue\",\"layers\":[{\"activation\":\"relu\",\"input\":[0.5,null ");
     before = grad_decoder_memory(decoder);
     for (size_t i = 0; i < COUNT; i++)
         PUSH(element);

@@ -86,9 +86,9 @@ static void slope_of_two(network *n)
     n->batch.layers[1].slope = network_tensor(n, 1, 0, 2, 1);
 }
 
-static void epsilon_of_zero(network *n)
+static void epsilon_below_zero(network *n)
 {
-    n->batch.layers[1].epsilon = 0;
+    n->batch.layers[1].epsilon = -1;
 }
 
 static void rate_of_one(network *n)
@@ -258,8 +258,8 @@ static const wrong_network cases[] = {
      "layers/0/grad_output is no part of a network's layer, expected none"},
     {GRAD_MSE, slope_of_two, "shape_mismatch", "/layers/1/activation/slope",
      "layers/1/activation/slope has 2 numbers, the layer has 4 outputs"},
-    {GRAD_MSE, epsilon_of_zero, "bad_parameter", "/layers/1/epsilon",
-     "layers/1/epsilon is 0, expected a finite positive number"},
+    {GRAD_MSE, epsilon_below_zero, "bad_parameter", "/layers/1/epsilon",
+     "layers/1/epsilon is -1, expected a finite number that is not negative"},
     {GRAD_MSE, rate_of_one, "bad_parameter", "/layers/0/dropout/rate",
      "layers/0/dropout/rate is 1, expected a number from 0 to below 1"},
     {GRAD_MSE, mask_of_another_width, "shape_mismatch", "/layers/0/dropout/mask",

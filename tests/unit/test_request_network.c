@@ -26,8 +26,10 @@ static const refusal networks[] = {
      "it belongs at the top level, beside the layers"},
     {LAYER("\"weight_delta\":@[1]"), GRAD_INVALID, "unknown_field", "/layers/0/weight_delta",
      "it belongs to a check"},
-    {"{\"input\":@3,\"grad_output\":[1]," LAYERS "}", GRAD_INVALID, "unexpected_type", "/input",
-     "an array of numbers or an object, found a number"},
+    {"{\"input\":@3,\"grad_output\":1," LAYERS "}", GRAD_INVALID, "unexpected_type", "/input",
+     "=expected an array of numbers or an object, found a number; a tensor of one is [5], in a "
+     "batch "
+     "of one [[5]]"},
     {"{\"outputs\":[@\"prediction\"],\"grad_output\":[1]," LAYERS "}", GRAD_INVALID,
      "unsupported_value", "/outputs/0", "or \"predictions\", found \"prediction\""},
     {"{\"grad_input\":@[1],\"grad_output\":[1]," LAYERS "}", GRAD_INVALID, "unknown_field",
