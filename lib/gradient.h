@@ -90,9 +90,10 @@ typedef struct grad_parameter_info {
     bool positive; /* the value must be > 0; otherwise any finite value will do */
 } grad_parameter_info;
 
-/* One activation as people and programs read about it. Conventions at kinks are PyTorch's (1.13),
- * those of its vector code where its scalar code differs (hardswish at 3). A z that is NaN passes
- * through the smooth activations; the piecewise ones treat it as their comparisons come out. */
+/* One activation as people and programs read about it. Conventions at kinks are PyTorch's
+ * (2.14). Where z is NaN, f and f' are NaN (but for identity's f', which is 1); at an infinity they
+ * are their limits; a row of softmax, log_softmax or softmin that has no finite largest number
+ * is NaN. hard_tanh's min_val may not be above max_val, nor softshrink's lambda below 0. */
 typedef struct grad_activation_info {
     grad_activation_kind kind;
     const char *name;       /* "leaky_relu" */

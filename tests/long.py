@@ -32,6 +32,8 @@ def programs(build, rounds):
     return (
         ("conformance: networks, losses, options",
          python("tests/conformance/conform.py", build, str(rounds)), results.of_totals),
+        ("conformance: versions of PyTorch", python("tests/conformance/versions.py"),
+         results.of_totals),
         ("conformance: activations",
          python("tests/conformance/test_activations.py", build, str(rounds)), results.of_totals),
         ("conformance: training",

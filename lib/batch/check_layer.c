@@ -6,6 +6,22 @@
 #include "core/error.h"
 #include "core/figure.h"
 
+/* What parameters have to be beside finite: ends in order, and a width. */
+static grad_status check_ranges(const grad_subject *s, const grad_activation *f)
+{
+    const double *p = f->parameters;
+
+    if (f->kind == GRAD_HARD_TANH && p[0] > p[1])
+        return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter", "/activation/min_val",
+                               " is %s, expected a number that is not above max_val (%s)",
+                               GRAD_FIGURE(GRAD_FP64, p[0]), GRAD_FIGURE(GRAD_FP64, p[1]));
+    if (f->kind == GRAD_SOFTSHRINK && p[0] < 0)
+        return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter", "/activation/lambda",
+                               " is %s, expected a number that is not negative",
+                               GRAD_FIGURE(GRAD_FP64, p[0]));
+    return GRAD_OK;
+}
+
 static grad_status check_activation(const grad_subject *s, const grad_activation *f)
 {
     const grad_activation_info *info;
@@ -28,7 +44,7 @@ static grad_status check_activation(const grad_subject *s, const grad_activation
                                    value == given ? "" : grad_figure_as_float(given),
                                    parameter->positive ? "finite positive" : "finite");
     }
-    return GRAD_OK;
+    return check_ranges(s, f);
 }
 
 static grad_status check_rates(const grad_subject *s, const grad_layer *layer)

@@ -219,6 +219,19 @@ static grad_status check_signs(const subject *s)
     return GRAD_OK;
 }
 
+static grad_status check_probabilities(const subject *s)
+{
+    size_t count = grad_tensor_count(&s->loss->target);
+
+    for (size_t i = 0; i < count; i++) {
+        double t = grad_real_at(s->type, s->loss->target.data, i);
+
+        if (!(t >= 0 && t <= 1))
+            return fail_value(s, "target", &s->loss->target, i, "a probability from 0 to 1");
+    }
+    return GRAD_OK;
+}
+
 static grad_status check_not_negative(const subject *s, const char *member,
                                       const grad_tensor *tensor, const char *expected)
 {
@@ -249,6 +262,8 @@ static grad_status check_targets(const subject *s)
         return check_classes(s);
     if (l->kind == GRAD_HINGE || l->kind == GRAD_SQUARED_HINGE || l->kind == GRAD_COSINE_EMBEDDING)
         return check_signs(s);
+    if (l->kind == GRAD_BINARY_CROSS_ENTROPY)
+        return check_probabilities(s);
     if (l->kind == GRAD_KL_DIV && l->parameters[0] == 0 && s->must_be_finite)
         return check_not_negative(s, "target", &l->target,
                                   "a number that is not negative, log_target being false");

@@ -47,7 +47,7 @@ static const struct activation_row {
         &grad_hard_sigmoid_loops, false},
     [GRAD_HARDSWISH] = {{GRAD_HARDSWISH, "hardswish",
         "z * min(max(z + 3, 0), 6) / 6",
-        "z < -3 ? 0 : z < 3 ? (2 z + 3) / 6 : 1",
+        "z <= -3 ? 0 : z < 3 ? (2 z + 3) / 6 : 1",
         0, {{0}}},
         &grad_hardswish_loops, false},
     [GRAD_SOFTSHRINK] = {{GRAD_SOFTSHRINK, "softshrink",

@@ -30,10 +30,10 @@ GRAD_INLINE float kinked_value(float z, float below, float above)
     return z <= 0 ? lower : z * above;
 }
 
-/* e^z for z <= 0, else (and of a NaN) 1 */
+/* e^z for z <= 0, else 1; a NaN passes */
 GRAD_INLINE grad_quotient falling_branch(float z)
 {
-    float t = z < 0 ? -z : 0;
+    float t = z > 0 ? 0 : -z;
 
     return grad_falling_exp(t > GRAD_FAR ? GRAD_FAR : t);
 }
@@ -60,7 +60,7 @@ GRAD_INLINE float scaled_elu_delta(float z, float dy, float alpha)
 {
     float lower = grad_exp_times(z, alpha);
 
-    return dy * (z <= 0 ? lower : 1);
+    return dy * (z > 0 ? 1 : lower);
 }
 
 GRAD_ELEMENT_FUNCTIONS(plain_elu, plain_elu_value(z_i), plain_elu_delta(z_i, dy_i))
@@ -81,7 +81,7 @@ GRAD_INLINE float selu_delta(float z, float dy)
     grad_quotient e = falling_branch(z);
     float lower = (float)(SELU_SCALE * SELU_ALPHA) * e.up / e.down;
 
-    return dy * (z <= 0 ? lower : (float)SELU_SCALE);
+    return dy * (z > 0 ? (float)SELU_SCALE : lower);
 }
 
 GRAD_ELEMENT_WISE(selu);
@@ -114,7 +114,7 @@ GRAD_INLINE float scaled_celu_delta(float z, float dy, float alpha)
     grad_quotient e = grad_falling_exp_double(-celu_argument(z, alpha, GRAD_FAR));
     float lower = e.up / e.down;
 
-    return dy * (z <= 0 ? lower : 1);
+    return dy * (z > 0 ? 1 : lower);
 }
 
 GRAD_ELEMENT_FUNCTIONS(scaled_celu, scaled_celu_value(z_i, a), scaled_celu_delta(z_i, dy_i, a))

@@ -2,6 +2,8 @@
  * themselves are behind grad_activation_forward and grad_double_forward. */
 #include "kernels/activations.h"
 
+#include <math.h>
+
 #include "core/real.h"
 #include "core/size.h"
 #include "kernels/activations_double.h"
@@ -32,7 +34,7 @@
             {                                                                                      \
                 real whole = dy[i], below = whole * slope[i - b * N];                              \
                                                                                                    \
-                dz[i] = z[i] > 0 ? whole : below;                                                  \
+                dz[i] = isnan(z[i]) ? z[i] : z[i] > 0 ? whole : below;                             \
             }                                                                                      \
     }
 

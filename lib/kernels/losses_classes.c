@@ -4,7 +4,7 @@
  *     class t               c_j = (1 - s) w_t [j = t] + s/N w_j
  *     probabilities t       c_j = w_j ((1 - s) t_j + s/N)
  *
- * with class weights w and label smoothing s, as PyTorch 1.13 has them. The gradient is
+ * with class weights w and label smoothing s, as PyTorch has them. The gradient is
  * C softmax(z)_j - c_j with C = Σ c. No loss that is a sum over elements lives here. */
 #include "kernels/elementary.h"
 

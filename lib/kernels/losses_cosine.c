@@ -60,8 +60,8 @@ static void put_gradient(const grad_loss_row *row, double slope, double norms, p
     }
 }
 
-/* A target of 1: 1 - cos; of -1: max(0, cos - margin), whose gradient at the margin is that of
- * cos, as PyTorch's. */
+/* A target of 1: 1 - cos; of -1: max(0, cos - margin), whose gradient at the margin is 0, as
+ * PyTorch's since 2.14. */
 double grad_loss_cosine_row(const grad_loss_row *row)
 {
     const grad_loss_view *v = row->view;
@@ -77,7 +77,7 @@ double grad_loss_cosine_row(const grad_loss_row *row)
         put_gradient(row, -1, norms, &p);
     } else {
         loss = over < 0 ? 0 : over;
-        put_gradient(row, over < 0 ? 0 : 1, norms, &p);
+        put_gradient(row, over <= 0 ? 0 : 1, norms, &p);
     }
     grad_loss_narrow(v->type, row->losses, 0, 1, row->weight, &loss);
     return row->weight * loss;

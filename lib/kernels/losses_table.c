@@ -74,7 +74,7 @@ static const grad_loss_info table[GRAD_LOSS_COUNT] = {
     [GRAD_COSINE_EMBEDDING] = {GRAD_COSINE_EMBEDDING, "cosine_embedding",
         "t = 1 ? 1 - c : max(0, c - margin) with c = sum_j y_j * other_j / (p * q), "
         "p^2 = sum_j y_j^2 + 1e-12, q^2 = sum_j other_j^2 + 1e-12",
-        "(t = 1 ? -1 : c >= margin ? 1 : 0) * (other_j / (p * q) - c * y_j / p^2)",
+        "(t = 1 ? -1 : c > margin ? 1 : 0) * (other_j / (p * q) - c * y_j / p^2)",
         GRAD_LOSS_OTHER | GRAD_LOSS_PER_SAMPLE,
         1, {{"margin", 0, GRAD_ANY_NUMBER}}},
 };

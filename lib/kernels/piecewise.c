@@ -1,6 +1,18 @@
 /* Activations made of straight pieces (and the parabola of hardswish): no function but products.
- * At a kink the comparisons are PyTorch's. What has an exponential in it lives elsewhere. */
+ * At a kink the comparisons are those of PyTorch 2.14; where z is NaN, so is f'. What has an
+ * exponential in it lives elsewhere. */
+#include <float.h>
+#include <math.h>
+
 #include "kernels/activations.h"
+
+/* GRAD_ELEMENT_WISE and those with parameters, with a δ that is NaN where z is: no comparison says
+ * so by itself. */
+#define OR_NAN(delta) (isnan(z_i) ? z_i : (delta))
+#define PIECEWISE(f) GRAD_ELEMENT_LOOPS(f, f##_value(z_i), OR_NAN(f##_delta(z_i, dy_i)))
+#define PIECEWISE_1(f) GRAD_ELEMENT_LOOPS(f, f##_value(z_i, a), OR_NAN(f##_delta(z_i, dy_i, a)))
+#define PIECEWISE_2(f)                                                                             \
+    GRAD_ELEMENT_LOOPS(f, f##_value(z_i, a, b), OR_NAN(f##_delta(z_i, dy_i, a, b)))
 
 GRAD_INLINE float identity_value(float z)
 {
@@ -25,7 +37,7 @@ GRAD_INLINE float relu_delta(float z, float dy)
     return z <= 0 ? 0 : dy;
 }
 
-GRAD_ELEMENT_WISE(relu);
+PIECEWISE(relu);
 
 GRAD_INLINE float leaky_relu_value(float z, float slope)
 {
@@ -37,7 +49,7 @@ GRAD_INLINE float leaky_relu_delta(float z, float dy, float slope)
     return z > 0 ? dy : dy * slope;
 }
 
-GRAD_ELEMENT_WISE_1(leaky_relu);
+PIECEWISE_1(leaky_relu);
 
 GRAD_INLINE float threshold_value(float z, float threshold, float value)
 {
@@ -50,7 +62,7 @@ GRAD_INLINE float threshold_delta(float z, float dy, float threshold, float valu
     return z <= threshold ? 0 : dy;
 }
 
-GRAD_ELEMENT_WISE_2(threshold);
+PIECEWISE_2(threshold);
 
 /* ---- Between two ends ------------------------------------------------------------------------ */
 
@@ -68,7 +80,7 @@ GRAD_INLINE float hard_tanh_delta(float z, float dy, float min, float max)
     return z <= min ? 0 : below_max;
 }
 
-GRAD_ELEMENT_WISE_2(hard_tanh);
+PIECEWISE_2(hard_tanh);
 
 GRAD_INLINE float relu6_value(float z)
 {
@@ -80,7 +92,7 @@ GRAD_INLINE float relu6_delta(float z, float dy)
     return hard_tanh_delta(z, dy, 0, 6);
 }
 
-GRAD_ELEMENT_WISE(relu6);
+PIECEWISE(relu6);
 
 #define SIXTH (1 / 6.0f)
 
@@ -102,32 +114,32 @@ GRAD_INLINE float hard_sigmoid_delta(float z, float dy)
     return z > -3 ? below_top : 0;
 }
 
-GRAD_ELEMENT_WISE(hard_sigmoid);
+PIECEWISE(hard_sigmoid);
 
+/* z is finite for the product, so that at -infinity it is the limit, 0. */
 GRAD_INLINE float hardswish_value(float z)
 {
-    return z * ramp(z);
+    return (z < -FLT_MAX ? -FLT_MAX : z) * ramp(z);
 }
 
-/* (2z + 3) / 6 between -3, which belongs to it, and 3, which does not: so PyTorch's vector code has
- * it, the one that computes tensors; its scalar code has 3 too. */
+/* (2z + 3) / 6 between -3 and 3, neither of which belongs to it. */
 GRAD_INLINE float hardswish_delta(float z, float dy)
 {
     float between = dy * ((2 * z + 3) * SIXTH);
     float rising = z >= 3 ? dy : between;
 
-    return z < -3 ? 0 : rising;
+    return z <= -3 ? 0 : rising;
 }
 
-GRAD_ELEMENT_WISE(hardswish);
+PIECEWISE(hardswish);
 
 /* ---- Shrinking ------------------------------------------------------------------------------- */
 
 GRAD_INLINE float softshrink_value(float z, float lambda)
 {
-    float below = z < -lambda ? z + lambda : 0;
+    float below = z >= -lambda ? 0 : z + lambda; /* a NaN passes */
 
-    return z > lambda ? z - lambda : below;
+    return z <= lambda ? below : z - lambda;
 }
 
 GRAD_INLINE float hardshrink_value(float z, float lambda)
@@ -149,5 +161,5 @@ GRAD_INLINE float softshrink_delta(float z, float dy, float lambda)
     return hardshrink_delta(z, dy, lambda);
 }
 
-GRAD_ELEMENT_WISE_1(softshrink);
-GRAD_ELEMENT_WISE_1(hardshrink);
+PIECEWISE_1(softshrink);
+PIECEWISE_1(hardshrink);

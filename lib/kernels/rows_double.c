@@ -11,7 +11,7 @@ typedef struct row {
     double sign;
     size_t m;    /* where the largest u is */
     double top;  /* that u */
-    double rest; /* Σ_{j≠m} e^(u_j - top) */
+    double rest; /* Σ_{j≠m} e^(u_j - top); NaN where top is infinite */
 } row;
 
 /* e^(u_j - top) */
@@ -32,6 +32,7 @@ static row row_of(double sign, size_t N, const double *z)
             r.m = j;
             r.top = sign * z[j];
         }
+    r.rest = r.top - r.top; /* 0 if that is a number */
     for (size_t j = 0; j < N; j++)
         r.rest += j == r.m ? 0 : term(&r, j);
     return r;

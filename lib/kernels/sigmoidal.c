@@ -1,6 +1,7 @@
 /* Activations of the logistic function σ(u) = 1 / (1 + e^-u), of tanh, and of their integrals;
  * and softsign, which has their shape. Arithmetic as activations.h says. All is written in
  * e^-|u|, which never overflows, and without a difference of numbers that are nearly equal. */
+#include <float.h>
 #include <math.h>
 
 #include "kernels/activations.h"
@@ -249,7 +250,9 @@ GRAD_ELEMENT_WISE(tanhshrink);
 
 GRAD_INLINE float softsign_value(float z)
 {
-    return z / (1 + fabsf(z));
+    float held = grad_hold(z, -FLT_MAX, FLT_MAX); /* 1 at infinity too */
+
+    return held / (1 + fabsf(held));
 }
 
 /* The square of 1 + |z| could overflow. */

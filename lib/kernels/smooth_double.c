@@ -3,6 +3,7 @@
  * a grad_wide where it is not exact, and the product is worked out where e^u alone is subnormal. */
 #include "kernels/activations_double.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "kernels/wide.h"
@@ -57,7 +58,7 @@ static double elu_value(double z, const double *p)
 
 static double elu_slope(double z, const double *p)
 {
-    return z <= 0 ? grad_wide_scaled_exp(p[0], narrow(hold(z, FAR))) : 1;
+    return z > 0 ? 1 : grad_wide_scaled_exp(p[0], narrow(hold(z, FAR)));
 }
 
 SMOOTH(elu);
@@ -82,7 +83,7 @@ static grad_wide quotient(double u, double v)
 
 static double celu_slope(double z, const double *p)
 {
-    return z <= 0 ? grad_wide_exp(quotient(z, p[0])) : 1;
+    return z > 0 ? 1 : grad_wide_exp(quotient(z, p[0]));
 }
 
 SMOOTH(celu);
@@ -99,7 +100,7 @@ static double selu_value(double z, const double *p)
 static double selu_slope(double z, const double *p)
 {
     (void)p;
-    return z <= 0 ? grad_wide_scaled_exp(SELU_PRODUCT, narrow(hold(z, FAR))) : SELU_SCALE;
+    return z > 0 ? SELU_SCALE : grad_wide_scaled_exp(SELU_PRODUCT, narrow(hold(z, FAR)));
 }
 
 SMOOTH(selu);
@@ -158,10 +159,21 @@ static grad_wide held_product(double u, double v)
     return fabs(high) >= FAR ? narrow(hold(high, FAR)) : grad_wide_product(u, v);
 }
 
+/* e^u / beta, where e^u alone is subnormal: its rounding would be multiplied by 1 / beta. */
+static double far_softplus(grad_wide u, double beta)
+{
+    double root = exp(u.high / 2);
+
+    return (1 + u.low) * root / beta * root;
+}
+
 static double softplus_value(double z, const double *p)
 {
-    double e = grad_wide_exp(minus_absolute(held_product(p[0], z)));
+    grad_wide u = held_product(p[0], z);
+    double e = grad_wide_exp(minus_absolute(u));
 
+    if (u.high < 0 && e < DBL_MIN && p[0] < 1 && !(p[0] * z > p[1]))
+        return far_softplus(u, p[0]);
     return p[0] * z > p[1] ? z : (z < 0 ? 0 : z) + log1p(e) / p[0];
 }
 
@@ -265,8 +277,10 @@ SMOOTH(tanhshrink);
 
 static double softsign_value(double z, const double *p)
 {
+    double held = hold(z, DBL_MAX); /* 1 at infinity too */
+
     (void)p;
-    return z / (1 + fabs(z));
+    return held / (1 + fabs(held));
 }
 
 static double softsign_slope(double z, const double *p)

@@ -133,13 +133,15 @@ static void add_all(size_t count, const float *x, double *lanes)
         lanes[lane] += sum[lane];
 }
 
+/* NaN where the largest u is no number, which may be the one that is skipped. */
 static double exp_sum(row *r)
 {
+    const float top = r->z[r->top];
     double lanes[LANES] = {0};
 
     for (size_t begin = 0; take_block(r, begin); begin += r->count)
         add_all(r->count, r->e, lanes);
-    return total_of(lanes);
+    return total_of(lanes) + (double)(top - top);
 }
 
 /* Sums over a row of e_i, and of e_i (dy_i - shift). */

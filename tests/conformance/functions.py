@@ -30,9 +30,9 @@ SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
 def hardswish(z):
-    """F.hardswish holds 1/6 as a float32; this is the same in double, with its f' at the kinks
-    (-1/2 at -3; at 3 that of its vector code, 1)."""
-    return torch.where(z < -3, z * 0, torch.where(z < 3, z * (z + 3) / 6, z))
+    """F.hardswish holds 1/6 as a float32; this is the same in double, with the f' that 2.14 has at
+    the kinks (0 at -3, 1 at 3; versions.py has those of the versions before)."""
+    return torch.where(z <= -3, z * 0, torch.where(z < 3, z * (z + 3) / 6, z))
 
 
 def gelu_tanh(z):

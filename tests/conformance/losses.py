@@ -1,6 +1,8 @@
 """The losses as PyTorch has them, in double: L and the losses themselves. How far the daemon's may
-be from them is in loss_bounds.py. Those that PyTorch 1.13 lacks (log_cosh, hinge, squared_hinge,
-weights by sample) are written here with its plain operations. Knows y and the target, no layers."""
+be from them is in loss_bounds.py. Those that PyTorch lacks (log_cosh, hinge, squared_hinge,
+weights by sample) are written here with its plain operations, and so is what its versions do not
+agree on (versions.py): nothing stands on clamp, whose slope at its ends changed. Knows y and the
+target, no layers."""
 
 import math
 
@@ -16,6 +18,7 @@ DEFAULTS = {
     "gaussian_nll": {"full": False, "eps": 1e-6}, "cosine_embedding": {"margin": 0.0},
 }
 NAMES = list(DEFAULTS)
+BEFORE_2_14 = tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 14)
 BY_SAMPLE = ("cross_entropy", "nll", "cosine_embedding")
 # A last layer's f and its loss that are one function of z where they meet.
 FUSED = {("sigmoid", "binary_cross_entropy"): "bce_with_logits",
@@ -25,15 +28,20 @@ FUSED = {("sigmoid", "binary_cross_entropy"): "bce_with_logits",
 def log_cosh(y, t):
     d = (y - t).abs()
     far = d + torch.log1p(torch.exp(-2 * d)) - math.log(2)
-    near = torch.log1p(2 * torch.sinh((y - t).clamp(-1, 1) / 2).square())
+    small = torch.where(d > 1, torch.zeros_like(d), y - t)  # sinh would overflow
+    near = torch.log1p(2 * torch.sinh(small / 2).square())
     return torch.where(d > 1, far, near)
 
 
+def cosine_of(y, other):
+    """That of F.cosine_embedding_loss with its 1e-12 in double: PyTorch's is a float32."""
+    return (y * other).sum(1) / torch.sqrt((y.square().sum(1) + 1e-12)
+                                           * (other.square().sum(1) + 1e-12))
+
+
 def cosine(y, other, t, margin):
-    """F.cosine_embedding_loss with its 1e-12 in double: PyTorch's is a float32."""
-    s = (y * other).sum(1) / torch.sqrt((y.square().sum(1) + 1e-12)
-                                        * (other.square().sum(1) + 1e-12))
-    return torch.where(t > 0, 1 - s, (s - margin).clamp(min=0))
+    s = cosine_of(y, other)
+    return torch.where(t > 0, 1 - s, F.relu(s - margin))
 
 
 class Loss:
@@ -66,7 +74,9 @@ class Loss:
             return F.gaussian_nll_loss(y, t, variance, full=p["full"], eps=p["eps"], **how)
         if name == "cosine_embedding":
             least = min(float(v.detach().square().sum(1).min()) for v in (y, self.other))
-            if least < 1:  # where 1e-12 counts in double
+            over = (cosine_of(y, self.other) - p["margin"]).abs()
+            at_margin = BEFORE_2_14 and bool(((t < 0) & (over < 1e-12)).any())
+            if least < 1 or at_margin:  # where 1e-12 counts in double; where versions differ
                 return reduced(cosine(y, self.other, t, p["margin"]), reduction)
             return F.cosine_embedding_loss(y, self.other, t, p["margin"], **how)
         simple = {

@@ -39,7 +39,7 @@ def mish_slope(z):
 
 
 def hardswish_slope(z):
-    if z < -3:
+    if z <= -3:
         return 0.0
     return 1.0 if z >= 3 else (2 * z + 3) / 6
 

@@ -69,6 +69,8 @@ MUTANTS = [
         ("weights of 0 are told as ignored classes",
          "if (!grad_loss_ignores(l, s->type, grad_real_at(s->type, l->target.data, b)))",
          "if (false)"),
+        ("a target of binary_cross_entropy may be above 1", "if (!(t >= 0 && t <= 1))",
+         "if (!(t >= 0))"),
         ("negative targets of kl_div are computed",
          "l->kind == GRAD_KL_DIV && l->parameters[0] == 0", "false"),
         ("logarithms must not be negative", "l->parameters[0] == 0 && s->must", "s->must")),

@@ -80,5 +80,7 @@ MUTANTS = [
         ("two alike are pushed apart", "put_gradient(row, -1, norms, &p);",
          "put_gradient(row, 1, norms, &p);"),
         ("the margin is ignored", "p.yo / norms - v->loss->parameters[0];", "p.yo / norms;"),
-        ("what is far enough still has a gradient", "over < 0 ? 0 : 1, norms", "1, norms")),
+        ("what is far enough still has a gradient", "over <= 0 ? 0 : 1, norms", "1, norms"),
+        ("what is at the margin has a gradient", "over <= 0 ? 0 : 1, norms",
+         "over < 0 ? 0 : 1, norms")),
 ]

@@ -165,7 +165,7 @@ static twin_number cosine_slope(const loss_twin *twin, size_t b, size_t j)
     if (at(twin, &twin->loss->target, b) == 1)
         sign = -1;
     else
-        sign = c.yo / norms >= twin->loss->parameters[0] ? 1 : 0;
+        sign = c.yo / norms > twin->loss->parameters[0] ? 1 : 0;
     return (twin_number){sign * (o / norms - y * c.yo / (norms * c.yy)),
                          fabsl(o) / norms + fabsl(y) * c.sizes / (norms * c.yy)};
 }

@@ -43,9 +43,11 @@ static void expect_same_row(random_state *random)
     end = grad_number_row_write(values, VARIANT_ROW, text);
     assert_int_equal(variant_number_row_write(values, VARIANT_ROW, other) - other, end - text);
     assert_memory_equal(text, other, (size_t)(end - text));
-    for (size_t i = 0; random_below(random, 2) && i < 4; i++)
-        text[random_below(random, (size_t)(end - text))] =
-            "0123456789.-+e, ]x"[random_below(random, 18)];
+    for (size_t i = 0; random_below(random, 2) && i < 4; i++) {
+        size_t at = random_below(random, (size_t)(end - text));
+
+        text[at] = "0123456789.-+e, ]x"[random_below(random, 18)];
+    }
     count = grad_number_row_read(text, end, ours, VARIANT_ROW, &stop, &after);
     assert_int_equal(
         variant_number_row_read(text, end, theirs, VARIANT_ROW, &other_stop, &other_after), count);

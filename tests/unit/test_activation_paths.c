@@ -1,5 +1,5 @@
-/* Tests of what the activations' loops promise beside accuracy: the convention at each kink, the
- * same bits on every path and at every cut. */
+/* Tests of what the activations' loops promise beside accuracy: the convention at each kink, what
+ * becomes of NaN and infinity, the same bits on every path and at every cut. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 
 /* ---- Kinks ----------------------------------------------------------------------------------- */
 
-/* f'(z) as PyTorch 1.13 has it at its kinks, with the default parameters. */
+/* f'(z) as PyTorch 2.14 has it at its kinks, with the default parameters. */
 static const struct kink {
     grad_activation_kind kind;
     float z, slope;
@@ -33,7 +33,7 @@ static const struct kink {
     {GRAD_HARD_TANH, 1, 0},
     {GRAD_HARD_SIGMOID, -3, 0},
     {GRAD_HARD_SIGMOID, 3, 0},
-    {GRAD_HARDSWISH, -3, -0.5f},
+    {GRAD_HARDSWISH, -3, 0},
     {GRAD_HARDSWISH, 3, 1},
     {GRAD_SOFTSHRINK, -0.5f, 0},
     {GRAD_SOFTSHRINK, 0.5f, 0},
@@ -45,10 +45,6 @@ static const struct kink {
     {GRAD_SELU, -0.0f, 1.7580993f},
     {GRAD_TANHSHRINK, 0, 0},
     {GRAD_SOFTSIGN, 0, 1},
-    {GRAD_RELU, NAN, 1},
-    {GRAD_THRESHOLD, NAN, 1},
-    {GRAD_LEAKY_RELU, NAN, 0.01f},
-    {GRAD_HARD_SIGMOID, NAN, 0},
 };
 
 static float slope_at(const grad_activation *f, float z)
@@ -76,23 +72,134 @@ static void kinks_are_as_in_pytorch(void **state)
     assert_true(slope_at(&early_softplus, nextafterf(3, 4)) == 1);
 }
 
-static void smooth_activations_pass_a_nan_on(void **state)
+/* ---- NaN and infinity ------------------------------------------------------------------------ */
+
+/* f and δ of every element of a row of each path, into y and dz. */
+static void run_path(grad_path path, const grad_activation *f, size_t N, const float *z,
+                     const float *dy, float *y, float *dz)
 {
-    static const grad_activation_kind smooth[] = {
-        GRAD_EXP,       GRAD_SIGMOID, GRAD_LOG_SIGMOID, GRAD_SOFTPLUS, GRAD_SILU,
-        GRAD_MISH,      GRAD_TANH,    GRAD_TANHSHRINK,  GRAD_SOFTSIGN, GRAD_GELU,
-        GRAD_GELU_TANH, GRAD_SOFTMAX, GRAD_LOG_SOFTMAX, GRAD_SOFTMIN,
-    };
+    const grad_loops *loops = grad_activation_loops(f->kind);
+    const float p[] = {(float)f->parameters[0], (float)f->parameters[1]};
+
+    loops->forward[path](p, 1, N, z, y);
+    loops->backward[path](p, 1, N, z, dy, dz);
+}
+
+/* Of every element, wherever it stands, of either sign, and also where ∂L/∂y is 0. The one f' that
+ * does not depend on z is identity's. */
+static void a_nan_comes_out_as_one(void **state)
+{
+    static const grad_activation others[] = {
+        {GRAD_ELU, {0.5}}, {GRAD_CELU, {0.5}}, {GRAD_SOFTPLUS, {0.25, 3}}, {GRAD_PRELU, {0}}};
+    enum { N = 37, OTHERS = sizeof others / sizeof *others };
+    float z[N], dy[N], y[N], dz[N];
 
     (void)state;
-    for (size_t i = 0; i < sizeof smooth / sizeof *smooth; i++) {
-        grad_activation f = grad_activation_default(smooth[i]);
-        float z[3] = {1, NAN, 2}, dy[3] = {1, 1, 1}, y[3], dz[3];
-
-        grad_activation_forward(&f, 1, 3, z, y);
-        grad_activation_backward(&f, 1, 3, z, dy, dz);
-        assert_true(isnan(y[1]) && isnan(dz[1]));
+    for (size_t i = 0; i < N; i++) {
+        z[i] = i % 2 ? NAN : -NAN;
+        dy[i] = (float)(i % 3);
     }
+    for (grad_path path = 0; path < GRAD_PATH_COUNT && grad_path_is_supported(path); path++)
+        for (size_t k = 0; k < (size_t)GRAD_ACTIVATION_COUNT + OTHERS; k++) {
+            grad_activation f = k < GRAD_ACTIVATION_COUNT
+                                    ? grad_activation_default((grad_activation_kind)k)
+                                    : others[k - GRAD_ACTIVATION_COUNT];
+
+            run_path(path, &f, N, z, dy, y, dz);
+            for (size_t i = 0; i < N; i++)
+                if (!isnan(y[i]) || (f.kind == GRAD_IDENTITY ? dz[i] != dy[i] : !isnan(dz[i])))
+                    fail_msg("%s[%zu], path %d: f(NaN) is %g, δ %g",
+                             grad_activation_info_of(f.kind)->name, i, path, (double)y[i],
+                             (double)dz[i]);
+        }
+}
+
+/* f and f' at -infinity and infinity: their limits. */
+static const struct limit {
+    grad_activation_kind kind;
+    float y[2], slope[2];
+} limits[] = {
+    {GRAD_IDENTITY, {-INFINITY, INFINITY}, {1, 1}},
+    {GRAD_RELU, {0, INFINITY}, {0, 1}},
+    {GRAD_RELU6, {0, 6}, {0, 0}},
+    {GRAD_LEAKY_RELU, {-INFINITY, INFINITY}, {0.01f, 1}},
+    {GRAD_PRELU, {-INFINITY, INFINITY}, {0.25f, 1}},
+    {GRAD_THRESHOLD, {0, INFINITY}, {0, 1}},
+    {GRAD_HARD_TANH, {-1, 1}, {0, 0}},
+    {GRAD_HARD_SIGMOID, {0, 1}, {0, 0}},
+    {GRAD_HARDSWISH, {0, INFINITY}, {0, 1}},
+    {GRAD_SOFTSHRINK, {-INFINITY, INFINITY}, {1, 1}},
+    {GRAD_HARDSHRINK, {-INFINITY, INFINITY}, {1, 1}},
+    {GRAD_EXP, {0, INFINITY}, {0, INFINITY}},
+    {GRAD_ELU, {-1, INFINITY}, {0, 1}},
+    {GRAD_CELU, {-1, INFINITY}, {0, 1}},
+    {GRAD_SELU, {-1.7580993f, INFINITY}, {0, 1.050701f}},
+    {GRAD_SIGMOID, {0, 1}, {0, 0}},
+    {GRAD_LOG_SIGMOID, {-INFINITY, 0}, {1, 0}},
+    {GRAD_SOFTPLUS, {0, INFINITY}, {0, 1}},
+    {GRAD_SILU, {0, INFINITY}, {0, 1}},
+    {GRAD_MISH, {0, INFINITY}, {0, 1}},
+    {GRAD_TANH, {-1, 1}, {0, 0}},
+    {GRAD_TANHSHRINK, {-INFINITY, INFINITY}, {1, 1}},
+    {GRAD_SOFTSIGN, {-1, 1}, {0, 0}},
+    {GRAD_GELU, {0, INFINITY}, {0, 1}},
+    {GRAD_GELU_TANH, {0, INFINITY}, {0, 1}},
+};
+
+static bool is_limit(float found, float expected)
+{
+    return isinf(expected) ? found == expected : fabsf(found - expected) <= 1e-6f;
+}
+
+static void infinities_have_their_limits(void **state)
+{
+    enum { N = 37 };
+    float z[N], dy[N], y[N], dz[N];
+
+    (void)state;
+    assert_int_equal(sizeof limits / sizeof *limits, GRAD_SOFTMAX);
+    for (size_t i = 0; i < N; i++) {
+        z[i] = i % 2 ? INFINITY : -INFINITY;
+        dy[i] = 1;
+    }
+    for (grad_path path = 0; path < GRAD_PATH_COUNT && grad_path_is_supported(path); path++)
+        for (size_t k = 0; k < sizeof limits / sizeof *limits; k++) {
+            grad_activation f = grad_activation_default(limits[k].kind);
+
+            run_path(path, &f, N, z, dy, y, dz);
+            for (size_t i = 0; i < N; i++)
+                if (!is_limit(y[i], limits[k].y[i % 2]) || !is_limit(dz[i], limits[k].slope[i % 2]))
+                    fail_msg("%s at %g, path %d: f is %g, f' %g",
+                             grad_activation_info_of(f.kind)->name, (double)z[i], path,
+                             (double)y[i], (double)dz[i]);
+        }
+}
+
+/* All of the row is NaN, wherever the infinity or NaN stands, and however long the row is. */
+static void a_row_of_no_largest_number_is_nan(void **state)
+{
+    static const size_t sizes[] = {1, 2, 3, 15, 16, 17, 40, COUNT};
+    static const float odd[] = {INFINITY, NAN, -NAN};
+    static float z[COUNT], dy[COUNT], y[COUNT], dz[COUNT];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT; i++)
+        dy[i] = 1;
+    for (grad_path path = 0; path < GRAD_PATH_COUNT && grad_path_is_supported(path); path++)
+        for (size_t c = 0; c < 3 * 3 * 3 * sizeof sizes / sizeof *sizes; c++) {
+            grad_activation f = {(grad_activation_kind)(GRAD_SOFTMAX + c % 3), {0}};
+            size_t N = sizes[c / 27], at = c / 3 % 3 * (N - 1) / 2;
+            float sign = f.kind == GRAD_SOFTMIN ? -1 : 1;
+
+            memset(z, 0, sizeof z);
+            z[at] = sign * odd[c / 9 % 3];
+            run_path(path, &f, N, z, dy, y, dz);
+            for (size_t i = 0; i < N; i++)
+                if (!isnan(y[i]) || !isnan(dz[i]))
+                    fail_msg("%s of %zu, z[%zu] = %g, path %d: y[%zu] is %g, δ %g",
+                             grad_activation_info_of(f.kind)->name, N, at, (double)z[at], path, i,
+                             (double)y[i], (double)dz[i]);
+        }
 }
 
 /* ---- Paths ----------------------------------------------------------------------------------- */
@@ -204,7 +311,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kinks_are_as_in_pytorch),
-        cmocka_unit_test(smooth_activations_pass_a_nan_on),
+        cmocka_unit_test(a_nan_comes_out_as_one),
+        cmocka_unit_test(infinities_have_their_limits),
+        cmocka_unit_test(a_row_of_no_largest_number_is_nan),
         cmocka_unit_test(all_paths_give_the_same_bits),
         cmocka_unit_test(all_paths_give_the_same_rows),
         cmocka_unit_test(cuts_do_not_matter),

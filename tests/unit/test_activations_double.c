@@ -127,7 +127,6 @@ static size_t activations_to_test(grad_activation *f)
         {GRAD_SOFTPLUS, {1e300, 1e308}},
         {GRAD_SOFTPLUS, {1e-310, 20}},
         {GRAD_HARD_TANH, {-2.5, 0.75}},
-        {GRAD_HARD_TANH, {2, -2}},
         {GRAD_THRESHOLD, {-1.5, 20}},
         {GRAD_SOFTSHRINK, {2}},
         {GRAD_HARDSHRINK, {2}},
@@ -193,8 +192,11 @@ static void random_inputs_are_right(void **state)
     (void)state;
     for (size_t a = 0; a < count; a++)
         for (double size = 1e-3; size < 1e4; size *= 5)
-            for (int round = 0; round < 300; round++)
-                check_at(&f[a], size * random_signed(&random), random_signed(&random));
+            for (int round = 0; round < 300; round++) {
+                double z = size * random_signed(&random), dy = random_signed(&random);
+
+                check_at(&f[a], z, dy);
+            }
 }
 
 /* Any double there is. */
@@ -215,11 +217,12 @@ static void random_bit_patterns_are_right(void **state)
     }
 }
 
-/* At the kinks themselves, what the float loops say (those have tests of their own). */
+/* At the kinks themselves, NaN and infinity, what the float loops say (those have tests of their
+ * own). */
 static void kinks_are_those_of_float(void **state)
 {
-    static const double kinks[] = {-6,  -3,   -2.5, -2, -1.5, -1, -0.5, -0.0, 0,
-                                   0.5, 0.75, 1,    2,  3,    6,  20,   NAN};
+    static const double kinks[] = {-6,   -3, -2.5, -2, -1.5, -1, -0.5, -0.0,      0,       0.5,
+                                   0.75, 1,  2,    3,  6,    20, NAN,  -INFINITY, INFINITY};
     grad_activation f[ACTIVATIONS_MAX];
     size_t count = activations_to_test(f);
 
@@ -238,11 +241,30 @@ static void kinks_are_those_of_float(void **state)
                 continue; /* not float's */
             assert_int_equal(isnan(y), isnan(wide_y));
             assert_int_equal(isnan(slope), isnan(wide_slope));
+            if (isinf(y))
+                assert_true(wide_y == y);
             if (isfinite(y))
                 assert_true(fabs(y - wide_y) <= 8.1 * UNIT * (1 + fabs(wide_y)));
             if (isfinite(slope))
                 assert_true(fabs(slope - wide_slope) <= 8.1 * UNIT * (1 + fabs(wide_slope)));
         }
+}
+
+/* e^(beta z) is subnormal and divided by a small beta. */
+static void a_softplus_of_small_beta_is_right_far_out(void **state)
+{
+    static const double betas[] = {0.3, 0.9, 1e-3, 1e-20, 1e-300, 4.2e-306};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof betas / sizeof *betas; i++) {
+        const grad_activation f = {GRAD_SOFTPLUS, {betas[i], 20}};
+
+        for (double u = -690; u > -1500; u -= 0.37)
+            if (isfinite(u / betas[i]))
+                check_at(&f, u / betas[i], 1);
+        if (betas[i] == 0.3)
+            check_at(&f, -2430.9, 1);
+    }
 }
 
 /* As the float loops: what is cut off is cut off, also where ∂L/∂y is not finite. */
@@ -265,8 +287,11 @@ static void what_is_flat_passes_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(extreme_inputs_are_right),      cmocka_unit_test(random_inputs_are_right),
-        cmocka_unit_test(random_bit_patterns_are_right), cmocka_unit_test(kinks_are_those_of_float),
+        cmocka_unit_test(extreme_inputs_are_right),
+        cmocka_unit_test(random_inputs_are_right),
+        cmocka_unit_test(random_bit_patterns_are_right),
+        cmocka_unit_test(kinks_are_those_of_float),
+        cmocka_unit_test(a_softplus_of_small_beta_is_right_far_out),
         cmocka_unit_test(what_is_flat_passes_nothing),
     };
 

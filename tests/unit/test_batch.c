@@ -66,6 +66,16 @@ static void zero_beta(grad_batch *batch)
     batch->layers[1].activation.parameters[0] = 0;
 }
 
+static void ends_in_disorder(grad_batch *batch)
+{
+    batch->layers[0].activation = (grad_activation){GRAD_HARD_TANH, {1.5, -0.5}};
+}
+
+static void negative_lambda(grad_batch *batch)
+{
+    batch->layers[1].activation = (grad_activation){GRAD_SOFTSHRINK, {-0.25}};
+}
+
 static void nan_slope(grad_batch *batch)
 {
     batch->layers[0].activation = (grad_activation){GRAD_LEAKY_RELU, {INFINITY}};
@@ -190,6 +200,10 @@ static const wrong_batch cases[] = {
      "layers/1/activation/beta is -1, expected a finite positive number"},
     {zero_beta, GRAD_INVALID, "bad_parameter", "/layers/1/activation/beta",
      "layers/1/activation/beta is 0, expected a finite positive number"},
+    {ends_in_disorder, GRAD_INVALID, "bad_parameter", "/layers/0/activation/min_val",
+     "layers/0/activation/min_val is 1.5, expected a number that is not above max_val (-0.5)"},
+    {negative_lambda, GRAD_INVALID, "bad_parameter", "/layers/1/activation/lambda",
+     "layers/1/activation/lambda is -0.25, expected a number that is not negative"},
     {nan_slope, GRAD_INVALID, "bad_parameter", "/layers/0/activation/negative_slope",
      "layers/0/activation/negative_slope is Infinity, expected a finite number"},
     {no_weight, GRAD_INVALID, "missing_field", "/layers/0",

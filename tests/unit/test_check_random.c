@@ -22,12 +22,13 @@
 static network_recipe random_layer(random_state *random, size_t layer, size_t *widths)
 {
     size_t kind = random_below(random, 6); /* half of them dense */
-    network_recipe r = {.kind = kind < 3 ? GRAD_DENSE : (grad_layer_kind)(kind - 2),
-                        .N = 1 + random_below(random, 10),
-                        .activation = random_below(random, GRAD_ACTIVATION_COUNT),
-                        .dropout = random_below(random, 4) == 0 ? 0.3 : 0};
-    size_t source = random_below(random, layer + 1);
+    network_recipe r = {.kind = kind < 3 ? GRAD_DENSE : (grad_layer_kind)(kind - 2)};
+    size_t source;
 
+    r.N = 1 + random_below(random, 10);
+    r.activation = random_below(random, GRAD_ACTIVATION_COUNT);
+    r.dropout = random_below(random, 4) == 0 ? 0.3 : 0;
+    source = random_below(random, layer + 1);
     r.inference = r.kind == GRAD_BATCH_NORM && random_below(random, 2) == 0;
     widths[layer + 1] = r.kind == GRAD_DENSE ? r.N : widths[layer];
     if (random_below(random, 3) == 0 && widths[source] == widths[layer + 1])

@@ -152,6 +152,22 @@ static void prelu_has_its_slopes(void **state)
     }
 }
 
+static void a_nan_has_no_slope_of_a_channel(void **state)
+{
+    const float slope[2] = {0.5f, 0}, z[2] = {NAN, -NAN}, dy[2] = {0, 1};
+    const double wide_slope[2] = {0.5, 0}, wide_z[2] = {NAN, -NAN}, wide_dy[2] = {0, 1};
+    grad_activation f = grad_activation_default(GRAD_PRELU);
+    grad_function narrow = {&f, GRAD_FP32, slope, 2}, wide = {&f, GRAD_FP64, wide_slope, 2};
+    float dz[2];
+    double wide_dz[2];
+
+    (void)state;
+    grad_function_backward(&narrow, 1, 2, z, dy, dz);
+    grad_function_backward(&wide, 1, 2, wide_z, wide_dy, wide_dz);
+    for (size_t i = 0; i < 2; i++)
+        assert_true(isnan(dz[i]) && isnan(wide_dz[i]));
+}
+
 static void check_slope_deltas(grad_datatype type)
 {
     arrays a = arrays_of(type, 94);
@@ -250,6 +266,7 @@ int main(void)
         cmocka_unit_test(float_is_the_fast_loops),
         cmocka_unit_test(double_agrees_with_float),
         cmocka_unit_test(prelu_has_its_slopes),
+        cmocka_unit_test(a_nan_has_no_slope_of_a_channel),
         cmocka_unit_test(the_slopes_delta_is_right),
         cmocka_unit_test(a_nan_reaches_the_slopes_delta),
         cmocka_unit_test(zeros_are_counted),

@@ -222,8 +222,9 @@ static void slopes_at_kinks_are_pytorchs(void **state)
     assert_true(slope_at(GRAD_BINARY_CROSS_ENTROPY, 0, 1, 1) == 0);
 }
 
-/* Two vectors at a right angle, margin 0: at the kink the gradient is that of the cosine. */
-static void a_cosine_at_the_margin_has_a_gradient(void **state)
+/* Two vectors at a right angle: at a margin of 0, the kink, there is no gradient; below it there is
+ * that of the cosine. */
+static void a_cosine_at_the_margin_has_no_gradient(void **state)
 {
     loss_recipe recipe = {GRAD_COSINE_EMBEDDING, GRAD_LOSS_SUM, GRAD_FP32, 1, 2, 0};
     loss_case *c = loss_case_of(1, recipe);
@@ -236,12 +237,16 @@ static void a_cosine_at_the_margin_has_a_gradient(void **state)
     }
     put(c, c->loss.target.data, 0, -1);
     loss_case_check(c);
-    assert_true(c->sums[0] == 0 && ((float *)c->grad)[0] == 0 && ((float *)c->grad)[1] == 1);
-    c->loss.parameters[0] = 0x1p-20;
+    assert_true(c->sums[0] == 0 && ((float *)c->grad)[0] == 0 && ((float *)c->grad)[1] == 0);
+    c->loss.parameters[0] = -0x1p-20;
     loss_case_check(c);
-    assert_true(((float *)c->grad)[1] == 0);
+    assert_true(((float *)c->grad)[1] == 1);
+    c->loss.parameters[0] = 0;
     for (size_t j = 0; j < 2; j++)
-        put(c, c->y, j, 0); /* a zero vector: only the 1e-12 in the norm is left */
+        put(c, c->y, j, 0); /* a zero vector is at every right angle too */
+    loss_case_check(c);
+    assert_true(c->sums[0] == 0 && ((float *)c->grad)[1] == 0);
+    /* only the 1e-12 in the norm is left */
     put(c, c->loss.target.data, 0, 1);
     loss_case_check(c);
     assert_true(c->sums[0] == 1 && fabsf(((float *)c->grad)[1] + 1e6f) <= 1);
@@ -335,7 +340,7 @@ int main(void)
         cmocka_unit_test(extreme_logits_overflow_nothing),
         cmocka_unit_test(masked_logits_are_right),
         cmocka_unit_test(slopes_at_kinks_are_pytorchs),
-        cmocka_unit_test(a_cosine_at_the_margin_has_a_gradient),
+        cmocka_unit_test(a_cosine_at_the_margin_has_no_gradient),
         cmocka_unit_test(all_ignored_is_a_mean_of_nothing),
         cmocka_unit_test(an_ignored_row_may_hold_anything),
         cmocka_unit_test(a_nan_comes_out_as_one),

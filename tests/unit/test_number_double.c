@@ -102,11 +102,12 @@ static void test_random_values(void **unused)
 
     (void)unused;
     for (int i = 0; i < CASES; i++) {
-        double value = random_below(&random, 2)
-                           ? random_double(&random)
-                           : ldexp(random_signed(&random), (int)random_below(&random, 60) - 20);
+        bool is_any = random_below(&random, 2);
+        double value = is_any ? random_double(&random) : random_signed(&random);
+        int power = (int)random_below(&random, 60) - 20;
         int digits = (int)random_below(&random, 22);
 
+        value = is_any ? value : ldexp(value, power);
         snprintf(text, sizeof text, random_below(&random, 3) ? "%.*g" : "%.*e", digits, value);
         if (isfinite(strtod(text, NULL)))
             assert_reads_as(text, strtod(text, NULL));

@@ -170,9 +170,11 @@ static void every_cut_keeps_whole_numbers(void **state)
 /* A number in one of the forms that are seen: shortest, %.9g, %.17g, an integer, many digits. */
 static int print_some_form(random_state *random, char *text)
 {
-    double value = random_below(random, 2)
-                       ? (double)random_number(random)
-                       : ldexp(random_signed(random), (int)random_below(random, 24));
+    bool is_any = random_below(random, 2);
+    double value = is_any ? (double)random_number(random) : random_signed(random);
+
+    if (!is_any)
+        value = ldexp(value, (int)random_below(random, 24));
 
     switch (random_below(random, 6)) {
     case 0:
@@ -237,8 +239,8 @@ static void rows_near_middles_agree(void **state)
         size_t length = 0;
 
         for (size_t j = 0; j < 64; j++) {
-            float low =
-                (float)ldexp(1 + fabs(random_signed(&random)), (int)random_below(&random, 9));
+            double significand = 1 + fabs(random_signed(&random));
+            float low = (float)ldexp(significand, (int)random_below(&random, 9));
             char one[32];
 
             snprintf(one, sizeof one, "%.*g", 15 + (int)random_below(&random, 3),

@@ -40,7 +40,7 @@ static double number(generated *g)
 
     if (random_below(&g->random, 8) == 0)
         return odd[random_below(&g->random, sizeof odd / sizeof *odd)];
-    return random_signed(&g->random) * (flip(g) ? 1000 : 1);
+    return flip(g) ? random_signed(&g->random) : random_signed(&g->random) * 1000;
 }
 
 /* A vector [cols], or a matrix [rows,cols] where rows isn't 0. */
@@ -159,10 +159,15 @@ static void make_options(generated *g)
     batch->non_finite = flip(g) ? GRAD_REJECT_NON_FINITE : GRAD_ALLOW_NON_FINITE;
     batch->statistics = flip(g);
     batch->continue_on_error = flip(g);
-    if (flip(g))
-        batch->clip = (grad_clip){flip(g) ? 0.1 : 0, flip(g) ? 2 : 0, flip(g) ? 1e10 : 0};
-    if (flip(g))
-        batch->weight_decay = (grad_decay){flip(g) ? 1e-4 : 0, flip(g) ? 0.3 : 0};
+    if (flip(g)) {
+        batch->clip.value = flip(g) ? 0.1 : 0;
+        batch->clip.layer_norm = flip(g) ? 2 : 0;
+        batch->clip.global_norm = flip(g) ? 1e10 : 0;
+    }
+    if (flip(g)) {
+        batch->weight_decay.l1 = flip(g) ? 1e-4 : 0;
+        batch->weight_decay.l2 = flip(g) ? 0.3 : 0;
+    }
 }
 
 static generated *make(uint64_t seed, wire_form form)

@@ -59,6 +59,12 @@ static const wrong_loss cases[] = {
     {IS, GRAD_SQUARED_HINGE, SUM, 2, 2, {0}, {1, -1, 1, 0.1}, 0, 1, "bad_parameter",
      "/loss/target/1/1",
      "loss/target/1/1 is 0.1, expected -1 or 1"},
+    {IS, GRAD_BINARY_CROSS_ENTROPY, MEAN, 2, 2, {0.5, 0.5, 0.5, 0.5}, {0, 1, 1.5, 0}, 0, 0,
+     "bad_parameter", "/loss/target/1/0",
+     "loss/target/1/0 is 1.5, expected a probability from 0 to 1"},
+    {GRAD_SIGMOID, GRAD_BINARY_CROSS_ENTROPY, MEAN, 0, 2, {0.5, 0.5}, {1, -0.5}, 0, 0,
+     "bad_parameter", "/loss/target/1",
+     "loss/target/1 is -0.5, expected a probability from 0 to 1"},
     /* Told by the run: what the network gives is no probability, no rate. */
     {IS, GRAD_BINARY_CROSS_ENTROPY, MEAN, 3, 2, {0, 1, 0.5, 0.5, 0.5, 1.5}, {0, 1, 1, 0, 1, 0}, 0,
      0, "non_finite", "/loss/target/2",
@@ -194,7 +200,8 @@ static void a_network_that_continues_on_errors_is_told_the_same(void **state)
     }
 }
 
-/* The answers are then as they come; but a target that is no sign is wrong whatever the policy. */
+/* The answers are then as they come; but a target that is no sign, or no probability, is wrong
+ * whatever the policy. */
 static void what_is_not_finite_may_be_allowed(void **state)
 {
     problem p;
@@ -203,12 +210,12 @@ static void what_is_not_finite_may_be_allowed(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         grad_error error = GRAD_ERROR_INIT;
         grad_run *run = NULL;
-        bool is_sign = cases[i].loss == GRAD_SQUARED_HINGE;
+        bool is_wrong = strcmp(cases[i].code, "bad_parameter") == 0 && cases[i].loss != GRAD_KL_DIV;
         const grad_reply *reply;
 
         set_up(&cases[i], &p);
         p.batch.non_finite = GRAD_ALLOW_NON_FINITE;
-        assert_int_equal(compute(&p.batch, &run, &error), is_sign ? GRAD_INVALID : GRAD_OK);
+        assert_int_equal(compute(&p.batch, &run, &error), is_wrong ? GRAD_INVALID : GRAD_OK);
         reply = run == NULL ? NULL : grad_run_reply(run);
         if (reply != NULL && cases[i].reduction != GRAD_LOSS_NONE)
             assert_true(isfinite(reply->loss) == 0);

@@ -9,6 +9,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "kernels/activations.h"
 #include "support/random.h"
@@ -109,6 +110,27 @@ static void confident_rows_keep_their_digits(void **state)
     check_kinds(3, z, dy);
 }
 
+/* All of the row is NaN, wherever the infinity or NaN stands. */
+static void a_row_of_no_largest_number_is_nan(void **state)
+{
+    static const double odd[] = {INFINITY, NAN, -NAN}, dy[3] = {1, 2, 4};
+    double z[3], y[3], dz[3];
+
+    (void)state;
+    for (size_t c = 0; c < 3 * 3 * 3 * 3; c++) {
+        grad_activation f = {(grad_activation_kind)(GRAD_SOFTMAX + c % 3), {0}};
+        grad_function function = {&f, GRAD_FP64, NULL, 0};
+        size_t N = 1 + c / 27, at = c / 3 % 3 * (N - 1) / 2;
+
+        memset(z, 0, sizeof z);
+        z[at] = (f.kind == GRAD_SOFTMIN ? -1 : 1) * odd[c / 9 % 3];
+        grad_function_forward(&function, 1, N, z, y);
+        grad_function_backward(&function, 1, N, z, dy, dz);
+        for (size_t i = 0; i < N; i++)
+            assert_true(isnan(y[i]) && isnan(dz[i]));
+    }
+}
+
 static void outputs_may_be_inputs(void **state)
 {
     double z[N_MAX], dy[N_MAX], y[N_MAX], dz[N_MAX];
@@ -136,6 +158,7 @@ int main(void)
         cmocka_unit_test(random_rows_are_right),
         cmocka_unit_test(extreme_rows_are_right),
         cmocka_unit_test(confident_rows_keep_their_digits),
+        cmocka_unit_test(a_row_of_no_largest_number_is_nan),
         cmocka_unit_test(outputs_may_be_inputs),
     };
 
