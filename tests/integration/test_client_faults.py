@@ -1,10 +1,14 @@
 """The client against peers that break, stall and lie: what is tried again, what is not, and that no
 wrong or short answer ever passes for a right one. The daemon has no part in it."""
 
+import contextlib
+import queue
+import time
 import unittest
 
 from peers import (ANSWER, DOCUMENT, Peer, answers, closes, gradient, http, resets, sends, sleeps,
                    trickles)
+from support import patience
 
 PROBLEM = (b'{"type":"about:blank","title":"Unprocessable Content","status":422,'
            b'"detail":"layers/0/input has 2 columns","code":"shape_mismatch",'
@@ -48,6 +52,55 @@ class Repeated(unittest.TestCase):
             result = peer.run(stdin=document)
             self.assertEqual((result.code, result.out), (0, ANSWER), result.err)
             self.assertEqual([r.body == document for r in peer.requests], [True] * 3)
+
+
+class Early(unittest.TestCase):
+    """Answers that come while the body is still underway."""
+
+    DOCUMENT = DOCUMENT + b" " * (40 << 20)
+    TOO_LARGE = (b'{"type":"about:blank","title":"Content Too Large","status":413,'
+                 b'"detail":"expected a body of at most 10 bytes","code":"body_too_large"}')
+
+    def assert_told_once(self, refuses, afterwards=lambda: None):
+        with Peer(refuses) as peer:
+            for n in range(5):
+                result = peer.run(stdin=self.DOCUMENT)
+                self.assertEqual((result.code, result.out), (3, b""), result.err)
+                self.assertIn("expected a body of at most 10 bytes", result.err)
+                self.assertEqual(peer.connections, n + 1)
+                afterwards()
+
+    def begin(self, peer):
+        """Takes the headers and a MiB, and answers."""
+        _, headers = peer.read_head()
+        if headers.get("expect") == "100-continue":
+            peer.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        peer.file.read(1 << 20)
+        peer.send(http(413, self.TOO_LARGE, "Connection: close",
+                       kind="application/problem+json"))
+
+    def test_upload_is_stopped(self):
+        """What has left by then is in the kernel's buffers, some MiB."""
+        taken = queue.Queue()
+
+        def reads_on(peer):
+            self.begin(peer)
+            time.sleep(0.3)
+            total = 0
+            with contextlib.suppress(OSError):
+                while piece := peer.file.read1(1 << 20):
+                    total += len(piece)
+            taken.put(total)
+            return False
+        self.assert_told_once(
+            reads_on, lambda: self.assertLess(taken.get(timeout=patience(10)), 20 << 20))
+
+    def test_connection_is_reset_behind_the_answer(self):
+        """Bytes unread make the kernel send a reset; the answer came before it."""
+        def closes_unread(peer):
+            self.begin(peer)
+            return False
+        self.assert_told_once(closes_unread)
 
 
 class GivenUp(unittest.TestCase):
