@@ -148,6 +148,18 @@ static verdict judge(client_answer *answer, const client_response *response, con
     return (verdict){.status = GRADIENT_CLIENT_OK};
 }
 
+/* Who asks for a token is not the service: it has none. */
+static void explain_unauthorized(const gradient_client *client, const client_response *response,
+                                 gradient_client_error *error)
+{
+    size_t length = strlen(error->message);
+
+    if (response->http_status == 401) {
+        snprintf(error->message + length, sizeof error->message - length, " (%s token was sent)",
+                 client_transport_has_token(client->transport) ? "a" : "no");
+    }
+}
+
 /* One try, no longer than until the deadline. */
 static verdict try_once(gradient_client *client, client_request *request,
                         const client_expectation *expectation, double deadline,
@@ -164,6 +176,7 @@ static verdict try_once(gradient_client *client, client_request *request,
     client_transport_exchange(client->transport, request, left < timeout ? left : timeout,
                               &response);
     v = judge(answer, &response, client_transport_url(client->transport), error);
+    explain_unauthorized(client, &response, error);
     if (v.status != GRADIENT_CLIENT_OK)
         client_answer_free(answer);
     return v;

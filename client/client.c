@@ -2,6 +2,7 @@
  * sends and what it expects back; the tries are call.c's. */
 #include "address.h"
 #include "call.h"
+#include "headers.h"
 #include "reply.h"
 
 #include <math.h>
@@ -29,6 +30,8 @@ static gradient_client_options complete(const gradient_client_options *given)
         .max_attempts = o->max_attempts == 0 ? 5 : o->max_attempts,
         .backoff_base = or_default(o->backoff_base, 0.1),
         .backoff_max = or_default(o->backoff_max, 5),
+        .token = o->token,
+        .headers = o->headers,
     };
 }
 
@@ -56,16 +59,19 @@ gradient_client_status gradient_client_open(const char *url, const gradient_clie
         return client_fail(error, GRADIENT_CLIENT_BAD_INPUT,
                            "times are above 0 and at most 1,000,000 seconds");
     }
-    if (client_address_read(url, address, &cause) != GRAD_OK)
+    if (client_address_read(url, address, &cause) != GRAD_OK ||
+        client_headers_check(&completed, &cause) != GRAD_OK)
         return client_fail_as(error, GRADIENT_CLIENT_BAD_INPUT, "", &cause);
     opened = calloc(1, sizeof *opened);
     if (opened != NULL)
-        opened->transport = client_transport_create(address, completed.connect_timeout);
+        opened->transport = client_transport_create(address, &completed);
     if (opened == NULL || opened->transport == NULL) {
         free(opened);
         return client_fail(error, GRADIENT_CLIENT_INTERNAL, "no memory for a client");
     }
     opened->options = completed;
+    opened->options.token = NULL; /* the transport has copies */
+    opened->options.headers = NULL;
     client_backoff_init(&opened->backoff, completed.backoff_base, completed.backoff_max);
     *client = opened;
     return GRADIENT_CLIENT_OK;

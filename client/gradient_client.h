@@ -47,22 +47,26 @@ typedef struct gradient_client_error {
         GRADIENT_CLIENT_OK, "", {0, "", GRAD_ERROR_INIT, ""}, 0                                    \
     }
 
-/* Times in seconds. 0 means the default, given behind each. */
+/* Times in seconds. 0 means the default, given behind each. What the pointers lead to is copied; it
+ * is never part of a message, and goes to no other host: redirections are not followed. */
 typedef struct gradient_client_options {
-    double connect_timeout; /* 5 */
-    double attempt_timeout; /* one try; 60 */
-    double total_timeout;   /* all tries and the waits between them; 120 */
-    unsigned max_attempts;  /* 5 */
-    double backoff_base;    /* first wait, doubled each time, jittered; 0.1 */
-    double backoff_max;     /* 5 */
+    double connect_timeout;     /* 5 */
+    double attempt_timeout;     /* one try; 60 */
+    double total_timeout;       /* all tries and the waits between them; 120 */
+    unsigned max_attempts;      /* 5 */
+    double backoff_base;        /* first wait, doubled each time, jittered; 0.1 */
+    double backoff_max;         /* 5 */
+    const char *token;          /* sent as Authorization: Bearer; NULL: none */
+    const char *const *headers; /* more of them, "Name: value", up to a NULL; NULL: none */
 } gradient_client_options;
 
 /* A client of one service. Thread-safe: any number of threads may call it at once; each call uses a
  * kept-alive connection of its own from a small pool. */
 typedef struct gradient_client gradient_client;
 
-/* url: http://HOST:PORT, without a path. No connection is made yet. options may be NULL. The caller
- * owns *client. */
+/* url: http://HOST:PORT, and where a proxy serves it below a path that path: of http://HOST/PREFIX
+ * the gradients are at /PREFIX/v1/gradients. No connection is made yet. options may be NULL. The
+ * caller owns *client. */
 GRAD_API gradient_client_status gradient_client_open(const char *url,
                                                      const gradient_client_options *options,
                                                      gradient_client **client,

@@ -5,6 +5,8 @@
  * Proxies are libcurl's default: http_proxy and no_proxy of the environment count. */
 #include "transport.h"
 
+#include "headers.h"
+
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -25,10 +27,12 @@ typedef struct connection {
 } connection;
 
 struct client_transport {
-    char *url; /* without a path */
+    char *url; /* as far as the paths of the service begin */
+    bool has_token;
     long connect_timeout_ms;
-    struct curl_slist *headers;
-    pthread_mutex_t lock; /* guards the two below */
+    struct curl_slist *headers;      /* of every request */
+    struct curl_slist *post_headers; /* with that of a body */
+    pthread_mutex_t lock;            /* guards the two below */
     connection *idle;
     size_t idle_count;
 };
@@ -188,10 +192,10 @@ static bool set_request(const client_transport *transport, connection *c,
     free(url);
     ok = ok && curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms) == CURLE_OK;
     if (request->segments == NULL) {
-        ok = ok && curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, NULL) == CURLE_OK;
+        ok = ok && curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, transport->headers) == CURLE_OK;
         return ok && curl_easy_setopt(c->easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
     }
-    ok = ok && curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, transport->headers) == CURLE_OK;
+    ok = ok && curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, transport->post_headers) == CURLE_OK;
     ok = ok && curl_easy_setopt(c->easy, CURLOPT_POST, 1L) == CURLE_OK;
     return ok && curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE,
                                   (curl_off_t)client_body_length(request)) == CURLE_OK;
@@ -254,6 +258,7 @@ static void read_response(connection *c, CURLcode code, client_response *respons
     snprintf(response->content_type, sizeof response->content_type, "%s", type ? type : "");
     snprintf(response->message, sizeof response->message, "%s",
              c->error[0] != '\0' ? c->error : curl_easy_strerror(code));
+    client_redact(response->message); /* of a proxy of the environment, perhaps */
 }
 
 void client_transport_exchange(client_transport *transport, const client_request *request,
@@ -277,8 +282,42 @@ void client_transport_exchange(client_transport *transport, const client_request
     release(transport, c);
 }
 
-client_transport *client_transport_create(const char *url, double connect_timeout)
+static bool add_header(struct curl_slist **list, const char *header)
 {
+    struct curl_slist *longer = curl_slist_append(*list, header);
+
+    if (longer == NULL)
+        return false;
+    *list = longer;
+    return true;
+}
+
+static bool add_token(struct curl_slist **list, const char *token)
+{
+    char *header = NULL;
+    bool ok;
+
+    if (token == NULL)
+        return true;
+    if (asprintf(&header, "Authorization: Bearer %s", token) < 0)
+        return false;
+    ok = add_header(list, header);
+    free(header);
+    return ok;
+}
+
+static bool add_headers(struct curl_slist **list, const gradient_client_options *options)
+{
+    bool ok = add_token(list, options->token);
+
+    for (const char *const *h = options->headers; ok && h != NULL && *h != NULL; h++)
+        ok = add_header(list, *h);
+    return ok;
+}
+
+client_transport *client_transport_create(const char *url, const gradient_client_options *options)
+{
+    double connect_ms = options->connect_timeout * 1000;
     client_transport *transport;
 
     pthread_once(&libcurl_once, start_libcurl);
@@ -286,14 +325,21 @@ client_transport *client_transport_create(const char *url, double connect_timeou
     if (transport == NULL)
         return NULL;
     pthread_mutex_init(&transport->lock, NULL);
-    transport->connect_timeout_ms = (long)(connect_timeout * 1000 < 1 ? 1 : connect_timeout * 1000);
+    transport->connect_timeout_ms = (long)(connect_ms < 1 ? 1 : connect_ms);
     transport->url = strdup(url);
-    transport->headers = curl_slist_append(NULL, "Content-Type: application/json");
-    if (transport->url == NULL || transport->headers == NULL) {
+    transport->has_token = options->token != NULL;
+    if (transport->url == NULL || !add_headers(&transport->headers, options) ||
+        !add_header(&transport->post_headers, "Content-Type: application/json") ||
+        !add_headers(&transport->post_headers, options)) {
         client_transport_destroy(transport);
         return NULL;
     }
     return transport;
+}
+
+bool client_transport_has_token(const client_transport *transport)
+{
+    return transport->has_token;
 }
 
 const char *client_transport_url(const client_transport *transport)
@@ -311,6 +357,7 @@ void client_transport_destroy(client_transport *transport)
         connection_destroy(c);
     }
     curl_slist_free_all(transport->headers);
+    curl_slist_free_all(transport->post_headers);
     pthread_mutex_destroy(&transport->lock);
     free(transport->url);
     free(transport);

@@ -4,7 +4,7 @@
 #ifndef CLIENT_TRANSPORT_H
 #define CLIENT_TRANSPORT_H
 
-#include "gradient_wire.h"
+#include "gradient_client.h"
 
 #define CLIENT_TRANSPORT_MESSAGE_SIZE 256
 #define CLIENT_TRANSPORT_TYPE_SIZE 64
@@ -38,9 +38,13 @@ typedef struct client_response {
 
 typedef struct client_transport client_transport;
 
-/* url: what client_address_read wrote. Makes no connection. NULL: no memory, or libcurl doesn't
- * start. */
-client_transport *client_transport_create(const char *url, double connect_timeout);
+/* url: what client_address_read wrote; of the options, the time to connect, the token and the
+ * headers, which client_headers_check found right. Makes no connection. NULL: no memory, or libcurl
+ * doesn't start. */
+client_transport *client_transport_create(const char *url, const gradient_client_options *options);
+
+/* Whether requests carry a token. */
+bool client_transport_has_token(const client_transport *transport);
 
 /* The address, for messages. */
 const char *client_transport_url(const client_transport *transport);

@@ -17,6 +17,9 @@ static const char usage[] =
 
 static const char shared[] =
     "  --url URL          of the service; else GRADIENT_URL, else http://127.0.0.1:8080\n"
+    "                     with a path where a proxy serves it below one\n"
+    "  --token-file FILE  holds a bearer token; else GRADIENT_TOKEN, else GRADIENT_TOKEN_FILE\n"
+    "  --header 'N: V'    one more header of each request; may be repeated\n"
     "  --timeout SECONDS  for the whole command, retries and waits included\n"
     "  --retries N        tries after the first one failed by overload or connection\n"
     "  --json             answers as they came, errors as JSON on standard error\n"

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define DEFAULT_URL "http://127.0.0.1:8080"
 #define MAX_RETRIES 1000
@@ -14,6 +15,9 @@
 
 enum {
     WORD_URL = 1,
+    WORD_HEADER,
+    WORD_TOKEN,
+    WORD_TOKEN_FILE,
     WORD_TIMEOUT,
     WORD_RETRIES,
     WORD_LOCAL,
@@ -25,6 +29,9 @@ enum {
 };
 
 static const struct option words[] = {{"url", required_argument, NULL, WORD_URL},
+                                      {"header", required_argument, NULL, WORD_HEADER},
+                                      {"token", required_argument, NULL, WORD_TOKEN},
+                                      {"token-file", required_argument, NULL, WORD_TOKEN_FILE},
                                       {"timeout", required_argument, NULL, WORD_TIMEOUT},
                                       {"retries", required_argument, NULL, WORD_RETRIES},
                                       {"local", no_argument, NULL, WORD_LOCAL},
@@ -82,11 +89,44 @@ static bool read_datatype(const char *text, options *o, char *message, size_t si
     return true;
 }
 
+/* Flags are seen by everybody on the machine, and kept in histories. */
+static bool read_header(const char *text, options *o, char *message, size_t size)
+{
+    static const char *const secrets[] = {"Authorization:", "Proxy-Authorization:", "Cookie:"};
+    size_t count = 0;
+
+    for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
+        if (strncasecmp(text, secrets[i], strlen(secrets[i])) == 0) {
+            snprintf(message, size, "--header shows \"%s\" to everybody here; use --token-file",
+                     secrets[i]);
+            return false;
+        }
+    }
+    while (count < OPTIONS_MAX_HEADERS && o->headers[count] != NULL)
+        count++;
+    if (count == OPTIONS_MAX_HEADERS) {
+        snprintf(message, size, "--header is taken at most %d times", OPTIONS_MAX_HEADERS);
+        return false;
+    }
+    o->headers[count] = text;
+    return true;
+}
+
 static bool read_word(int word, options *o, bool *help, char *message, size_t size)
 {
     switch (word) {
     case WORD_URL:
         o->url = optarg;
+        return true;
+    case WORD_HEADER:
+        return read_header(optarg, o, message, size);
+    case WORD_TOKEN:
+        snprintf(message, size,
+                 "--token would show it to everybody on this machine; use "
+                 "--token-file, GRADIENT_TOKEN or GRADIENT_TOKEN_FILE");
+        return false;
+    case WORD_TOKEN_FILE:
+        o->token_file = optarg;
         return true;
     case WORD_TIMEOUT:
         return read_timeout(optarg, o, message, size);
@@ -196,8 +236,9 @@ static bool read_words(int argc, char **argv, options *o, bool *help, char *mess
             return false;
         }
         if (word == '?') {
-            snprintf(message, size, "there is no option %s, or it takes no value",
-                     argv[optind - 1]);
+            const char *unknown = argv[optind - 1]; /* its value may be a secret */
+            snprintf(message, size, "there is no option %.*s, or it takes no value",
+                     (int)strcspn(unknown, "="), unknown);
             return false;
         }
         if (!read_word(word, o, help, message, size))

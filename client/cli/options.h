@@ -19,19 +19,23 @@ typedef enum command {
     COMMAND_VERSION
 } command;
 
+#define OPTIONS_MAX_HEADERS 32
+
 typedef struct options {
     command command;
     command topic;          /* of COMMAND_HELP; COMMAND_NONE: the whole */
     const char *url;        /* --url, GRADIENT_URL, or the default */
     const char *file;       /* of those that take a document; "-" is standard input */
-    double timeout;         /* seconds; 0: the command's default */
-    unsigned attempts;      /* tries; 0: the command's default */
-    bool local;             /* compute without a service */
-    bool has_datatype;      /* --datatype was given */
-    grad_datatype datatype; /* what the document's numbers are read as */
-    bool json;              /* answers as they came, errors as JSON */
-    bool quiet;             /* nothing on standard error */
-    char **arguments;       /* as main got them */
+    const char *token_file; /* --token-file, or NULL */
+    const char *headers[OPTIONS_MAX_HEADERS + 1]; /* --header, up to a NULL */
+    double timeout;                               /* seconds; 0: the command's default */
+    unsigned attempts;                            /* tries; 0: the command's default */
+    bool local;                                   /* compute without a service */
+    bool has_datatype;                            /* --datatype was given */
+    grad_datatype datatype;                       /* what the document's numbers are read as */
+    bool json;                                    /* answers as they came, errors as JSON */
+    bool quiet;                                   /* nothing on standard error */
+    char **arguments;                             /* as main got them */
 } options;
 
 /* Its name; "" where it has none. */

@@ -3,25 +3,72 @@
 #include "cli/report.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define HEALTH_TIMEOUT 5
 #define INFO_ATTEMPTS 5
 #define INFO_TIMEOUT 30
+#define TOKEN_SIZE 16384
+
+/* The first bytes of a file, or of a text. False: errno says why. */
+static bool take_token(const char *text, const char *path, char token[TOKEN_SIZE])
+{
+    FILE *in = text == NULL ? fopen(path, "r") : NULL;
+    bool ok = text != NULL || in != NULL;
+
+    if (text != NULL)
+        snprintf(token, TOKEN_SIZE, "%s", text);
+    if (in != NULL) {
+        token[fread(token, 1, TOKEN_SIZE - 1, in)] = '\0';
+        ok = !ferror(in);
+        fclose(in);
+    }
+    return ok;
+}
+
+/* The token of --token-file, GRADIENT_TOKEN or GRADIENT_TOKEN_FILE, "" where there is none. */
+static int read_token(const options *o, char token[TOKEN_SIZE])
+{
+    const char *text = o->token_file == NULL ? getenv("GRADIENT_TOKEN") : NULL;
+    const char *path = o->token_file != NULL ? o->token_file : getenv("GRADIENT_TOKEN_FILE");
+    const char *where;
+
+    token[0] = '\0';
+    if (text != NULL && text[0] == '\0')
+        text = NULL;
+    if (text == NULL && (path == NULL || path[0] == '\0'))
+        return EXIT_OK;
+    where = text != NULL ? "GRADIENT_TOKEN" : path;
+    if (!take_token(text, path, token))
+        return report_system_failure(o, EXIT_BAD_INPUT, where);
+    token[strcspn(token, "\r\n")] = '\0';
+    if (token[0] == '\0' || strlen(token) == TOKEN_SIZE - 1) {
+        return report_failure(o, EXIT_BAD_INPUT, "%s: expected a line with a token, found %s",
+                              where, token[0] == '\0' ? "none" : "a longer one");
+    }
+    return EXIT_OK;
+}
 
 int command_open_client(const options *o, unsigned attempts, double timeout,
                         gradient_client **client)
 {
     gradient_client_error error = GRADIENT_CLIENT_ERROR_INIT;
     double total = o->timeout > 0 ? o->timeout : timeout;
+    char token[TOKEN_SIZE];
+    int exit_code = read_token(o, token);
     gradient_client_options client_options = {
         .connect_timeout = total < 5 ? total : 5,
         .attempt_timeout = total,
         .total_timeout = total,
         .max_attempts = o->attempts > 0 ? o->attempts : attempts,
+        .token = token[0] != '\0' ? token : NULL,
+        .headers = o->headers,
     };
 
+    if (exit_code != EXIT_OK)
+        return exit_code;
     switch (gradient_client_open(o->url, &client_options, client, &error)) {
     case GRADIENT_CLIENT_OK:
         return EXIT_OK;

@@ -24,7 +24,8 @@ Result = collections.namedtuple("Result", "code out err seconds")
 
 def clean_environment(**more):
     """The environment without what would change the client's ways."""
-    unwanted = ("GRADIENT_URL", "NO_COLOR", "HTTP_PROXY", "ALL_PROXY")
+    unwanted = ("GRADIENT_URL", "GRADIENT_TOKEN", "GRADIENT_TOKEN_FILE", "NO_COLOR",
+                "HTTP_PROXY", "ALL_PROXY")
     kept = {k: v for k, v in os.environ.items() if k.upper() not in unwanted}
     return {**kept, **more}
 

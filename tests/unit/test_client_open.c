@@ -16,7 +16,10 @@ static void test_addresses_of_a_service(void **state)
                                        "http://localhost",
                                        "https://example.org",
                                        "HTTP://h:1",
-                                       "http://[::1]:8080"};
+                                       "http://[::1]:8080",
+                                       "http://h/prefix",
+                                       "https://h:1/a/b-c_d/~e%20/",
+                                       "http://h:1/v1/gradients/of/ours"};
 
     (void)state;
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
@@ -36,6 +39,11 @@ static void test_no_addresses(void **state)
                                        "ftp://h:1",
                                        "file:///etc/passwd",
                                        "http://h:1/v1/gradients",
+                                       "http://h:1/v1",
+                                       "http://h:1/prefix/v1/check/",
+                                       "http://h:1/a b",
+                                       "http://h:1/a?b",
+                                       "http://h:1x",
                                        "http://user@h:1",
                                        "http://h:1?x=1",
                                        "http://h:1#x",
