@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/figure.h"
 #include "core/real.h"
+#include "core/spelling.h"
 
 /* The loss being asked about, and what it is applied to. */
 typedef struct subject {
@@ -102,15 +103,18 @@ static grad_tensor shape_of_output(const grad_layer_sizes *sizes)
     return output;
 }
 
+/* is_vector: it was to be one; else it was to be as the output. */
 static grad_status fail_shape(const subject *s, const char *member, const grad_tensor *tensor,
-                              const char *expected)
+                              bool is_vector, const char *expected)
 {
     const grad_tensor output = shape_of_output(&s->sizes);
 
     return grad_fail(s->error, GRAD_INVALID, "shape_mismatch", GRAD_AT("/loss/%s", member),
-                     "loss/%s has shape %s, expected %s, the network's output being %s%s", member,
+                     "loss/%s has shape %s, expected %s, the network's output being %s%s%s", member,
                      grad_shape_text(tensor).text, expected, grad_shape_text(&output).text,
-                     output.rank == 1 ? ", a vector" : "");
+                     output.rank == 1 ? ", a vector" : "",
+                     is_vector ? grad_spelling_of_line(tensor).text
+                               : grad_spelling_format(tensor, &output).text);
 }
 
 static grad_status check_target_shape(const subject *s)
@@ -126,7 +130,7 @@ static grad_status check_target_shape(const subject *s)
         return GRAD_OK;
     if ((takes_classes || !takes_full) && is_by_sample(s, t))
         return GRAD_OK;
-    return fail_shape(s, "target", t,
+    return fail_shape(s, "target", t, !takes_full,
                       takes_classes && takes_full ? "a class a sample, or the output's"
                       : takes_full                ? "the output's"
                                                   : "one number a sample");
@@ -138,15 +142,15 @@ static grad_status check_other_shapes(const subject *s)
     size_t N = s->sizes.N;
 
     if (l->sample_weight.data != NULL && !is_by_sample(s, &l->sample_weight))
-        return fail_shape(s, "sample_weight", &l->sample_weight, "one number a sample");
+        return fail_shape(s, "sample_weight", &l->sample_weight, true, "one number a sample");
     if (l->class_weight.data != NULL && !is_vector(&l->class_weight, N))
-        return fail_shape(s, "class_weight", &l->class_weight, "one number a column");
+        return fail_shape(s, "class_weight", &l->class_weight, true, "one number a column");
     if (l->pos_weight.data != NULL && !is_vector(&l->pos_weight, N))
-        return fail_shape(s, "pos_weight", &l->pos_weight, "one number a column");
+        return fail_shape(s, "pos_weight", &l->pos_weight, true, "one number a column");
     if (l->variance.data != NULL && !is_full(s, &l->variance, N) && !is_full(s, &l->variance, 1))
-        return fail_shape(s, "variance", &l->variance, "the output's, or one column");
+        return fail_shape(s, "variance", &l->variance, false, "the output's, or one column");
     if (l->other.data != NULL && !is_full(s, &l->other, N))
-        return fail_shape(s, "other", &l->other, "the output's");
+        return fail_shape(s, "other", &l->other, false, "the output's");
     return GRAD_OK;
 }
 
@@ -324,9 +328,9 @@ static grad_status check_grad_output(const grad_tensor *dy, const grad_layer_siz
                          grad_shape_text(dy).text, grad_shape_text(&output).text);
     return grad_fail(error, GRAD_INVALID, "shape_mismatch", "/grad_output",
                      "grad_output has rank %zu with %zu row%s of %zu column%s, expected that of "
-                     "the network's output: rank %zu with %zu of %zu",
+                     "the network's output: rank %zu with %zu of %zu%s",
                      dy->rank, rows, grad_plural(rows), cols, grad_plural(cols), rank, sizes->B,
-                     sizes->N);
+                     sizes->N, grad_spelling_format(dy, &output).text);
 }
 
 grad_status grad_verify_loss(const grad_batch *batch, const grad_layer_sizes *sizes,

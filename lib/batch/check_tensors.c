@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/figure.h"
 #include "core/real.h"
+#include "core/spelling.h"
 
 static grad_status check_presence(const grad_subject *s, const char *member,
                                   const grad_tensor *tensor, const char *why)
@@ -19,16 +20,17 @@ static grad_status check_presence(const grad_subject *s, const char *member,
 
 _Static_assert(GRAD_MAX_RANK == 5, "the ranks that an error tells");
 
-/* Rank within [least, most], and no axis of length 0. */
+/* Rank within [least, most], and no axis of length 0. spelling is how to mend the rank, or "". */
 static grad_status check_form(const grad_subject *s, const char *member, const grad_tensor *tensor,
-                              size_t least, size_t most)
+                              size_t least, size_t most, const char *spelling)
 {
     size_t rows, cols;
 
     if (tensor->rank < least || tensor->rank > most)
         return grad_fail_layer(
-            s->error, s->batch, s->layer, "shape_mismatch", member, " has rank %zu, expected %s",
-            tensor->rank, most > least ? RANKS_OF_STATES : grad_pointer_format("%zu", most).text);
+            s->error, s->batch, s->layer, "shape_mismatch", member, " has rank %zu, expected %s%s",
+            tensor->rank, most > least ? RANKS_OF_STATES : grad_pointer_format("%zu", most).text,
+            spelling);
     rows = grad_tensor_rows(tensor);
     cols = grad_tensor_columns(tensor);
     if (rows == 0 || cols == 0)
@@ -91,7 +93,7 @@ static grad_status check_states(const grad_subject *s, const grad_layer *layer)
             status = check_presence(s, states[i].member + 1, states[i].tensor,
                                     i == 1 ? ", or the weight that it can be worked out with" : "");
         if (status == GRAD_OK && states[i].tensor->data != NULL)
-            status = check_form(s, states[i].member, states[i].tensor, 1, GRAD_MAX_RANK);
+            status = check_form(s, states[i].member, states[i].tensor, 1, GRAD_MAX_RANK, "");
     }
     return status;
 }
@@ -117,6 +119,26 @@ static grad_status check_network_input(const grad_subject *s)
     return GRAD_OK;
 }
 
+/* How to spell that vector, or another of the layer's states, for the samples of a matrix beside
+ * it. */
+static grad_spelling_text spelling_of_states(const grad_layer *layer)
+{
+    const grad_tensor *const states[] = {&layer->pre_activation, &layer->grad_output,
+                                         &layer->input};
+    const grad_tensor *vector = NULL;
+    size_t B = 0;
+
+    for (size_t i = 0; i < 3; i++) {
+        if (states[i]->data != NULL && states[i]->rank == 1 && vector == NULL)
+            vector = states[i];
+        if (states[i]->data != NULL && states[i]->rank == 2)
+            B = states[i]->shape[0];
+    }
+    if (vector == NULL || B == 0)
+        return (grad_spelling_text){""};
+    return grad_spelling_of_samples(vector, B);
+}
+
 static grad_status check_ranks(const grad_subject *s, const grad_layer *layer)
 {
     const grad_tensor *x = &layer->input, *z = &layer->pre_activation, *dy = &layer->grad_output;
@@ -127,12 +149,12 @@ static grad_status check_ranks(const grad_subject *s, const grad_layer *layer)
         return GRAD_OK;
     if (z->data == NULL)
         return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", "/grad_output",
-                               " has rank %zu, input has %zu: expected the same of both", dy->rank,
-                               x->rank);
+                               " has rank %zu, input has %zu: expected the same of both%s",
+                               dy->rank, x->rank, spelling_of_states(layer).text);
     return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", "/pre_activation",
                            " has rank %zu, input has %zu and grad_output %zu: expected the same "
-                           "of all three",
-                           z->rank, x->rank, dy->rank);
+                           "of all three%s",
+                           z->rank, x->rank, dy->rank, spelling_of_states(layer).text);
 }
 
 /* The states of an independent layer agree. */
@@ -162,6 +184,17 @@ static grad_status check_agreement(const grad_subject *s, const grad_layer *laye
     return status;
 }
 
+/* How to spell the state of a network's layer whose rank is another. */
+static grad_spelling_text spelling_in_chain(const grad_layer *layer, const grad_sample_axes *axes)
+{
+    const grad_tensor *x = &layer->input, *z = &layer->pre_activation;
+    const grad_tensor *wrong = x->data != NULL && x->rank != axes->count + 1 ? x : z;
+
+    if (axes->count == 0)
+        return grad_spelling_of_line(wrong);
+    return grad_spelling_of_samples(wrong, axes->count == 1 ? axes->lengths[0] : 0);
+}
+
 /* The states that a network's layer carries agree with the layers before it. */
 static grad_status check_chain(const grad_subject *s, const grad_layer *layer,
                                const grad_layer_sizes *n)
@@ -175,10 +208,11 @@ static grad_status check_chain(const grad_subject *s, const grad_layer *layer,
         (z->data != NULL && z->rank != axes->count + 1))
         return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", "",
                                " has states of another rank than the network's input, which is a "
-                               "%s",
+                               "%s%s",
                                axes->count == 0   ? "vector"
                                : axes->count == 1 ? "matrix"
-                                                  : "tensor of more axes");
+                                                  : "tensor of more axes",
+                               spelling_in_chain(layer, axes).text);
     if (x->data != NULL && s->layer > 0) {
         status = check_samples(s, "/input", x, "the network's input", axes, first->B);
         if (status == GRAD_OK)
@@ -237,7 +271,7 @@ static grad_status check_vector(const grad_subject *s, const char *member,
 
     if (tensor->data == NULL)
         return GRAD_OK;
-    status = check_form(s, member, tensor, 1, 1);
+    status = check_form(s, member, tensor, 1, 1, grad_spelling_of_line(tensor).text);
     if (status != GRAD_OK || (one_will_do && tensor->shape[0] == 1))
         return status;
     return check_equal(s, member, tensor->shape[0], "number", "the layer", N, " output");
@@ -286,11 +320,14 @@ static grad_status check_mask(const grad_subject *s, const grad_layer *layer,
 {
     const grad_tensor *mask = &layer->dropout_mask;
     const char *member = "/dropout/mask";
+    size_t rank = n->axes.count + 1;
     grad_status status;
 
     if (mask->data == NULL)
         return GRAD_OK;
-    status = check_form(s, member, mask, n->axes.count + 1, n->axes.count + 1);
+    status = check_form(s, member, mask, rank, rank,
+                        rank == 1 ? grad_spelling_of_line(mask).text
+                                  : grad_spelling_of_rows(mask, n->N).text);
     if (status == GRAD_OK)
         status = check_equal(s, member, grad_tensor_columns(mask), "column", "the layer", n->N,
                              " output");
@@ -300,6 +337,16 @@ static grad_status check_mask(const grad_subject *s, const grad_layer *layer,
 }
 
 /* ---- All of a layer -------------------------------------------------------------------------- */
+
+/* K, as far as it is known before the layer's sizes are. */
+static size_t width_of_input(const grad_subject *s)
+{
+    const grad_tensor *x = grad_layer_input(s->batch, s->layer);
+
+    if (x->data != NULL)
+        return grad_tensor_columns(x);
+    return s->layer > 0 ? s->before->N : 0;
+}
 
 /* Ranks of whatever its sizes are read from. */
 static grad_status check_size_sources(const grad_subject *s, const grad_layer *layer)
@@ -311,7 +358,8 @@ static grad_status check_size_sources(const grad_subject *s, const grad_layer *l
     if (status == GRAD_OK && stands_on_network)
         status = check_network_input(s);
     if (status == GRAD_OK && layer->weight.data != NULL)
-        status = check_form(s, "/weight", &layer->weight, 2, 2);
+        status = check_form(s, "/weight", &layer->weight, 2, 2,
+                            grad_spelling_of_rows(&layer->weight, width_of_input(s)).text);
     return status;
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/size.h"
+#include "core/spelling.h"
 #include "differences/state.h"
 #include "differences/tensors.h"
 
@@ -117,8 +118,9 @@ static grad_status verify_claim(const grad_tensor *claim, const grad_tensor *gra
                          "%s: no such gradient is worked out here, expected no claim of it",
                          pointer + 1);
     return grad_fail(error, GRAD_INVALID, "shape_mismatch", pointer,
-                     "%s has shape %s, expected that of the gradient, %s", pointer + 1,
-                     shape_text(claim).text, shape_text(gradient).text);
+                     "%s has shape %s, expected that of the gradient, %s%s", pointer + 1,
+                     shape_text(claim).text, shape_text(gradient).text,
+                     grad_spelling_format(claim, gradient).text);
 }
 
 static grad_status verify_layer_claims(const grad_check_request *request, const grad_batch *batch,

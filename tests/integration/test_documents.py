@@ -352,6 +352,16 @@ class Documents(DaemonCase):
                                                   pointer="/layers/0/input" + place, offset=offset)
                     self.assertIn(told, problem["detail"])
 
+    def test_ranks(self):
+        """A wrong rank of the right numbers is told with the spelling that mends it."""
+        for path, text, pointer, told in RANKS:
+            with self.subTest(text):
+                problem = self.assert_problem(self.answer(text, path), 422, "shape_mismatch",
+                                              pointer=pointer)
+                found = problem["detail"].partition(" is spelled")
+                self.assertEqual(bool(told), bool(found[1]), problem)
+                self.assertTrue(problem["detail"].endswith(told), problem)
+
     def test_bodies(self):
         for body, offset, told in BODIES:
             with self.subTest(body):
@@ -413,6 +423,45 @@ class Documents(DaemonCase):
             self.assertTrue(text.index('"eps"') <= problem["offset"] <= text.index(',"gain"'))
         nll = loss('"name":"poisson_nll","log_input":false,"target":[[1]],"%s":0')
         self.assert_same(nll % "epsilon", nll % "eps", BACKPROP)
+
+
+# Tensors whose rank alone is wrong: path, document, place, how the right one is spelled.
+RANKS = (
+    (GRADIENTS, layer(states("[[1,2],[3,4]]", "[0.5,-1]", "[1,2]")), "/layers/0/pre_activation",
+     '; [2,1] is spelled [[1],[2]] or {"shape": [2,1], "data": [1,2]}'),
+    (GRADIENTS, layer(states("[1,2,3]", "[[1],[2],[3]]", "[[1],[2],[3]]")),
+     "/layers/0/pre_activation",
+     '; [3,1] is spelled [[1],[2],[3]] or {"shape": [3,1], "data": [1,2,3]}'),
+    (GRADIENTS, layer(states("[[1,2]]", "[[1,2,3]]", "[1,2,3]")), "/layers/0/pre_activation",
+     '; [1,3] is spelled [[1,2,3]] or {"shape": [1,3], "data": [1,2,3]}'),
+    (GRADIENTS, layer('"input":[[1],[2]],"grad_output":[1,2],"weight":[[1]]'),
+     "/layers/0/grad_output", '; [2,1] is spelled [[1],[2]] or {"shape": [2,1], "data": [1,2]}'),
+    (GRADIENTS, layer(states("[[1,2]]", "[[1,2]]", "[[1,2]]") + ',"weight":[1,2,3,4]'),
+     "/layers/0/weight", '; [2,2] is spelled [[1,2],[3,4]] or {"shape": [2,2], "data": [1,2,3,4]}'),
+    (GRADIENTS, layer(states("[[1],[2],[3],[4],[5]]", "[1,2,3,4,5]", "[[1],[2],[3],[4],[5]]")),
+     "/layers/0/pre_activation",
+     '; [5,1] is spelled [[1],[2],[3],…] or {"shape": [5,1], "data": [1,2,3,…]}'),
+    (GRADIENTS, layer(states("[[1,2]]", "[[1,2]]", "[[1,2]]") + ',"bias":[[1],[2]]'),
+     "/layers/0/bias", '; [2] is spelled [1,2] or {"shape": [2], "data": [1,2]}'),
+    (GRADIENTS, layer(states("[[1]]", "[[1,2]]", "[[1,2]]") +
+                      ',"dropout":{"mask":[1,1],"rate":0.5}'), "/layers/0/dropout/mask",
+     '; [1,2] is spelled [[1,2]] or {"shape": [1,2], "data": [1,2]}'),
+    (BACKPROP, loss('"name":"mse","target":[1]'), "/loss/target",
+     '; [1,1] is spelled [[1]] or {"shape": [1,1], "data": [1]}'),
+    (BACKPROP, loss('"name":"mse","target":[[1]],"sample_weight":[[1]]'), "/loss/sample_weight",
+     '; [1] is spelled [1] or {"shape": [1], "data": [1]}'),
+    (BACKPROP, network('"grad_output":[3]'), "/grad_output",
+     '; [1,1] is spelled [[1]] or {"shape": [1,1], "data": [1]}'),
+    (BACKPROP, network('"grad_output":[[3]]', '{"activation":"relu","pre_activation":[1]}'),
+     "/layers/0", '; [1,1] is spelled [[1]] or {"shape": [1,1], "data": [1]}'),
+    (CHECK, layer(states() + ',"weight_delta":[1,2]'), "/layers/0/weight_delta",
+     '; [1,2] is spelled [[1,2]] or {"shape": [1,2], "data": [1,2]}'),
+    # Where no spelling mends it, none is told.
+    (GRADIENTS, layer(states("[[1,2],[3,4]]", "[0.5,-1,2]", "[1,2]")), "/layers/0/pre_activation",
+     ""),
+    (GRADIENTS, layer(states("[[1,2]]", "[[1,2]]", "[[1,2]]") + ',"weight":[1,2,3]'),
+     "/layers/0/weight", ""),
+    (BACKPROP, loss('"name":"mse","target":[1,2]'), "/loss/target", ""))
 
 
 class CommandLine(unittest.TestCase):

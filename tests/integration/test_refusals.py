@@ -182,9 +182,11 @@ WORDS = (
     (network(dense(3, 3), dense(4, 3, residual="x")), "unknown_name", "/layers/1/residual",
      "unknown earlier layer \"x\", expected input"),
     (plain([2, 1], [[1, 2]], "mse"), "shape_mismatch", "/loss/target", "loss/target has shape "
-     "[1, 2], expected the output's, the network's output being [2], a vector"),
+     "[1, 2], expected the output's, the network's output being [2], a vector; [2] is spelled "
+     '[1,2] or {"shape": [2], "data": [1,2]}'),
     (plain([[2, 1]], [1, 2], "mse"), "shape_mismatch", "/loss/target", "loss/target has shape [2], "
-     "expected the output's, the network's output being [1, 2]"),
+     "expected the output's, the network's output being [1, 2]; [1,2] is spelled [[1,2]] or "
+     '{"shape": [1,2], "data": [1,2]}'),
     (network(loss={"name": "huber", "target": TARGET, "delta": -1e-320}), "bad_parameter",
      "/loss/delta", "loss/delta is -1e-320, expected a finite positive number"),
     (network(loss={"name": "nll", "target": [0, 2147483648]}), "bad_parameter", "/loss/target/1",

@@ -251,7 +251,8 @@ static const wrong_network cases[] = {
     {GRAD_MSE, bias_too_long, "shape_mismatch", "/layers/0/bias",
      "layers/0/bias has 7 numbers, the layer has 4 outputs"},
     {GRAD_MSE, bias_is_a_matrix, "shape_mismatch", "/layers/0/bias",
-     "layers/0/bias has rank 2, expected 1"},
+     "layers/0/bias has rank 2, expected 1; [4] is spelled [1,2,3,4] or {\"shape\": [4], "
+     "\"data\": [1,2,3,4]}"},
     {GRAD_MSE, gain_of_a_dense_layer, "unknown_field", "/layers/0/gain",
      "layers/0/gain is no part of dense, expected none"},
     {GRAD_MSE, grad_output_in_a_layer, "unknown_field", "/layers/0/grad_output",
