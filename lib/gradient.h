@@ -101,12 +101,15 @@ typedef struct grad_activation_info {
     const char *derivative; /* "z > 0 ? 1 : negative_slope" */
     size_t parameter_count;
     grad_parameter_info parameters[GRAD_MAX_PARAMETERS];
+    const char *const *synonyms; /* other names of exactly this function; ended by NULL */
 } grad_activation_info;
 
 /* The activation of that kind (kind < GRAD_ACTIVATION_COUNT). Static storage. */
 GRAD_API const grad_activation_info *grad_activation_info_of(grad_activation_kind kind);
 
-/* The activation of that name, or NULL. Static storage. */
+/* The activation of that name or synonym, or NULL. Capitals, '-', '_' and spaces do not count;
+ * spellings that other libraries give to another function ("hardSigmoid", "leakyRelu") are none.
+ * Static storage. */
 GRAD_API const grad_activation_info *grad_activation_find(const char *name);
 
 /* The activation with its default parameters. */
@@ -178,6 +181,13 @@ typedef enum grad_layer_kind {
 
 /* Its name in documents: "dense", "activation", "layer_norm", "batch_norm". Static storage. */
 GRAD_API const char *grad_layer_kind_name(grad_layer_kind kind);
+
+/* Other names of exactly that kind of layer; ended by NULL. Static storage. */
+GRAD_API const char *const *grad_layer_kind_synonyms(grad_layer_kind kind);
+
+/* The kind of that name or synonym; capitals, '-', '_' and spaces do not count. False, and *kind
+ * untouched, where there is none. */
+GRAD_API bool grad_layer_kind_find(const char *name, grad_layer_kind *kind);
 
 /* grad_layer.residual: what is added to a layer's output, in a network. */
 #define GRAD_RESIDUAL_NONE ((size_t)0)

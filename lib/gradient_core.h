@@ -52,6 +52,12 @@ typedef struct grad_error {
         GRAD_OK, "", "", "", GRAD_OFFSET_UNKNOWN, "", 0                                            \
     }
 
+/* ---- Names ----------------------------------------------------------------------------------- */
+
+/* Insertions, deletions, replacements and swaps of neighbours that lead from one name to the other;
+ * capitals, '-', '_' and spaces do not count. SIZE_MAX where one has more than 63 letters. */
+GRAD_API size_t grad_name_distance(const char *a, const char *b);
+
 /* ---- Tensors --------------------------------------------------------------------------------- */
 
 #define GRAD_MAX_RANK 5

@@ -104,12 +104,15 @@ typedef struct grad_loss_info {
     unsigned tensors;     /* GRAD_LOSS_* bits */
     size_t parameter_count;
     grad_loss_parameter_info parameters[GRAD_MAX_LOSS_PARAMETERS];
+    const char *const *synonyms; /* other names of exactly this loss; ended by NULL */
 } grad_loss_info;
 
 /* The loss of that kind (GRAD_LOSS_ABSENT < kind < GRAD_LOSS_COUNT). Static storage. */
 GRAD_API const grad_loss_info *grad_loss_info_of(grad_loss_kind kind);
 
-/* The loss of that name, or NULL. Static storage. */
+/* The loss of that name or synonym, or NULL. Capitals, '-', '_', spaces and "loss" at the end do
+ * not count; spellings that other libraries give to another loss ("hingeLoss") are no names. Static
+ * storage. */
 GRAD_API const grad_loss_info *grad_loss_find(const char *name);
 
 /* The loss with its default parameters, the mean, and no tensors. */

@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The elements of an array. */
+#define GRAD_COUNT(array) (sizeof(array) / sizeof *(array))
+
 /* *sum = a + b. False, and *sum untouched, where it does not fit. sum may be a or b. */
 static inline bool grad_size_add(size_t a, size_t b, size_t *sum)
 {

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/foreign.h"
 #include "core/size.h"
+#include "wire/foreign_fields.h"
 #include "wire/spellings.h"
 
 /* Writes the pointer of path. False where it does not fit; pointer then is that of a parent. */
@@ -131,69 +133,83 @@ grad_status grad_bind_fail_scalar(grad_binder *binder, const grad_path *path, co
                           expected, type_name(binder, value));
 }
 
-/* Levenshtein's distance between two names; longer ones are far from everything. */
-static size_t edit_distance(const char *a, const char *b)
+/* "a, b, c", cut where it does not fit. */
+static void list_names(const grad_known_name *known, size_t count, char list[GRAD_DETAIL_SIZE])
 {
-    enum { LONGEST = 40 };
-    size_t row[LONGEST + 1];
-    size_t length = strlen(b);
+    size_t used = 0;
 
-    if (length > LONGEST || strlen(a) > LONGEST)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= length; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1] != '\0'; i++) {
-        size_t diagonal = row[0];
+    list[0] = '\0';
+    for (size_t i = 0; i < count && used < GRAD_DETAIL_SIZE; i++)
+        used += (size_t)snprintf(list + used, GRAD_DETAIL_SIZE - used, "%s%s", i > 0 ? ", " : "",
+                                 known[i].name);
+}
 
-        row[0] = i;
-        for (size_t j = 1; j <= length; j++) {
-            size_t changed = diagonal + (a[i - 1] != b[j - 1]);
-
-            diagonal = row[j];
-            row[j] = grad_size_min(changed, grad_size_min(row[j], row[j - 1]) + 1);
-        }
+static void offer_names(grad_suggestion *search, const grad_known_name *known, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        grad_suggestion_offer(search, known[i].name, known[i].name);
+        for (size_t j = 0; known[i].synonyms != NULL && known[i].synonyms[j] != NULL; j++)
+            grad_suggestion_offer(search, known[i].synonyms[j], known[i].name);
     }
-    return row[length];
+}
+
+static grad_status fail_slip(grad_binder *binder, const grad_path *path, const char *code,
+                             const char *what, const grad_suggestion *search,
+                             const grad_known_name *known, size_t count)
+{
+    const char *best = grad_suggestion_best(search);
+    char list[GRAD_DETAIL_SIZE];
+
+    if (best != NULL)
+        return grad_bind_fail(binder, path, code, "unknown %s \"%.60s\", did you mean \"%s\"?",
+                              what, search->wanted, best);
+    list_names(known, count, list);
+    return grad_bind_fail(binder, path, code, "unknown %s \"%.60s\", expected %s%s", what,
+                          search->wanted, count > 1 ? "one of " : "", list);
 }
 
 grad_status grad_bind_fail_name(grad_binder *binder, const grad_path *path, const char *code,
-                                const char *what, const char *name, const char *const *known,
+                                const char *what, const char *name, const grad_known_name *known,
                                 size_t count)
 {
-    char list[GRAD_DETAIL_SIZE] = "";
-    size_t used = 0;
-    size_t nearest = 0;
-    size_t least = SIZE_MAX;
+    grad_suggestion search = {.wanted = name};
 
-    for (size_t i = 0; i < count; i++) {
-        size_t distance = edit_distance(name, known[i]);
+    offer_names(&search, known, count);
+    return fail_slip(binder, path, code, what, &search, known, count);
+}
 
-        if (distance < least) {
-            least = distance;
-            nearest = i;
-        }
-        if (used < sizeof list)
-            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "",
-                                     known[i]);
-    }
-    /* One of which every letter would have to change is not near. */
-    if (least < strlen(name) && (least <= 2 || least <= strlen(name) / 3))
-        return grad_bind_fail(binder, path, code, "unknown %s \"%.60s\", did you mean \"%s\"?",
-                              what, name, known[nearest]);
-    return grad_bind_fail(binder, path, code, "unknown %s \"%.60s\", expected %s%s", what, name,
-                          count > 1 ? "one of " : "", list);
+grad_status grad_bind_unknown_word(grad_binder *binder, const grad_path *path,
+                                   grad_vocabulary vocabulary, const char *what, const char *name,
+                                   const grad_known_name *known, size_t count)
+{
+    const char *meaning = grad_foreign_meaning(vocabulary, name);
+    grad_suggestion search = {.wanted = name};
+
+    if (meaning != NULL && meaning[0] != '\0')
+        return grad_bind_fail(binder, path, "unknown_name", "unknown %s \"%.60s\": %s", what, name,
+                              meaning);
+    offer_names(&search, known, count);
+    grad_foreign_offer(vocabulary, &search);
+    return fail_slip(binder, path, "unknown_name", what, &search, known, count);
 }
 
 static grad_status fail_field(grad_binder *binder, const grad_path *path, const char *name,
                               const grad_field *fields, size_t count)
 {
-    const char *known[GRAD_FIELDS_MAX] = {NULL};
+    grad_known_name known[GRAD_FIELDS_MAX];
     size_t known_count = 0;
+    const grad_foreign_field *foreign;
 
     for (size_t i = 0; i < count; i++)
         if (fields[i].elsewhere == NULL && known_count < GRAD_FIELDS_MAX)
-            known[known_count++] = fields[i].name;
-    return grad_bind_fail_name(binder, path, "unknown_field", "field", name, known, known_count);
+            known[known_count++] = (grad_known_name){fields[i].name, NULL};
+    foreign = grad_foreign_field_find(name, known, known_count);
+    if (foreign == NULL)
+        return grad_bind_fail_name(binder, path, "unknown_field", "field", name, known,
+                                   known_count);
+    return grad_bind_fail(binder, path, "unknown_field",
+                          "unknown field \"%.60s\", did you mean \"%s\"?%s%s", name, foreign->field,
+                          foreign->remark[0] != '\0' ? " " : "", foreign->remark);
 }
 
 /* Reads one member, which is fields[i] or, if i is count, none of them. */

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "core/foreign.h"
 #include "wire/envelope.h"
 
 struct grad_request;
@@ -74,11 +75,23 @@ grad_status grad_bind_fail_type(grad_binder *binder, const grad_path *path, cons
 grad_status grad_bind_fail_scalar(grad_binder *binder, const grad_path *path, const char *expected,
                                   const json_t *value);
 
-/* An unknown name (code unknown_field, unknown_name): the detail holds the nearest known one, or
- * all of them. what is the kind of name ("activation"). */
+/* A name that would have been taken. */
+typedef struct grad_known_name {
+    const char *name;
+    const char *const *synonyms; /* ended by NULL; NULL: it has none */
+} grad_known_name;
+
+/* An unknown name (code unknown_field, unknown_name): the detail says which known one it is a slip
+ * of, or lists them all. what is the kind of name ("field"). */
 grad_status grad_bind_fail_name(grad_binder *binder, const grad_path *path, const char *code,
-                                const char *what, const char *name, const char *const *known,
+                                const char *what, const char *name, const grad_known_name *known,
                                 size_t count);
+
+/* unknown_name, of a vocabulary: as above, but a name that means something else elsewhere is
+ * explained, and what is near such a name is not taken for a slip. */
+grad_status grad_bind_unknown_word(grad_binder *binder, const grad_path *path,
+                                   grad_vocabulary vocabulary, const char *what, const char *name,
+                                   const grad_known_name *known, size_t count);
 
 /* Every member of an object by its field; in a request those that are null are as if they were
  * absent, whatever they are called. what names the object in errors ("a layer"). */

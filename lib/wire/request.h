@@ -4,9 +4,8 @@
 #ifndef GRADIENT_WIRE_REQUEST_H
 #define GRADIENT_WIRE_REQUEST_H
 
+#include "core/size.h"
 #include "wire/document.h"
-
-#define GRAD_COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* Where a field may stand: bits. */
 enum {

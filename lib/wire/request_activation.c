@@ -8,17 +8,20 @@
 static grad_status find_activation(grad_binder *binder, const grad_path *path, const json_t *value,
                                    const grad_activation_info **info)
 {
-    const char *known[GRAD_ACTIVATION_COUNT];
+    grad_known_name known[GRAD_ACTIVATION_COUNT];
 
     if (!json_is_string(value))
         return grad_bind_fail_scalar(binder, path, "the name of an activation", value);
     *info = grad_activation_find(json_string_value(value));
     if (*info != NULL)
         return GRAD_OK;
-    for (size_t i = 0; i < GRAD_ACTIVATION_COUNT; i++)
-        known[i] = grad_activation_info_of((grad_activation_kind)i)->name;
-    return grad_bind_fail_name(binder, path, "unknown_name", "activation", json_string_value(value),
-                               known, GRAD_ACTIVATION_COUNT);
+    for (size_t i = 0; i < GRAD_ACTIVATION_COUNT; i++) {
+        const grad_activation_info *row = grad_activation_info_of((grad_activation_kind)i);
+
+        known[i] = (grad_known_name){row->name, row->synonyms};
+    }
+    return grad_bind_unknown_word(binder, path, GRAD_WORDS_OF_ACTIVATIONS, "activation",
+                                  json_string_value(value), known, GRAD_ACTIVATION_COUNT);
 }
 
 /* Parameters are not rounded here, but those of floats must be in their range. */

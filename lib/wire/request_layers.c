@@ -46,6 +46,8 @@ enum {
     NORMS = 1 << GRAD_LAYER_NORM | 1 << GRAD_BATCH_NORM
 };
 #define OF_DENSE "belongs to layers of type dense"
+#define OF_DENSE_OR_GAIN "belongs to layers of type dense; of a norm it is \"gain\""
+#define OF_DENSE_OR_SHIFT "belongs to layers of type dense; of a norm it is \"shift\""
 #define OF_NORMS "belongs to layers of type layer_norm and batch_norm"
 #define OF_BATCH_NORM "belongs to layers of type batch_norm"
 
@@ -63,8 +65,8 @@ static const grad_request_field layer_fields[] = {
     ROW("input", grad_bind_tensor, layer.input, GRAD_IN_BOTH, 0, NULL),
     ROW("pre_activation", grad_bind_tensor, layer.pre_activation, GRAD_IN_BOTH, 0, NULL),
     ROW("grad_output", grad_bind_tensor, layer.grad_output, GRAD_IN_GRADIENTS, 0, NULL),
-    ROW("weight", grad_bind_matrix, layer.weight, GRAD_IN_BOTH, DENSE, OF_DENSE),
-    ROW("bias", grad_bind_vector, layer.bias, GRAD_IN_BOTH, DENSE, OF_DENSE),
+    ROW("weight", grad_bind_matrix, layer.weight, GRAD_IN_BOTH, DENSE, OF_DENSE_OR_GAIN),
+    ROW("bias", grad_bind_vector, layer.bias, GRAD_IN_BOTH, DENSE, OF_DENSE_OR_SHIFT),
     ROW("gain", grad_bind_vector, layer.gain, GRAD_IN_BOTH, NORMS, OF_NORMS),
     ROW("shift", grad_bind_vector, layer.shift, GRAD_IN_BOTH, NORMS, OF_NORMS),
     ROW("epsilon", grad_bind_number, layer.epsilon, GRAD_IN_BOTH, NORMS, OF_NORMS),
@@ -92,20 +94,27 @@ static grad_status read_kind(grad_binder *binder, const grad_path *path, const j
 {
     const json_t *value = grad_bind_member(layer, "type");
     grad_path here = {.parent = path, .key = "type"};
-    const char *known[GRAD_LAYER_KIND_COUNT];
+    grad_known_name known[GRAD_LAYER_KIND_COUNT];
+    const char *name = json_string_value(value);
+    const grad_activation_info *activation;
 
     if (value == NULL)
         return GRAD_OK;
-    if (!json_is_string(value))
+    if (name == NULL)
         return grad_bind_fail_scalar(binder, &here, "the name of a type of layer", value);
-    for (size_t i = 0; i < GRAD_LAYER_KIND_COUNT; i++) {
-        known[i] = grad_layer_kind_name((grad_layer_kind)i);
-        *kind = (grad_layer_kind)i;
-        if (strcmp(known[i], json_string_value(value)) == 0)
-            return GRAD_OK;
-    }
-    return grad_bind_fail_name(binder, &here, "unknown_name", "type of layer",
-                               json_string_value(value), known, GRAD_LAYER_KIND_COUNT);
+    if (grad_layer_kind_find(name, kind))
+        return GRAD_OK;
+    activation = grad_activation_find(name);
+    if (activation != NULL)
+        return grad_bind_fail(binder, &here, "unknown_name",
+                              "unknown type of layer \"%.60s\": write {\"type\": \"activation\", "
+                              "\"activation\": \"%s\"}",
+                              name, activation->name);
+    for (size_t i = 0; i < GRAD_LAYER_KIND_COUNT; i++)
+        known[i] = (grad_known_name){grad_layer_kind_name((grad_layer_kind)i),
+                                     grad_layer_kind_synonyms((grad_layer_kind)i)};
+    return grad_bind_unknown_word(binder, &here, GRAD_WORDS_OF_LAYER_TYPES, "type of layer", name,
+                                  known, GRAD_LAYER_KIND_COUNT);
 }
 
 static grad_status bind_layer(grad_binder *binder, const grad_path *path, const json_t *value,
@@ -164,7 +173,7 @@ static grad_status fail_residual(grad_binder *binder, const grad_path *path, con
     enum { LISTED = 16 }; /* the nearest layers before it */
     const grad_batch *batch = &binder->request->block->batch;
     const grad_layer *layers = batch->layers;
-    const char *known[LISTED + 1];
+    grad_known_name known[LISTED + 1];
     size_t count = 0;
 
     for (size_t i = index; i < batch->layer_count; i++)
@@ -172,8 +181,8 @@ static grad_status fail_residual(grad_binder *binder, const grad_path *path, con
             return fail_later(binder, path, name, index, i);
     for (size_t i = index - grad_size_min(index, LISTED); i < index; i++)
         if (layers[i].name != NULL)
-            known[count++] = layers[i].name;
-    known[count++] = GRAD_RESIDUAL_INPUT_NAME;
+            known[count++] = (grad_known_name){layers[i].name, NULL};
+    known[count++] = (grad_known_name){GRAD_RESIDUAL_INPUT_NAME, NULL};
     return grad_bind_fail_name(binder, path, "unknown_name", "earlier layer", name, known, count);
 }
 

@@ -6,7 +6,7 @@
 static grad_status find_loss(grad_binder *binder, const grad_path *path, const json_t *value,
                              const grad_loss_info **info)
 {
-    const char *known[GRAD_LOSS_COUNT];
+    grad_known_name known[GRAD_LOSS_COUNT];
     size_t count = 0;
 
     if (!json_is_string(value))
@@ -14,10 +14,13 @@ static grad_status find_loss(grad_binder *binder, const grad_path *path, const j
     *info = grad_loss_find(json_string_value(value));
     if (*info != NULL)
         return GRAD_OK;
-    for (size_t i = GRAD_LOSS_ABSENT + 1; i < GRAD_LOSS_COUNT; i++)
-        known[count++] = grad_loss_info_of((grad_loss_kind)i)->name;
-    return grad_bind_fail_name(binder, path, "unknown_name", "loss", json_string_value(value),
-                               known, count);
+    for (size_t i = GRAD_LOSS_ABSENT + 1; i < GRAD_LOSS_COUNT; i++) {
+        const grad_loss_info *row = grad_loss_info_of((grad_loss_kind)i);
+
+        known[count++] = (grad_known_name){row->name, row->synonyms};
+    }
+    return grad_bind_unknown_word(binder, path, GRAD_WORDS_OF_LOSSES, "loss",
+                                  json_string_value(value), known, count);
 }
 
 static grad_status read_reduction(grad_binder *binder, const grad_path *path, const json_t *value,

@@ -4,10 +4,6 @@
 
 #include <stddef.h>
 
-/* Insertions, deletions, replacements and swaps of neighbours from one to the other, case ignored;
- * names longer than 63 bytes are infinitely far (SIZE_MAX). */
-size_t nearest_distance(const char *a, const char *b);
-
 /* Of the candidates offered one by one, the first nearest. Start from {.wanted = …}. */
 typedef struct nearest_search {
     const char *wanted;

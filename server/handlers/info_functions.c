@@ -10,11 +10,27 @@ void info_add_member(grad_text *text, const char *name, const char *value)
     grad_text_string(text, value);
 }
 
-static void add_three(grad_text *text, const char *name, const char *formula,
-                      const char *derivative_name, const char *derivative)
+void info_add_synonyms(grad_text *text, const char *const *synonyms)
+{
+    grad_text_printf(text, "[");
+    for (size_t i = 0; synonyms[i] != NULL; i++) {
+        grad_text_add(text, ",", i > 0);
+        grad_text_string(text, synonyms[i]);
+    }
+    grad_text_printf(text, "]");
+}
+
+static void add_names(grad_text *text, const char *name, const char *const *synonyms)
 {
     info_add_member(text, "name", name);
+    grad_text_printf(text, ",\"synonyms\":");
+    info_add_synonyms(text, synonyms);
     grad_text_add(text, ",", 1);
+}
+
+static void add_formulae(grad_text *text, const char *formula, const char *derivative_name,
+                         const char *derivative)
+{
     info_add_member(text, "formula", formula);
     grad_text_add(text, ",", 1);
     info_add_member(text, derivative_name, derivative);
@@ -25,7 +41,8 @@ static void add_three(grad_text *text, const char *name, const char *formula,
 static void add_activation(const grad_activation_info *info, grad_text *text)
 {
     grad_text_printf(text, "{");
-    add_three(text, info->name, info->formula, "derivative", info->derivative);
+    add_names(text, info->name, info->synonyms);
+    add_formulae(text, info->formula, "derivative", info->derivative);
     grad_text_printf(text, ",\"parameters\":[");
     for (size_t i = 0; i < info->parameter_count; i++) {
         const grad_parameter_info *p = &info->parameters[i];
@@ -109,7 +126,8 @@ static void add_tensors(unsigned tensors, grad_text *text)
 static void add_loss(const grad_loss_info *info, grad_text *text)
 {
     grad_text_printf(text, "{");
-    add_three(text, info->name, info->formula, "gradient", info->gradient);
+    add_names(text, info->name, info->synonyms);
+    add_formulae(text, info->formula, "gradient", info->gradient);
     grad_text_printf(text, ",\"per_sample\":%s,\"parameters\":[",
                      info->tensors & GRAD_LOSS_PER_SAMPLE ? "true" : "false");
     for (size_t i = 0; i < info->parameter_count; i++) {

@@ -12,4 +12,7 @@ void info_add_member(grad_text *text, const char *name, const char *value);
 void info_add_activations(grad_text *text);
 void info_add_losses(grad_text *text);
 
+/* ["linear"], of names ended by NULL. */
+void info_add_synonyms(grad_text *text, const char *const *synonyms);
+
 #endif

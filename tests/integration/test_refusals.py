@@ -219,8 +219,8 @@ class Refusals(DaemonCase):
                 self.assert_refused(document, code, pointer)
 
     def test_the_nearest_name(self):
-        for wrong, right in (("huberr", "huber"), ("mea", "mse"), ("crossentropy", "cross_entropy"),
-                             ("bce_with_logit", "bce_with_logits"), ("kldiv", "kl_div")):
+        for wrong, right in (("huberr", "huber"), ("mea", "l1"), ("cros_entropy", "cross_entropy"),
+                             ("bce_with_logit", "bce_with_logits"), ("kl_dvi", "kl_div")):
             problem, _ = self.assert_refused(network(loss={"name": wrong, "target": TARGET}),
                                              "unknown_name", "/loss/name")
             self.assertIn('"%s", did you mean "%s"?' % (wrong, right), problem["detail"])

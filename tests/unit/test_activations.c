@@ -221,6 +221,8 @@ static void the_table_is_complete(void **state)
 
         assert_int_equal(info->kind, kind);
         assert_ptr_equal(grad_activation_find(info->name), info);
+        for (size_t i = 0; info->synonyms[i] != NULL; i++)
+            assert_ptr_equal(grad_activation_find(info->synonyms[i]), info);
         assert_true(strlen(info->formula) > 0 && strlen(info->derivative) > 0);
         assert_between(info->parameter_count, 0, GRAD_MAX_PARAMETERS);
         for (size_t i = 0; i < info->parameter_count; i++) {
@@ -228,7 +230,9 @@ static void the_table_is_complete(void **state)
             assert_true(f.parameters[i] == info->parameters[i].default_value);
         }
     }
-    assert_null(grad_activation_find("swish"));
+    assert_int_equal(grad_activation_find("Leaky-ReLU ")->kind, GRAD_LEAKY_RELU);
+    assert_null(grad_activation_find("leakyRelu"));
+    assert_null(grad_activation_find("relu_loss"));
     assert_null(grad_activation_find(""));
 }
 

@@ -3,6 +3,7 @@
 #include "config/nearest.h"
 #include "config/options.h"
 #include "config/values.h"
+#include "gradient.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -221,18 +222,20 @@ static void test_distances(void **state)
         {"kitten", "sitting", 3},
         {"ca", "abc", 3},
         {"flaw", "lawn", 2},
+        {"max_body", "max-body", 0},
+        {"Max Body", "maxbody", 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        assert_int_equal(nearest_distance(rows[i].a, rows[i].b), rows[i].distance);
-        assert_int_equal(nearest_distance(rows[i].b, rows[i].a), rows[i].distance);
+        assert_int_equal(grad_name_distance(rows[i].a, rows[i].b), rows[i].distance);
+        assert_int_equal(grad_name_distance(rows[i].b, rows[i].a), rows[i].distance);
     }
     char longest[66];
     memset(longest, 'x', sizeof longest);
     longest[63] = '\0';
-    assert_int_equal(nearest_distance(longest, ""), 63);
+    assert_int_equal(grad_name_distance(longest, ""), 63);
     longest[63] = 'x';
     longest[64] = '\0';
-    assert_int_equal(nearest_distance(longest, ""), SIZE_MAX);
+    assert_int_equal(grad_name_distance(longest, ""), SIZE_MAX);
     nearest_search search = {.wanted = longest};
     nearest_offer(&search, longest);
     assert_null(search.best);

@@ -108,10 +108,14 @@ static void every_loss_is_found_by_its_name(void **state)
         assert_int_equal(info->kind, kind);
         assert_string_equal(info->name, names[kind]);
         assert_ptr_equal(grad_loss_find(names[kind]), info);
+        for (size_t i = 0; info->synonyms[i] != NULL; i++)
+            assert_ptr_equal(grad_loss_find(info->synonyms[i]), info);
         assert_true(strlen(info->formula) > 0 && strlen(info->gradient) > 0);
     }
     assert_null(grad_loss_find(""));
-    assert_null(grad_loss_find("mse "));
+    assert_int_equal(grad_loss_find("MSE Loss")->kind, GRAD_MSE);
+    assert_null(grad_loss_find("loss"));
+    assert_null(grad_loss_find("hingeLoss"));
 }
 
 static void defaults_are_pytorchs(void **state)

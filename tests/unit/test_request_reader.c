@@ -88,7 +88,7 @@ static const refusal invalid[] = {
     {"{\"clip\": {\"norm\": @1},\"layers\":[{}]}", GRAD_INVALID, "unknown_field", "/clip/norm",
      "expected one of value, layer_norm, global_norm"},
     {"{\"weight_decay\": {\"l3\": @1},\"layers\":[{}]}", GRAD_INVALID, "unknown_field",
-     "/weight_decay/l3", "did you mean \"l1\"?"},
+     "/weight_decay/l3", "expected one of l1, l2"},
     {"{\"weight_decay\": {\"l2\": @true},\"layers\":[{}]}", GRAD_INVALID, "unexpected_type",
      "/weight_decay/l2", "a number, found true"},
     {"{\"loss\": @{},\"layers\":[{}]}", GRAD_INVALID, "unknown_field", "/loss",
@@ -115,7 +115,7 @@ static const refusal activations[] = {
     {"{\"layers\":[{\"activation\": @{\"name\": null}}]}", GRAD_INVALID, "missing_field",
      "/layers/0/activation", "=expected a field \"name\", found null, which stands for none"},
     {"{\"layers\":[{\"activation\": {\"slope\": @1, \"name\": \"leaky_relu\"}}]}", GRAD_INVALID,
-     "unknown_field", "/layers/0/activation/slope", "one of name, negative_slope"},
+     "unknown_field", "/layers/0/activation/slope", "did you mean \"negative_slope\"?"},
     {"{\"layers\":[{\"activation\": {\"name\": \"leaky_relu\", \"negative_slope\": @\"1\"}}]}",
      GRAD_INVALID, "unexpected_type", "/layers/0/activation/negative_slope", "a number"},
     {"{\"layers\":[{\"activation\": {\"name\": \"leaky_relu\", \"negative_slope\": @1e39}}]}",
@@ -132,7 +132,7 @@ static const refusal activations[] = {
 static const refusal layers[] = {
     {LAYER("\"type\": @\"conv\""), GRAD_INVALID, "unknown_name", "/layers/0/type",
      "unknown type of layer \"conv\", expected one of dense, activation, layer_norm, batch_norm"},
-    {LAYER("\"type\": @\"layernorm\""), GRAD_INVALID, "unknown_name", "/layers/0/type",
+    {LAYER("\"type\": @\"layer_nrom\""), GRAD_INVALID, "unknown_name", "/layers/0/type",
      "did you mean \"layer_norm\"?"},
     {LAYER("\"type\": @3"), GRAD_INVALID, "unexpected_type", "/layers/0/type", "type of layer"},
     {LAYER("\"gain\": @[1]"), GRAD_INVALID, "unknown_field", "/layers/0/gain",
@@ -161,7 +161,7 @@ static const refusal layers[] = {
     {LAYER("\"dropout\": {\"mask\": [1], \"rate\": @[1]}"), GRAD_INVALID, "unexpected_type",
      "/layers/0/dropout/rate", "a number"},
     {LAYER("\"dropout\": {\"mask\": [1], \"p\": @1}"), GRAD_INVALID, "unknown_field",
-     "/layers/0/dropout/p", "expected one of mask, rate"},
+     "/layers/0/dropout/p", "did you mean \"rate\"?"},
 };
 
 static const refusal tensors[] = {
