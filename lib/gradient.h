@@ -253,6 +253,7 @@ typedef struct grad_batch {
     grad_non_finite non_finite;
     bool overwrite_grad_output; /* δ may be written over grad_output: saves [B,N] a layer */
     bool statistics;
+    bool no_notes;          /* nothing is noted in the reply: see grad_reply_note */
     bool continue_on_error; /* a layer whose own values are wrong is answered with its error */
     grad_clip clip;
     grad_decay weight_decay;
@@ -314,6 +315,19 @@ typedef struct grad_layer_result {
 GRAD_API const grad_tensor *grad_layer_result_tensor(const grad_layer_result *result,
                                                      grad_output_kind output);
 
+/* Something of a request that is legal and surely not what was meant. docs/api.md has the codes. */
+typedef struct grad_reply_note {
+    const char *code;    /* stable, for programs: "mean_of_mean" */
+    const char *detail;  /* for people */
+    const char *pointer; /* RFC 6901, where in the request */
+} grad_reply_note;
+
+/* As many are told; the first ones. */
+#define GRAD_MAX_NOTES 8
+
+/* The longest detail of one, its terminating NUL included. */
+#define GRAD_NOTE_DETAIL_SIZE 224
+
 /* The whole answer: computed by a run, which owns it and all it points to, or read from a document
  * by a decoder, which then does. */
 typedef struct grad_reply {
@@ -333,6 +347,8 @@ typedef struct grad_reply {
     double zero_derivative;     /* of all element-wise activations together; negative: of none */
     bool has_clipping;
     grad_clip_report clipping; /* by the global norm; clipped_values of all layers */
+    size_t note_count;
+    const grad_reply_note *notes; /* NULL where there are none */
 } grad_reply;
 
 /* Asks every question there is of a batch (shapes, options, caps, finite values under reject) and
@@ -363,7 +379,8 @@ GRAD_API void grad_run_tile(grad_run *run, size_t stage, size_t tile);
 /* After the last tile: under reject, whether every output is finite. Errors: GRAD_INVALID
  * non_finite, naming the first in the order of the results (its place in the answer; of a loss the
  * sample, why, and the place of its target in the request); with continue_on_error that error is
- * the layer's, and only one of the whole (loss, predictions, …) is returned. */
+ * the layer's, and only one of the whole (loss, predictions, …) is returned; GRAD_OUT_OF_MEMORY,
+ * where there is something to note, which takes 3 KiB besides what was measured. */
 GRAD_API grad_status grad_run_finish(grad_run *run, grad_error *error);
 
 /* Every tile in order, then grad_run_finish. */

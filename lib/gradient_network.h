@@ -195,6 +195,8 @@ typedef struct grad_check_report {
     grad_check_verdict verdict; /* the worst of all, kinks counting as a pass */
     size_t tensor_count;
     grad_check_tensor *tensors;
+    size_t note_count;
+    const grad_reply_note *notes; /* of the request, as a grad_reply's; NULL where there are none */
 } grad_check_report;
 
 /* What is to be checked. claims, where there are any, has one entry a layer, whose tensors are the

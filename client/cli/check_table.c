@@ -211,6 +211,7 @@ int command_print_check(const options *o, const grad_text *document,
         report_write(document->data, document->length);
     else
         exit_code = print_table(o, report);
+    report_notes(o, report->notes, report->note_count);
     if (exit_code == EXIT_OK && report->verdict == GRAD_CHECK_FAIL)
         exit_code = EXIT_CHECK_FAILED;
     return exit_code;

@@ -65,6 +65,23 @@ static gradient_client_route route_of(const options *o)
     }
 }
 
+/* Notes stand at the end of an answer, which is read once more only where it has some: in a string
+ * there is a backslash before each quote. */
+static void tell_notes(const options *o, const grad_text *body)
+{
+    static const char member[] = "\"notes\":[{";
+    grad_decoder *decoder = NULL;
+    grad_reply *reply;
+
+    if (o->quiet || o->json || memmem(body->data, body->length, member, sizeof member - 1) == NULL)
+        return;
+    if (grad_decoder_create(NULL, o->datatype, body->length, &decoder, NULL) == GRAD_OK &&
+        grad_decoder_push(decoder, body->data, body->length, NULL) == GRAD_OK &&
+        grad_decoder_finish_reply(decoder, &reply, NULL) == GRAD_OK)
+        report_notes(o, reply->notes, reply->note_count);
+    grad_decoder_destroy(decoder);
+}
+
 /* The answer to a check says whether the gradients are right. */
 static int print_answer(const options *o, const grad_text *body)
 {
@@ -74,6 +91,7 @@ static int print_answer(const options *o, const grad_text *body)
 
     if (o->command != COMMAND_CHECK) {
         report_write(body->data, body->length);
+        tell_notes(o, body);
         return EXIT_OK;
     }
     if (grad_check_report_read(body->data, body->length, &report, &error) != GRAD_OK)

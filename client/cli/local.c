@@ -38,7 +38,8 @@ static grad_status print_reply(const grad_batch *batch, const grad_reply *reply,
     return status;
 }
 
-static grad_status compute(const grad_batch *batch, const grad_decoder *decoder, grad_error *error)
+static grad_status compute(const options *o, const grad_batch *batch, const grad_decoder *decoder,
+                           grad_error *error)
 {
     grad_run *run = NULL;
     grad_status status = grad_run_create(batch, &run, error);
@@ -47,6 +48,8 @@ static grad_status compute(const grad_batch *batch, const grad_decoder *decoder,
         status = grad_run_all(run, error);
     if (status == GRAD_OK)
         status = print_reply(batch, grad_run_reply(run), decoder, error);
+    if (status == GRAD_OK)
+        report_notes(o, grad_run_reply(run)->notes, grad_run_reply(run)->note_count);
     grad_run_destroy(run);
     return status;
 }
@@ -64,7 +67,7 @@ static grad_status answer_run(const options *o, grad_decoder *decoder, grad_erro
     if (status != GRAD_OK)
         return status;
     status = grad_batch_measure(batch, &limits, &measure, error);
-    return status == GRAD_OK ? compute(batch, decoder, error) : status;
+    return status == GRAD_OK ? compute(o, batch, decoder, error) : status;
 }
 
 /* The verdict goes to *exit_code. */

@@ -82,6 +82,21 @@ static void write_words(const gradient_client_error *error, grad_text *text)
         report_defuse(text->data + begin, text->length - begin);
 }
 
+void report_notes(const options *o, const grad_reply_note *notes, size_t count)
+{
+    for (size_t i = 0; i < count && !o->quiet && !o->json; i++) {
+        grad_text text;
+
+        grad_text_init(&text, MAX_REPORT_BYTES);
+        grad_text_printf(&text, "gradient: note: %s (at %s)", notes[i].detail, notes[i].pointer);
+        if (grad_text_status(&text, NULL) == GRAD_OK) {
+            report_defuse(text.data, text.length);
+            fprintf(stderr, "%s\n", text.data);
+        }
+        grad_text_free(&text);
+    }
+}
+
 static void write_json(int exit_code, const gradient_client_error *error, grad_text *text)
 {
     grad_text_printf(text, "{\"error\":\"%s\",\"exit_code\":%d,\"message\":", name_of(exit_code),

@@ -29,6 +29,10 @@ int report_client_error(const options *o, const gradient_client_error *error);
 /* An error of the library in-process, said as the service would say it. */
 int report_library_error(const options *o, const grad_error *error);
 
+/* Tells the notes of an answer on standard error, but for those who read JSON: they have them in
+ * the answer. */
+void report_notes(const options *o, const grad_reply_note *notes, size_t count);
+
 /* Replaces control characters: names come from documents and words from the peer, and none of them
  * steers the terminal. */
 void report_defuse(char *text, size_t length);

@@ -213,5 +213,5 @@ grad_status grad_finish_reply(grad_run *run, grad_error *error)
     status = grad_judge_reply(run, error);
     if (status == GRAD_OK && run->batch->statistics)
         fill_statistics(run);
-    return status;
+    return status == GRAD_OK ? grad_note_reply(run, error) : status;
 }

@@ -205,8 +205,10 @@ grad_status grad_run_create(const grad_batch *batch, grad_run **run, grad_error 
 
 void grad_run_destroy(grad_run *run)
 {
-    if (run != NULL)
-        free(run->allocation);
+    if (run == NULL)
+        return;
+    free(run->notes);
+    free(run->allocation);
 }
 
 const grad_reply *grad_run_reply(const grad_run *run)

@@ -43,6 +43,7 @@ struct grad_run {
     void *loss_gradient; /* [B,N] of the last layer */
     double *loss_sums;   /* [B] */
     grad_loss_view loss;
+    struct grad_notes *notes; /* NULL: there is nothing to note; else free()d with the run */
 };
 
 /* Whether the deltas are finished by a stage of their own. */
@@ -88,7 +89,10 @@ void grad_judge_failed(grad_run *run, size_t layer);
 /* Whether the loss is finite; where it is not, which sample made it so, and why. (judge_loss.c) */
 grad_status grad_judge_loss(const grad_run *run, grad_error *error);
 
-/* After the last tile: verdicts, statistics and reports. */
+/* Fills in the notes of the reply. Errors: GRAD_OUT_OF_MEMORY. (notes.c) */
+grad_status grad_note_reply(grad_run *run, grad_error *error);
+
+/* After the last tile: verdicts, statistics, reports and notes. */
 grad_status grad_finish_reply(grad_run *run, grad_error *error);
 
 #endif

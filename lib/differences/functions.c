@@ -106,6 +106,7 @@ static void derive(grad_function_of_layers *f, bool is_network, size_t layer_cou
                             .scale = 1,
                             .outputs = GRAD_OUTPUT_PREDICTIONS,
                             .non_finite = GRAD_ALLOW_NON_FINITE,
+                            .no_notes = true,
                             .layer_count = layer_count,
                             .layers = f->layers,
                             .network = &f->network};

@@ -180,6 +180,7 @@ static grad_status make(grad_neighbour *n, const grad_check *check, size_t numbe
         return grad_fail_memory(error, layers * sizeof *n->layers);
     n->batch.layers = n->layers;
     n->batch.non_finite = GRAD_ALLOW_NON_FINITE;
+    n->batch.no_notes = true;
     for (size_t i = 0; i < layers && status == GRAD_OK; i++) {
         n->layers[i] = check->batch.layers[i];
         status = move_layer(n, &n->layers[i], error);

@@ -134,6 +134,8 @@ void grad_check_judge(grad_check *check)
     report->tolerance = check->options.tolerance;
     report->verdict = GRAD_CHECK_PASS;
     report->tensor_count = check->variable_count;
+    report->note_count = reply->note_count;
+    report->notes = reply->notes;
     for (size_t i = 0; i < check->variable_count; i++)
         if (judge_variable(check, &check->variables[i], &report->tensors[i]) == GRAD_CHECK_FAIL)
             report->verdict = GRAD_CHECK_FAIL;

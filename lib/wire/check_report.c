@@ -4,6 +4,7 @@
 
 #include "core/figure.h"
 #include "wire/document.h"
+#include "wire/notes.h"
 #include "wire/scalar.h"
 #include "wire/spellings.h"
 
@@ -94,7 +95,12 @@ void grad_check_report_write(const grad_check_report *report, grad_text *text)
             grad_text_add(text, ",", 1);
         write_tensor(text, &report->tensors[i]);
     }
-    grad_text_add(text, "]}\n", 3);
+    grad_text_add(text, "]", 1);
+    if (report->note_count > 0) {
+        grad_text_printf(text, ",\"notes\":");
+        grad_notes_write(report->notes, report->note_count, text);
+    }
+    grad_text_add(text, "}\n", 2);
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */
@@ -227,6 +233,7 @@ static const grad_field report_fields[] = {
     GRAD_FIELD("tolerance", grad_bind_scalar, grad_check_report, tolerance),
     {"loss", read_loss, 0, NULL},
     GRAD_FIELD("tensors", read_tensors, grad_check_report, tensors),
+    GRAD_FIELD("notes", grad_notes_read, grad_check_report, notes),
 };
 
 static grad_status check_root(grad_binder *binder, const grad_path *root, const json_t *value)
@@ -256,14 +263,19 @@ grad_status grad_report_read(const grad_document *document, void **block, size_t
     if (status != GRAD_OK)
         return status;
     binder.skips_unknown_fields = true;
-    report = grad_document_block(document, sizeof *report,
-                                 json_array_size(json_object_get(document->root, "tensors")),
-                                 sizeof *report->tensors, size, error);
+    report = grad_document_block(
+        document, sizeof *report + grad_notes_count(document->root) * sizeof *report->notes,
+        json_array_size(json_object_get(document->root, "tensors")), sizeof *report->tensors, size,
+        error);
     if (report == NULL)
         return GRAD_OUT_OF_MEMORY;
     report->tensor_count = json_array_size(json_object_get(document->root, "tensors"));
     report->tensors = (grad_check_tensor *)(report + 1);
-    binder.strings = (char *)(report->tensors + report->tensor_count);
+    report->note_count = grad_notes_count(document->root);
+    if (report->note_count > 0)
+        report->notes = (grad_reply_note *)(report->tensors + report->tensor_count);
+    binder.strings = (char *)(report->tensors + report->tensor_count) +
+                     report->note_count * sizeof *report->notes;
     status = grad_bind_object(&binder, &root, document->root, "an object", report_fields,
                               COUNT(report_fields), report);
     if (status != GRAD_OK)

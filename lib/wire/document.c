@@ -67,7 +67,8 @@ void *grad_document_block(const grad_document *document, size_t head, size_t ite
 
 size_t grad_document_block_bound(size_t layers, size_t envelope_bytes)
 {
-    size_t bytes = sizeof(grad_request_block) + sizeof(grad_reply);
+    size_t bytes =
+        sizeof(grad_request_block) + sizeof(grad_reply) + GRAD_MAX_NOTES * sizeof(grad_reply_note);
     size_t layer = sizeof(grad_layer) + sizeof(grad_layer_result) + sizeof(grad_error);
 
     if (!grad_size_add(bytes, envelope_bytes, &bytes) ||

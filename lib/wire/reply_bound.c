@@ -19,6 +19,9 @@ enum {
 #define ERROR_BOUND                                                                                \
     ((size_t)COPIES * (ESCAPED * (GRAD_DETAIL_SIZE + GRAD_POINTER_SIZE + 2 * GRAD_CODE_SIZE) + 256))
 
+/* A note's texts, none of which needs an escape, and its members' names. */
+#define NOTE_BOUND ((size_t)COPIES * (GRAD_NOTE_DETAIL_SIZE + 128))
+
 static size_t largest(size_t a, size_t b)
 {
     return a > b ? a : b;
@@ -82,7 +85,8 @@ size_t grad_reply_bound(const grad_batch *batch, size_t result_numbers)
 {
     size_t segments = result_numbers / GRAD_SEGMENT_NUMBERS + 1;
     size_t B = batch_size(batch);
-    size_t rows = 0, names = batch->id != NULL ? strlen(batch->id) : 0, bound = HEAD;
+    size_t rows = 0, names = batch->id != NULL ? strlen(batch->id) : 0;
+    size_t bound = HEAD + (batch->no_notes ? 0 : GRAD_MAX_NOTES * NOTE_BOUND);
     bool fits = grad_size_add_product(3, B, &rows); /* loss, predictions, grad_input */
 
     for (size_t i = 0; fits && i < batch->layer_count; i++) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "wire/document.h"
+#include "wire/notes.h"
 #include "wire/problem.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -160,6 +161,7 @@ static const grad_field reply_fields[] = {
     GRAD_FIELD("grad_input", grad_bind_tensor, grad_reply, grad_input),
     {"statistics", read_total_statistics, 0, NULL},
     {"clipping", read_total_clipping, 0, NULL},
+    GRAD_FIELD("notes", grad_notes_read, grad_reply, notes),
 };
 
 grad_status grad_reply_read(const grad_document *document, void **block, size_t *size,
@@ -168,21 +170,25 @@ grad_status grad_reply_read(const grad_document *document, void **block, size_t 
     grad_binder binder = grad_document_binder(document, error);
     grad_path root = {0};
     grad_reply *reply;
-    size_t errors = count_errors(document->root);
+    size_t errors = count_errors(document->root), notes = grad_notes_count(document->root);
     size_t layers = 0;
     grad_status status = grad_document_count_layers(document, &binder, &layers);
 
     if (status != GRAD_OK)
         return status;
-    reply = grad_document_block(document, sizeof *reply + errors * sizeof(grad_error), layers,
-                                sizeof *reply->layers, size, error);
+    reply = grad_document_block(
+        document, sizeof *reply + errors * sizeof(grad_error) + notes * sizeof *reply->notes,
+        layers, sizeof *reply->layers, size, error);
     if (reply == NULL)
         return GRAD_OUT_OF_MEMORY;
     reply->layers = (grad_layer_result *)(reply + 1);
     reply->layer_count = layers;
     binder.skips_unknown_fields = true;
     binder.errors = (grad_error *)(reply->layers + layers);
-    binder.strings = (char *)(binder.errors + errors);
+    reply->note_count = notes;
+    if (notes > 0)
+        reply->notes = (grad_reply_note *)(binder.errors + errors);
+    binder.strings = (char *)(binder.errors + errors) + notes * sizeof *reply->notes;
     status = grad_bind_object(&binder, &root, document->root, "an object", reply_fields,
                               COUNT(reply_fields), reply);
     if (status != GRAD_OK)

@@ -5,6 +5,7 @@
 
 #include "wire/document.h"
 #include "wire/encoder.h"
+#include "wire/notes.h"
 #include "wire/problem.h"
 
 /* A layer of the request: where an error of it may be. */
@@ -110,6 +111,15 @@ static void write_layers(grad_encoder *encoder, const grad_batch *batch, const g
     }
 }
 
+/* Absent where there is nothing to note. */
+static void write_notes(grad_encoder *encoder, const grad_reply *reply)
+{
+    if (reply->note_count == 0)
+        return;
+    grad_encoder_member(encoder, "notes");
+    grad_notes_write(reply->notes, reply->note_count, grad_encoder_text(encoder));
+}
+
 static void write_totals(grad_encoder *encoder, const grad_reply *reply)
 {
     grad_encoder_tensor(encoder, "grad_input", &reply->grad_input, GRAD_NO_LAYER);
@@ -121,6 +131,7 @@ static void write_totals(grad_encoder *encoder, const grad_reply *reply)
     }
     if (reply->has_clipping)
         write_clipping(encoder, &reply->clipping);
+    write_notes(encoder, reply);
 }
 
 grad_status grad_encode_reply(const grad_batch *batch, const grad_reply *reply,

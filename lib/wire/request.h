@@ -41,6 +41,7 @@ grad_bind_function grad_request_outputs;    /* unsigned */
 grad_bind_function grad_request_encoding;   /* nothing */
 grad_bind_function grad_request_non_finite; /* grad_non_finite */
 grad_bind_function grad_request_on_error;   /* bool */
+grad_bind_function grad_request_notes;      /* bool: that there are none */
 grad_bind_function grad_request_clip;       /* grad_clip */
 grad_bind_function grad_request_decay;      /* grad_decay */
 grad_bind_function grad_request_check;      /* grad_check_options */

@@ -84,6 +84,17 @@ grad_status grad_request_on_error(grad_binder *binder, const grad_path *path, co
     return status;
 }
 
+/* In the batch the option is whether there are none. */
+grad_status grad_request_notes(grad_binder *binder, const grad_path *path, const json_t *value,
+                               void *target)
+{
+    bool wanted = true;
+    grad_status status = grad_bind_boolean(binder, path, value, &wanted);
+
+    *(bool *)target = !wanted;
+    return status;
+}
+
 /* In the batch 0 stands for none. */
 static grad_status read_positive(grad_binder *binder, const grad_path *path, const json_t *value,
                                  void *target)

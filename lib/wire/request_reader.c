@@ -45,6 +45,7 @@ static const grad_request_field request_fields[] = {
     OPTION("non_finite", grad_request_non_finite, batch.non_finite),
     OPTION("on_error", grad_request_on_error, batch.continue_on_error),
     OPTION("statistics", grad_bind_boolean, batch.statistics),
+    OPTION("notes", grad_request_notes, batch.no_notes),
     OPTION("clip", grad_request_clip, batch.clip),
     OPTION("weight_decay", grad_request_decay, batch.weight_decay),
     OPTION("layers", grad_request_layers, batch.layers),

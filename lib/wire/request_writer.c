@@ -62,6 +62,8 @@ static void write_options(grad_encoder *encoder, const grad_batch *batch)
         grad_encoder_string(encoder, "on_error", "continue");
     if (batch->statistics)
         grad_encoder_flag(encoder, "statistics", true);
+    if (batch->no_notes)
+        grad_encoder_flag(encoder, "notes", false);
     write_bounds(encoder, &batch->clip, &batch->weight_decay);
 }
 

@@ -17,7 +17,7 @@ enum { FIRST_NUMBERS = 64 };
 
 /* Members whose arrays are of something else: layers, tensors of a report, names, integers that are
  * wanted as they are. */
-static const char *const lists[] = {"layers", "outputs", "shape", "tensors"};
+static const char *const lists[] = {"layers", "outputs", "shape", "tensors", "notes"};
 
 /* Text that a number takes at least, mostly, so that the first block mostly is the last. */
 static size_t bytes_per_number(grad_datatype datatype)

@@ -1,7 +1,7 @@
 """Batches with more than one axis of samples: `input` [B,T,K] is B·T samples, in their order. So
 the answer is that to [B·T,K], to the bit, with its samples in the axes that they came in: held on
-random networks of all layers, losses and options, and on layers of their own. What the answer to [B·T,K]
-should be is held elsewhere."""
+random networks of all layers, losses and options, and on layers of their own. What the answer to
+[B·T,K] should be is held elsewhere."""
 
 import copy
 import random

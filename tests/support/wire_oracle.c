@@ -127,12 +127,18 @@ static bool same_network(grad_datatype type, const grad_network *a, const grad_n
            same_tensor(type, &a->loss.other, &b->loss.other);
 }
 
+static bool same_options(const grad_batch *a, const grad_batch *b)
+{
+    return same_text(a->id, b->id) && a->datatype == b->datatype && a->scale == b->scale &&
+           a->reduction == b->reduction && a->outputs == b->outputs &&
+           a->non_finite == b->non_finite && a->statistics == b->statistics &&
+           a->continue_on_error == b->continue_on_error && a->no_notes == b->no_notes &&
+           a->layer_count == b->layer_count;
+}
+
 const char *wire_batches_differ(const grad_batch *a, const grad_batch *b)
 {
-    if (!same_text(a->id, b->id) || a->datatype != b->datatype || a->scale != b->scale ||
-        a->reduction != b->reduction || a->outputs != b->outputs ||
-        a->non_finite != b->non_finite || a->statistics != b->statistics ||
-        a->continue_on_error != b->continue_on_error || a->layer_count != b->layer_count)
+    if (!same_options(a, b))
         return "options differ";
     if (memcmp(&a->clip, &b->clip, sizeof a->clip) != 0 ||
         memcmp(&a->weight_decay, &b->weight_decay, sizeof a->weight_decay) != 0)

@@ -250,6 +250,7 @@ static bool are_options(const grad_batch *batch, const json_t *root)
            (batch->reduction == GRAD_PER_SAMPLE) == is_choice(root, "reduction", "none") &&
            (batch->non_finite == GRAD_ALLOW_NON_FINITE) == is_choice(root, "non_finite", "allow") &&
            batch->continue_on_error == is_choice(root, "on_error", "continue") &&
+           batch->no_notes == json_is_false(json_object_get(root, "notes")) &&
            batch->statistics == json_is_true(json_object_get(root, "statistics")) &&
            batch->outputs == outputs_of(json_object_get(root, "outputs")) &&
            is_number(clip, "value", 0, batch->clip.value) &&

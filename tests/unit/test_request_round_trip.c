@@ -159,6 +159,7 @@ static void make_options(generated *g)
     batch->non_finite = flip(g) ? GRAD_REJECT_NON_FINITE : GRAD_ALLOW_NON_FINITE;
     batch->statistics = flip(g);
     batch->continue_on_error = flip(g);
+    batch->no_notes = flip(g);
     if (flip(g)) {
         batch->clip.value = flip(g) ? 0.1 : 0;
         batch->clip.layer_norm = flip(g) ? 2 : 0;
