@@ -1,9 +1,12 @@
 """findings/: each script has the title that the index of its README gives it, opens as a finding
-does, and the index lists no other. What they show is theirs; nothing here runs one."""
+does, and the index lists no other; docs/conventions.md names a finding and a test in every row.
+What they show is theirs; nothing here runs one."""
 import re
 
 import files
+import formulas
 
+PAGE = "docs/conventions.md"
 FOLDER = "findings/"
 INDEX = FOLDER + "README.md"
 ENTRY = re.compile(r"^- `(\w+)\.sh`: (.+)$", re.MULTILINE)
@@ -14,6 +17,31 @@ BROKEN = (
     (FOLDER + "a.sh", "#!/bin/sh\nset -eu\n"),
     (INDEX, "- `a.sh`: A title\n"),
 )
+
+
+# Pages that the rule of conventions must not be content with.
+BROKEN_PAGES = (
+    "# C\n\n| a | b | c | `findings/a.sh` | `tests/integration/test_a.py`: `test_a` |\n",
+    "# C\n\n| a | b | c | nowhere | nobody |\n",
+    "# C\n\nNo table.\n",
+)
+
+
+def conventions():
+    """Every row of docs/conventions.md names a finding and a test that exist."""
+    rows = [(number, line) for number, line in enumerate(
+        (files.text(PAGE) if PAGE in files.tracked() else "").splitlines(), 1)
+        if line.startswith("| ") and not line.startswith("| what |")]
+    if not rows:
+        yield f"{PAGE}: there is no table"
+    for number, line in rows:
+        finding = re.search(r"\| `(findings/\w+\.sh)` \|", line)
+        tests = [pair for pair in formulas.references(line) if pair[1]
+                 and pair[0].startswith("tests/")]
+        if finding is None or finding.group(1) not in files.tracked():
+            yield f"{PAGE}:{number}: names no finding that exists"
+        if not tests or not all(formulas.exists(*pair) for pair in tests):
+            yield f"{PAGE}:{number}: names no test that exists"
 
 
 def scripts():

@@ -39,6 +39,7 @@ RULES = (
     ("error codes", codes.table, "the sources and the table of docs/api.md name the same codes"),
     ("formulas", formulas.tested, "name the test that holds the formula, as it is called now"),
     ("findings", findings.indexed, "line 2 of a finding is its title; the index repeats it"),
+    ("conventions", findings.conventions, "name the finding and the test that hold the row"),
     ("mutants", mutants.current, "mend the list in tests/mutation: its old text is gone"),
     ("format", tools.clang_format, "clang-format-14 -i FILE"),
     ("cppcheck", tools.cppcheck, "mend it, or suppress it inline and say why"),

@@ -50,6 +50,7 @@ SEEDS = (
     (words.calls_in_library, "lib/core/a.c", OPEN + 'void f(void) { printf("x"); }\n'),
     (codes.table, "docs/api.md", "| 422 | `no_such_code` | never |\n"),
     *((formulas.tested, formulas.PAGE, page) for page in formulas.BROKEN_PAGES),
+    *((findings.conventions, findings.PAGE, page) for page in findings.BROKEN_PAGES),
     *((findings.indexed, name, text) for name, text in findings.BROKEN),
     (mutants.current, "lib/kernels/dense.c", OPEN),
     (words.banned, "README.md", "To" + "do: TO" + "DO\n"),

@@ -1,0 +1,88 @@
+"""Our side of each row of docs/conventions.md: defaults, slopes at kinks, divisors and layouts, by
+numbers worked out by hand. What other libraries do is shown by findings/, not here."""
+import math
+import unittest
+
+from support import DaemonCase
+
+BACKPROP = "/v1/backprop"
+
+
+class Conventions(DaemonCase):
+    def slope(self, activation, z):
+        """f'(z), as the delta of a bias where ∂L/∂y is 1."""
+        answer = self.daemon.post({"layers": [{"activation": activation, "input": [1],
+                                               "pre_activation": [z], "grad_output": [1]}]})
+        self.assertEqual(answer.status, 200, answer.body)
+        return answer.json()["layers"][0]["bias_delta"][0]
+
+    def run_layer(self, layer, x, **members):
+        answer = self.daemon.post({"layers": [layer], "input": x, **members}, path=BACKPROP)
+        self.assertEqual(answer.status, 200, answer.body)
+        return answer.json()
+
+    def loss(self, x, **loss):
+        return self.run_layer({"type": "activation", "activation": "identity"}, x, loss=loss)
+
+    def test_leaky_relu(self):
+        self.assertAlmostEqual(self.slope("leaky_relu", -2), 0.01, 7)
+        self.assertEqual(self.slope("leaky_relu", 2), 1)
+
+    def test_prelu(self):
+        self.assertEqual(self.slope("prelu", -2), 0.25)
+
+    def test_hard_sigmoid(self):
+        self.assertAlmostEqual(self.slope("hard_sigmoid", 2.75), 1 / 6, 7)
+
+    def test_threshold(self):
+        self.assertEqual([self.slope("threshold", z) for z in (0.5, -0.5)], [1, 0])
+
+    def test_slopes_at_kinks(self):
+        self.assertEqual(self.slope("relu6", 6), 0)
+        self.assertEqual(self.loss([[3, 5]], name="l1", target=[[3, 4]])["grad_input"], [[0, 0.5]])
+
+    def test_softsign(self):
+        self.assertEqual([self.slope("softsign", z) for z in (-1, 1)], [0.25, 0.25])
+
+    def test_epsilon(self):
+        """Where the variance is 0, 1 / √epsilon is all that is left of the slope."""
+        layer = {"type": "batch_norm", "running_mean": [0], "running_variance": [0]}
+        answer = self.run_layer(layer, [[1]], grad_output=[[1]])
+        self.assertAlmostEqual(answer["grad_input"][0][0], 1 / math.sqrt(1e-5), 3)
+
+    def test_sample_weights(self):
+        answer = self.loss([[1], [2]], name="mse", target=[[0], [0]], sample_weight=[2, 0])
+        self.assertEqual((answer["loss"], answer["grad_input"]), (1, [[2], [0]]))
+
+    def test_squared_error(self):
+        answer = self.loss([[3]], name="mse", target=[[1]])
+        self.assertEqual((answer["loss"], answer["grad_input"]), (4, [[4]]))
+
+    def test_hinge_targets(self):
+        wrong = {"layers": [{"type": "activation", "activation": "identity"}], "input": [[0.5]],
+                 "loss": {"name": "hinge", "target": [[0]]}}
+        self.assert_problem(self.daemon.post(wrong, path=BACKPROP), 422, "bad_parameter")
+        self.assertEqual(self.loss([[0.5]], name="hinge", target=[[-1]])["loss"], 1.5)
+
+    def test_cosine(self):
+        answer = self.loss([[3, 4]], name="cosine_embedding", target=[1], other=[[6, 8]])
+        self.assertAlmostEqual(answer["loss"], 0, 6)
+
+    def test_cross_entropy(self):
+        answer = self.loss([[0, math.log(3)]], name="cross_entropy", target=[[0, 1]])
+        self.assertAlmostEqual(answer["loss"], -math.log(0.75), 6)
+
+    def test_dense_weight(self):
+        layer = {"activation": "identity", "weight": [[1, 2, 3], [4, 5, 6]]}
+        self.assertEqual(self.run_layer(layer, [[1, 1, 1]], grad_output=[[1, 0]])["grad_input"],
+                         [[1, 2, 3]])
+
+    def test_dropout(self):
+        layer = {"type": "activation", "activation": "identity",
+                 "dropout": {"mask": [[1, 0]], "rate": 0.5}}
+        self.assertEqual(self.run_layer(layer, [[1, 1]], grad_output=[[1, 1]])["grad_input"],
+                         [[2, 0]])
+
+
+if __name__ == "__main__":
+    unittest.main()
