@@ -2,6 +2,7 @@
  * standard output. What lives here is reading the input too, which --local shares; computing is
  * local.c's, the table of a check check_table.c's. */
 #include "cli/commands.h"
+#include "cli/file_kind.h"
 #include "cli/report.h"
 
 #include <stdio.h>
@@ -14,13 +15,29 @@
 #define COMPUTE_ATTEMPTS 5
 #define COMPUTE_TIMEOUT 120
 
+/* Whether it can be a document, by its first piece. Returns the exit code. */
+static int judge_beginning(const options *o, const char *bytes, size_t length)
+{
+    const char *file = strcmp(o->file, "-") == 0 ? "standard input" : o->file;
+    file_kind kind = file_kind_of(bytes, length);
+
+    if (kind.name == NULL)
+        return EXIT_OK;
+    return report_failure(o, EXIT_BAD_INPUT, "%s: expected a JSON document, found %s%s%s%s", file,
+                          kind.name, kind.hint != NULL ? " (" : "",
+                          kind.hint != NULL ? kind.hint : "", kind.hint != NULL ? ")" : "");
+}
+
 static int read_pieces(const options *o, FILE *in,
                        bool (*take)(void *context, const char *bytes, size_t length), void *context)
 {
     char piece[PIECE_BYTES];
-    size_t length;
+    size_t length = fread(piece, 1, sizeof piece, in);
+    int exit_code = ferror(in) ? EXIT_OK : judge_beginning(o, piece, length);
 
-    while ((length = fread(piece, 1, sizeof piece, in)) > 0)
+    if (exit_code != EXIT_OK)
+        return exit_code;
+    for (; length > 0; length = fread(piece, 1, sizeof piece, in))
         if (!take(context, piece, length))
             return EXIT_OK;
     if (ferror(in))

@@ -57,7 +57,7 @@ class WithDaemon(unittest.TestCase):
                 self.assertIn("layers", json.loads(local))
 
     def test_local_refuses_what_the_service_refuses(self):
-        documents = (b"", b"{", b"[]", b"{}", DOCUMENT + b"x", DOCUMENT.replace(b"[0]", b"[0,0]"),
+        documents = (b"{", b"[]", b"{}", DOCUMENT + b"x", DOCUMENT.replace(b"[0]", b"[0,0]"),
                      DOCUMENT.replace(b"tanh", b"tank"), DOCUMENT.replace(b"[1]", b"[01]"),
                      DOCUMENT.replace(b"input", b"imput"), DOCUMENT.replace(b"[1]", b"[[1],[]]"),
                      DOCUMENT.replace(b"[1]", b'["NaN"]'), DOCUMENT.replace(b"[1]", b"[1e39]"),

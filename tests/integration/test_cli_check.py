@@ -3,6 +3,7 @@ datatype; the table of a check, its verdict as exit code. The table's words are 
 of a scripted peer, the rest with the real daemon."""
 
 import json
+import tempfile
 import unittest
 
 from peers import DOCUMENT, Peer, answers, gradient
@@ -79,12 +80,14 @@ class Table(unittest.TestCase):
 
     def test_colours_on_a_terminal(self):
         body = report(tensor(), tensor(verdict="fail"), verdict="fail")
-        with Peer(answers(200, body)) as peer:
-            code, shown = on_a_terminal("check", "/dev/null", "--url", peer.url)
+        with Peer(answers(200, body)) as peer, tempfile.NamedTemporaryFile() as file:
+            file.write(DOCUMENT)
+            file.flush()
+            code, shown = on_a_terminal("check", file.name, "--url", peer.url)
             self.assertEqual(code, 1)
             self.assertIn("\033[32mpass\033[0m", shown)
             self.assertIn("\033[1;31mFAIL\033[0m", shown)
-            shown = on_a_terminal("check", "/dev/null", "--url", peer.url, NO_COLOR="1")[1]
+            shown = on_a_terminal("check", file.name, "--url", peer.url, NO_COLOR="1")[1]
             self.assertNotIn("\033", shown)
 
     def test_answers_that_are_no_report(self):

@@ -1,11 +1,18 @@
 """The words of the command line: usage, help, errors as text and as JSON, colour. No daemon."""
 
+import bz2
+import gzip
+import io
 import json
+import lzma
 import os
+import pickle
 import pty
 import re
 import subprocess
+import tempfile
 import unittest
+import zipfile
 
 from peers import DOCUMENT, GRADIENT, Peer, answers, clean_environment, closes, gradient
 from support import patience
@@ -106,6 +113,53 @@ class Reports(unittest.TestCase):
                 result = gradient("compute", *where, file)
                 self.assertEqual((result.code, result.out), (3, b""))
                 self.assertRegex(result.err, r"^gradient: %s: %s" % (file, word))
+
+    def test_files_that_are_no_documents(self):
+        """Named with what they are, wherever they would have gone."""
+        zipped = {}
+        for name in ("weight.npy", "net/data.pkl", "net/.format_version", "a.txt"):
+            archive = io.BytesIO()
+            with zipfile.ZipFile(archive, "w") as file:
+                file.writestr(name, b"1")
+            zipped[name] = archive.getvalue()
+        header = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+        for content, kind in (
+                (b"", "nothing"), (b"\xef\xbb\xbf", "nothing"),
+                (b"x1,x2,y\n1,2,3\n", "a table"), (b"1;2;3\r\n4;5;6", "a table"),
+                (b"1\t2\n", "a table"), (b"1.0e+00 2.0e+00\n", "a table"),
+                (b"\xef\xbb\xbfa,b\n1,2\n", "a table"),
+                (b"\x93NUMPY\x01\x00v\x00{'descr': '<f4'}", "a NumPy array (.npy)"),
+                (zipped["weight.npy"], "an archive of NumPy arrays (.npz)"),
+                (zipped["net/data.pkl"], "saved by PyTorch (.pt)"),
+                (zipped["net/.format_version"], "saved by PyTorch (.pt)"),
+                (zipped["a.txt"], "a zip archive"), (pickle.dumps([1.0]), "a Python pickle"),
+                (len(header).to_bytes(8, "little") + header + b"\0" * 4, "a safetensors file"),
+                (gzip.compress(DOCUMENT), "compressed by gzip"), (bz2.compress(DOCUMENT), "bzip2"),
+                (lzma.compress(DOCUMENT), "compressed by xz"),
+                (b"\x28\xb5\x2f\xfd\x04", "compressed by zstd"),
+                (b"\x89HDF\r\n\x1a\n\0", "an HDF5 file"), (b"<html>", "XML or HTML"),
+                (DOCUMENT.decode().encode("utf-16"), "text in UTF-16"),
+                (DOCUMENT.decode().encode("utf-16-le"), "text in UTF-16"),
+                (DOCUMENT.decode().encode("utf-16-be"), "text in UTF-16")):
+            for where in (("--local",), ("--url", "http://127.0.0.1:1")):
+                with self.subTest(kind, where=where), tempfile.NamedTemporaryFile() as file:
+                    file.write(content)
+                    file.flush()
+                    for name, said in ((file.name, file.name), ("-", "standard input")):
+                        result = gradient("compute", *where, name, stdin=content)
+                        self.assertEqual((result.code, result.out), (3, b""), result.err)
+                        self.assertIn("gradient: %s: expected a JSON document, found " % said,
+                                      result.err)
+                        self.assertIn(kind, result.err)
+
+    def test_documents_are_not_taken_for_others(self):
+        for content in (DOCUMENT, b" \n\t" + DOCUMENT, b"\xef\xbb\xbf" + DOCUMENT):
+            result = gradient("compute", "--local", "-", stdin=content)
+            self.assertEqual((result.code, result.err), (0, ""))
+        for content in (b"[1, 2]", b'"a, b"', b"nan", b"tru", b"7"):
+            result = gradient("compute", "--local", "-", stdin=content)
+            self.assertEqual(result.code, 3)
+            self.assertNotIn("standard input", result.err)
 
     def test_the_service_s_problem_as_json(self):
         with Peer(answers(503, PROBLEM, kind="application/problem+json")) as peer:
