@@ -70,6 +70,7 @@ SINGLES = (
      network('"loss":{"name":"cross_entropy","target":[1]}',
              '{"activation":"identity","weight":[[2,1],[0,1]]}')),
     (BACKPROP, network('"grad_output":-3'), network('"grad_output":[[-3]]')),
+    (BACKPROP, network('"grad_output":' + HALFWAY), network('"grad_output":[[%s]]' % HALFWAY)),
     (BACKPROP, '{"input":5,"layers":[{"activation":"relu","weight":2}],"grad_output":[[1]]}',
      '{"input":[[5]],"layers":[{"activation":"relu","weight":[[2]]}],"grad_output":[[1]]}'),
     (CHECK, layer(states() + ',"bias_delta":2,"weight_delta":[[10,14]]'),

@@ -3,6 +3,8 @@ from mutant import of
 
 FAULTS = "test_faults"
 CONTINUE = "test_request_continue"
+CORPUS = "test_oracle_corpus"
+WRITERS = "integration/test_documents.py"
 
 MUTANTS = [
     *of("lib/wire/scanner.c", FAULTS,
@@ -46,6 +48,30 @@ MUTANTS = [
          "return true;")),
     *of("lib/wire/bind_tensor.c", FAULTS,
         ("an array with a fault is read", "if (array->rank == 0)", "if (array->rank > 3)")),
+    *of("lib/wire/bind_tensor.c", CORPUS,
+        ("true is a number anywhere", "if (array->flags > 0 && !takes_flags)", "if (false)")),
+    *of("lib/wire/bind_tensor.c", WRITERS,
+        ("a number alone is rounded twice", "if (binder->datatype == GRAD_FP64)",
+         "if (position != 0)")),
+    *of("lib/wire/request_ranks.c", WRITERS,
+        ("a number alone is a vector", "grad_bind_give_rank(tensor, f->rank);",
+         "grad_bind_give_rank(tensor, 1);")),
+    *of("lib/wire/request_ranks.c", CORPUS,
+        ("a number alone needs no other", "if (f->rank == 0)", "if (false)")),
+    *of("lib/wire/bind.c", CORPUS,
+        ("null is a value", "if (json_is_null(member) && binder->request != NULL)", "if (false)"),
+        ("eps and epsilon are two",
+         "if (i < count && other != NULL && grad_bind_member(value, other) != NULL)",
+         "if (false)")),
+    *of("lib/wire/scanner.c", CORPUS,
+        ("a byte order mark is passed over anywhere",
+         "if (s->token_length == MARK_LENGTH && memcmp(s->token, mark, MARK_LENGTH) == 0)",
+         "if (s->token_length == MARK_LENGTH)")),
+    *of("lib/wire/scanner.c", WRITERS,
+        ("the name of a field may be a word", "if (expects_name(s))", "if (false)")),
+    *of("lib/wire/word.c", CORPUS,
+        ("minus infinity is plus", "is_negative ? (double)-INFINITY : (double)INFINITY",
+         "(double)INFINITY")),
     *of("lib/wire/bind.c", FAULTS,
         ("an array with a fault is one of numbers", "return array != NULL && array->rank > 0 ?",
          "return array != NULL ?")),
