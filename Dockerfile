@@ -8,7 +8,8 @@ ARG RUN_TESTS=0
 RUN purpose=build; [ "$RUN_TESTS" = 0 ] || purpose=test; deploy/packages.sh "$purpose" --yes
 COPY . .
 ARG REVISION=unknown
-RUN make -j"$(nproc)" server REVISION="$REVISION" \
+RUN REVISION="${REVISION:-unknown}" \
+    && make -j"$(nproc)" server REVISION="$REVISION" \
     && if [ "$RUN_TESTS" != 0 ]; then make test VARIANTS=plain REVISION="$REVISION"; fi \
     && install -D -s build/gradientd /out/gradientd
 

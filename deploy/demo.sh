@@ -9,6 +9,11 @@ seconds_to_start=20
 log=$(mktemp)
 daemon=
 
+next_steps() {
+    echo "next: $build/gradientd & and send it the request of README.md, \"A request and its answer\""
+    echo "      docs/api.md is the whole interface; make test runs every test"
+}
+
 # Whatever ends this script, the daemon doesn't outlive it.
 finish() {
     status=$?
@@ -16,6 +21,7 @@ finish() {
     if [ -n "$daemon" ] && kill -TERM "$daemon" 2>/dev/null; then
         if wait "$daemon"; then
             echo "gradientd stopped"
+            [ "$status" != 0 ] || next_steps
         else
             echo "demo: gradientd ended with status $?; its log ends so:" >&2
             tail -n 5 "$log" >&2

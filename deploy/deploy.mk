@@ -10,8 +10,9 @@ packages-test packages-bench packages-image packages-conformance: packages-%:
 
 ## demo        trains a small network on handwritten digits through the daemon
 demo: packages
-	@echo "building"
-	@$(MAKE_ALL) -s all
+	@printf 'building, a minute or so at first: '
+	@$(MAKE_ALL) -s all & \
+	while kill -0 $$! 2>/dev/null; do printf .; sleep 1; done; echo; wait $$!
 	@deploy/demo.sh
 
 LIBDIR ?= $(PREFIX)/lib

@@ -108,6 +108,19 @@ check_blas() {
     esac
 }
 
+# One question, before apt-get is called; return is yes.
+ask() {
+    printf 'packages: install them with apt-get, and what they need? [Y/n] '
+    read -r reply || reply=n
+    case $reply in
+    '' | y | Y | yes) ;;
+    *)
+        echo "packages: nothing was installed; deploy/packages.sh $purpose does it later" >&2
+        exit 1
+        ;;
+    esac
+}
+
 # shellcheck disable=SC2046,SC2086 # lists of words
 install_missing() {
     missing=$(missing_of "$@")
@@ -117,14 +130,12 @@ install_missing() {
     echo "packages: missing to $purpose:" $(for entry in $(wanted_of $missing); do
         first_of "$entry"
     done)
+    [ -n "$answer" ] || ask
     echo "packages: apt-get installs them now; the first time takes a minute or more"
     as_root apt-get update -qq
-    if [ -z "$answer" ]; then
-        as_root apt-get install --no-install-recommends $(installable_of $missing)
-    else
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq \
-            --no-install-recommends $(installable_of $missing) >/dev/null
-    fi
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq \
+        --no-install-recommends $(installable_of $missing) >/dev/null
+    echo "packages: installed"
 }
 
 [ $# -ge 1 ] || { usage >&2; exit 2; }

@@ -244,8 +244,9 @@ int main(int argc, char **argv)
     begin = seconds();
     held_out = train(&t);
     printf("accuracy %.2f %% on %zu held-out digits\n", 100 * held_out, t.count - t.training);
-    printf("%zu requests, %zu bytes sent, %zu received, %.2f ms a step\n", t.requests, t.bytes_sent,
-           t.bytes_received, 1e3 * (seconds() - begin) / (double)(t.requests / 2));
+    printf("%zu requests, %.1f MB sent, %.1f MB received, %.2f ms a step\n", t.requests,
+           (double)t.bytes_sent * 1e-6, (double)t.bytes_received * 1e-6,
+           1e3 * (seconds() - begin) / (double)(t.requests / 2));
     gradient_client_close(t.service);
     return held_out >= ACCURACY_NEEDED ? 0 : 1;
 }

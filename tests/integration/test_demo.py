@@ -54,13 +54,14 @@ class Demo(unittest.TestCase):
         self.assertGreaterEqual(float(accuracy), 96)
         self.assertEqual(digits, "359")
         requests, sent, received, time_a_step = re.search(
-            r"(\d+) requests, (\d+) bytes sent, (\d+) received, ([\d.]+) ms a step", out).groups()
+            r"(\d+) requests, ([\d.]+) MB sent, ([\d.]+) MB received, ([\d.]+) ms a step", out).groups()
         self.assertEqual(int(requests), 2 * 45 * 30)
-        self.assertGreater(int(sent), int(requests) * 1000)
-        self.assertGreater(int(received), int(requests) * 1000)
+        self.assertGreater(float(sent) * 1e6, int(requests) * 1000)
+        self.assertGreater(float(received) * 1e6, int(requests) * 1000)
         self.assertGreater(float(time_a_step), 0)
         self.assertNotIn("\r", out)
         self.assertIn("gradientd stopped", out)
+        self.assertRegex(out, r"next: \S+/gradientd &.*README\.md(.|\n)*docs/api\.md")
 
     def test_a_terminal_sees_a_bar_grow(self):
         ours, theirs = pty.openpty()
