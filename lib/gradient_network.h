@@ -129,7 +129,8 @@ GRAD_API grad_loss grad_loss_default(grad_loss_kind kind);
  * of their composition. */
 typedef struct grad_network {
     grad_tensor input;       /* x of the first layer [B,K]; absent where that layer has its own */
-    grad_tensor grad_output; /* ∂L/∂y of the last layer [B,N]; absent where there is a loss */
+    grad_tensor grad_output; /* ∂L/∂y of the last layer [B,N]; absent where there is a loss, or only
+                              * GRAD_OUTPUT_PREDICTIONS are asked for */
     grad_loss loss;
 } grad_network;
 

@@ -125,7 +125,8 @@ static grad_status check_start(grad_binder *binder, const grad_path *root, const
     bool has_loss = grad_bind_member(value, "loss") != NULL;
     bool has_grad_output = grad_bind_member(value, "grad_output") != NULL;
 
-    if (!has_loss && !has_grad_output)
+    if (!has_loss && !has_grad_output &&
+        binder->request->block->batch.outputs != GRAD_OUTPUT_PREDICTIONS)
         return grad_bind_fail(binder, root, "missing_field",
                               "expected a field \"loss\" or \"grad_output\", found neither");
     if (has_loss && has_grad_output)

@@ -60,6 +60,21 @@ class Networks(DaemonCase):
         self.assertIn("offset", problem)
         self.assertLess(problem["offset"], len(body))
 
+    def test_predictions_alone_need_no_start(self):
+        """A forward pass: no loss, no grad_output, and no answer but y."""
+        request = {name: BY_HAND[name] for name in ("layers", "input")}
+        request["outputs"] = ["predictions"]
+        for path in (BACKPROP, BACKPROP + IN_DOUBLES):
+            response = self.daemon.post(request, path=path)
+            self.assertEqual(response.status, 200, response)
+            self.assertEqual(response.json(), {"predictions": [[11]], "layers": [{"name": "fc"}]})
+        for outputs in (["predictions", "weight_delta"], ["grad_input"]):
+            problem = self.assert_problem(
+                self.daemon.post({**request, "outputs": outputs}, path=BACKPROP), 422,
+                "missing_field")
+            self.assertIn("grad_output", problem["detail"])
+        self.assert_problem(self.daemon.post(request, path=CHECK), 422, "missing_field")
+
     def test_losses_of_one_sample(self):
         """As docs/losses.md has them: [N] or [1] where the sample is a vector; a target [1] of one
         output is a probability, whatever number it is."""
