@@ -13,6 +13,7 @@
  * so that any thread reads it at any time; a string is not, and stays. */
 typedef struct config {
     char *listen;               /* HOST:PORT of the service */
+    char *allow_origin;         /* origins whose pages may read answers; "*": all; "": none */
     char *admin_listen;         /* HOST:PORT of health checks and metrics; "" for none */
     _Atomic size_t event_loops; /* threads that own sockets; 0: one a CPU, at most 4 */
     _Atomic size_t workers;     /* threads that compute; 0: one a CPU (affinity and cgroup quota) */

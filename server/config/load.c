@@ -96,6 +96,7 @@ void config_free(config *values, config_sources *sources)
 {
     free(values->listen);
     free(values->admin_listen);
+    free(values->allow_origin);
     *values = (config){.listen = NULL};
     for (size_t i = 0; sources && i < OPTION_TOTAL; i++)
         free(sources->of[i].where);

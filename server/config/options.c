@@ -20,6 +20,8 @@ const option config_options[] = {
      "address of the service; port 0 takes a free one"},
     {"admin-listen", OPTION_ADDRESS, AT(admin_listen), AT_RESTART, "127.0.0.1:8081", 0, 0, "none",
      NULL, "address of health checks and metrics, which never wait behind work"},
+    {"allow-origin", OPTION_ORIGINS, AT(allow_origin), AT_RESTART, "none", 0, 0, "none", NULL,
+     "origins whose pages may call the service from a browser (CORS)"},
     {"event-loops", OPTION_NUMBER, AT(event_loops), AT_RESTART, "0", 0, 256, "",
      "one a CPU, at most 4", "threads that own sockets"},
     {"workers", OPTION_NUMBER, AT(workers), AT_RESTART, "0", 0, 1024, "",

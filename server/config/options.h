@@ -8,6 +8,7 @@
 
 typedef enum option_kind {
     OPTION_ADDRESS, /* char *: HOST:PORT */
+    OPTION_ORIGINS, /* char *: origins with commas between, or "*" for all; "": none */
     OPTION_NUMBER,  /* size_t */
     OPTION_SIZE,    /* size_t: bytes */
     OPTION_RATE,    /* size_t: bytes a second */
@@ -31,7 +32,7 @@ typedef struct option {
     const char *help;
 } option;
 
-#define OPTION_TOTAL 27
+#define OPTION_TOTAL 28
 extern const option config_options[OPTION_TOTAL];
 
 /* What a flag may ask for besides a value; no variables and no keys but for --config's variable. */

@@ -7,9 +7,9 @@
 #define MOST_EVENT_LOOPS 4
 
 static const char *const arguments[] = {
-    [OPTION_ADDRESS] = "HOST:PORT", [OPTION_NUMBER] = "NUMBER", [OPTION_SIZE] = "SIZE",
-    [OPTION_RATE] = "RATE",         [OPTION_TIME] = "TIME",     [OPTION_CHOICE] = "WORD",
-    [OPTION_SWITCH] = "on|off",
+    [OPTION_ADDRESS] = "HOST:PORT", [OPTION_ORIGINS] = "ORIGINS", [OPTION_NUMBER] = "NUMBER",
+    [OPTION_SIZE] = "SIZE",         [OPTION_RATE] = "RATE",       [OPTION_TIME] = "TIME",
+    [OPTION_CHOICE] = "WORD",       [OPTION_SWITCH] = "on|off",
 };
 
 static void print_option(const option *o, FILE *out)

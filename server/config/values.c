@@ -3,6 +3,7 @@
 #include "config/values.h"
 
 #include "config/address.h"
+#include "config/origins.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -110,6 +111,13 @@ static bool parse_address(const option *o, const char *text, const char **value)
     return none ? word_among(o->choices, "none") : address_split(text, &parts);
 }
 
+static bool parse_origins(const char *text, const char **value)
+{
+    bool none = text[0] == '\0' || strcmp(text, "none") == 0;
+    *value = none ? "" : text;
+    return none || origins_are_sound(text);
+}
+
 bool value_parse(const option *o, const char *text, option_value *value)
 {
     option_value found = {.text = text};
@@ -117,6 +125,9 @@ bool value_parse(const option *o, const char *text, option_value *value)
     switch (o->kind) {
     case OPTION_ADDRESS:
         good = parse_address(o, text, &found.text);
+        break;
+    case OPTION_ORIGINS:
+        good = parse_origins(text, &found.text);
         break;
     case OPTION_NUMBER:
     case OPTION_SIZE:
@@ -189,6 +200,8 @@ void value_range(const option *o, char text[VALUE_RANGE_SIZE])
         snprintf(text, VALUE_RANGE_SIZE, "%s to %s", least, most);
     } else if (o->kind == OPTION_SWITCH) {
         snprintf(text, VALUE_RANGE_SIZE, "on, off");
+    } else if (o->kind == OPTION_ORIGINS) {
+        snprintf(text, VALUE_RANGE_SIZE, "ORIGINS, *, none");
     } else if (o->kind == OPTION_ADDRESS) {
         snprintf(text, VALUE_RANGE_SIZE, "HOST:PORT%s", o->choices[0] ? ", none" : "");
     } else {
@@ -208,6 +221,8 @@ void value_expected(const option *o, char text[VALUE_EXPECTED_SIZE])
         const char *before, *after;
     } around[] = {
         [OPTION_ADDRESS] = {"", ", such as 127.0.0.1:8080 or [::1]:8080"},
+        [OPTION_ORIGINS] = {"", ", with commas between origins such as https://a.example or "
+                                "http://localhost:3000"},
         [OPTION_NUMBER] = {"a number from ", ", with k, M, G, Ki, Mi, Gi or no unit"},
         [OPTION_SIZE] = {"a size from ", ", with k, M, G, KiB, MiB, GiB or no unit"},
         [OPTION_RATE] = {"bytes a second from ", ", with k, M, G, KiB, MiB, GiB or no unit"},
@@ -239,6 +254,7 @@ static option_value value_load(const option *o, const config *values)
     const void *field = field_of(o, values);
     switch (o->kind) {
     case OPTION_ADDRESS:
+    case OPTION_ORIGINS:
         return (option_value){.text = *(char *const *)field};
     case OPTION_NUMBER:
     case OPTION_SIZE:
@@ -269,6 +285,7 @@ bool value_store(const option *o, const option_value *value, config *values)
     void *field = field_of(o, values);
     switch (o->kind) {
     case OPTION_ADDRESS:
+    case OPTION_ORIGINS:
         return store_text(field, value->text);
     case OPTION_NUMBER:
     case OPTION_SIZE:
@@ -291,7 +308,7 @@ bool value_store(const option *o, const option_value *value, config *values)
 bool value_equal(const option *o, const config *a, const config *b)
 {
     option_value left = value_load(o, a), right = value_load(o, b);
-    if (o->kind == OPTION_ADDRESS)
+    if (o->kind == OPTION_ADDRESS || o->kind == OPTION_ORIGINS)
         return strcmp(left.text, right.text) == 0;
     return left.number == right.number && left.seconds == right.seconds &&
            left.choice == right.choice && left.on == right.on;

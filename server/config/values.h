@@ -9,7 +9,7 @@ typedef struct option_value {
     double seconds;   /* OPTION_TIME */
     bool on;          /* OPTION_SWITCH */
     int choice;       /* OPTION_CHOICE */
-    const char *text; /* OPTION_ADDRESS: the text itself, or "" for none */
+    const char *text; /* OPTION_ADDRESS, OPTION_ORIGINS: the text itself, or "" for none */
 } option_value;
 
 /* Reads the text as a value of that option, in its range. False, and *value untouched, where it is
@@ -31,7 +31,7 @@ bool value_store(const option *o, const option_value *value, config *values);
 /* Whether both hold the same value of that option. */
 bool value_equal(const option *o, const config *a, const config *b);
 
-/* Gives to the value that from has; of all kinds but OPTION_ADDRESS. */
+/* Gives to the value that from has; of all kinds but those of text. */
 void value_copy(const option *o, const config *from, config *to);
 
 /* Writes the value of that option in values as a text that value_parse reads back. */

@@ -75,14 +75,14 @@ static bool check_media_type(request *r)
     char detail[GRAD_DETAIL_SIZE];
     const char *type = r->headers.content_type;
     const char *coding = r->headers.content_encoding;
-    if (!type || !headers_is_json(type)) {
-        snprintf(detail, sizeof detail, "expected the Content-Type application/json, found %.150s",
-                 type ? type : "none");
+    if (!headers_is_json(type ? type : "none", detail, sizeof detail)) {
         request_refuse_with(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail);
         return false;
     }
     if (coding && strcasecmp(coding, "identity") != 0) {
-        snprintf(detail, sizeof detail, "expected no Content-Encoding, found %.150s", coding);
+        snprintf(detail, sizeof detail,
+                 "expected a body that is not compressed, found the Content-Encoding %.150s",
+                 coding);
         request_refuse_with(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "unsupported_content_encoding",
                             detail);
         return false;

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -63,6 +64,8 @@ static void keep(headers *h, const char *name, const char *value)
         {"Content-Encoding", &h->content_encoding, "expected one Content-Encoding, found two"},
         {"Expect", &h->expect, NULL},
         {"X-Request-Id", &h->request_id, NULL},
+        {"Origin", &h->origin, NULL},
+        {"Access-Control-Request-Method", &h->wanted_method, NULL},
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcasecmp(name, known[i].name) == 0) {
@@ -124,38 +127,75 @@ static const char *skip_blanks(const char *text)
     return text + strspn(text, " \t");
 }
 
-/* One parameter of a media type, from behind its semicolon. NULL: malformed, or a charset that is
- * not UTF-8. */
-static const char *skip_parameter(const char *text)
+/* One parameter of a media type. */
+typedef struct parameter {
+    const char *begin; /* its name */
+    size_t length;     /* of the whole */
+    size_t name;       /* the length of the name */
+    const char *value; /* without quotation marks */
+    size_t value_length;
+} parameter;
+
+/* From behind a semicolon; nothing at all is one of length 0 (RFC 9110, section 5.6.6). False:
+ * malformed, and length is how far it goes. */
+static bool read_parameter(const char *text, parameter *p)
 {
     text = skip_blanks(text);
-    size_t name = strcspn(text, "= \t;");
-    if (!is_token(text, name) || text[name] != '=')
-        return NULL;
-    bool is_charset = name == 7 && strncasecmp(text, "charset", name) == 0;
-    const char *value = text + name + 1;
-    bool quoted = *value == '"';
-    value += quoted;
-    size_t length = strcspn(value, quoted ? "\"" : " \t;");
-    const char *end = value + length;
-    if (length == 0 || (quoted && *end++ != '"'))
-        return NULL;
-    if (is_charset && (length != 5 || strncasecmp(value, "utf-8", 5) != 0))
-        return NULL;
-    return end;
+    *p = (parameter){.begin = text, .length = strcspn(text, ";")};
+    if (*text == ';' || *text == '\0')
+        return true;
+    p->name = strcspn(text, "= \t;");
+    if (!is_token(text, p->name) || text[p->name] != '=')
+        return false;
+    p->value = text + p->name + 1;
+    bool quoted = *p->value == '"';
+    p->value += quoted;
+    while (quoted && p->value[p->value_length] && p->value[p->value_length] != '"')
+        p->value_length +=
+            p->value[p->value_length] == '\\' && p->value[p->value_length + 1] ? 2 : 1;
+    if (!quoted)
+        p->value_length = strcspn(p->value, " \t;");
+    const char *end = p->value + p->value_length;
+    if (quoted ? *end != '"' : p->value_length == 0)
+        return false;
+    end = skip_blanks(end + quoted);
+    p->length = (size_t)(end - text);
+    return *end == ';' || *end == '\0';
 }
 
-bool headers_is_json(const char *content_type)
+static bool is_word(const char *text, size_t length, const char *word)
+{
+    return strlen(word) == length && strncasecmp(text, word, length) == 0;
+}
+
+static bool is_utf8(const parameter *p)
+{
+    return !is_word(p->begin, p->name, "charset") || is_word(p->value, p->value_length, "utf-8") ||
+           is_word(p->value, p->value_length, "utf8");
+}
+
+bool headers_is_json(const char *content_type, char *fault, size_t size)
 {
     static const char json[] = "application/json";
-    if (strncasecmp(content_type, json, sizeof json - 1) != 0)
-        return false;
-    const char *rest = skip_blanks(content_type + sizeof json - 1);
-    while (rest && *rest == ';') {
-        rest = skip_parameter(rest + 1);
-        rest = rest ? skip_blanks(rest) : NULL;
+    const char *rest = content_type + sizeof json - 1;
+    if (strncasecmp(content_type, json, sizeof json - 1) == 0) {
+        rest = skip_blanks(rest);
+        while (*rest == ';') {
+            parameter p;
+            bool sound = read_parameter(rest + 1, &p);
+            if (!sound || !is_utf8(&p)) {
+                snprintf(fault, size, "expected %s, found %.*s",
+                         sound ? "charset=utf-8" : "parameters as name=value",
+                         (int)(p.length < 100 ? p.length : 100), p.begin);
+                return false;
+            }
+            rest = p.begin + p.length;
+        }
+        if (*rest == '\0')
+            return true;
     }
-    return rest && *rest == '\0';
+    snprintf(fault, size, "expected the Content-Type application/json, found %.150s", content_type);
+    return false;
 }
 
 bool headers_is_request_id(const char *text)

@@ -17,8 +17,10 @@ typedef struct headers {
     const char *content_encoding;
     const char *expect;
     const char *request_id;
-    const char *fault; /* what is wrong, in words, or NULL; the first one found */
-    const char *next;  /* where the next line must begin, or NULL: not looked at */
+    const char *origin;
+    const char *wanted_method; /* Access-Control-Request-Method */
+    const char *fault;         /* what is wrong, in words, or NULL; the first one found */
+    const char *next;          /* where the next line must begin, or NULL: not looked at */
     bool http_1_0;
 } headers;
 
@@ -41,8 +43,9 @@ void headers_end(headers *h, const char *end);
 /* Whether a body follows, and its length where that is known (else 0). */
 bool headers_have_body(const headers *h, uint64_t *length);
 
-/* Whether a media type is application/json, in UTF-8 where it says so. */
-bool headers_is_json(const char *content_type);
+/* Whether a media type is application/json, in UTF-8 where it says so. Where not, fault says what
+ * was expected and what was found. */
+bool headers_is_json(const char *content_type, char *fault, size_t size);
 
 /* Whether text is fit to be echoed: 1 to 64 visible ASCII characters. */
 bool headers_is_request_id(const char *text);

@@ -1,7 +1,7 @@
 /* The ladder: everything that the headers alone can decide, in this order: is the framing sound, is
  * there such a path, does it take the method, is the body short enough. What one path asks besides
  * (a media type, memory) is asked by its handler's begin. */
-#include "http/request.h"
+#include "http/cors.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -73,14 +73,15 @@ static bool check_room(request *r)
 static void refuse_path(request *r)
 {
     char detail[GRAD_DETAIL_SIZE];
-    snprintf(detail, sizeof detail, "there is no %.200s here", r->path);
+    routes_explain(r->context->role, r->path, detail, sizeof detail);
     request_refuse_with(r, MHD_HTTP_NOT_FOUND, "unknown_path", detail);
 }
 
 static void refuse_method(request *r)
 {
     char detail[GRAD_DETAIL_SIZE];
-    snprintf(detail, sizeof detail, "expected %s, found %s", r->route->methods, r->method);
+    r->methods = r->route->methods;
+    snprintf(detail, sizeof detail, "expected %s, found %s", r->methods, r->method);
     request_refuse_with(r, MHD_HTTP_METHOD_NOT_ALLOWED, "method_not_allowed", detail);
 }
 
@@ -110,9 +111,27 @@ const char *request_body_limit_name(const request *r)
     return takes_body(r) ? "max_body" : "max_ignored_body";
 }
 
+/* Which methods a path takes may be asked of any that there is, or of all (RFC 9110, section
+ * 9.3.7). A preflight is granted for any: then the page may read what is wrong with its request. */
+static void admit_options(request *r, route_found found)
+{
+    if (found == ROUTE_UNKNOWN_PATH && strcmp(r->path, "*") != 0 && !r->preflight) {
+        refuse_path(r);
+        return;
+    }
+    r->methods = r->route ? r->route->methods : "GET, HEAD, POST, OPTIONS";
+    r->route = &routes_options;
+    if (r->declared > request_body_limit(r))
+        refuse_length(r);
+}
+
 static void climb_steps(request *r, const char *method)
 {
     route_found found = routes_find(r->context->role, method, r->path, &r->route);
+    if (strcmp(method, MHD_HTTP_METHOD_OPTIONS) == 0) {
+        admit_options(r, found);
+        return;
+    }
     if (found == ROUTE_UNKNOWN_PATH) {
         refuse_path(r);
         return;
@@ -147,6 +166,7 @@ void ladder_climb(request *r, const char *method, const char *version)
     if (r->headers.request_id && headers_is_request_id(r->headers.request_id))
         snprintf(r->id, sizeof r->id, "%s", r->headers.request_id);
     headers_have_body(&r->headers, &r->declared);
+    cors_read(r);
     if (r->headers.fault) {
         r->closes = true;
         metrics_count_rejection(REJECT_BAD_FRAMING);

@@ -1,5 +1,5 @@
 /* Replies: the headers that every one carries, and problems as application/problem+json. */
-#include "http/request.h"
+#include "http/cors.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -35,15 +35,21 @@ static void add_timing(const request *r, struct MHD_Response *response)
 
 static void add_headers(const request *r, const char *content_type, struct MHD_Response *response)
 {
-    add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+    if (content_type)
+        add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
     add_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     add_header(response, MHD_HTTP_HEADER_SERVER, "gradientd");
     add_header(response, "X-Request-Id", r->id);
     add_timing(r, response);
     if (r->status == MHD_HTTP_SERVICE_UNAVAILABLE)
         add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER_SECONDS);
-    if (r->status == MHD_HTTP_METHOD_NOT_ALLOWED && r->route)
-        add_header(response, MHD_HTTP_HEADER_ALLOW, r->route->methods);
+    if (r->status == MHD_HTTP_UNSUPPORTED_MEDIA_TYPE) { /* RFC 9110, section 12.5.3 */
+        add_header(response, MHD_HTTP_HEADER_ACCEPT, "application/json");
+        add_header(response, MHD_HTTP_HEADER_ACCEPT_ENCODING, "identity");
+    }
+    if (r->methods)
+        add_header(response, MHD_HTTP_HEADER_ALLOW, r->methods);
+    cors_add_headers(r, response);
     if (r->closes || (r->in_flight && atomic_load(&r->context->service->draining)))
         add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 }

@@ -12,6 +12,7 @@
 
 #define REQUEST_PATH_SIZE 128
 #define REQUEST_METHOD_SIZE 16
+#define REQUEST_ORIGIN_SIZE 270
 
 /* What the callbacks of one event loop are given. */
 typedef struct request_context {
@@ -40,6 +41,8 @@ struct request {
     char method[REQUEST_METHOD_SIZE]; /* cut off where they are longer */
     char path[REQUEST_PATH_SIZE];     /* as it came, without its query; cut off likewise */
     char id[GRAD_REQUEST_ID_SIZE];
+    char origin[REQUEST_ORIGIN_SIZE]; /* of the page that may read the answer; "": of none */
+    const char *methods;              /* what the answer's Allow says; NULL: nothing */
 
     uint64_t declared;          /* Content-Length; 0: none */
     uint64_t received;          /* bytes of the body so far */
@@ -48,6 +51,7 @@ struct request {
     int64_t line_at;            /* clock_now */
     grad_datatype datatype;     /* what the query says, FP32 where it says nothing */
     bool has_datatype;          /* the query said it */
+    bool preflight;             /* a page's question, whether it may ask */
     double stages[STAGE_TOTAL]; /* seconds; negative: there was no such stage */
 
     int status; /* of the answer; 0: none yet */

@@ -21,10 +21,11 @@ typedef struct handler {
 
 typedef struct route {
     const char *path;
-    const char *methods; /* as in Allow: "GET, HEAD" */
+    const char *methods; /* as in Allow: "GET, HEAD, OPTIONS" */
     bool listeners[ROLE_COUNT];
     metrics_route metric;
     const handler *handler;
+    const char *about; /* in a few words */
 } route;
 
 typedef enum route_found { ROUTE_FOUND, ROUTE_UNKNOWN_PATH, ROUTE_WRONG_METHOD } route_found;
@@ -32,5 +33,15 @@ typedef enum route_found { ROUTE_FOUND, ROUTE_UNKNOWN_PATH, ROUTE_WRONG_METHOD }
 /* Finds a path on that listener. *found is set where the path is known, whatever the method. */
 route_found routes_find(service_role role, const char *method, const char *path,
                         const route **found);
+
+/* Who answers OPTIONS, whatever the path. */
+extern const route routes_options;
+
+/* The paths of a listener one after the other, from NULL on; NULL after the last. */
+const route *routes_next(service_role role, const route *previous);
+
+/* What to say of a path that is not known on that listener: where else it is, which is near, or
+ * which there are. */
+void routes_explain(service_role role, const char *path, char *detail, size_t size);
 
 #endif

@@ -119,7 +119,7 @@ class Errors(DaemonCase):
 
     def test_paths_are_taken_as_they_are_spelled(self):
         for path in ("/v1/gradients%00x", "/v1%2Fgradients", "/v1/%67radients", "/v1/gradients/",
-                     "http://test", "http://test/", "http:///v1/gradients", "ftp://test/v1/info"):
+                     "http://test", "http://test/v1", "http:///v1/gradients", "ftp://test/v1/info"):
             with self.subTest(path):
                 self.assert_problem(self.daemon.post(GOOD, path=path), 404, "unknown_path")
 
@@ -166,17 +166,67 @@ class Errors(DaemonCase):
                 self.assertEqual(response.status, 200, response)
 
     def test_unknown_paths(self):
-        for path in ("/", "/v1", "/v1/gradient", "/v1/gradients/", "/v1/gradients/x",
+        for path in ("/v1", "/v1/gradient", "/v1/gradients/", "/v1/gradients/x",
                      "//v1/gradients", "/V1/gradients", "/metrics"):
             with self.subTest(path):
                 self.assert_problem(self.daemon.get(path), 404)
         self.assert_problem(self.daemon.post(GOOD, path="/nowhere"), 404)
         self.assert_problem(self.daemon.get("/v1/info", admin=True), 404)
 
+    def test_unknown_paths_are_explained(self):
+        for path, words in (("/v1/gradient", "did you mean /v1/gradients?"),
+                            ("/gradients", "did you mean /v1/gradients?"),
+                            ("/v1/backward", "did you mean /v1/backprop?"),
+                            ("/V1/INFO", "did you mean /v1/info?"),
+                            ("/v1/info/", "did you mean /v1/info?"),
+                            ("/metrics", "/metrics is on the admin listener (admin-listen)"),
+                            ("/x" * 100, "/v1/gradients, /v1/backprop, /v1/check, /v1/info")):
+            with self.subTest(path):
+                problem = self.assert_problem(self.daemon.get(path), 404, "unknown_path")
+                self.assertIn(words, problem["detail"])
+        problem = self.assert_problem(self.daemon.get("/v1/info", admin=True), 404, "unknown_path")
+        self.assertIn("service's listener", problem["detail"])
+
+    def test_root(self):
+        """Whoever opens the address learns what is there; every path of it is."""
+        for admin in (False, True):
+            response = self.daemon.get("/", admin=admin)
+            self.assertEqual(response.status, 200, response)
+            found = response.json()
+            self.assertEqual(found["name"], "gradientd")
+            self.assertEqual(found["version"], self.daemon.get("/v1/info").json()["version"])
+            for row in found["paths"]:
+                with self.daemon.connect(admin=admin) as connection:
+                    options = connection.request("OPTIONS", row["path"])
+                    self.assertEqual(options.status, 204)
+                    self.assertEqual(options.headers["allow"], row["methods"])
+            self.assertEqual("/metrics" in [row["path"] for row in found["paths"]], admin)
+            with self.daemon.connect(admin=admin) as connection:
+                self.assertEqual(connection.request("HEAD", "/").status, 200)
+
     def test_unknown_query(self):
         for query, code in (("?datatype=FP16", "unsupported_value"), ("?x=1", "unknown_field")):
             response = self.daemon.post(GOOD, path="/v1/gradients" + query)
             self.assert_problem(response, 422, code)
+
+    def test_unknown_query_words_are_explained(self):
+        for query, code, meant in (("dtype=FP64", "unknown_field", "datatype"),
+                                   ("data_type=FP64", "unknown_field", "datatype"),
+                                   ("DataType=FP64", "unknown_field", "datatype"),
+                                   ("precision=double", "unknown_field", "datatype"),
+                                   ("datatype=fp64", "unsupported_value", "FP64"),
+                                   ("datatype=double", "unsupported_value", "FP64"),
+                                   ("datatype=float32", "unsupported_value", "FP32"),
+                                   ("datatype=FP16", "unsupported_value", None),
+                                   ("seed=1", "unknown_field", None),
+                                   ("datatype", "unsupported_value", None)):
+            with self.subTest(query):
+                response = self.daemon.post(GOOD, path="/v1/gradients?" + query)
+                problem = self.assert_problem(response, 422, code)
+                hint = 'did you mean "%s"?' % meant if meant else "did you mean"
+                (self.assertIn if meant else self.assertNotIn)(hint, problem["detail"])
+        problem = self.assert_problem(self.daemon.get("/v1/info?x=1"), 422, "unknown_field")
+        self.assertIn("/v1/info takes no query", problem["detail"])
 
     def test_methods(self):
         for method, path, allowed in (("GET", "/v1/gradients", {"POST"}),
@@ -196,15 +246,30 @@ class Errors(DaemonCase):
             with self.subTest(value):
                 response = self.daemon.post(GOOD, headers=[("Content-Type", value)])
                 self.assert_problem(response, 415)
-        for value in ("application/json; charset=utf-8", "Application/JSON",
+        for value, words in (("text/plain", "found text/plain"),
+                             ("application/json; charset=utf-16", "found charset=utf-16"),
+                             ("application/json; a=1; charset=\"latin1\"",
+                              "found charset=\"latin1\""),
+                             ("application/json; charset", "found charset")):
+            response = self.daemon.post(GOOD, headers=[("Content-Type", value)])
+            problem = self.assert_problem(response, 415, "unsupported_media_type")
+            self.assertIn(words, problem["detail"])
+            self.assertEqual(response.headers["accept"], "application/json")
+        for value in ("application/json; charset=utf-8", "Application/JSON", "application/json;",
+                      "application/json; charset=utf8", "application/json; Charset=\"Utf-8\";",
                       "application/json;charset=UTF-8"):
             with self.subTest(value):
                 response = self.daemon.post(GOOD, headers=[("Content-Type", value)])
                 self.assertEqual(response.status, 200, response)
 
     def test_content_encoding(self):
-        response = self.daemon.post(GOOD, headers=[("Content-Encoding", "gzip")])
-        self.assert_problem(response, 415)
+        for coding in ("gzip", "x-gzip", "deflate", "br", "zstd", "gzip, identity"):
+            response = self.daemon.post(GOOD, headers=[("Content-Encoding", coding)])
+            problem = self.assert_problem(response, 415, "unsupported_content_encoding")
+            self.assertIn("not compressed, found the Content-Encoding " + coding, problem["detail"])
+            self.assertEqual(response.headers["accept-encoding"], "identity")
+        response = self.daemon.post(GOOD, headers=[("Content-Encoding", "Identity")])
+        self.assertEqual(response.status, 200)
 
     def test_request_ids(self):
         for sent in ("abc-123", "x" * 64):

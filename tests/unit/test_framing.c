@@ -139,6 +139,12 @@ static void test_media_types(void **state)
         "Application/JSON",
         "application/json; charset=utf-8",
         "application/json ;charset=\"UTF-8\" ; profile=x",
+        "application/json;",
+        "application/json; ;;charset=utf8; ",
+        "application/json;CHARSET=\"Utf8\"",
+        "application/json;profile=\"a;charset=latin-1\"",
+        "application/json;profile=\"a\\\";b\"",
+        "application/json;profile=\"\"",
     };
     static const char *const other[] = {
         "",
@@ -147,14 +153,21 @@ static void test_media_types(void **state)
         "application/json, text/plain",
         "application/json; charset=latin-1",
         "application/json; charset",
-        "application/json;",
+        "application/json; charset = utf-8",
+        "application/json; charset=utf-16",
         "application/json; charset=\"utf-8",
+        "application/json; profile=\"a\\\"",
+        "application/json; =utf-8",
+        "application/json; charset=",
+        "application/json; charset=\"\"",
+        "application/json; charset=utf-8 x",
         "text/plain; a=application/json",
     };
+    char fault[200];
     for (size_t i = 0; i < sizeof json / sizeof json[0]; i++)
-        assert_true(headers_is_json(json[i]));
+        assert_true(headers_is_json(json[i], fault, sizeof fault));
     for (size_t i = 0; i < sizeof other / sizeof other[0]; i++)
-        assert_false(headers_is_json(other[i]));
+        assert_false(headers_is_json(other[i], fault, sizeof fault));
 }
 
 static void test_request_ids(void **state)

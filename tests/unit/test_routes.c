@@ -28,6 +28,8 @@ static void test_each_listener_has_its_paths(void **state)
     expect(ROLE_SERVICE, "POST", "/v1/gradients", ROUTE_FOUND);
     expect(ROLE_SERVICE, "POST", "/v1/backprop", ROUTE_FOUND);
     expect(ROLE_SERVICE, "POST", "/v1/check", ROUTE_FOUND);
+    expect(ROLE_SERVICE, "GET", "/", ROUTE_FOUND);
+    expect(ROLE_ADMIN, "GET", "/", ROUTE_FOUND);
     expect(ROLE_SERVICE, "GET", "/v1/info", ROUTE_FOUND);
     expect(ROLE_SERVICE, "GET", "/livez", ROUTE_FOUND);
     expect(ROLE_SERVICE, "GET", "/readyz", ROUTE_FOUND);
@@ -43,8 +45,8 @@ static void test_each_listener_has_its_paths(void **state)
 static void test_paths_are_exact(void **state)
 {
     (void)state;
-    static const char *const unknown[] = {"",       "/",       "/v1",      "/v1/gradients/",
-                                          "/LIVEZ", "//livez", "/livez/x", "livez"};
+    static const char *const unknown[] = {"",        "/v1",      "/v1/gradients/", "/LIVEZ",
+                                          "//livez", "/livez/x", "livez"};
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
         expect(ROLE_SERVICE, "GET", unknown[i], ROUTE_UNKNOWN_PATH);
 }

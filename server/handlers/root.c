@@ -1,0 +1,25 @@
+/* GET /: what answers here, for whoever tries the address. */
+#include "handlers/handlers.h"
+#include "http/request.h"
+
+#define ROOT_MAX 4096
+
+static void finish(request *r)
+{
+    service_role role = r->context->role;
+    grad_text text;
+    grad_text_init(&text, ROOT_MAX);
+    grad_text_printf(&text,
+                     "{\"name\":\"gradientd\",\"version\":\"%s\",\"documentation\":"
+                     "\"docs/api.md in the sources\",\"paths\":[",
+                     GRAD_VERSION);
+    for (const route *at = routes_next(role, NULL); at; at = routes_next(role, at)) {
+        grad_text_printf(&text, "%s{\"path\":\"%s\",\"methods\":\"%s\",\"about\":\"%s\"}",
+                         at == routes_next(role, NULL) ? "" : ",", at->path, at->methods,
+                         at->about);
+    }
+    grad_text_printf(&text, "]}\n");
+    request_answer_text(r, MHD_HTTP_OK, "application/json", &text);
+}
+
+const handler handler_root = {.finish = finish};
