@@ -10,7 +10,7 @@ log=$(mktemp)
 daemon=
 
 next_steps() {
-    echo "next: $build/gradientd & and send it the request of README.md, \"A request and its answer\""
+    echo "next: $build/gradientd & and the request of README.md, \"A request and its answer\""
     echo "      docs/api.md is the whole interface; make test runs every test"
 }
 

@@ -54,7 +54,8 @@ class Demo(unittest.TestCase):
         self.assertGreaterEqual(float(accuracy), 96)
         self.assertEqual(digits, "359")
         requests, sent, received, time_a_step = re.search(
-            r"(\d+) requests, ([\d.]+) MB sent, ([\d.]+) MB received, ([\d.]+) ms a step", out).groups()
+            r"(\d+) requests, ([\d.]+) MB sent, ([\d.]+) MB received, ([\d.]+) ms a step",
+            out).groups()
         self.assertEqual(int(requests), 2 * 45 * 30)
         self.assertGreater(float(sent) * 1e6, int(requests) * 1000)
         self.assertGreater(float(received) * 1e6, int(requests) * 1000)
