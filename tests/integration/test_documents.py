@@ -469,7 +469,9 @@ class CommandLine(unittest.TestCase):
     """The same words from the command line, without a daemon."""
 
     def test_words(self):
-        for body, offset, told in BODIES:
+        texts = [row for row in BODIES if row[0][:1] == b"{" and b"\0" not in row[0]]
+        self.assertGreater(len(texts), 12)  # the command line has its own words for other files
+        for body, offset, told in texts:
             with self.subTest(body):
                 found = subprocess.run([CLIENT, "compute", "--local", "-"], input=body,
                                        capture_output=True, check=False)
