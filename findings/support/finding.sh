@@ -31,6 +31,18 @@ debian_package() {
     esac
 }
 
+# pytorch_among VERSION…: sets torch to the one of these that Debian's python3-torch begins with (on
+# Debian 12, 13 and testing 1.13, 2.6 and 2.14); nothing is installed here.
+pytorch_among() {
+    version=$(dpkg-query -W -f '${Version}' python3-torch 2>/dev/null || true)
+    for torch in "$@"; do
+        case $version in
+        "$torch".*) return ;;
+        esac
+    done
+    skip "python3-torch is ${version:-not installed} here, the finding is about $*"
+}
+
 # verdict EXPECTED SEEN WHAT: the last line of a finding.
 verdict() {
     if [ "$1" = "$2" ]; then
