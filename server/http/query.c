@@ -26,7 +26,8 @@ static void unescape(const char *text, char word[WORD_SIZE])
         int high = *text == '%' ? digit_of(text[1]) : -1;
         int low = high >= 0 ? digit_of(text[2]) : -1;
         bool is_escape = low >= 0 && high + low > 0;
-        word[length++] = is_escape ? (char)(high << 4 | low) : *text;
+        int byte = is_escape ? high << 4 | low : *text;
+        word[length++] = (char)byte;
         text += is_escape ? 3 : 1;
     }
     word[length] = '\0';
