@@ -44,6 +44,11 @@ def neighbours(*values):
     return sorted({v for t in (tensor, *both) for v in t.tolist()})
 
 
+def hardswish(z):
+    """F.hardswish, but for f' at -3, which is 0 since PyTorch 2.14 and was -1/2."""
+    return torch.where(z == -3, z * 0, F.hardswish(z))
+
+
 # name: PyTorch's function, its kinks with the default parameters
 ELEMENT_WISE = {
     "identity": (lambda z: z * 1, ()),
@@ -52,7 +57,7 @@ ELEMENT_WISE = {
     "prelu": (lambda z, slope=0.25: F.prelu(z, z.new_tensor([slope])), (0,)),
     "threshold": (lambda z, threshold=0.0, value=0.0: F.threshold(z, threshold, value), (0,)),
     "hard_tanh": (F.hardtanh, (-1, 1)),
-    "hard_sigmoid": (F.hardsigmoid, (-3, 3)), "hardswish": (F.hardswish, (-3, 3)),
+    "hard_sigmoid": (F.hardsigmoid, (-3, 3)), "hardswish": (hardswish, (-3, 3)),
     "softshrink": (lambda z, **p: F.softshrink(z, p.get("lambda", 0.5)), (-0.5, 0.5)),
     "hardshrink": (lambda z, **p: F.hardshrink(z, p.get("lambda", 0.5)), (-0.5, 0.5)),
     "exp": (torch.exp, ()), "elu": (F.elu, (0,)), "celu": (F.celu, (0,)), "selu": (F.selu, (0,)),
