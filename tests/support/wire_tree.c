@@ -1,6 +1,7 @@
 /* Comparing what the decoder read with jansson's tree, member by member. */
 #include "support/wire_tree.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,6 +12,32 @@
 static bool same_text(const char *a, const char *b)
 {
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* Whether two names differ in capitals, '-', '_' and blanks only. */
+static bool same_word(const char *a, const char *b)
+{
+    static const char passed_over[] = "-_ ";
+
+    for (;; a++, b++) {
+        a += strspn(a, passed_over);
+        b += strspn(b, passed_over);
+        if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
+            return false;
+        if (*a == '\0')
+            return true;
+    }
+}
+
+/* Whether a function, a loss or a type of layer may be called that. */
+static bool is_called(const char *name, const char *const *synonyms, const char *found)
+{
+    if (found == NULL || same_word(name, found))
+        return found != NULL;
+    for (; synonyms != NULL && *synonyms != NULL; synonyms++)
+        if (same_word(*synonyms, found))
+            return true;
+    return false;
 }
 
 static bool is_string(const json_t *object, const char *name, const char *found)
@@ -133,7 +160,7 @@ static bool is_activation(grad_datatype type, const grad_layer *layer, const jso
 
     if (value == NULL)
         return info->kind == GRAD_IDENTITY && layer->kind >= GRAD_LAYER_NORM;
-    if (!same_text(info->name, json_string_value(name)) ||
+    if (!is_called(info->name, info->synonyms, json_string_value(name)) ||
         !is_tensor(type, &layer->slope, is_tensor_of_slopes ? slope : NULL))
         return false;
     for (size_t i = 0; i < info->parameter_count; i++)
@@ -168,7 +195,7 @@ static bool is_layer(grad_datatype type, const grad_layer *layer, const json_t *
     if (layer->error != NULL) /* why is not the tree's to say */
         return layer->error->status == GRAD_INVALID && layer->input.data == NULL;
     return is_string(value, "name", layer->name) &&
-           same_text(grad_layer_kind_name(layer->kind),
+           is_called(grad_layer_kind_name(layer->kind), grad_layer_kind_synonyms(layer->kind),
                      kind != NULL ? json_string_value(kind) : "dense") &&
            is_activation(type, layer, json_object_get(value, "activation")) &&
            is_number(value, "epsilon", GRAD_DEFAULT_EPSILON, layer->epsilon) &&
@@ -210,7 +237,8 @@ static bool is_loss(grad_datatype type, const grad_loss *loss, const json_t *val
         if (loss->parameters[i] != expected)
             return false;
     }
-    return is_string(value, "name", info->name) &&
+    return is_called(info->name, info->synonyms,
+                     json_string_value(json_object_get(value, "name"))) &&
            (loss->reduction == GRAD_LOSS_SUM) == is_choice(value, "reduction", "sum") &&
            (loss->reduction == GRAD_LOSS_NONE) == is_choice(value, "reduction", "none") &&
            ARE_TENSORS(type, value, {"target", &loss->target},
