@@ -269,6 +269,7 @@ static void test_the_table(void **state)
         free(text);
         free(values.listen);
         free(values.admin_listen);
+        free(values.allow_origin);
     }
 }
 
