@@ -9,10 +9,11 @@ BACKPROP = "/v1/backprop"
 
 
 class Conventions(DaemonCase):
-    def slope(self, activation, z):
+    def slope(self, activation, z, **members):
         """f'(z), as the delta of a bias where ∂L/∂y is 1."""
         answer = self.daemon.post({"layers": [{"activation": activation, "input": [1],
-                                               "pre_activation": [z], "grad_output": [1]}]})
+                                               "pre_activation": [z], "grad_output": [1]}],
+                                   **members})
         self.assertEqual(answer.status, 200, answer.body)
         return answer.json()["layers"][0]["bias_delta"][0]
 
@@ -44,6 +45,29 @@ class Conventions(DaemonCase):
     def test_softsign(self):
         self.assertEqual([self.slope("softsign", z) for z in (-1, 1)], [0.25, 0.25])
 
+    def test_steepness(self):
+        self.assertEqual(self.slope("identity", 1), 1)
+        self.assertAlmostEqual(self.slope("tanh", 1), 1 - math.tanh(1) ** 2, 6)
+
+    def test_saturated_slopes(self):
+        small = math.exp(-10) / (1 + math.exp(-10)) ** 2
+        self.assertAlmostEqual(self.slope("sigmoid", 10) / small, 1, 5)
+        self.assertEqual([self.slope("hard_tanh", 4), self.slope("tanh", 800)], [0, 0])
+
+    def test_not_a_number(self):
+        for activation in ("threshold", "hardshrink"):
+            self.assertEqual(self.slope(activation, "NaN", non_finite="allow"), "NaN")
+
+    def test_softmax_axis(self):
+        """∂L/∂y of the first row only: nothing comes through to the second."""
+        answer = self.run_layer({"type": "activation", "activation": "softmax"},
+                                [[[1, 2], [3, 4]]], grad_output=[[[1, 0], [0, 0]]])
+        first, second = answer["grad_input"][0]
+        slope = math.e / (1 + math.e) ** 2
+        self.assertAlmostEqual(first[0], slope, 6)
+        self.assertAlmostEqual(first[1], -slope, 6)
+        self.assertEqual(second, [0, 0])
+
     def test_epsilon(self):
         """Where the variance is 0, 1 / √epsilon is all that is left of the slope."""
         layer = {"type": "batch_norm", "running_mean": [0], "running_variance": [0]}
@@ -57,6 +81,18 @@ class Conventions(DaemonCase):
     def test_squared_error(self):
         answer = self.loss([[3]], name="mse", target=[[1]])
         self.assertEqual((answer["loss"], answer["grad_input"]), (4, [[4]]))
+
+    def test_squared_error_of_two(self):
+        for reduction, loss, grad in (("mean", 5, [-1, -3]), ("sum", 10, [-2, -6])):
+            answer = self.loss([[0, 0]], name="mse", target=[[1, 3]], reduction=reduction)
+            self.assertEqual((answer["loss"], answer["grad_input"]), (loss, [grad]))
+
+    def test_output_slope(self):
+        """At z = 1, for a target of 0.25: 2 e f'(z)."""
+        answer = self.run_layer({"type": "activation", "activation": "tanh"}, [[1]],
+                                loss={"name": "mse", "target": [[0.25]]})
+        y = math.tanh(1)
+        self.assertAlmostEqual(answer["grad_input"][0][0], 2 * (y - 0.25) * (1 - y * y), 6)
 
     def test_hinge_targets(self):
         wrong = {"layers": [{"type": "activation", "activation": "identity"}], "input": [[0.5]],
