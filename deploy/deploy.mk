@@ -1,11 +1,11 @@
 # The targets that install, package and demonstrate. Included by the Makefile.
 
 .PHONY: install uninstall demo image test-image test-fresh
-.PHONY: packages packages-test packages-bench packages-image packages-conformance
+.PHONY: packages packages-test packages-bench packages-image packages-conformance packages-arm64
 
 packages:
 	@deploy/packages.sh build
-packages-test packages-bench packages-image packages-conformance: packages-%:
+packages-test packages-bench packages-image packages-conformance packages-arm64: packages-%:
 	@deploy/packages.sh $*
 
 ## demo        trains a small network on handwritten digits through the daemon
@@ -46,18 +46,20 @@ uninstall:
 DOCKER ?= docker
 IMAGE ?= gradientd
 SOURCE ?=
+PLATFORM ?=
 IMAGE_ARGS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
 	--build-arg SOURCE=$(SOURCE) --build-arg CREATED=$(shell date -u +%Y-%m-%dT%H:%M:%SZ) \
 	--build-arg RUN_TESTS=$(or $(RUN_TESTS),0)
 
-## image       the container image, tagged with the version and latest
+## image       the container image, tagged with the version and latest (PLATFORM=linux/arm64)
 image:
-	$(DOCKER) build $(IMAGE_ARGS) -t $(IMAGE):$(VERSION) -t $(IMAGE):latest .
+	$(DOCKER) build $(addprefix --platform=,$(PLATFORM)) $(IMAGE_ARGS) \
+		-t $(IMAGE):$(VERSION) -t $(IMAGE):latest .
 
 ## test-image  builds the image and tests it on a real Docker engine (starts one where none runs)
 test-image: packages-image
 	$(PYTHON) tests/container/test_image.py
 
-## test-fresh  make demo and make test in fresh Debian 12 and 13 roots (as root; takes a while)
+## test-fresh  make demo and make test in fresh Debian 12, 13 and testing roots (as root; long)
 test-fresh: packages-image
-	tests/container/fresh_root.sh bookworm trixie
+	tests/container/fresh_root.sh bookworm trixie testing

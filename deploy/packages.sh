@@ -1,17 +1,18 @@
 #!/bin/sh
 # Installs the Debian packages that a purpose needs, where they are missing, and says so first.
-# What lives here is the list of packages, for Debian 12 and 13; nothing else is installed or
-# changed on the machine.
+# What lives here is the list of packages, for Debian 12, 13 and testing; nothing else is installed
+# or changed on the machine.
 set -eu
 
 usage() {
     cat <<'TEXT'
-usage: deploy/packages.sh build|test|conformance|bench|image [--yes|--list]
+usage: deploy/packages.sh build|test|conformance|arm64|bench|image [--yes|--list]
 
   build   compile the libraries, the daemon and the client
   test    what build needs, and what `make test` and `make lint` need
   conformance
           what build needs, and PyTorch, which `make conformance` compares with
+  arm64   what test needs, a compiler for arm64 and an emulator, for `make test-arm64`
   bench   what build needs, and the peers that `make bench` measures against
   image   what `make image` and `make test-image` need
 
@@ -29,6 +30,7 @@ BUILD="gcc libc6-dev make pkgconf libmicrohttpd-dev libjansson-dev
 TEST="$BUILD python3 python3-torch curl iproute2 procps libcmocka-dev cppcheck universal-ctags
     pmccabe shellcheck clang-format-14?"
 CONFORMANCE="$BUILD python3 python3-torch"
+ARM64="$TEST gcc-aarch64-linux-gnu qemu-user|qemu-user-static"
 BENCH="$BUILD g++ python3 libcmocka-dev libsimdjson-dev wrk python3-torch python3-fastapi
     python3-ujson uvicorn python3-uvloop python3-httptools"
 IMAGE="docker.io|docker-ce docker-cli|docker-ce-cli? docker-compose|docker-compose-plugin
@@ -144,6 +146,7 @@ case $purpose in
 build) list=$BUILD ;;
 test) list=$TEST ;;
 conformance) list=$CONFORMANCE ;;
+arm64) list=$ARM64 ;;
 bench) list=$BENCH ;;
 image) list=$IMAGE ;;
 -h | --help) usage; exit 0 ;;

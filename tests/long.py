@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Runs what takes minutes: the tests of everything against PyTorch, over all of float32, with many
-thousand random networks, and the mutants. One after the other; each works on all processors that it
-can use. Shows what they print and ends with the totals.
+thousand random networks, the mutants, and arm64 under an emulator. One after the other; each works
+on all processors that it can use. Shows what they print and ends with the totals.
 
     tests/long.py [--only WORD] [--rounds N] BUILD
 
@@ -42,6 +42,7 @@ def programs(build, rounds):
          results.of_cmocka),
         ("early refusals behind proxies", python("tests/proxies/test_proxies.py", "-v"),
          results.of_unittest),
+        ("arm64, emulated", ["make", "--no-print-directory", "test-arm64"], results.of_totals),
         ("mutation", python("tests/mutation/mutate.py"), results.of_totals),
         ("random networks checked", unit_test(build, "test_check_random"), results.of_cmocka),
         ("accuracy over all float32", unit_test(build, "test_activation_accuracy"),

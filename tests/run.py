@@ -2,11 +2,15 @@
 """Runs the tests of one or more build trees and prints the totals.
 
     tests/run.py [--lint] [--only WORD] BUILD...
+    tests/run.py --through EMULATOR build/arm64
 
 What lives here: which programs run in which tree, each with a time limit, and the counting. What a
 test does is its own business; how its output is read is in tests/support/results.py.
 
 Every program has a time limit; GRADIENTD_TEST_PATIENCE=10 multiplies them, for slow machines.
+
+A tree of another processor is run through an emulator: the unit tests, and what its daemon answers
+beside the one of build/ (tests/emulated).
 
 A build tree is build/ or the name of its sanitizers: build/address-undefined, build/thread. In the
 thread tree the unit tests run that include a header of server/ or <pthread.h>: the others have one
@@ -20,6 +24,7 @@ import concurrent.futures
 import os
 import pathlib
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -30,6 +35,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 import results  # noqa: E402
 
 TIME_LIMIT = {"plain": 180, "address-undefined": 420, "thread": 420}
+EMULATED_LIMIT = 1800
 # An emulated or much loaded machine needs longer: all limits are multiplied by this.
 PATIENCE = float(os.environ.get("GRADIENTD_TEST_PATIENCE", "1"))
 SANITIZER_OPTIONS = {
@@ -79,13 +85,13 @@ def has_threads(source):
     return any(h == "pthread.h" or (ROOT / "server" / h).exists() for h in headers)
 
 
-def unit_tests(build, variant):
+def unit_tests(build, variant, through=()):
     """The unit test binaries of that tree, by source: a source without a binary is an error."""
     for source in sorted((ROOT / "tests" / "unit").glob("test_*.c")):
         if variant != "thread" or has_threads(source):
             binary = ROOT / build / "tests" / "unit" / source.stem
-            yield Program(f"{variant} {source.stem}", [str(binary)], results.of_cmocka,
-                          environment_of(build), limit=TIME_LIMIT[variant])
+            yield Program(f"{variant} {source.stem}", [*through, str(binary)], results.of_cmocka,
+                          environment_of(build), limit=TIME_LIMIT.get(variant, EMULATED_LIMIT))
 
 
 def constant(source, name, default):
@@ -106,6 +112,19 @@ def integration_tests(build, variant):
                           [sys.executable, "-m", "unittest", "-v", source.stem],
                           results.of_unittest, environment,
                           constant(source, "RUN_ALONE", False), 2 * TIME_LIMIT[variant])
+
+
+def emulated_tests(build, through):
+    """All that is tested of a tree of another processor."""
+    variant = pathlib.Path(build).name
+    yield from unit_tests(build, variant, through)
+    folders = [str(ROOT / "tests" / name) for name in ("emulated", "integration", "conformance")]
+    environment = {**environment_of("build"), "PYTHONPATH": os.pathsep.join(folders),
+                   "GRADIENTD_SLOW": "1", "GRADIENTD_THROUGH": shlex.join(through),
+                   "GRADIENTD_EMULATED_BUILD": str(ROOT / build)}
+    yield Program(f"{variant} test_same_bytes",
+                  [sys.executable, "-m", "unittest", "-v", "test_same_bytes"],
+                  results.of_unittest, environment, limit=EMULATED_LIMIT)
 
 
 def environment_of(build):
@@ -145,6 +164,7 @@ def main():
     parser = argparse.ArgumentParser(description="Runs the tests of one or more build trees.")
     parser.add_argument("--lint", action="store_true", help="run and count tests/lint/lint.py too")
     parser.add_argument("--only", default="", help="only the programs whose name holds this word")
+    parser.add_argument("--through", default="", help="the emulator's command, for such trees")
     parser.add_argument("build", nargs="+", help="build, build/address-undefined, build/thread")
     arguments = parser.parse_args()
 
@@ -152,7 +172,11 @@ def main():
     if arguments.lint:
         command = [sys.executable, str(ROOT / "tests" / "lint" / "lint.py")]
         programs.append(Program("lint", command, results.of_totals, limit=300))
+    through = shlex.split(arguments.through)
     for build in arguments.build:
+        if through:
+            programs += emulated_tests(build, through)
+            continue
         programs += unit_tests(build, variant_of(build))
         programs += integration_tests(build, variant_of(build))
     totals = run_all([p for p in programs if arguments.only in p.name])

@@ -1,6 +1,6 @@
 # The targets that test, measure and lint. Included by the Makefile.
 
-.PHONY: test suite-build lint conformance mutation long findings
+.PHONY: test test-arm64 suite-build lint conformance mutation long findings
 
 # A recursive make on all processors, unless the caller chose a number of jobs.
 MAKE_ALL = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -21,6 +21,20 @@ test: packages-test
 	$(PYTHON) tests/run.py $(BUILD)
 endif
 
+# Built here for arm64 against Debian's packages for it, and run by qemu.
+ARM64 := $(CURDIR)/build/cache/arm64
+ARM64_LIB := $(ARM64)/usr/lib/aarch64-linux-gnu
+ARM64_TOOLS = CC="aarch64-linux-gnu-gcc --sysroot=$(ARM64)" AR=aarch64-linux-gnu-ar
+
+## test-arm64  every unit test on an emulated arm64, and its daemon's answers beside this machine's
+test-arm64: packages-arm64
+	tests/emulated/sysroot.sh arm64 $(ARM64)
+	@$(MAKE_ALL) server
+	@PKG_CONFIG_LIBDIR=$(ARM64_LIB)/pkgconfig PKG_CONFIG_SYSROOT_DIR=$(ARM64) \
+		$(MAKE_ALL) suite-build BUILD=build/arm64 $(ARM64_TOOLS)
+	$(PYTHON) tests/run.py build/arm64 --through \
+		"$$(command -v qemu-aarch64 qemu-aarch64-static | head -n 1) -L $(ARM64)"
+
 suite-build: all unit-tests
 
 ## lint        the law of dependencies, sizes, format, cppcheck, exported symbols
@@ -38,9 +52,9 @@ conformance: packages-conformance
 mutation: packages-test
 	$(PYTHON) tests/mutation/mutate.py
 
-## long        all that takes minutes: conformance, mutation, all float32 (LONG_ONLY=word)
+## long        all that takes minutes: conformance, mutation, all float32, arm64 (LONG_ONLY=word)
 LONG_ONLY ?=
-long: packages-test packages-conformance
+long: packages-test packages-conformance packages-arm64
 	@$(MAKE_ALL) suite-build
 	@tests/proxies/fetch.sh
 	@$(PYTHON) tests/long.py --only '$(LONG_ONLY)' $(BUILD)

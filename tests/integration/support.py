@@ -38,7 +38,7 @@ class Daemon:
     """A running gradientd. Use as a context manager: leaving it stops the daemon and checks it."""
 
     def __init__(self, *flags, environment=None, arguments=None, expect_exit=0,
-                 prepare=None):
+                 prepare=None, command=(DAEMON,)):
         self.expect_exit = expect_exit
         self.lines = []
         self.arrived = threading.Condition()
@@ -47,7 +47,7 @@ class Daemon:
         variables.update(environment or {})
         if arguments is None:
             arguments = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", *flags]
-        self.process = subprocess.Popen([DAEMON, *arguments], stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([*command, *arguments], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         env=variables, preexec_fn=prepare)
         self.pid = self.process.pid
