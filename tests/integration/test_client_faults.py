@@ -61,14 +61,17 @@ class Early(unittest.TestCase):
     TOO_LARGE = (b'{"type":"about:blank","title":"Content Too Large","status":413,'
                  b'"detail":"expected a body of at most 10 bytes","code":"body_too_large"}')
 
-    def assert_told_once(self, refuses, afterwards=lambda: None):
+    UPLOADS = 5
+
+    def connections_until_told(self, refuses, afterwards=lambda: None):
+        """How many connections the uploads take, each of which ends with the refusal."""
         with Peer(refuses) as peer:
-            for n in range(5):
+            for _ in range(self.UPLOADS):
                 result = peer.run(stdin=self.DOCUMENT)
                 self.assertEqual((result.code, result.out), (3, b""), result.err)
                 self.assertIn("expected a body of at most 10 bytes", result.err)
-                self.assertEqual(peer.connections, n + 1)
                 afterwards()
+            return peer.connections
 
     def begin(self, peer):
         """Takes the headers and a MiB, and answers."""
@@ -92,15 +95,18 @@ class Early(unittest.TestCase):
                     total += len(piece)
             taken.put(total)
             return False
-        self.assert_told_once(
+        connections = self.connections_until_told(
             reads_on, lambda: self.assertLess(taken.get(timeout=patience(10)), 20 << 20))
+        self.assertEqual(connections, self.UPLOADS)
 
     def test_connection_is_reset_behind_the_answer(self):
-        """Bytes unread make the kernel send a reset; the answer came before it."""
+        """Bytes unread make the kernel send a reset; the answer came before it. A reset that
+        overtakes the reading of the answer takes it away, and another try is right then: seldom,
+        where a client that goes on sending needs two for each."""
         def closes_unread(peer):
             self.begin(peer)
             return False
-        self.assert_told_once(closes_unread)
+        self.assertLess(self.connections_until_told(closes_unread), 2 * self.UPLOADS)
 
 
 class GivenUp(unittest.TestCase):
