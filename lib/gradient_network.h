@@ -146,9 +146,9 @@ typedef struct grad_network {
  * grad_output ⊙ y where there is none. Dense layers that give z, and either are independent or have
  * no W, are taken as z + (x ΔWᵀ + Δb); in a network, other states that are given are worked out
  * anew, a bias that is missing being what z has more than x Wᵀ. Of the outputs those are checked
- * that the batch asks for or a claim is made of. reduction, scale, clip and weight_decay must be at
- * their defaults, so that there is one gradient to speak of, and continue_on_error off; statistics
- * are passed over. */
+ * that the batch asks for or a claim is made of. They are those of L itself, summed over the batch:
+ * reduction, scale, clip and weight_decay are taken out of them, and statistics passed over.
+ * continue_on_error must be off. */
 typedef struct grad_check_options {
     size_t samples; /* 0: 16 */
     uint64_t seed;
@@ -201,7 +201,11 @@ typedef struct grad_check_report {
 } grad_check_report;
 
 /* What is to be checked. claims, where there are any, has one entry a layer, whose tensors are the
- * client's own deltas (absent: none); claimed_grad_input is that of a network. */
+ * client's own deltas (absent: none); claimed_grad_input is that of a network. Claims are what a
+ * run of the batch would answer. Before one of a parameter is judged, the batch's finishing is
+ * undone, and the report shows it so: D (claim / scale - decay), D being the B samples where
+ * reduction is GRAD_MEAN, else 1; what rounding these steps may take is allowed for. That can't be
+ * done, and such claims are refused, where scale is 0, with any clip, and with GRAD_PER_SAMPLE. */
 typedef struct grad_check_request {
     grad_batch *batch;
     grad_check_options options;
@@ -220,7 +224,8 @@ typedef struct grad_check grad_check;
  * third is taken. A claim that is wrong is looked at twice, and our own gradient, were it wrong, up
  * to ten times.
  * Errors: as grad_batch_measure; GRAD_INVALID unsupported_value (options that a check has no use
- * for, no gradient at all, a claim of a gradient that there is not), shape_mismatch (a claim),
+ * for, or that claims can't be freed of, no gradient at all, a claim of a gradient that there is
+ * not), shape_mismatch (a claim),
  * bad_parameter; GRAD_TOO_LARGE max_check_flops (flops and 20 for each element). */
 GRAD_API grad_status grad_check_measure(const grad_check_request *request,
                                         const grad_limits *limits, grad_measure *measure,

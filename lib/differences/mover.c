@@ -206,25 +206,31 @@ static void set_scale(const mover *m, grad_curve *curve)
 }
 
 /* How far a gradient is from the slope, 0 where the two cannot be told apart. */
-static double miss(const mover *m, const grad_tensor *gradient, const grad_slope *slope)
+static double miss(const mover *m, grad_told told, const grad_slope *slope)
 {
-    double found = grad_check_gradient_at(m->check, m->sample, gradient);
-    double size = fmax(fabs(found), fabs(slope->value));
+    double size = fmax(fabs(told.value), fabs(slope->value));
     double floor = grad_check_floor(m->variable, m->sample);
-    double apart = fabs(found - slope->value);
-    double allowed = fmax(m->check->options.tolerance * fmax(size, floor), slope->uncertainty);
+    double apart = fabs(told.value - slope->value);
+    double allowed =
+        fmax(m->check->options.tolerance * fmax(size, floor), slope->uncertainty + told.rounding);
 
     if (apart <= allowed)
         return 0;
     return isfinite(apart) ? apart : (double)INFINITY;
 }
 
+static double miss_of_ours(const mover *m, const grad_slope *slope)
+{
+    return miss(m, grad_check_gradient_at(m->check, m->sample, m->variable->gradient), slope);
+}
+
 static double largest_miss(const mover *m, const grad_slope *slope)
 {
     const grad_variable *v = m->variable;
-    double of_claim = v->claim == NULL ? 0 : miss(m, v->claim, slope);
+    double of_claim =
+        v->claim == NULL ? 0 : miss(m, grad_check_claim_at(m->check, v, m->sample), slope);
 
-    return fmax(of_claim, miss(m, v->gradient, slope));
+    return fmax(of_claim, miss_of_ours(m, slope));
 }
 
 /* What a second look says of the first: that none of the two is certain where they disagree. */
@@ -275,10 +281,9 @@ static grad_status bear_out(const mover *m, const grad_curve *curve, grad_slope 
 /* Looks from closer by, until rounding hides by how much the gradient is wrong. */
 static grad_status look_closer(const mover *m, const grad_curve *curve, grad_slope *slope)
 {
-    const grad_tensor *gradient = m->variable->gradient;
     grad_curve closer = *curve;
     grad_status status = bear_out(m, curve, slope);
-    double part = OTHER, wrong = miss(m, gradient, slope);
+    double part = OTHER, wrong = miss_of_ours(m, slope);
 
     for (size_t look = 0; look < CLOSER_LOOKS && wrong > 0 && status == GRAD_OK; look++) {
         grad_slope second;
@@ -290,7 +295,7 @@ static grad_status look_closer(const mover *m, const grad_curve *curve, grad_slo
         if (status != GRAD_OK || second.uncertainty > wrong)
             return status;
         replace(slope, &second);
-        wrong = miss(m, gradient, slope);
+        wrong = miss_of_ours(m, slope);
     }
     return status;
 }
@@ -312,7 +317,7 @@ static grad_status look_again(const mover *m, const grad_curve *curve, grad_slop
     if (status != GRAD_OK)
         return status;
     compare(slope, &second);
-    return miss(m, m->variable->gradient, slope) > 0 ? look_closer(m, curve, slope) : GRAD_OK;
+    return miss_of_ours(m, slope) > 0 ? look_closer(m, curve, slope) : GRAD_OK;
 }
 
 /* What rounding does to L where this tensor moves. */

@@ -1,6 +1,6 @@
 /* What is asked of a request before it is checked, beyond what its batch is asked: options that
  * have a meaning, claims that can be held against something; and how much work and memory the
- * differences will be. */
+ * differences will be. The batch is asked twice: as it is checked, and as it would be answered. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -39,23 +39,13 @@ static grad_status refuse(grad_error *error, const char *pointer, const char *wh
 
 static grad_status verify_options(const grad_check_request *request, grad_error *error)
 {
-    const grad_batch *batch = request->batch;
-
-    if (batch->reduction != GRAD_SUM)
-        return refuse(error, "/reduction", "a reduction but sum");
-    if (batch->scale != 1)
-        return refuse(error, "/scale", "a scale but 1");
-    if (batch->clip.value > 0 || batch->clip.layer_norm > 0 || batch->clip.global_norm > 0)
-        return refuse(error, "/clip", "clipping");
-    if (batch->weight_decay.l1 > 0 || batch->weight_decay.l2 > 0)
-        return refuse(error, "/weight_decay", "weight decay");
-    if (batch->continue_on_error)
+    if (request->batch->continue_on_error)
         return refuse(error, "/on_error", "errors layer by layer");
     if (!(isfinite(request->options.tolerance) && request->options.tolerance >= 0))
         return grad_fail(error, GRAD_INVALID, "bad_parameter", "/check/tolerance",
                          "check/tolerance is %g, expected a finite positive number",
                          request->options.tolerance);
-    return GRAD_OK;
+    return grad_check_verify_claims(request, error);
 }
 
 /* ---- Claims ---------------------------------------------------------------------------------- */
@@ -77,6 +67,10 @@ grad_batch grad_check_batch(const grad_check_request *request)
     grad_batch batch = *request->batch;
 
     batch.overwrite_grad_output = batch.statistics = false;
+    batch.reduction = GRAD_SUM;
+    batch.scale = 1;
+    batch.clip = (grad_clip){0};
+    batch.weight_decay = (grad_decay){0};
     batch.outputs &= ~(unsigned)GRAD_OUTPUT_PREDICTIONS;
     if (batch.outputs == 0)
         return batch;
@@ -315,13 +309,15 @@ grad_status grad_check_measure(const grad_check_request *request, const grad_lim
                                grad_measure *measure, grad_error *error)
 {
     grad_batch batch;
-    grad_measure found;
+    grad_measure found, asked;
     grad_status status = verify_options(request, error);
 
     if (status != GRAD_OK)
         return status;
     batch = grad_check_batch(request);
     status = grad_batch_measure(&batch, limits, &found, error);
+    if (status == GRAD_OK)
+        status = grad_batch_measure(request->batch, NULL, &asked, error);
     if (status == GRAD_OK)
         status = measure_differences(request, &batch, &found, error);
     if (status == GRAD_OK)

@@ -28,7 +28,7 @@ typedef struct grad_variable {
     grad_function_of_layers *function;
     size_t function_layer;       /* the layer within the function */
     const grad_tensor *gradient; /* of the analytic run, in the request's datatype */
-    const grad_tensor *claim;    /* the client's, or NULL */
+    const grad_tensor *claim;    /* the client's, in the terms of the request; or NULL */
     double gradient_scale;       /* root mean square of the gradient */
     double gradient_norm;
     double noise; /* of the function, where this tensor moves */
@@ -53,7 +53,7 @@ typedef struct grad_sample {
 
 struct grad_check {
     const grad_check_request *request;
-    grad_batch batch; /* the request's, all of whose deltas are asked for */
+    grad_batch batch; /* the request's, as grad_check_batch says */
     grad_run *run;
     grad_check_options options;
     grad_function_of_layers *functions;
@@ -76,8 +76,8 @@ void *grad_check_take(grad_check *check, size_t count, size_t size);
 /* The samples and the tolerance of a request, the defaults filled in. (questions.c) */
 grad_check_options grad_check_options_of(const grad_check_request *request);
 
-/* The batch whose run is checked: the request's without what makes no difference to it, and with
- * the outputs that claims speak of. (questions.c) */
+/* The batch whose run is checked: the request's without what makes no difference to it, its deltas
+ * plain sums, and with the outputs that claims speak of. (questions.c) */
 grad_batch grad_check_batch(const grad_check_request *request);
 
 /* The batch that a function runs, in the request's datatype, of which only the sizes are right:
@@ -123,10 +123,25 @@ double grad_check_sign(const grad_check *check, size_t variable, size_t element)
  * norm along the direction. (variables.c) */
 double grad_check_floor(const grad_variable *v, const grad_sample *s);
 
+/* What a gradient says of a slope. */
+typedef struct grad_told {
+    double value;
+    double rounding; /* what reduction, decay and scale may have done to it, beyond its own digits;
+                      * 0 where there were none */
+} grad_told;
+
 /* What a gradient says of the sample's slope: an element, or its part along the direction.
  * (variables.c) */
-double grad_check_gradient_at(const grad_check *check, const grad_sample *s,
-                              const grad_tensor *gradient);
+grad_told grad_check_gradient_at(const grad_check *check, const grad_sample *s,
+                                 const grad_tensor *gradient);
+
+/* The same of the variable's claim, which is not NULL, freed of the request's reduction, decay and
+ * scale. (claims.c) */
+grad_told grad_check_claim_at(const grad_check *check, const grad_variable *v,
+                              const grad_sample *s);
+
+/* Whether the claims of deltas, where there are any, can be freed of the options. (claims.c) */
+grad_status grad_check_verify_claims(const grad_check_request *request, grad_error *error);
 
 /* Works out a sample, and before it, along a direction, the variable's noise. (mover.c) */
 grad_status grad_check_estimate(const grad_check *check, grad_variable *v, grad_sample *s,

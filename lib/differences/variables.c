@@ -171,15 +171,15 @@ const grad_tensor *grad_check_gradient(const grad_reply *reply, const grad_varia
     return grad_layer_result_tensor(&reply->layers[v->layer], v->output);
 }
 
-double grad_check_gradient_at(const grad_check *check, const grad_sample *s,
-                              const grad_tensor *gradient)
+grad_told grad_check_gradient_at(const grad_check *check, const grad_sample *s,
+                                 const grad_tensor *gradient)
 {
     double sum = 0;
 
     if (s->index != GRAD_ALONG_DIRECTION)
-        return grad_real_at(check->batch.datatype, gradient->data, s->index);
+        return (grad_told){grad_real_at(check->batch.datatype, gradient->data, s->index), 0};
     for (size_t i = 0; i < grad_tensor_count(gradient); i++)
         sum += grad_check_sign(check, s->variable, i) *
                grad_real_at(check->batch.datatype, gradient->data, i);
-    return sum;
+    return (grad_told){sum, 0};
 }

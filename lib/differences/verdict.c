@@ -58,13 +58,13 @@ static bool is_at_kink(double gradient, double distance, double kink, double jum
 }
 
 static opinion opinion_of(const grad_check *check, const grad_variable *v, size_t sample,
-                          double gradient)
+                          grad_told told)
 {
     const grad_sample *s = &check->samples[sample];
     double smallest = check->batch.datatype == GRAD_FP64 ? DBL_MIN : (double)FLT_MIN;
-    double slope = s->slope.value, distance = fabs(gradient - slope);
+    double gradient = told.value, slope = s->slope.value, distance = fabs(gradient - slope);
     double size = fmax(fmax(fabs(gradient), fabs(slope)), grad_check_floor(v, s));
-    double sure = fmax(s->slope.uncertainty, smallest);
+    double sure = fmax(s->slope.uncertainty, smallest) + told.rounding;
     double error = relative_error(check, distance, size, sure);
 
     if (error <= check->options.tolerance)
@@ -83,11 +83,10 @@ static opinion opinion_of(const grad_check *check, const grad_variable *v, size_
 
 /* The worst verdict counts; of those the largest error is told. */
 static void add_sample(const grad_check *check, const grad_variable *v, size_t sample,
-                       const grad_tensor *gradient, grad_check_finding *finding)
+                       grad_told told, grad_check_finding *finding)
 {
     const grad_sample *s = &check->samples[sample];
-    double found = grad_check_gradient_at(check, s, gradient);
-    opinion o = opinion_of(check, v, sample, found);
+    opinion o = opinion_of(check, v, sample, told);
     bool is_worst = finding->checked == 0 || o.verdict > finding->verdict ||
                     (o.verdict == finding->verdict && o.error > finding->largest_error);
 
@@ -98,7 +97,7 @@ static void add_sample(const grad_check *check, const grad_variable *v, size_t s
     finding->verdict = o.verdict;
     finding->largest_error = o.error;
     finding->index = s->index;
-    finding->gradient = found;
+    finding->gradient = told.value;
     finding->difference = s->slope.value;
 }
 
@@ -114,9 +113,13 @@ static grad_check_verdict judge_variable(const grad_check *check, const grad_var
     for (size_t i = 0; i < GRAD_MAX_RANK; i++)
         tensor->shape[i] = v->gradient->shape[i];
     for (size_t i = 0; i < v->sample_count; i++) {
-        add_sample(check, v, v->first_sample + i, v->gradient, &tensor->analytic);
+        size_t sample = v->first_sample + i;
+        const grad_sample *s = &check->samples[sample];
+
+        add_sample(check, v, sample, grad_check_gradient_at(check, s, v->gradient),
+                   &tensor->analytic);
         if (v->claim != NULL)
-            add_sample(check, v, v->first_sample + i, v->claim, &tensor->claim);
+            add_sample(check, v, sample, grad_check_claim_at(check, v, s), &tensor->claim);
     }
     return tensor->has_claim && tensor->claim.verdict > tensor->analytic.verdict
                ? tensor->claim.verdict

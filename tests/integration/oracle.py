@@ -39,13 +39,21 @@ def flatten(nested):
         yield from flatten(item)
 
 
+def decay_of(request, weight):
+    """What weight decay adds to the delta of that weight."""
+    decay = request.get("weight_decay", {})
+    return decay.get("l1", 0) * ((weight > 0) - (weight < 0)) + decay.get("l2", 0) * weight
+
+
 def layer_gradients(request, layer):
     """{output: (values, magnitudes)} as flat lists; a magnitude is the sum of |terms|, by which an
     error of rounding is measured."""
     x, z, g = (matrix(layer[k]) for k in ("input", "pre_activation", "grad_output"))
     delta = delta_of(layer["activation"], z, g)
     B, K, N = len(x), len(x[0]), len(z[0])
-    factor = request.get("scale", 1) / (B if request.get("reduction") == "mean" else 1)
+    W = matrix(layer["weight"]) if "weight" in layer else None
+    divisor = B if request.get("reduction") == "mean" else 1
+    factor = request.get("scale", 1) / divisor
     result = {"weight_delta": ([], []), "bias_delta": ([], [])}
 
     def add(name, terms, by):
@@ -55,9 +63,9 @@ def layer_gradients(request, layer):
     for n in range(N):
         add("bias_delta", [delta[b][n] for b in range(B)], factor)
         for k in range(K):
-            add("weight_delta", [delta[b][n] * x[b][k] for b in range(B)], factor)
-    if "weight" in layer:
-        W = matrix(layer["weight"])
+            decay = decay_of(request, W[n][k]) * divisor if W else 0
+            add("weight_delta", [*(delta[b][n] * x[b][k] for b in range(B)), decay], factor)
+    if W:
         result["grad_input"] = ([], [])
         for b in range(B):
             for k in range(K):

@@ -8,6 +8,7 @@ import random
 import unittest
 
 import nets
+import oracle
 from nets import CHECK, ask, flat, tensors
 from peers import gradient
 from support import DaemonCase, body_of, scaled, values
@@ -66,9 +67,9 @@ class Checks(DaemonCase):
         self.assertEqual(len(found), len(report["tensors"]))
         return report["verdict"], found
 
-    def assert_blamed(self, document, wrong):
+    def assert_blamed(self, document, wrong, datatype="FP64"):
         """That the claims in `wrong` fail and no other, and ours pass."""
-        verdict, found = self.report(document)
+        verdict, found = self.report(document, datatype)
         self.assertEqual(verdict, "fail")
         blamed = {name for name, t in found.items() if t["claim"]["verdict"] == "fail"}
         self.assertEqual(blamed, wrong)
@@ -210,6 +211,160 @@ class ByHand(Checks):
                                     (None, "grad_input")})
 
 
+class Finished(Checks):
+    """Requests as they are sent in earnest, with a mean, a scale and decay: claims are of their
+    answers, and what is checked is the loss itself."""
+
+    OPTIONS = ({"reduction": "mean"}, {"scale": -0.01}, {"scale": 3e4, "reduction": "mean"},
+               {"weight_decay": {"l2": 0.5}},
+               {"weight_decay": {"l1": 0.25, "l2": 2}, "scale": -0.1, "reduction": "mean"})
+
+    def each(self):
+        for datatype in nets.DATATYPES:
+            for options in self.OPTIONS:
+                with self.subTest(datatype, **options):
+                    yield datatype, options
+
+    def layers(self, **options):
+        """Two layers on their own, of 3 and 5 samples, of numbers that float32 has."""
+        def sixteenths(*shape):
+            return mapped(values(generator, *shape), lambda v: round(v * 16) / 16)
+        generator = random.Random(11)
+        layers = [{"activation": activation, "input": sixteenths(B, 3),
+                   "pre_activation": sixteenths(B, 2), "grad_output": sixteenths(B, 2),
+                   "weight": sixteenths(2, 3)} for activation, B in (("tanh", 3), ("silu", 5))]
+        return {"layers": layers, "check": dict(EVERYTHING), **options}
+
+    def by_hand(self, finished, **options):
+        """The layers with the options and the oracle's deltas of those in `finished`."""
+        request = self.layers(**options)
+        for layer in request["layers"]:
+            for name, (numbers, _) in oracle.layer_gradients(finished, layer).items():
+                width = 3 if name != "bias_delta" else len(numbers)
+                rows = [numbers[i:i + width] for i in range(0, len(numbers), width)]
+                layer[name] = rows if name != "bias_delta" else rows[0]
+        return request
+
+    def test_the_oracles_deltas_pass(self):
+        for datatype, options in self.each():
+            verdict, found = self.report(self.by_hand(options, **options), datatype)
+            self.assertEqual(verdict, "pass", found)
+            self.assertEqual(len(found), 6)
+
+    def test_deltas_without_an_option_fail(self):
+        """A mean, a scale or a decay forgotten; grad_input knows none of them."""
+        for datatype, options in self.each():
+            for forgotten in options:
+                finished = {k: v for k, v in options.items() if k != forgotten}
+                names = ["weight_delta", "bias_delta"][:1 if forgotten == "weight_decay" else 2]
+                self.assert_blamed(self.by_hand(finished, **options),
+                                   {(i, n) for i in range(2) for n in names}, datatype)
+
+    def test_the_services_deltas_pass_and_others_fail(self):
+        for datatype, options in self.each():
+            for seed in range(scaled(4, 1)):
+                network = nets.make_network(seed, LOSSES[seed], activations=nets.SMOOTH)
+                network.update(options)
+                right = claimed(network, ask(self.daemon, network, datatype=datatype))
+                verdict, found = self.report(right, datatype)
+                self.assertEqual(verdict, "pass", found)
+                plain = {k: v for k, v in network.items() if k not in options}
+                self.assertEqual(self.of_ours(found), self.of_ours(self.report(
+                    {**plain, "check": EVERYTHING}, datatype)[1]))
+                wrong = copy.deepcopy(right)
+                last = wrong["layers"][-1]
+                name = next(n for n in nets.DELTAS if n in last)
+                last[name] = mapped(last[name], lambda v: v * 1.01 + 0.01 * options.get("scale", 1))
+                self.assert_blamed(wrong, {(len(wrong["layers"]) - 1, name)}, datatype)
+
+    def of_ours(self, found):
+        return {name: {k: v for k, v in part.items() if k != "claim"}
+                for name, part in found.items()}
+
+    def test_the_report_is_of_the_loss(self):
+        """By hand: z = 11, L = (11 - 10)², ΔW = 2 x; -0.5 (2 x / 2 + 4 W) over two such samples."""
+        layer = {"activation": "identity", "weight": [[1, 2]], "weight_delta": [[-5, -8]],
+                 "bias_delta": [-1]}
+        request = {"layers": [layer], "input": [[3, 4], [3, 4]], "scale": -0.5,
+                   "reduction": "mean", "weight_decay": {"l2": 4},
+                   "loss": {"name": "mse", "target": [[10], [10]], "reduction": "sum"}}
+        verdict, found = self.report(request)
+        self.assertEqual(verdict, "pass", found)
+        for name, numbers in (("weight_delta", [12, 16]), ("bias_delta", [4])):
+            for part in (found[0, name], found[0, name]["claim"]):
+                if "index" in part:
+                    self.assertAlmostEqual(part["gradient"], numbers[int(part["index"][-1])], 12)
+                self.assertLess(part["largest_error"], 1e-9)
+
+    def test_sequences_are_divided_by_all_their_samples(self):
+        layer = {"activation": "identity", "input": [[[1, 0], [0, 1]], [[1, 1], [2, 1]]],
+                 "weight": [[1, 2]], "grad_output": [[[1], [1]], [[1], [1]]],
+                 "weight_delta": [[1, 0.75]], "bias_delta": [1]}
+        request = {"layers": [layer], "reduction": "mean"}
+        self.assertEqual(self.report(request)[0], "pass")
+        layer["bias_delta"] = [2]
+        self.assert_named(request, (0, "bias_delta"))
+
+    def assert_named(self, request, wrong):
+        verdict, found = self.report(request)
+        self.assertEqual(verdict, "fail")
+        self.assertEqual([n for n, t in found.items()
+                          if t.get("claim", t)["verdict"] == "fail"], [wrong])
+
+    def test_a_delta_that_decay_drowns_passes(self):
+        """In float32, of 1 + 1e4 and the like four digits are left: no more can be asked."""
+        options = {"weight_decay": {"l2": 1e4}}
+        request = self.by_hand(options, **options)
+        self.assertEqual(self.report(request, "FP32")[0], "pass")
+        weight = request["layers"][0]["weight_delta"]
+        weight[0][0] += 0.05
+        self.assert_blamed(request, {(0, "weight_delta")}, "FP32")
+
+    def test_clip_scale_0_and_none_without_claims(self):
+        plain = self.layers()
+        wanted = self.report(plain)
+        answers = ask(self.daemon, {"layers": plain["layers"]}, nets.GRADIENTS, "FP64")["layers"]
+        self.assertEqual(wanted[0], "pass")
+        for options in ({"clip": {"value": 0.01}}, {"clip": {"layer_norm": 1e-3}, "scale": 2},
+                        {"clip": {"global_norm": 1}}, {"scale": 0}, {"reduction": "none"}):
+            request = {**plain, **options}
+            self.assertEqual(self.report(request), wanted, options)
+            request["layers"] = copy.deepcopy(plain["layers"])
+            for layer, answer in zip(request["layers"], answers):
+                layer["grad_input"] = answer["grad_input"]
+            self.assertEqual(self.report(request)[0], "pass")  # no option is about grad_input
+
+    def test_claims_that_cannot_be_freed_are_refused(self):
+        for options, pointer, words in (
+                ({"clip": {"value": 1}}, "/clip", "leave out the clip or the claims"),
+                ({"clip": {"layer_norm": 1}}, "/clip", "leave out the clip or the claims"),
+                ({"clip": {"global_norm": 1}}, "/clip", "leave out the clip or the claims"),
+                ({"scale": 0}, "/scale", "claims of scale 0 cannot be checked"),
+                ({"reduction": "none"}, "/reduction", "expected reduction sum or mean")):
+            request = self.layers(**options)
+            request["layers"][1]["bias_delta"] = [1, 2]
+            problem = self.assert_problem(self.daemon.post(request, path=CHECK), 422,
+                                          "unsupported_value")
+            self.assertEqual(problem["pointer"], pointer)
+            self.assertIn(words, problem["detail"])
+            self.assertIn("layers/1/bias_delta", problem["detail"])
+
+    def test_what_would_not_be_answered_is_not_checked(self):
+        for options, pointer in (({"weight_decay": {"l2": 1}}, "/layers/0"),
+                                 ({"reduction": "none", "clip": {"layer_norm": 1}},
+                                  "/clip/layer_norm")):
+            request = self.layers(**options)
+            for layer in request["layers"]:
+                del layer["weight"]
+            answers = [self.daemon.post({k: v for k, v in request.items() if k != "check"},
+                                        path=nets.GRADIENTS), self.daemon.post(request, path=CHECK)]
+            self.assertEqual([a.status for a in answers], [422, 422])
+            found = [a.json() for a in answers]
+            self.assertEqual(found[0]["pointer"], pointer)
+            for member in ("code", "detail", "pointer"):
+                self.assertEqual(found[0].get(member), found[1].get(member))
+
+
 class NotFinite(Checks):
     """Where L is not finite there are no differences; it is told where that comes from."""
 
@@ -307,6 +462,21 @@ class CommandLine(Checks):
                     self.assertEqual(result.code, status, result)
                     failures = result.out.decode().count(" FAIL\n")
                     self.assertEqual(failures, {0: 0, 1: 1, 3: 0}[status], result)
+
+    def test_finished_deltas(self):
+        url = "http://%s:%d" % self.daemon.address
+        network = {**nets.make_network(3, "mse", activations=nets.SMOOTH), "scale": -0.125,
+                   "reduction": "mean", "weight_decay": {"l1": 1, "l2": 0.5}}
+        right = claimed(network, ask(self.daemon, network))
+        plain = claimed(network, ask(self.daemon, {**network, "scale": 1}))
+        for document, words, status in ((right, "pass: ", 0), (plain, "fail: ", 1),
+                                        ({**right, "clip": {"value": 1}}, "", 3)):
+            for where in (("--local",), ("--url", url)):
+                result = gradient("check", "-", "--datatype", "FP64", *where,
+                                  stdin=body_of(document))
+                self.assertEqual(result.code, status, result)
+                self.assertIn(words, result.out.decode())
+                self.assertEqual("leave out the clip" in result.err, status == 3)
 
 
 if __name__ == "__main__":

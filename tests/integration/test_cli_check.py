@@ -182,7 +182,7 @@ class WithDaemon(unittest.TestCase):
 
     def test_refusals_are_the_same(self):
         for command, document in (("backprop", DOCUMENT), ("check", b"{}"), ("backprop", b"["),
-                                  ("check", NETWORKS[0].replace(b'"id"', b'"scale": 2, "id"')),
+                                  ("check", b'{"on_error":"continue",' + NETWORKS[0][1:]),
                                   ("backprop", NETWORKS[0].replace(b"[[3, 4]]", b"[[3]]"))):
             with self.subTest(document[:80]):
                 result = self.both(command, stdin=document)

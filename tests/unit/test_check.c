@@ -275,8 +275,8 @@ static void options_without_a_meaning_are_refused(void **state)
 {
     network *n = varied_network(GRAD_FP32, GRAD_MSE);
     const grad_batch kept = n->batch;
-    static const char *const pointers[] = {"/scale",        "/reduction",       "/clip",
-                                           "/weight_decay", "/check/tolerance", "/outputs"};
+    static const char *const pointers[] = {"/on_error",        "/check/tolerance", "/clip/value",
+                                           "/weight_decay/l2", "/scale",           "/outputs"};
 
     (void)state;
     for (size_t i = 0; i < COUNT(pointers); i++) {
@@ -285,12 +285,12 @@ static void options_without_a_meaning_are_refused(void **state)
         grad_measure measure;
 
         n->batch = kept;
-        n->batch.scale = i == 0 ? 2 : 1;
-        n->batch.reduction = i == 1 ? GRAD_MEAN : GRAD_SUM;
-        n->batch.clip.value = i == 2 ? 1 : 0;
-        n->batch.weight_decay.l2 = i == 3 ? 1 : 0;
-        request.options.tolerance = i == 4 ? NAN : 0;
+        n->batch.continue_on_error = i == 0;
+        request.options.tolerance = i == 1 ? NAN : 0;
         n->batch.outputs = 0;
+        n->batch.clip.value = i == 2 ? -1 : 0;
+        n->batch.weight_decay.l2 = i == 3 ? (double)INFINITY : 0;
+        n->batch.scale = i == 4 ? NAN : 1;
         if (i == 5) { /* layers that have no such delta */
             n->batch.network = NULL;
             n->batch.outputs = GRAD_OUTPUT_SLOPE_DELTA;
