@@ -21,26 +21,35 @@ npm_install() {
         "$@" >npm.log 2>&1 || skip "npm cannot install $*: $(tail -n 1 npm.log)"
 }
 
-# debian_package NAME VERSION: installed, in a version that begins so; nothing is installed here.
+# debian_package NAME VERSION…: sets found to the one of these that the installed version is, or
+# begins with (1.0.1 is not 1.0.10); nothing is installed here.
 debian_package() {
-    version=$(dpkg-query -W -f '${Version}' "$1" 2>/dev/null || true)
-    case $version in
-    "$2"*) ;;
-    '') skip "the package $1 is not installed" ;;
-    *) skip "$1 is $version here, the finding is about $2" ;;
-    esac
-}
-
-# pytorch_among VERSION…: sets torch to the one of these that Debian's python3-torch begins with (on
-# Debian 12, 13 and testing 1.13, 2.6 and 2.14); nothing is installed here.
-pytorch_among() {
-    version=$(dpkg-query -W -f '${Version}' python3-torch 2>/dev/null || true)
-    for torch in "$@"; do
+    package=$1
+    shift
+    version=$(dpkg-query -W -f '${Version}' "$package" 2>/dev/null || true)
+    for found in "$@"; do
         case $version in
-        "$torch".*) return ;;
+        "$found" | "$found"[!0-9]*) return ;;
         esac
     done
-    skip "python3-torch is ${version:-not installed} here, the finding is about $*"
+    [ -n "$version" ] || skip "the package $package is not installed"
+    skip "$package is $version here, the finding is about $*"
+}
+
+# pytorch_among VERSION…: sets torch likewise, of Debian's python3-torch (on Debian 12, 13 and
+# testing 1.13, 2.6 and 2.14).
+pytorch_among() {
+    debian_package python3-torch "$@"
+    # shellcheck disable=SC2034 # the finding reads it
+    torch=$found
+}
+
+# compile NAME FLAG…: NAME, of NAME.c.
+compile() {
+    command -v gcc >/dev/null || skip "gcc is not installed"
+    name=$1
+    shift
+    gcc -o "$name" "$name.c" "$@"
 }
 
 # verdict EXPECTED SEEN WHAT: the last line of a finding.
