@@ -57,7 +57,8 @@ static grad_status tell(grad_run *run, grad_error *error, const char *code, cons
 
 static bool is_softmax_like(grad_activation_kind f)
 {
-    return f == GRAD_SOFTMAX || f == GRAD_LOG_SOFTMAX || f == GRAD_SIGMOID;
+    return f == GRAD_SOFTMAX || f == GRAD_SOFTMIN || f == GRAD_LOG_SOFTMAX || f == GRAD_SIGMOID ||
+           f == GRAD_LOG_SIGMOID;
 }
 
 /* What the loss does by itself, or expects, where that activation of the last layer spoils it; NULL
@@ -70,7 +71,8 @@ static const char *spoiled_by(grad_activation_kind f, grad_loss_kind loss)
     if (loss == GRAD_BCE_WITH_LOGITS && is_softmax_like(f))
         return "has a sigmoid of its own and expects logits: give that layer the activation "
                "identity";
-    if ((loss == GRAD_NLL || loss == GRAD_KL_DIV) && (f == GRAD_SOFTMAX || f == GRAD_SIGMOID))
+    if ((loss == GRAD_NLL || loss == GRAD_KL_DIV) &&
+        (f == GRAD_SOFTMAX || f == GRAD_SOFTMIN || f == GRAD_SIGMOID))
         return "expects logarithms of probabilities: give that layer the activation log_softmax";
     return NULL;
 }

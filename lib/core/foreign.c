@@ -93,8 +93,8 @@ static const foreign_name of_activations[] = {
     "write \"cosine_embedding\" with the vectors to compare with as \"other\" and a target of "    \
     "ones: 1 - cosine; TF.js's cosineDistance does not normalise"
 #define HALF_SQUARES                                                                               \
-    "it is (y - t)^2 in some libraries and half of it in others (Optax, Caffe): \"mse\" is the "   \
-    "first, \"mse\" with \"scale\": 0.5 the second"
+    "it is (y - t)^2 in some libraries and half of it in others (Optax): \"mse\" is the first, "   \
+    "\"mse\" with a \"sample_weight\" of 0.5 for every sample the second"
 
 static const foreign_name of_losses[] = {
     {"hingeLoss", "TF.js's takes labels 0 and 1; \"hinge\" takes targets -1 and 1"},

@@ -7,7 +7,7 @@
 /* Of the candidates offered one by one, the first nearest. Start from {.wanted = …}. */
 typedef struct nearest_search {
     const char *wanted;
-    const char *best; /* NULL: none is near: more than half of the name would have to change */
+    const char *best; /* NULL: none is near: more than two edits, or a quarter of the name */
     size_t distance;
 } nearest_search;
 

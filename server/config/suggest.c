@@ -22,8 +22,14 @@ static const struct {
     {" access-log log-access ", {"log-requests", NULL}},
     {" c conf config-file configuration ", {"config", NULL}},
     {" timeout ", {"request-timeout", NULL}},
+    {" shutdown-timeout graceful-timeout graceful-shutdown-timeout stop-timeout grace-period ",
+     {"drain-timeout", NULL}},
+    {" write-timeout send-timeout ", {"reply-timeout", NULL}},
+    {" read-timeout client-body-timeout ", {"body-timeout", NULL}},
+    {" max-queue queue queue-size queue-length backlog ", {"queue-depth", NULL}},
     {" keep-alive keepalive keepalive-timeout keep-alive-timeout ", {"idle-timeout", NULL}},
-    {" max-request-size max-body-size body-limit client-max-body-size ", {"max-body", NULL}},
+    {" max-request-size max-body-size body-size body-limit client-max-body-size ",
+     {"max-body", NULL}},
     {" memory max-memory memory-limit ", {"memory-budget", NULL}},
 };
 

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static const route routes[] = {
     {"/", "GET, HEAD, OPTIONS", {true, true}, ROUTE_INFO, &handler_root, "this list"},
@@ -110,6 +111,19 @@ static void list_paths(service_role role, char *text, size_t size)
     }
 }
 
+/* Behind "/v1/" four letters tell the paths apart: /v1/grad and /v1/backward are no slips of the
+ * hand, but their meaning is plain, as is that of a path without "/v1". NULL: of none. */
+static const char *path_meant(service_role role, const char *path)
+{
+    enum { VERSION = 3, TELLING = 5 };
+    const char *rest = strncasecmp(path, "/v1/", VERSION + 1) == 0 ? path + VERSION : path;
+    for (const route *r = routes_next(role, NULL); r; r = routes_next(role, r))
+        if (strlen(r->path) > VERSION + TELLING &&
+            strncasecmp(rest, r->path + VERSION, TELLING) == 0)
+            return r->path;
+    return NULL;
+}
+
 void routes_explain(service_role role, const char *path, char *detail, size_t size)
 {
     nearest_search search = {.wanted = path};
@@ -117,6 +131,8 @@ void routes_explain(service_role role, const char *path, char *detail, size_t si
     list_paths(role, paths, sizeof paths);
     for (const route *r = routes_next(role, NULL); r; r = routes_next(role, r))
         nearest_offer(&search, r->path);
+    if (!search.best)
+        search.best = path_meant(role, path);
     if (is_elsewhere(role, path))
         snprintf(detail, size, "%s is on the %s listener (%s), not on this one", path,
                  role == ROLE_SERVICE ? "admin" : "service's",

@@ -79,7 +79,7 @@ LOSSES = (
     ("TF.js", "sigmoidCrossEntropy", "=bce_with_logits"), ("TF.js", "hingeLoss", "0 and 1"),
     ("TF.js", "logLoss", "1e-7"), ("TF.js", "cosineDistance", "does not normalise"),
     ("TF.js", "categoricalCrossentropy", "takes probabilities"),
-    ("JAX", "squared_error", "=mse"), ("JAX", "l2_loss", '"scale": 0.5'),
+    ("JAX", "squared_error", "=mse"), ("JAX", "l2_loss", '"sample_weight" of 0.5'),
     ("JAX", "hinge_loss", "=hinge"), ("JAX", "log_cosh", "=log_cosh"),
     ("JAX", "softmax_cross_entropy", "=cross_entropy"),
     ("JAX", "softmax_cross_entropy_with_integer_labels", "=cross_entropy"),
@@ -89,7 +89,7 @@ LOSSES = (
     ("ONNX", "SoftmaxCrossEntropyLoss", "=cross_entropy"),
     ("ONNX", "NegativeLogLikelihoodLoss", "=nll"),
     ("common", "cross-entropy", "=cross_entropy"), ("common", "rmse", '"mse"'),
-    ("common", "focal_loss", LISTED), ("common", "l2", '"scale": 0.5'),
+    ("common", "focal_loss", LISTED), ("common", "l2", '"sample_weight" of 0.5'),
 )
 
 LAYER_TYPES = (

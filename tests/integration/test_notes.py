@@ -75,7 +75,9 @@ class Notes(DaemonCase):
         for activation, loss in (("softmax", "cross_entropy"), ("log_softmax", "cross_entropy"),
                                  ("sigmoid", "cross_entropy"), ("sigmoid", "bce_with_logits"),
                                  ("softmax", "bce_with_logits"), ("softmax", "nll"),
-                                 ("sigmoid", "nll"), ("softmax", "kl_div")):
+                                 ("sigmoid", "nll"), ("softmax", "kl_div"),
+                                 ("softmin", "cross_entropy"), ("log_sigmoid", "bce_with_logits"),
+                                 ("softmin", "nll")):
             classes = loss in ("cross_entropy", "nll")
             target = [0, 1, 0] if classes else [[0.25, 0.75]] * 3
             request = network(activation, {"name": loss, "target": target})
