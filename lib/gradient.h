@@ -353,6 +353,8 @@ typedef struct grad_reply {
 
 /* Asks every question there is of a batch (shapes, options, caps, finite values under reject) and
  * sizes it. Reads the tensors; what it allocates on the way is freed.
+ * A batch may be of no samples: an axis of 0 before the last of its states, whose data are not NULL
+ * all the same. Its deltas are zeros.
  * Errors: GRAD_INVALID shape_mismatch, empty_tensor, missing_field, bad_parameter, non_finite …;
  * GRAD_TOO_LARGE max_layers, max_result_numbers, or a size that overflows. */
 GRAD_API grad_status grad_batch_measure(const grad_batch *batch, const grad_limits *limits,

@@ -282,6 +282,10 @@ static grad_status check_divisor(const subject *s)
 
     if (!s->must_be_finite || grad_loss_divisor(&view) != 0)
         return GRAD_OK;
+    if (s->sizes.B == 0)
+        return grad_fail(s->error, GRAD_INVALID, "non_finite", "/loss/reduction",
+                         "loss/reduction is mean over no samples, expected sum or none: the mean "
+                         "is NaN");
     for (size_t b = 0; b < s->sizes.B; b++)
         if (!grad_loss_ignores(l, s->type, grad_real_at(s->type, l->target.data, b)))
             return grad_fail(s->error, GRAD_INVALID, "non_finite", "/loss/class_weight",

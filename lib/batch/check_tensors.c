@@ -20,11 +20,12 @@ static grad_status check_presence(const grad_subject *s, const char *member,
 
 _Static_assert(GRAD_MAX_RANK == 5, "the ranks that an error tells");
 
-/* Rank within [least, most], and no axis of length 0. spelling is how to mend the rank, or "". */
+/* Rank within [least, most], and a last axis that is not of length 0. spelling is how to mend the
+ * rank, or "". */
 static grad_status check_form(const grad_subject *s, const char *member, const grad_tensor *tensor,
                               size_t least, size_t most, const char *spelling)
 {
-    size_t rows, cols;
+    size_t rows;
 
     if (tensor->rank < least || tensor->rank > most)
         return grad_fail_layer(
@@ -32,11 +33,10 @@ static grad_status check_form(const grad_subject *s, const char *member, const g
             tensor->rank, most > least ? RANKS_OF_STATES : grad_pointer_format("%zu", most).text,
             spelling);
     rows = grad_tensor_rows(tensor);
-    cols = grad_tensor_columns(tensor);
-    if (rows == 0 || cols == 0)
+    if (grad_tensor_columns(tensor) == 0)
         return grad_fail_layer(s->error, s->batch, s->layer, "empty_tensor", member,
-                               " has %zu row%s of %zu column%s, expected at least one of each",
-                               rows, grad_plural(rows), cols, grad_plural(cols));
+                               " has %zu row%s of 0 columns, expected at least one column", rows,
+                               grad_plural(rows));
     return GRAD_OK;
 }
 
@@ -102,7 +102,7 @@ static grad_status check_states(const grad_subject *s, const grad_layer *layer)
 static grad_status check_network_input(const grad_subject *s)
 {
     const grad_tensor *x = &s->batch->network->input;
-    size_t rows, cols;
+    size_t rows;
 
     if (x->data == NULL)
         return grad_fail(s->error, GRAD_INVALID, "missing_field", "",
@@ -111,11 +111,10 @@ static grad_status check_network_input(const grad_subject *s)
         return grad_fail(s->error, GRAD_INVALID, "shape_mismatch", "/input",
                          "input has rank %zu, expected " RANKS_OF_STATES, x->rank);
     rows = grad_tensor_rows(x);
-    cols = grad_tensor_columns(x);
-    if (rows == 0 || cols == 0)
+    if (grad_tensor_columns(x) == 0)
         return grad_fail(s->error, GRAD_INVALID, "empty_tensor", "/input",
-                         "input has %zu row%s of %zu column%s, expected at least one of each", rows,
-                         grad_plural(rows), cols, grad_plural(cols));
+                         "input has %zu row%s of 0 columns, expected at least one column", rows,
+                         grad_plural(rows));
     return GRAD_OK;
 }
 
@@ -360,10 +359,13 @@ static grad_status check_size_sources(const grad_subject *s, const grad_layer *l
     if (status == GRAD_OK && layer->weight.data != NULL)
         status = check_form(s, "/weight", &layer->weight, 2, 2,
                             grad_spelling_of_rows(&layer->weight, width_of_input(s)).text);
+    if (status == GRAD_OK && layer->weight.data != NULL && layer->weight.shape[0] == 0)
+        return grad_fail_layer(s->error, s->batch, s->layer, "empty_tensor", "/weight",
+                               " has 0 rows, expected at least one");
     return status;
 }
 
-/* What only some batches can have more than one axis of samples for. */
+/* What only some batches can have no samples for, or more than one axis of them. */
 static grad_status check_axes(const grad_subject *s, const grad_layer *layer,
                               const grad_layer_sizes *n)
 {
@@ -377,6 +379,10 @@ static grad_status check_axes(const grad_subject *s, const grad_layer *layer,
                                "there are more axes others normalize the second, so send the axis "
                                "to be normalized as the last of two",
                                rank);
+    if (layer->kind == GRAD_BATCH_NORM && n->B == 0 && !grad_layer_is_inference(layer))
+        return grad_fail_layer(s->error, s->batch, s->layer, "empty_tensor", "",
+                               " is a batch_norm over no samples, expected at least one, or "
+                               "running_mean and running_variance: none has no moments");
     if (s->batch->reduction == GRAD_PER_SAMPLE && has_weight_delta && rank + 1 > GRAD_MAX_RANK)
         return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", "",
                                " has an input of rank %zu, expected at most %d with reduction "

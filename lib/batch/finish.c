@@ -30,7 +30,7 @@ double grad_batch_delta_factor(const grad_batch *batch, size_t B)
     bool is_scaled_later = grad_batch_has_clip(batch) || grad_batch_has_decay(batch);
     double scale = is_scaled_later ? 1 : batch->scale;
 
-    return batch->reduction == GRAD_MEAN ? scale / (double)B : scale;
+    return batch->reduction == GRAD_MEAN && B > 0 ? scale / (double)B : scale;
 }
 
 /* ---- Clipping -------------------------------------------------------------------------------- */
@@ -188,7 +188,7 @@ static void fill_statistics(grad_run *run)
         }
         result->zero_derivative = -1;
         if (grad_activation_couples_features(run->batch->layers[i].activation.kind) ||
-            !s->flow.has_backward)
+            !s->flow.has_backward || s->sizes.B == 0)
             continue;
         result->zero_derivative = count_zeros(run, i) / ((double)s->sizes.B * (double)s->sizes.N);
         zeros += count_zeros(run, i);

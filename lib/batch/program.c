@@ -49,7 +49,7 @@ void grad_builder_begin_stage(grad_builder *b)
 
 void grad_builder_end_stage(grad_builder *b)
 {
-    if (b->open.part_count == 0)
+    if (b->open.tile_count == 0)
         return;
     if (b->program.stages != NULL)
         b->program.stages[b->program.stage_count] = b->open;

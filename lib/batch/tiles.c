@@ -21,20 +21,25 @@
 #define GRAIN 16 /* tiles begin on multiples of a cache line of floats */
 
 /* The length of equal pieces of n, of at most `most` each (> 0), but for the rounding up to a
- * multiple of grain. */
+ * multiple of grain. Not 0, though there are no pieces of none. */
 static size_t piece(size_t n, size_t most, size_t grain)
 {
-    size_t length = grad_size_ceil_div(n, grad_size_ceil_div(n, most));
+    size_t length;
 
+    if (n == 0)
+        return 1;
+    length = grad_size_ceil_div(n, grad_size_ceil_div(n, most));
     return grad_size_min(n, grad_size_ceil_div(length, grain) * grain);
 }
 
 /* Tiles as square as the matrix allows: a square has the least of its factors to copy. */
 grad_grid grad_grid_product(size_t rows, size_t cols, size_t depth)
 {
-    size_t area = PRODUCT_WORK / depth;
-    size_t side, tile_rows, tile_cols;
+    size_t area, side, tile_rows, tile_cols;
 
+    if (rows == 0 || cols == 0)
+        return (grad_grid){rows, cols, 1, 1};
+    area = depth == 0 ? AREA_MAX : PRODUCT_WORK / depth; /* of no depth: zeros */
     area = area < AREA_MIN ? AREA_MIN : grad_size_min(area, AREA_MAX);
     side = (size_t)sqrt((double)area);
     tile_cols = grad_size_min(cols, side);
@@ -57,7 +62,9 @@ grad_grid grad_grid_rows(size_t rows, size_t cols)
 
 grad_grid grad_grid_columns(size_t B, size_t N)
 {
-    return (grad_grid){1, N, 1, piece(N, grad_size_ceil_div(CHEAP_ELEMENTS, B), GRAIN)};
+    size_t most = B == 0 ? CHEAP_ELEMENTS : grad_size_ceil_div(CHEAP_ELEMENTS, B);
+
+    return (grad_grid){1, N, 1, piece(N, most, GRAIN)};
 }
 
 grad_grid grad_grid_stream(size_t count)

@@ -305,6 +305,26 @@ static grad_status measure_differences(const grad_check_request *request, const 
     return GRAD_OK;
 }
 
+/* Of no samples there is nothing to check: every gradient is zeros, whatever the formulas. */
+static grad_status verify_samples(const grad_batch *batch, grad_error *error)
+{
+    for (size_t i = 0; i < batch->layer_count; i++) {
+        const grad_tensor *x = &batch->layers[i].input;
+        grad_pointer_text pointer = grad_pointer_format("/layers/%zu/input", i);
+
+        if (x->data == NULL && batch->network != NULL && i == 0) {
+            x = &batch->network->input;
+            pointer = grad_pointer_format("/input");
+        }
+        if (x->data != NULL && grad_tensor_count(x) == 0)
+            return grad_fail(error, GRAD_INVALID, "empty_tensor", pointer.text,
+                             "%s has no samples, expected at least one: of none there is nothing "
+                             "to check",
+                             pointer.text + 1);
+    }
+    return GRAD_OK;
+}
+
 grad_status grad_check_measure(const grad_check_request *request, const grad_limits *limits,
                                grad_measure *measure, grad_error *error)
 {
@@ -318,6 +338,8 @@ grad_status grad_check_measure(const grad_check_request *request, const grad_lim
     status = grad_batch_measure(&batch, limits, &found, error);
     if (status == GRAD_OK)
         status = grad_batch_measure(request->batch, NULL, &asked, error);
+    if (status == GRAD_OK)
+        status = verify_samples(&batch, error);
     if (status == GRAD_OK)
         status = measure_differences(request, &batch, &found, error);
     if (status == GRAD_OK)

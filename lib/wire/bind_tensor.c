@@ -1,5 +1,6 @@
 /* Binding tensors: form 1, nested arrays, whose shape the scanner inferred; and form 2, an object
  * with a shape and data. Whether the shapes of different tensors agree is asked elsewhere. */
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +9,9 @@
 #include "core/size.h"
 #include "wire/bind.h"
 #include "wire/word.h"
+
+/* Where a tensor of no numbers points: it is there, and none of it is read. */
+static const double no_numbers = 0;
 
 /* A tensor as form 2 spells it. */
 typedef struct spelled_tensor {
@@ -32,8 +36,7 @@ static grad_status bind_array(grad_binder *binder, const grad_path *path, const 
     const grad_number_array *array = grad_bind_array(binder, value);
 
     if (array == NULL)
-        return grad_bind_fail(binder, path, "empty_tensor",
-                              "expected at least one number, found an empty array");
+        return grad_bind_fail(binder, path, "empty_tensor", GRAD_EMPTY_ARRAY);
     if (array->flags > 0 && !takes_flags)
         return grad_bind_fail_fault(binder, path, &binder->envelope->faults[array->flags - 1]);
     if (array->rank == 0)
@@ -161,6 +164,10 @@ static grad_status read_data(grad_binder *binder, const grad_path *path, const j
 {
     spelled_tensor *tensor = target;
 
+    if (json_is_array(value) && json_array_size(value) == 0) {
+        tensor->data = (grad_tensor){.data = (void *)(uintptr_t)&no_numbers, .rank = 1};
+        return GRAD_OK;
+    }
     if (json_is_array(value))
         return bind_array(binder, path, value, tensor->takes_flags, &tensor->data);
     if (!is_single(binder, value, tensor->takes_flags))
@@ -202,6 +209,15 @@ static const grad_field tensor_fields[] = {
     {"base64", refuse_encoding, 0, NULL},
     {"binary_data_size", refuse_encoding, 0, NULL},
 };
+
+/* Whether the shape has an axis of length 0. */
+static bool is_of_none(const grad_tensor *shape)
+{
+    for (size_t i = 0; i < shape->rank; i++)
+        if (shape->shape[i] == 0)
+            return true;
+    return false;
+}
 
 /* Flat data takes the shape; nested data must already have it. */
 static bool shapes_agree(const grad_tensor *shape, const grad_tensor *data)
@@ -246,6 +262,7 @@ static bool is_numbered(const json_t *value)
 static grad_status bind_object(grad_binder *binder, const grad_path *path, const json_t *value,
                                bool takes_flags, grad_tensor *target)
 {
+    const grad_path data = {.parent = path, .key = "data"};
     spelled_tensor tensor = {.takes_flags = takes_flags};
     grad_status status =
         grad_bind_object(binder, path, value, "an array of numbers or an object", tensor_fields,
@@ -257,6 +274,8 @@ static grad_status bind_object(grad_binder *binder, const grad_path *path, const
         status = grad_bind_require(binder, path, value, "data");
     if (status != GRAD_OK)
         return status;
+    if (tensor.data.data == &no_numbers && !is_of_none(&tensor.shape))
+        return grad_bind_fail(binder, &data, "empty_tensor", GRAD_EMPTY_ARRAY);
     if (!shapes_agree(&tensor.shape, &tensor.data))
         return fail_shape(binder, path, &tensor);
     tensor.shape.data = tensor.data.data;

@@ -122,6 +122,15 @@ static void cut_skeleton(grad_encoder *e)
     e->skeleton_cut = piece.end;
 }
 
+/* A tensor of no numbers has its shape told: [] would not tell it. */
+static void write_none(grad_text *text, const grad_tensor *tensor)
+{
+    grad_text_printf(text, "{\"shape\":[");
+    for (size_t i = 0; i < tensor->rank; i++)
+        grad_text_printf(text, "%s%zu", i > 0 ? "," : "", tensor->shape[i]);
+    grad_text_printf(text, "],\"data\":[]}");
+}
+
 void grad_encoder_tensor(grad_encoder *e, const char *field, const grad_tensor *tensor,
                          size_t layer)
 {
@@ -133,7 +142,7 @@ void grad_encoder_tensor(grad_encoder *e, const char *field, const grad_tensor *
         return;
     grad_encoder_member(e, slash != NULL ? slash + 1 : field);
     if (count == 0)
-        grad_text_add(&e->skeleton, "[]", 2);
+        write_none(&e->skeleton, tensor);
     cut_skeleton(e);
     while (piece.end < count) {
         size_t room = GRAD_SEGMENT_NUMBERS - e->open_numbers;

@@ -10,9 +10,10 @@ enum {
     HEAD = 8192,       /* the encoder, the first pieces, the outer members */
     LAYER = 3072,      /* a layer's members and pieces, in arrays that double */
     STATISTICS = 2048, /* a layer's statistics and clipping, in a text that doubles and a copy */
-    ROW = 2 * GRAD_MAX_RANK, /* brackets and comma around a row */
-    ESCAPED = 6,             /* bytes that one byte of a name may become */
-    COPIES = 3               /* of literal text: the skeleton, which doubles, and its segment */
+    SHAPE = 22 * GRAD_MAX_RANK + 32, /* a tensor of no numbers, which is written with its shape */
+    ROW = 2 * GRAD_MAX_RANK,         /* brackets and comma around a row */
+    ESCAPED = 6,                     /* bytes that one byte of a name may become */
+    COPIES = 3 /* of literal text: the skeleton, which doubles, and its segment */
 };
 
 /* The texts of an error, each byte of which may need an escape, and its other members. */
@@ -72,13 +73,25 @@ static bool add_rows(const grad_batch *batch, const grad_layer *layer, size_t B,
            grad_size_add_product(GRAD_OUTPUT_COUNT, B, rows);
 }
 
+/* Whether a state has no samples, so that answers of each sample are of no numbers. */
+static bool has_no_samples(const grad_batch *batch)
+{
+    if (batch->network != NULL && samples_of(&batch->network->input) == 0)
+        return true;
+    for (size_t i = 0; i < batch->layer_count; i++)
+        if (samples_of(&batch->layers[i].input) == 0)
+            return true;
+    return false;
+}
+
 static size_t layer_bound(const grad_batch *batch)
 {
     bool is_told = batch->statistics || batch->clip.value != 0 || batch->clip.layer_norm != 0 ||
                    batch->clip.global_norm != 0;
 
     return (size_t)LAYER + (is_told ? STATISTICS : 0) +
-           (batch->continue_on_error ? ERROR_BOUND : 0);
+           (batch->continue_on_error ? ERROR_BOUND : 0) +
+           (has_no_samples(batch) ? (size_t)COPIES * GRAD_OUTPUT_COUNT * SHAPE : 0);
 }
 
 size_t grad_reply_bound(const grad_batch *batch, size_t result_numbers)

@@ -374,7 +374,7 @@ static const char *scan_opening(grad_scanner *s, const char *p)
     s->state = GRAD_SCAN_REST_FIRST;
     if (*p == ']')
         return grad_scanner_fail_array(s, p, "empty_tensor", s->rows[0].offset, 0,
-                                       "expected at least one number, found an empty array");
+                                       GRAD_EMPTY_ARRAY);
     return grad_scanner_fail_array(s, p, "unexpected_type", s->rows[0].offset, 0,
                                    "expected numbers in at most %d dimensions, found more",
                                    GRAD_MAX_RANK);

@@ -16,6 +16,11 @@ typedef enum grad_word {
     GRAD_WORD_NULL
 } grad_word;
 
+/* Where numbers are expected and an array of none stands. */
+#define GRAD_EMPTY_ARRAY                                                                           \
+    "expected at least one number, found an empty array; no samples of 3 numbers are "             \
+    "{\"shape\": [0, 3], \"data\": []}"
+
 /* Bytes of a word in an error. */
 enum { GRAD_WORD_SHOWN = 40 };
 

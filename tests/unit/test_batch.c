@@ -216,10 +216,10 @@ static const wrong_batch cases[] = {
     {mixed_ranks, GRAD_INVALID, "shape_mismatch", "/layers/0/pre_activation",
      "layers/0/pre_activation has rank 2, input has 1 and grad_output 2: expected the same of all "
      "three"},
-    {no_rows, GRAD_INVALID, "empty_tensor", "/layers/0/input",
-     "layers/0/input has 0 rows of 3 columns, expected at least one of each"},
+    {no_rows, GRAD_INVALID, "shape_mismatch", "/layers/0/input",
+     "layers/0/input has 0 rows, pre_activation has 4"},
     {no_columns, GRAD_INVALID, "empty_tensor", "/layers/0/pre_activation",
-     "layers/0/pre_activation has 4 rows of 0 columns, expected at least one of each"},
+     "layers/0/pre_activation has 4 rows of 0 columns, expected at least one column"},
     {columns_differ, GRAD_INVALID, "shape_mismatch", "/layers/0/pre_activation",
      "layers/0/pre_activation has 5 columns, grad_output has 4"},
     {columns_differ_in_a_named_layer, GRAD_INVALID, "shape_mismatch", "/layers/0/pre_activation",

@@ -96,9 +96,9 @@ static const wrong_batch cases[] = {
     {one_output, GRAD_INVALID, "shape_mismatch", "/layers/0/activation/slope",
      "layers/0/activation/slope has 2 numbers, the layer has 1 output"},
     {one_row_of_none, GRAD_INVALID, "empty_tensor", "/layers/0/input",
-     "layers/0/input has 1 row of 0 columns, expected at least one of each"},
-    {no_row_of_one, GRAD_INVALID, "empty_tensor", "/layers/0/input",
-     "layers/0/input has 0 rows of 1 column, expected at least one of each"},
+     "layers/0/input has 1 row of 0 columns, expected at least one column"},
+    {no_row_of_one, GRAD_INVALID, "shape_mismatch", "/layers/0/input",
+     "layers/0/input has 0 rows, pre_activation has 4"},
     {residual_of_no_network, GRAD_INVALID, "unsupported_value", "/layers/1/residual",
      "layers/1/residual is set, expected none outside a network"},
 };

@@ -22,6 +22,9 @@
     "from 1 on)"
 #define NO_BRACKETS "; a single value stands without brackets (R's jsonlite: auto_unbox = TRUE)"
 #define NO_FLAG "; it stands for a number in masks and targets only"
+#define EMPTY                                                                                      \
+    "expected at least one number, found an empty array; no samples of 3 numbers are {\"shape\": " \
+    "[0, 3], \"data\": []}"
 #define DEAR_NULL "expected a number, found null; if it stands for NaN, that is spelled \"NaN\""
 
 /* ---- Where no numbers belong ----------------------------------------------------------------- */
@@ -127,8 +130,8 @@ static const faulty faults[] = {
     {"[@9999999999999999999999999999999999999999999]", "number_out_of_range", "/0",
      "expected a number within float32's range, found 9999999999999999999999999999999999999999…; "
      "?datatype=FP64 holds it"},
-    {"@[]", "empty_tensor", "", "expected at least one number, found an empty array"},
-    {"@[ [ ], [] ]", "empty_tensor", "", "expected at least one number, found an empty array"},
+    {"@[]", "empty_tensor", "", EMPTY},
+    {"@[ [ ], [] ]", "empty_tensor", "", EMPTY},
     {"@[[[[[[1]]]]], 2]", "unexpected_type", "",
      "expected numbers in at most 5 dimensions, found more"},
 };

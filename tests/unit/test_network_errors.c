@@ -40,9 +40,9 @@ static void input_of_rank_3(network *n)
     n->network.input.rank = 6;
 }
 
-static void input_without_rows(network *n)
+static void input_without_columns(network *n)
 {
-    n->network.input.shape[0] = 0;
+    n->network.input.shape[1] = 0;
 }
 
 static void no_weight_in_the_middle(network *n)
@@ -240,8 +240,8 @@ static const wrong_network cases[] = {
      "expected a field \"input\", or one in the first layer, found none"},
     {GRAD_MSE, input_of_rank_3, "shape_mismatch", "/input",
      "input has rank 6, expected 1 (one sample) to 5, the last axis being the features"},
-    {GRAD_MSE, input_without_rows, "empty_tensor", "/input",
-     "input has 0 rows of 6 columns, expected at least one of each"},
+    {GRAD_MSE, input_without_columns, "empty_tensor", "/input",
+     "input has 5 rows of 0 columns, expected at least one column"},
     {GRAD_MSE, no_weight_in_the_middle, "missing_field", "/layers/3",
      "layers/3 has no pre_activation, expected one, or the weight that it can be worked out with"},
     {GRAD_MSE, no_weight_but_a_state, "missing_field", "/layers/3",
