@@ -41,8 +41,6 @@ MUTANTS = [
     *of("lib/batch/finish.c", OPTIONS,
         ("the mean is not divided", "B > 0 ? scale / (double)B : scale",
          "B > 0 ? scale : scale"),
-        ("the mean over no samples divides by 0", "batch->reduction == GRAD_MEAN && B > 0",
-         "batch->reduction == GRAD_MEAN"),
         ("scale comes before clipping", "double scale = is_scaled_later ? 1 : batch->scale;",
          "double scale = batch->scale;"),
         ("clipping has no 1e-6", "max / (norm + NORM_EPSILON)", "max / norm"),
