@@ -3,6 +3,7 @@ from mutant import of
 
 DOUBLE = "test_activations_double"
 ROWS = "test_softmax_double"
+KINKS = "integration/test_kinks.py"
 
 MUTANTS = [
     *of("lib/kernels/piecewise_double.c", DOUBLE,
@@ -14,13 +15,15 @@ MUTANTS = [
          "z > 3 ? dy : dy * ((2 * z + 3) / 6)"),
         ("hardswish has a slope at -3", "if (z <= -3)", "if (z < -3)"),
         ("a comparison decides what f' is at NaN", "return isnan(z) ? z : (delta_of_dy);",
-         "return delta_of_dy;"),
+         "return delta_of_dy;")),
+    *of("lib/kernels/piecewise_double.c", KINKS,
         ("hardswish has no limit on the left", "(z < -DBL_MAX ? -DBL_MAX : z)", "z")),
+    *of("lib/kernels/smooth_double.c", KINKS,
+        ("softsign has no limit", "double held = hold(z, DBL_MAX);", "double held = z;")),
     *of("lib/kernels/smooth_double.c", DOUBLE,
         ("elu's alpha is lost", "z > 0 ? 1 : grad_wide_scaled_exp(p[0], narrow(hold(z, FAR)));",
          "z > 0 ? 1 : grad_wide_scaled_exp(1, narrow(hold(z, FAR)));"),
         ("a subnormal exponential is divided by beta", "e < DBL_MIN && p[0] < 1", "false"),
-        ("softsign has no limit", "double held = hold(z, DBL_MAX);", "double held = z;"),
         ("silu's lower branch lacks z", "grad_wide_scaled_exp((1 + e + u) / whole, narrow(u))",
          "grad_wide_scaled_exp((1 + e) / whole, narrow(u))"),
         ("tanh's slope lacks the 4", "grad_wide_scaled_exp(4 / ((1 + e) * (1 + e)), narrow(u))",
