@@ -34,6 +34,7 @@ static int read_token(const options *o, char token[TOKEN_SIZE])
     const char *text = o->token_file == NULL ? getenv("GRADIENT_TOKEN") : NULL;
     const char *path = o->token_file != NULL ? o->token_file : getenv("GRADIENT_TOKEN_FILE");
     const char *where;
+    size_t length;
 
     token[0] = '\0';
     if (text != NULL && text[0] == '\0')
@@ -43,7 +44,11 @@ static int read_token(const options *o, char token[TOKEN_SIZE])
     where = text != NULL ? "GRADIENT_TOKEN" : path;
     if (!take_token(text, path, token))
         return report_system_failure(o, EXIT_BAD_INPUT, where);
-    token[strcspn(token, "\r\n")] = '\0';
+    length = strcspn(token, "\r\n");
+    if (length > 0 && token[length + strspn(token + length, "\r\n")] != '\0')
+        return report_failure(o, EXIT_BAD_INPUT,
+                              "%s: expected one line with a token, found several", where);
+    token[length] = '\0';
     if (token[0] == '\0' || strlen(token) == TOKEN_SIZE - 1) {
         return report_failure(o, EXIT_BAD_INPUT, "%s: expected a line with a token, found %s",
                               where, token[0] == '\0' ? "none" : "a longer one");

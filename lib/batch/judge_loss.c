@@ -86,7 +86,8 @@ static const char *what_y_must_be(const grad_loss_view *view, double y)
     if (view->loss->kind == GRAD_BINARY_CROSS_ENTROPY && !(y >= 0 && y <= 1))
         return "a probability from 0 to 1";
     if (view->loss->kind == GRAD_POISSON_NLL && parameters[0] == 0 && y + parameters[2] <= 0)
-        return "a rate that is not negative, log_input being false";
+        return y == 0 ? "a positive rate, log_input being false and eps 0"
+                      : "a rate that is not negative, log_input being false";
     return NULL;
 }
 
@@ -104,6 +105,16 @@ static cause_text name_of(const grad_run *run, const finding *found, size_t n)
     return name;
 }
 
+/* Whether the variance of an output is 0, and no eps (parameter 1) is put in its place. */
+static bool lacks_variance(const grad_loss_view *view, size_t sample, size_t n)
+{
+    const grad_tensor *variance = &view->loss->variance;
+    size_t at = grad_tensor_count(variance) == view->B * view->N ? sample * view->N + n : sample;
+
+    return view->loss->kind == GRAD_GAUSSIAN_NLL && view->loss->parameters[1] == 0 &&
+           grad_real_at(view->type, variance->data, at) == 0;
+}
+
 /* What is wrong with the sample's outputs, or with that one. */
 static cause_text cause_of(const grad_run *run, const finding *found)
 {
@@ -116,6 +127,8 @@ static cause_text cause_of(const grad_run *run, const finding *found)
         double y = grad_real_at(view->type, view->y, found->sample * view->N + n);
         const char *expected = what_y_must_be(view, y);
 
+        if (expected == NULL && lacks_variance(view, found->sample, n))
+            return (cause_text){"its variance is 0, expected a positive one, eps being 0"};
         if (expected == NULL)
             continue;
         snprintf(cause.text, sizeof cause.text, "%.60s is %s, expected %s",

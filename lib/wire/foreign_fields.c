@@ -62,6 +62,7 @@ static const grad_foreign_field table[] = {
     {"slope", "negative_slope", ""},
     {"alpha", "slope", ""},
     {"negative_slope", "slope", ""},
+    {"approximate", "name", "(the tanh form is the activation \"gelu_tanh\")"},
     {"lambd", "lambda", ""},
     {"theta", "threshold", ""},
     {"min", "min_val", ""},

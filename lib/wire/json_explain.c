@@ -37,7 +37,7 @@ grad_found_text grad_found_byte(char c)
 {
     grad_found_text found;
     const char *hint = c == '\''              ? "; strings stand in double quotes"
-                       : c == '/' || c == '#' ? "; JSON has no comments"
+                       : c == '/' || c == '#' ? "; JSON has no comments, and no fractions"
                        : c == '<'             ? ", as in HTML or XML"
                                               : "";
 

@@ -46,8 +46,8 @@ enum {
     NORMS = 1 << GRAD_LAYER_NORM | 1 << GRAD_BATCH_NORM
 };
 #define OF_DENSE "belongs to layers of type dense"
-#define OF_DENSE_OR_GAIN "belongs to layers of type dense; of a norm it is \"gain\""
-#define OF_DENSE_OR_SHIFT "belongs to layers of type dense; of a norm it is \"shift\""
+#define OF_DENSE_OR_GAIN "belongs to layers of type dense; norms have \"gain\""
+#define OF_DENSE_OR_SHIFT "belongs to layers of type dense; norms have \"shift\""
 #define OF_NORMS "belongs to layers of type layer_norm and batch_norm"
 #define OF_BATCH_NORM "belongs to layers of type batch_norm"
 

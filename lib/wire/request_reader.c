@@ -128,7 +128,8 @@ static grad_status check_start(grad_binder *binder, const grad_path *root, const
     if (!has_loss && !has_grad_output &&
         binder->request->block->batch.outputs != GRAD_OUTPUT_PREDICTIONS)
         return grad_bind_fail(binder, root, "missing_field",
-                              "expected a field \"loss\" or \"grad_output\", found neither");
+                              "expected a field \"loss\" or \"grad_output\", found neither; with "
+                              "\"outputs\": [\"predictions\"] the forward pass alone is run");
     if (has_loss && has_grad_output)
         return grad_bind_fail(binder, &grad_output, "unsupported_value",
                               "expected either \"loss\" or \"grad_output\", found both");

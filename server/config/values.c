@@ -220,7 +220,8 @@ void value_expected(const option *o, char text[VALUE_EXPECTED_SIZE])
     static const struct {
         const char *before, *after;
     } around[] = {
-        [OPTION_ADDRESS] = {"", ", such as 127.0.0.1:8080 or [::1]:8080"},
+        [OPTION_ADDRESS] = {"",
+                            ", such as 127.0.0.1:8080, [::1]:8080 or, for all addresses, *:8080"},
         [OPTION_ORIGINS] = {"", ", with commas between origins such as https://a.example or "
                                 "http://localhost:3000"},
         [OPTION_NUMBER] = {"a number from ", ", with k, M, G, Ki, Mi, Gi or no unit"},

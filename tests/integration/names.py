@@ -117,6 +117,7 @@ FIELDS = (
     ("Keras", "y_true", "mse", "target"), ("common", "labels", "mse", "target"),
     ("PyTorch", "weight", "cross_entropy", "class_weight"), ("PyTorch", "weight", "mse", None),
     ("Keras", "alpha", "leaky_relu", "negative_slope"), ("Keras", "alpha", "prelu", "slope"),
+    ("PyTorch", "approximate", "gelu", "name"),
     ("PyTorch", "lambd", "softshrink", "lambda"), ("Keras", "theta", "threshold", "threshold"),
     ("Keras", "alpha", "relu", None), ("ONNX", "beta", "hard_sigmoid", None),
 )

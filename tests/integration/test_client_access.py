@@ -130,6 +130,12 @@ class Access(unittest.TestCase):
             self.assertIn(word, result.err)
             self.assert_silent(result, SECRET)
 
+    def test_a_token_file_has_one_line(self):
+        path = self.file("a\n" + SECRET + "\n")
+        result = gradient("health", "--token-file", path)
+        self.assertEqual((result.code, result.err), (3, "gradient: %s: expected one line with a "
+                                                     "token, found several\n" % path))
+
     def test_a_token_is_no_flag_s_value(self):
         for words in (("--token", SECRET), ("--token=" + SECRET,)):
             result = gradient("health", *words)

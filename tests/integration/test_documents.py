@@ -147,7 +147,8 @@ BODIES = (
     (b"{'layers':[]}", 1, "expected a JSON value or punctuation, found '''; strings stand in "
      "double quotes"),
     (b"{} {}", 3, "expected the end of the document, found '{'"),
-    (b"{}// done", 2, "expected the end of the document, found '/'; JSON has no comments"),
+    (b"{}// done", 2, "expected the end of the document, found '/'; JSON has no comments, "
+     "and no fractions"),
     (b"<html>", 0, "expected a JSON value or punctuation, found '<', as in HTML or XML"),
     (b'{"id":"\\x41"}', 8, "expected an escape such as \\n, \\\" or \\u00e9, found 'x'"),
     (b'{"id":"\\u00g1"}', 8, "expected four hexadecimal digits behind \\u, found 'u'"),

@@ -133,6 +133,15 @@ NO_NUMBER = (
     (plain([2, -1], [1, 1], "poisson_nll", log_input=False, reduction="sum"), "non_finite",
      "/loss/target", "loss of sample 0 is NaN, expected a finite number: output 1 of it is -1, "
      "expected a rate that is not negative, log_input being false"),
+    (plain([2, 0], [1, 1], "poisson_nll", log_input=False, eps=0), "non_finite",
+     "/loss/target", "loss of sample 0 is Infinity, expected a finite number: output 1 of it is 0, "
+     "expected a positive rate, log_input being false and eps 0"),
+    (plain([[2, 2]], [[1, 2]], "gaussian_nll", variance=[[0, 2]], eps=0), "non_finite",
+     "/loss/target/0", "loss of sample 0 is NaN, expected a finite number: its variance is 0, "
+     "expected a positive one, eps being 0"),
+    (plain([[2, 2]], [[1, 2]], "gaussian_nll", variance=[[2, 0]], eps=0, reduction="none"),
+     "non_finite", "/loss/target/0/1", "loss of sample 0 at output 1 is NaN, expected a finite "
+     "number: its variance is 0, expected a positive one, eps being 0"),
     (plain([[0], [3e38]], [[0], [0]], "mse", reduction="none"), "non_finite", "/loss/target/1/0",
      "loss of sample 1 at output 0 is Infinity, expected a finite number: its outputs and targets "
      "are too large"))

@@ -310,7 +310,8 @@ static void test_bad_values_say_where_they_came_from(void **state)
     expect_file_failure("\n\nlog-requests = perhaps\n",
                         ":3: log-requests: expected one of on, off; found \"perhaps\"");
     expect_file_failure("listen = 8080\n", ":1: listen: expected HOST:PORT, such as "
-                                           "127.0.0.1:8080 or [::1]:8080; found \"8080\"");
+                                           "127.0.0.1:8080, [::1]:8080 or, for all "
+                                           "addresses, *:8080; found \"8080\"");
     expect_file_failure("drain-timeout =\n", ":1: drain-timeout: expected a time from 0s to "
                                              "86400s, with ms, s, m or no unit; found \"\"");
 }
