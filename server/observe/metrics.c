@@ -184,24 +184,14 @@ static void write_stages(grad_text *text)
         write_stage(text, stage_names[i], &stages[i]);
 }
 
-static void write_rejections(grad_text *text)
+/* A counter with a value for each reason. */
+static void write_reasons(grad_text *text, const char *family, const char *help,
+                          const char *const *names, _Atomic uint64_t *values, size_t count)
 {
-    begin_family(text, "gradientd_rejections_total", "counter",
-                 "Requests and connections refused or cut off, by reason.");
-    for (size_t i = 0; i < REJECT_COUNT; i++) {
-        grad_text_printf(text, "gradientd_rejections_total{reason=\"%s\"} %" PRIu64 "\n",
-                         rejection_names[i], value_of(&rejections[i]));
-    }
-}
-
-static void write_lingering(grad_text *text)
-{
-    begin_family(text, "gradientd_lingering_ended_total", "counter",
-                 "Connections answered before their request ended, by what ended the discarding.");
-    for (size_t i = 0; i < LINGERING_END_COUNT; i++) {
-        grad_text_printf(text, "gradientd_lingering_ended_total{reason=\"%s\"} %" PRIu64 "\n",
-                         lingering_end_names[i], value_of(&lingering_ends[i]));
-    }
+    begin_family(text, family, "counter", help);
+    for (size_t i = 0; i < count; i++)
+        grad_text_printf(text, "%s{reason=\"%s\"} %" PRIu64 "\n", family, names[i],
+                         value_of(&values[i]));
 }
 
 static void write_gauges(const metrics_gauges *g, grad_text *text)
@@ -257,8 +247,12 @@ void metrics_write(const metrics_gauges *gauges, grad_text *text)
                  (double)value_of(&received_bytes));
     write_single(text, "gradientd_sent_bytes_total", "counter", "Bytes of bodies sent.",
                  (double)value_of(&sent_bytes));
-    write_rejections(text);
-    write_lingering(text);
+    write_reasons(text, "gradientd_rejections_total",
+                  "Requests and connections refused or cut off, by reason.", rejection_names,
+                  rejections, REJECT_COUNT);
+    write_reasons(text, "gradientd_lingering_ended_total",
+                  "Connections answered before their request ended, by what ended the discarding.",
+                  lingering_end_names, lingering_ends, LINGERING_END_COUNT);
     write_single(text, "gradientd_log_lines_lost_total", "counter",
                  "Lines of the log that standard error did not take.",
                  (double)value_of(&lost_lines));
