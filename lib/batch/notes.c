@@ -77,13 +77,24 @@ static const char *spoiled_by(grad_activation_kind f, grad_loss_kind loss)
     return NULL;
 }
 
+/* Whether a layer hands on what it gets: it does not part its neighbours. */
+static bool hands_on(const grad_layer *layer)
+{
+    return layer->kind == GRAD_ELEMENTS && layer->activation.kind == GRAD_IDENTITY &&
+           layer->residual == GRAD_RESIDUAL_NONE && layer->dropout_mask.data == NULL;
+}
+
 static grad_status note_activation(grad_run *run, grad_error *error)
 {
+    const grad_layer *layers = run->batch->layers, *layer;
     size_t last = run->batch->layer_count - 1;
-    const grad_layer *layer = &run->batch->layers[last];
     grad_loss_kind loss = run->loss.loss->kind;
-    const char *what = spoiled_by(layer->activation.kind, loss);
+    const char *what;
 
+    while (last > 0 && hands_on(&layers[last]))
+        last--;
+    layer = &layers[last];
+    what = spoiled_by(layer->activation.kind, loss);
     if (what == NULL || layer->residual != GRAD_RESIDUAL_NONE)
         return GRAD_OK;
     return tell(run, error, "activation_before_loss", GRAD_AT("/layers/%zu/activation", last),

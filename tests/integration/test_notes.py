@@ -84,6 +84,14 @@ class Notes(DaemonCase):
             self.assertEqual(self.notes_of(request, BACKPROP),
                              [("activation_before_loss", "/layers/0/activation")],
                              (activation, loss))
+        request = network("softmax", {"name": "cross_entropy", "target": [0, 1, 0]})
+        handing_on = {"type": "activation", "activation": "identity"}
+        request["layers"].append(handing_on)
+        self.assertEqual(self.notes_of(request, BACKPROP),
+                         [("activation_before_loss", "/layers/0/activation")])
+        request["layers"][0]["name"] = "first"
+        request["layers"][1] = {**handing_on, "residual": "first"}
+        self.assertEqual(self.notes_of(request, BACKPROP), [])
         for activation, loss, target in (
                 ("sigmoid", "binary_cross_entropy", [[0, 1]] * 3), ("sigmoid", "mse", [[0, 1]] * 3),
                 ("softmax", "mse", [[0, 1]] * 3), ("softmax", "binary_cross_entropy", [[0, 1]] * 3),
