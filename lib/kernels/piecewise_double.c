@@ -28,7 +28,8 @@ static double identity_value(double z, const double *p)
 
 static double identity_delta(double z, double dy, const double *p)
 {
-    (void)z, (void)p;
+    (void)z;
+    (void)p;
     return dy;
 }
 
