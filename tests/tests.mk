@@ -33,7 +33,7 @@ test-arm64: packages-arm64
 	@PKG_CONFIG_LIBDIR=$(ARM64_LIB)/pkgconfig PKG_CONFIG_SYSROOT_DIR=$(ARM64) \
 		$(MAKE_ALL) suite-build BUILD=build/arm64 $(ARM64_TOOLS)
 	$(PYTHON) tests/run.py build/arm64 --through \
-		"$$(command -v qemu-aarch64 qemu-aarch64-static | head -n 1) -L $(ARM64)"
+		"$$(command -v qemu-aarch64 || command -v qemu-aarch64-static) -L $(ARM64)"
 
 suite-build: all unit-tests
 
