@@ -25,16 +25,22 @@ static const char *cut_name(connection_verdict cut)
     return names[cut];
 }
 
-static void count(const request *r, bool whole, double total)
+static void count_stages(const request *r, double total)
 {
-    metrics_count_request(r->route ? r->route->metric : ROUTE_OTHER, whole ? r->status : 0);
-    metrics_count_bytes(r->received, whole ? r->reply_size : 0);
     if (r->context->role != ROLE_SERVICE || !r->route || !r->route->handler->takes_body)
         return;
     for (size_t i = 0; i < STAGE_TOTAL; i++)
         if (r->stages[i] >= 0)
             metrics_observe_stage((metrics_stage)i, r->stages[i]);
     metrics_observe_stage(STAGE_TOTAL, total);
+}
+
+/* The request itself last: a page of metrics that has it has its bytes and stages too. */
+static void count(const request *r, bool whole, double total)
+{
+    metrics_count_bytes(r->received, whole ? r->reply_size : 0);
+    count_stages(r, total);
+    metrics_count_request(r->route ? r->route->metric : ROUTE_OTHER, whole ? r->status : 0);
 }
 
 static log_level level_of(const request *r)

@@ -86,18 +86,24 @@ class Daemon:
                 found.append(record)
         return found
 
-    def wait_log(self, seconds, **wanted):
-        """The first log line with these fields, waited for."""
+    def wait_logs(self, count, seconds, **wanted):
+        """All log lines with these fields, waited for until there are so many: the line of a
+        request is written when its answer has gone, which the client may see first."""
         deadline = time.monotonic() + seconds
         with self.arrived:
             while True:
                 found = self.records(**wanted)
-                if found:
-                    return found[0]
+                if len(found) >= count:
+                    return found
                 left = deadline - time.monotonic()
                 if left <= 0 or (self.process.poll() is not None and "" in self.lines):
-                    raise AssertionError("no log line %s in:\n%s" % (wanted, self.tail()))
+                    raise AssertionError("%d of %d log lines %s in:\n%s"
+                                         % (len(found), count, wanted, self.tail()))
                 self.arrived.wait(min(left, 1))
+
+    def wait_log(self, seconds, **wanted):
+        """The first log line with these fields, waited for."""
+        return self.wait_logs(1, seconds, **wanted)[0]
 
     def tail(self, count=25):
         return "\n".join(self.lines[-count:])

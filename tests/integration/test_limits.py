@@ -223,7 +223,7 @@ class Tree(Case):
                                      ("64MiB", 413, "max_layers")):
             with Daemon("--memory-budget", budget) as daemon:
                 self.assert_problem(daemon.post(self.DOCUMENT), status, code)
-                self.assertEqual(daemon.metrics().value("gradientd_memory_leased_bytes"), 0)
+                daemon.wait_metric(lambda v: v == 0, patience(5), "gradientd_memory_leased_bytes")
 
 
 class Connections(Case):

@@ -71,10 +71,11 @@ class Listening(unittest.TestCase):
         with Daemon(*ALL, "--log-level", "debug") as daemon:
             self.assertEqual(daemon.address[0], own)
             self.assert_answers(daemon, hosts)
+            lines = daemon.wait_logs(2 * len(hosts), patience(10), message="request")
             for host in hosts:  # an IPv4 peer is shown as one
                 shown = "[%s]:" % host if ":" in host else host + ":"
-                self.assertTrue(any(line["peer"].startswith(shown)
-                                    for line in daemon.records(message="request")), daemon.tail())
+                self.assertTrue(any(line["peer"].startswith(shown) for line in lines),
+                                daemon.tail())
             done = run("healthcheck", "--admin-listen", "*:%d" % daemon.admin[1])
             self.assertEqual(done.returncode, 0, done.stderr)
 

@@ -64,8 +64,9 @@ class Arrives(Case):
         with Daemon(*LIMIT) as daemon:
             self.upload_all(daemon, (413, "body_too_large"))
             # One upload a command: what is permanent is not tried again.
-            lines = daemon.records(message="request", status=413)
-            self.assertEqual(len(lines), len(self.files) * len(uploaders.DIRECT))
+            uploads = len(self.files) * len(uploaders.DIRECT)
+            lines = daemon.wait_logs(uploads, patience(10), message="request", status=413)
+            self.assertEqual(len(lines), uploads)
 
     def test_full_budget(self):
         with Daemon(*FULL, "--body-timeout", "60m") as daemon:
@@ -141,7 +142,7 @@ class Every(Case):
                     self.assertEqual((response.status, response.json()["code"]),
                                      (503, "too_many_connections"))
             self.assertEqual(first.request("GET", "/livez").status, 200)
-            self.assertEqual(daemon.metrics().value("gradientd_connections"), 1)
+            daemon.wait_metric(lambda v: v == 1, patience(10), "gradientd_connections")
 
 
 class Midway(Case):
@@ -226,9 +227,8 @@ class Bounds(Case):
             all_of_them = [stack.enter_context(self.linger(daemon)) for _ in range(1030)]
             daemon.wait_metric(lambda v: v == 6, patience(10), "gradientd_lingering_ended_total",
                                reason="crowded_out")
-            metrics = daemon.metrics()
-            self.assertEqual(metrics.value("gradientd_lingering_connections"), 1024)
-            self.assertEqual(metrics.value("gradientd_connections"), 0)
+            daemon.wait_metric(lambda v: v == 0, patience(10), "gradientd_connections")
+            self.assertEqual(daemon.metrics().value("gradientd_lingering_connections"), 1024)
             self.assertEqual(daemon.post(make_request(2, 3, 4)).status, 200)
             all_of_them[-1].send(b" " * (1 << 20))  # the newest is still read
             with self.assertRaises((ConnectionError, Broken)):

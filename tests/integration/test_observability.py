@@ -47,8 +47,8 @@ class Observed(Case):
                 top = metrics.value(name + "_bucket", stage=stage, le="+Inf")
                 self.assertEqual(top, metrics.value(name + "_count", stage=stage))
             self.assertEqual(metrics.value("gradientd_build_info"), 1)
-            self.assertEqual(metrics.value("gradientd_memory_leased_bytes"), 0)
-            self.assertEqual(metrics.value("gradientd_in_flight"), 0)
+            for name in ("gradientd_memory_leased_bytes", "gradientd_in_flight"):
+                daemon.wait_metric(lambda found: found == 0, patience(5), name)
             self.assertGreater(metrics.value("gradientd_memory_budget_bytes"), 0)
 
     def test_exposition_is_well_formed(self):

@@ -81,24 +81,26 @@ class Signals(Case):
             self.assertEqual(limits["max_envelope"], 5 << 10)
 
     def test_the_log_changes(self):
-        with self.start() as daemon:
-            daemon.get("/livez")
-            daemon.get("/v1/info")
+        # One connection: its next request begins when the line of the one before is written.
+        with self.start() as daemon, daemon.connect() as kept:
+            kept.request("GET", "/livez")
+            kept.request("GET", "/v1/info")
             self.put({"log-level": "debug"})
             self.reload(daemon)
-            daemon.get("/livez")
+            kept.request("GET", "/livez")
             probe = daemon.wait_log(patience(10), path="/livez")
             self.assertEqual(probe["level"], "debug")
             self.assertEqual(len(daemon.records(path="/livez")), 1)
-            lines = len(daemon.records(message="request"))
+            self.assertEqual(len(daemon.records(message="request")), 2, daemon.tail())
             self.put({"log-level": "debug", "log-requests": "off"})
             self.reload(daemon)
-            daemon.get("/livez")
+            kept.request("GET", "/v1/info")
+            kept.request("GET", "/livez")
             self.put({"log-requests": "on"})
             self.reload(daemon)
-            daemon.get("/v1/info?datatype=x")
+            kept.request("GET", "/v1/info?datatype=x")
             daemon.wait_log(patience(10), code="unknown_field")
-            self.assertEqual(len(daemon.records(message="request")), lines + 1, daemon.tail())
+            self.assertEqual(len(daemon.records(message="request")), 3, daemon.tail())
 
     def test_deadlines_change(self):
         """Of connections that are open already, too."""
