@@ -117,6 +117,11 @@ static grad_status fail_shape(const subject *s, const char *member, const grad_t
                                : grad_spelling_format(tensor, &output).text);
 }
 
+static bool is_column(const grad_tensor *t)
+{
+    return t->rank == 2 && t->shape[1] == 1;
+}
+
 static grad_status check_target_shape(const subject *s)
 {
     const grad_tensor *t = &s->loss->target;
@@ -131,9 +136,10 @@ static grad_status check_target_shape(const subject *s)
     if ((takes_classes || !takes_full) && is_by_sample(s, t))
         return GRAD_OK;
     return fail_shape(s, "target", t, !takes_full,
-                      takes_classes && takes_full ? "a class a sample, or the output's"
-                      : takes_full                ? "the output's"
-                                                  : "one number a sample");
+                      takes_classes && is_column(t) ? "classes as [0, 1], not as [[0], [1]]"
+                      : takes_classes && takes_full ? "a class a sample, or the output's"
+                      : takes_full                  ? "the output's"
+                                                    : "one number a sample");
 }
 
 static grad_status check_other_shapes(const subject *s)

@@ -11,6 +11,7 @@
 #include "core/size.h"
 #include "wire/foreign_fields.h"
 #include "wire/spellings.h"
+#include "wire/word.h"
 
 /* Writes the pointer of path. False where it does not fit; pointer then is that of a parent. */
 static bool print_path(const grad_path *path, char *pointer, size_t *length)
@@ -122,9 +123,21 @@ grad_status grad_bind_fail_type(grad_binder *binder, const grad_path *path, cons
                           type_name(binder, value));
 }
 
+grad_status grad_bind_fail_string(grad_binder *binder, const grad_path *path, const char *expected,
+                                  const json_t *value)
+{
+    char detail[GRAD_DETAIL_SIZE];
+
+    grad_word_explain_string(json_string_value(value), json_string_length(value), expected, detail,
+                             sizeof detail);
+    return grad_bind_fail(binder, path, "unexpected_type", "%s", detail);
+}
+
 grad_status grad_bind_fail_scalar(grad_binder *binder, const grad_path *path, const char *expected,
                                   const json_t *value)
 {
+    if (json_is_string(value))
+        return grad_bind_fail_string(binder, path, expected, value);
     if (json_array_size(value) == 0)
         return grad_bind_fail_type(binder, path, expected, value);
     return grad_bind_fail(binder, path, "unexpected_type",

@@ -71,6 +71,10 @@ grad_status grad_bind_fail_fault(grad_binder *binder, const grad_path *path,
 grad_status grad_bind_fail_type(grad_binder *binder, const grad_path *path, const char *expected,
                                 const json_t *value);
 
+/* The same of a string that stands where numbers are expected: what it may have been. */
+grad_status grad_bind_fail_string(grad_binder *binder, const grad_path *path, const char *expected,
+                                  const json_t *value);
+
 /* The same where a single value was expected. */
 grad_status grad_bind_fail_scalar(grad_binder *binder, const grad_path *path, const char *expected,
                                   const json_t *value);

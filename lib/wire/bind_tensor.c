@@ -137,13 +137,8 @@ grad_status grad_bind_shape(grad_binder *binder, const grad_path *path, const js
 static grad_status fail_tensor(grad_binder *binder, const grad_path *path, const char *expected,
                                const json_t *value)
 {
-    char detail[GRAD_DETAIL_SIZE];
-
-    if (json_is_string(value)) {
-        grad_word_explain_string(json_string_value(value), json_string_length(value), expected,
-                                 detail, sizeof detail);
-        return grad_bind_fail(binder, path, "unexpected_type", "%s", detail);
-    }
+    if (json_is_string(value))
+        return grad_bind_fail_string(binder, path, expected, value);
     if (json_object_size(value) > 0)
         return grad_bind_fail(binder, path, "unexpected_type",
                               "expected %s, found an object of numbered members%s", expected,

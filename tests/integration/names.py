@@ -46,6 +46,7 @@ ACTIVATIONS = (
     ("ONNX", "Gelu", "=gelu"), ("ONNX", "Softsign", "=softsign"),
     ("Transformers", "gelu_pytorch_tanh", "=gelu_tanh"), ("Transformers", "quick_gelu", "1.702"),
     ("MobileNetV3", "h-swish", "=hardswish"), ("MobileNetV3", "h_sigmoid", "=hard_sigmoid"),
+    ("common", "gelu_approx", '"gelu_tanh"'), ("common", "gelu_exact", '"gelu"'),
     ("common", "lrelu", '"leaky_relu"'), ("common", "none", '"identity"'),
     ("common", "maxout", LISTED), ("common", "sign", LISTED), ("common", "srelu", LISTED),
 )
@@ -101,6 +102,8 @@ LAYER_TYPES = (
     ("PyTorch", "SiLU", '"activation": "silu"'), ("PyTorch", "Dropout", "a member of a layer"),
     ("PyTorch", "Conv2d", LISTED), ("PyTorch", "LSTM", LISTED),
     ("PyTorch", "GroupNorm", '"layer_norm" and "batch_norm"'),
+    ("Keras", "GroupNormalization", '"layer_norm" and "batch_norm"'), ("common", "fc", '"dense"'),
+    ("ONNX", "Gemm", "transB is 1"), ("ONNX", "MatMul", '"dense"'),
 )
 
 # (library, name, where it stands, the field that is suggested; None: it is not, all are listed)
@@ -112,7 +115,8 @@ FIELDS = (
     ("TF.js", "offset", "batch_norm", "shift"), ("TF.js", "scale", "batch_norm", "gain"),
     ("Keras", "kernel", "dense", "weight"), ("common", "weights", "dense", "weight"),
     ("common", "biases", "dense", "bias"), ("common", "inputs", "dense", "input"),
-    ("common", "dy", "dense", None), ("common", "wieght", "dense", "weight"),
+    ("common", "dy", "dense", None), ("common", "output_gradient", "dense", None),
+    ("common", "wieght", "dense", "weight"),
     ("common", "preactivation", "dense", "pre_activation"), ("common", "gamma", "dense", None),
     ("Keras", "y_true", "mse", "target"), ("common", "labels", "mse", "target"),
     ("PyTorch", "weight", "cross_entropy", "class_weight"), ("PyTorch", "weight", "mse", None),

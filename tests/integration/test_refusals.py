@@ -196,6 +196,9 @@ WORDS = (
     (plain([[2, 1]], [1, 2], "mse"), "shape_mismatch", "/loss/target", "loss/target has shape [2], "
      "expected the output's, the network's output being [1, 2]; [1,2] is spelled [[1,2]] or "
      '{"shape": [1,2], "data": [1,2]}'),
+    (plain([[1, 2], [3, 4]], [[0], [1]], "cross_entropy"), "shape_mismatch", "/loss/target",
+     "loss/target has shape [2, 1], expected classes as [0, 1], not as [[0], [1]], the network's "
+     "output being [2, 2]"),
     (network(loss={"name": "huber", "target": TARGET, "delta": -1e-320}), "bad_parameter",
      "/loss/delta", "loss/delta is -1e-320, expected a finite positive number"),
     (network(loss={"name": "nll", "target": [0, 2147483648]}), "bad_parameter", "/loss/target/1",
@@ -311,6 +314,8 @@ CULPRITS = (
     ({"layers": [[3], LAYER]}, "/layers/0", "expected a layer, found an array of numbers"),
     ({"layers": [[3, {}], LAYER]}, "/layers/0", "expected a layer, found an array"),
     ({"layers": ["NaN", LAYER]}, "/layers/0", "expected a layer, found a string"),
+    ({"scale": "0.5", "layers": [LAYER]}, "/scale",
+     'expected a number, found the string "0.5"; numbers stand without quotes'),
     ({"outputs": [3, "bias_delta"], "layers": [LAYER]}, "/outputs/0",
      "expected a string, found a number"),
     ({"layers": [{**LAYER, "activation": [1, "relu"]}]}, "/layers/0/activation",
@@ -353,7 +358,7 @@ class Culprits(DaemonCase):
         """What is no layer is answered as one that is wrong, and so is a wrong tensor."""
         good = {**LAYER, "grad_output": [[5, 6]]}
         for document, pointer, detail in CULPRITS:
-            if "outputs" in document:
+            if set(document) != {"layers"}:
                 continue
             layers = [good if layer is LAYER else layer for layer in document["layers"]] + [good]
             answer = ask(self.daemon, {"layers": layers, "on_error": "continue"}, GRADIENTS)

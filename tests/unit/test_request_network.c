@@ -62,7 +62,7 @@ static const refusal losses[] = {
     {LOSS("\"name\":\"nll\",\"ignore_index\":@0.5"), GRAD_INVALID, "unsupported_value",
      "/loss/ignore_index", "an integer, found 0.5"},
     {LOSS("\"name\":\"nll\",\"ignore_index\":@\"0\""), GRAD_INVALID, "unexpected_type",
-     "/loss/ignore_index", "an integer, found a string"},
+     "/loss/ignore_index", "an integer, found the string \"0\"; numbers stand without quotes"},
     {LOSS("\"name\":\"nll\",\"target\":@[]"), GRAD_INVALID, "empty_tensor", "/loss/target", "one"},
 };
 
