@@ -41,37 +41,45 @@ extern "C" {
 
 /* ---- Activations ----------------------------------------------------------------------------- */
 
-/* y = f(z). Formulae, parameters and derivatives are in grad_activation_info. */
+/* The activations, y = f(z): the constant of each, GRAD_RELU, and its name in documents. Formulae,
+ * parameters and derivatives are in grad_activation_info. prelu is leaky_relu whose slope has a
+ * gradient: see grad_layer.slope. */
+#define GRAD_ACTIVATIONS(X)                                                                        \
+    X(IDENTITY, identity)                                                                          \
+    X(RELU, relu)                                                                                  \
+    X(RELU6, relu6)                                                                                \
+    X(LEAKY_RELU, leaky_relu)                                                                      \
+    X(PRELU, prelu)                                                                                \
+    X(THRESHOLD, threshold)                                                                        \
+    X(HARD_TANH, hard_tanh)                                                                        \
+    X(HARD_SIGMOID, hard_sigmoid)                                                                  \
+    X(HARDSWISH, hardswish)                                                                        \
+    X(SOFTSHRINK, softshrink)                                                                      \
+    X(HARDSHRINK, hardshrink)                                                                      \
+    X(EXP, exp)                                                                                    \
+    X(ELU, elu)                                                                                    \
+    X(CELU, celu)                                                                                  \
+    X(SELU, selu)                                                                                  \
+    X(SIGMOID, sigmoid)                                                                            \
+    X(LOG_SIGMOID, log_sigmoid)                                                                    \
+    X(SOFTPLUS, softplus)                                                                          \
+    X(SILU, silu)                                                                                  \
+    X(MISH, mish)                                                                                  \
+    X(TANH, tanh)                                                                                  \
+    X(TANHSHRINK, tanhshrink)                                                                      \
+    X(SOFTSIGN, softsign)                                                                          \
+    X(GELU, gelu)                                                                                  \
+    X(GELU_TANH, gelu_tanh)                                                                        \
+    X(SOFTMAX, softmax)                                                                            \
+    X(LOG_SOFTMAX, log_softmax)                                                                    \
+    X(SOFTMIN, softmin)
+
+/* f of a layer. */
 typedef enum grad_activation_kind {
-    GRAD_IDENTITY,
-    GRAD_RELU,
-    GRAD_RELU6,
-    GRAD_LEAKY_RELU,
-    GRAD_PRELU, /* leaky_relu whose slope has a gradient: see grad_layer.slope */
-    GRAD_THRESHOLD,
-    GRAD_HARD_TANH,
-    GRAD_HARD_SIGMOID,
-    GRAD_HARDSWISH,
-    GRAD_SOFTSHRINK,
-    GRAD_HARDSHRINK,
-    GRAD_EXP,
-    GRAD_ELU,
-    GRAD_CELU,
-    GRAD_SELU,
-    GRAD_SIGMOID,
-    GRAD_LOG_SIGMOID,
-    GRAD_SOFTPLUS,
-    GRAD_SILU,
-    GRAD_MISH,
-    GRAD_TANH,
-    GRAD_TANHSHRINK,
-    GRAD_SOFTSIGN,
-    GRAD_GELU,
-    GRAD_GELU_TANH,
-    GRAD_SOFTMAX,
-    GRAD_LOG_SOFTMAX,
-    GRAD_SOFTMIN,
-    GRAD_ACTIVATION_COUNT
+#define GRAD_ACTIVATION_CONSTANT(CONSTANT, name) GRAD_##CONSTANT,
+    GRAD_ACTIVATIONS(GRAD_ACTIVATION_CONSTANT)
+#undef GRAD_ACTIVATION_CONSTANT
+        GRAD_ACTIVATION_COUNT
 } grad_activation_kind;
 
 #define GRAD_MAX_PARAMETERS 2

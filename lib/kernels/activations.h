@@ -1,7 +1,8 @@
-/* What the files of kernels/ and batch/ need to know of the activations beyond gradient.h. The
- * formulae are in the .c files, one for each family.
+/* What an activation is: its row. Each family of activations is a file, which has for each of them
+ * f and f' over float and over double, and the row. To add one: a line of GRAD_ACTIVATIONS in
+ * gradient.h, and those in the file of its family.
  *
- * Arithmetic of all of them. z, ∂L/∂y and what is between are float32; where an argument of e^x
+ * Arithmetic over float. z, ∂L/∂y and what is between are float32; where an argument of e^x
  * has more digits than that, it is held in two floats or in a double, because its error would be
  * a relative one of e^x. f and f' are within 4 units in the last place of the correctly rounded
  * float32, over all finite z, wherever that is a normal number; within 1e-7 next to a place
@@ -11,13 +12,52 @@
  * float32 holds comes out, and 0 times any f' of a finite z is 0 (PyTorch has a NaN there).
  * Nothing between overflows where f' does not. Comparisons are PyTorch's, also for NaN.
  *
- * Softmax and its kin: y is good to 6u (u = 2^-24), δ_i to 17u y_i Σ_j y_j |g_i - g_j|; a y
- * below the normal numbers may come out as 0. tests/support/tolerances.h counts the roundings. */
+ * Arithmetic over double, which is for checking gradients: written for accuracy and not for speed,
+ * one call an element. f' is good to a few units of double wherever it is normal and not next to a
+ * zero, for any finite z; nothing overflows or becomes NaN on the way to a result that is finite.
+ * Comparisons at kinks are those over float.
+ *
+ * Softmax and its kin over float: y is good to 6u (u = 2^-24), δ_i to
+ * 17u y_i Σ_j y_j |g_i - g_j|; a y below the normal numbers may come out as 0.
+ * tests/support/tolerances.h counts the roundings. */
 #ifndef GRAD_KERNELS_ACTIVATIONS_H
 #define GRAD_KERNELS_ACTIVATIONS_H
 
+#include "core/foreign.h"
 #include "gradient.h"
 #include "kernels/loops.h"
+
+/* An activation over double: of one element, f(z) and dy f'(z) with the parameters p; or, where it
+ * couples the features of a sample (softmax), of a row of N. The others are NULL. */
+typedef struct grad_double_function {
+    double (*value)(double z, const double *p);
+    double (*delta)(double z, double dy, const double *p);
+    void (*row)(size_t N, const double *z, double *y);
+    void (*row_delta)(size_t N, const double *z, const double *dy, double *dz);
+} grad_double_function;
+
+/* All there is of an activation. */
+typedef struct grad_activation_row {
+    grad_activation_info info;
+    const grad_loops *loops; /* over float, for each path of the processor */
+    const grad_double_function *exact;
+} grad_activation_row;
+
+/* The row of name_loops and name_double: its formula, derivative, parameters and synonyms follow.
+ */
+#define GRAD_ACTIVATION_ROW(KIND, name, ...)                                                       \
+    const grad_activation_row grad_##name##_activation = {                                         \
+        {GRAD_##KIND, #name, __VA_ARGS__}, &name##_loops, &name##_double}
+
+#define GRAD_ACTIVATION_ROW_DECLARED(KIND, name)                                                   \
+    extern const grad_activation_row grad_##name##_activation;
+GRAD_ACTIVATIONS(GRAD_ACTIVATION_ROW_DECLARED)
+#undef GRAD_ACTIVATION_ROW_DECLARED
+
+/* The same as grad_activation_forward and grad_activation_backward, over double. */
+void grad_double_forward(const grad_activation *f, size_t B, size_t N, const double *z, double *y);
+void grad_double_backward(const grad_activation *f, size_t B, size_t N, const double *z,
+                          const double *dy, double *dz);
 
 /* Whether f mixes the features of a sample (softmax), so that a row of z is not to be cut. */
 bool grad_activation_couples_features(grad_activation_kind kind);
@@ -55,16 +95,5 @@ bool grad_path_is_supported(grad_path path);
 
 /* The loops of an activation on every path: for the tests, which compare the paths. */
 const grad_loops *grad_activation_loops(grad_activation_kind kind);
-
-extern const grad_loops grad_identity_loops, grad_relu_loops, grad_relu6_loops,
-    grad_leaky_relu_loops, grad_threshold_loops, grad_hard_tanh_loops, grad_hard_sigmoid_loops,
-    grad_hardswish_loops, grad_softshrink_loops, grad_hardshrink_loops; /* piecewise.c */
-extern const grad_loops grad_exp_loops, grad_elu_loops, grad_celu_loops,
-    grad_selu_loops; /* exponential.c */
-extern const grad_loops grad_sigmoid_loops, grad_log_sigmoid_loops, grad_softplus_loops,
-    grad_silu_loops, grad_tanh_loops, grad_tanhshrink_loops, grad_mish_loops,
-    grad_softsign_loops;                                       /* sigmoidal.c */
-extern const grad_loops grad_gelu_loops, grad_gelu_tanh_loops; /* gaussian.c */
-extern const grad_loops grad_softmax_loops, grad_log_softmax_loops, grad_softmin_loops;
 
 #endif

@@ -1,6 +1,9 @@
 /* Activations with one exponential: exp, and those with an exponential branch below 0. At 0 the
  * branch is the lower one, as in PyTorch. Arithmetic as activations.h says. */
-#include "kernels/activations.h"
+#include <math.h>
+
+#include "kernels/double.h"
+#include "kernels/loops.h"
 #include "kernels/single.h"
 
 GRAD_INLINE float exp_value(float z)
@@ -119,3 +122,103 @@ GRAD_INLINE float scaled_celu_delta(float z, float dy, float alpha)
 
 GRAD_ELEMENT_FUNCTIONS(scaled_celu, scaled_celu_value(z_i, a), scaled_celu_delta(z_i, dy_i, a))
 GRAD_ELEMENT_WISE_OR_SCALED(celu, elu, scaled_celu);
+
+/* ---- Over double, with libm's functions ------------------------------------------------------ */
+
+/* On the far left f' is e^u times a factor: u is carried as a grad_wide where it is not exact, and
+ * the product is worked out where e^u alone is subnormal. */
+
+static double exp_value_double(double z, const double *p)
+{
+    (void)p;
+    return exp(z);
+}
+
+static double exp_delta_double(double z, double dy, const double *p)
+{
+    (void)p;
+    return grad_wide_scaled_exp(dy, grad_wide_of(grad_double_hold(z, GRAD_DOUBLE_FAR)));
+}
+
+static const grad_double_function exp_double = {.value = exp_value_double,
+                                                .delta = exp_delta_double};
+
+static double elu_value_double(double z, const double *p)
+{
+    return z <= 0 ? p[0] * expm1(z) : z;
+}
+
+static double elu_slope(double z, const double *p)
+{
+    return z > 0 ? 1
+                 : grad_wide_scaled_exp(p[0], grad_wide_of(grad_double_hold(z, GRAD_DOUBLE_FAR)));
+}
+
+GRAD_SMOOTH(elu);
+
+static double celu_value_double(double z, const double *p)
+{
+    double u = z / p[0];
+
+    return z > 0 || fabs(u) < 0x1p-54 ? z : p[0] * expm1(u); /* u may be subnormal */
+}
+
+/* u / v and its rounding error, held; what is left of u must not be subnormal */
+static grad_wide quotient(double u, double v)
+{
+    double scale = v < 0x1p-500 ? 0x1p+600 : 1;
+    double high = u * scale / (v * scale);
+
+    if (fabs(high) >= GRAD_DOUBLE_FAR)
+        return grad_wide_of(grad_double_hold(high, GRAD_DOUBLE_FAR));
+    return (grad_wide){high, fma(-high, v * scale, u * scale) / (v * scale)};
+}
+
+static double celu_slope(double z, const double *p)
+{
+    return z > 0 ? 1 : grad_wide_exp(quotient(z, p[0]));
+}
+
+GRAD_SMOOTH(celu);
+
+#define SELU_PRODUCT 1.75809934084737685994 /* scale times alpha */
+
+static double selu_value_double(double z, const double *p)
+{
+    (void)p;
+    return z <= 0 ? SELU_PRODUCT * expm1(z) : z * SELU_SCALE;
+}
+
+static double selu_slope(double z, const double *p)
+{
+    (void)p;
+    return z > 0 ? SELU_SCALE
+                 : grad_wide_scaled_exp(SELU_PRODUCT,
+                                        grad_wide_of(grad_double_hold(z, GRAD_DOUBLE_FAR)));
+}
+
+GRAD_SMOOTH(selu);
+
+/* ---- The rows -------------------------------------------------------------------------------- */
+
+/* clang-format off */
+GRAD_ACTIVATION_ROW(EXP, exp,
+    "exp(z)",
+    "exp(z)",
+    0, {{0}}, GRAD_SYNONYMS("exponential"));
+
+GRAD_ACTIVATION_ROW(ELU, elu,
+    "z > 0 ? z : alpha * (exp(z) - 1)",
+    "z > 0 ? 1 : alpha * exp(z)",
+    1, {{"alpha", 1, false}}, GRAD_NO_SYNONYMS);
+
+GRAD_ACTIVATION_ROW(CELU, celu,
+    "z > 0 ? z : alpha * (exp(z / alpha) - 1)",
+    "z > 0 ? 1 : exp(z / alpha)",
+    1, {{"alpha", 1, true}}, GRAD_NO_SYNONYMS);
+
+GRAD_ACTIVATION_ROW(SELU, selu,
+    "s * (z > 0 ? z : a * (exp(z) - 1)) with s = 1.05070098735548, a = 1.67326324235438",
+    "s * (z > 0 ? 1 : a * exp(z))",
+    0, {{0}}, GRAD_NO_SYNONYMS);
+/* clang-format on */

@@ -6,7 +6,6 @@
 
 #include "core/real.h"
 #include "core/size.h"
-#include "kernels/activations_double.h"
 #include "kernels/sums.h"
 
 /* ---- Forward and backward -------------------------------------------------------------------- */

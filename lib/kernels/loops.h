@@ -41,7 +41,7 @@ typedef struct grad_loops {
 #define GRAD_INLINE static inline __attribute__((always_inline))
 
 /* For GRAD_INLINE functions prefix_forward(p, B, N, z, y) and prefix_backward(p, B, N, z, dy, dz):
- * both compiled for every path, as the grad_prefix_loops. */
+ * both compiled for every path, as prefix_loops. */
 #define GRAD_PATH_PAIR(prefix, path, ATTRIBUTE)                                                    \
     ATTRIBUTE static void prefix##_forward_##path(const float *p, size_t B, size_t N,              \
                                                   const float *z, float *y)                        \
@@ -58,7 +58,7 @@ typedef struct grad_loops {
     GRAD_PATH_PAIR(prefix, portable, )                                                             \
     GRAD_PATH_PAIR(prefix, avx2, GRAD_FOR_AVX2)                                                    \
     GRAD_PATH_PAIR(prefix, avx512, GRAD_FOR_AVX512)                                                \
-    const grad_loops grad_##prefix##_loops = {                                                     \
+    static const grad_loops prefix##_loops = {                                                     \
         {prefix##_forward_portable, prefix##_forward_avx2, prefix##_forward_avx512},               \
         {prefix##_backward_portable, prefix##_backward_avx2, prefix##_backward_avx512}}
 
@@ -97,7 +97,7 @@ typedef struct grad_loops {
     GRAD_ELEMENT_FUNCTIONS(prefix, value, delta)                                                   \
     GRAD_ALL_PATHS(prefix)
 
-/* grad_f_loops, from f_value(z) and f_delta(z, dy), GRAD_INLINE functions of one element. */
+/* f_loops, from f_value(z) and f_delta(z, dy), GRAD_INLINE functions of one element. */
 #define GRAD_ELEMENT_WISE(f) GRAD_ELEMENT_LOOPS(f, f##_value(z_i), f##_delta(z_i, dy_i))
 
 /* The same where f has one parameter, or two: they follow the other arguments. */
@@ -105,7 +105,7 @@ typedef struct grad_loops {
 #define GRAD_ELEMENT_WISE_2(f)                                                                     \
     GRAD_ELEMENT_LOOPS(f, f##_value(z_i, a, b), f##_delta(z_i, dy_i, a, b))
 
-/* grad_f_loops of two sets of functions: those of plain where the first parameter is 1, which it is
+/* f_loops of two sets of functions: those of plain where the first parameter is 1, which it is
  * unless a user says otherwise, else those of scaled. */
 #define GRAD_ELEMENT_WISE_OR_SCALED(f, plain, scaled)                                              \
     GRAD_INLINE void f##_forward(const float *p, size_t B, size_t N, const float *z, float *y)     \

@@ -4,7 +4,8 @@
 #include <float.h>
 #include <math.h>
 
-#include "kernels/activations.h"
+#include "kernels/double.h"
+#include "kernels/loops.h"
 #include "kernels/single.h"
 
 /* |z|, held where e^-|z| is 0 */
@@ -264,3 +265,235 @@ GRAD_INLINE float softsign_delta(float z, float dy)
 }
 
 GRAD_ELEMENT_WISE(softsign);
+
+/* ---- Over double, with libm's functions ------------------------------------------------------ */
+
+/* The formulae are those above; on the far left f' is e^u times a factor, as in exponential.c. */
+
+/* -|u| */
+static grad_wide minus_absolute(grad_wide u)
+{
+    return u.high > 0 ? (grad_wide){-u.high, -u.low} : u;
+}
+
+/* σ(u) */
+static double logistic_double(grad_wide u)
+{
+    double e = grad_wide_exp(minus_absolute(u));
+
+    return (u.high >= 0 ? 1 : e) / (1 + e);
+}
+
+static double sigmoid_value_double(double z, const double *p)
+{
+    (void)p;
+    return logistic_double(grad_wide_of(z));
+}
+
+static double sigmoid_slope(double z, const double *p)
+{
+    double e = exp(-fabs(z));
+
+    (void)p;
+    return e / ((1 + e) * (1 + e));
+}
+
+GRAD_SMOOTH(sigmoid);
+
+static double log_sigmoid_value_double(double z, const double *p)
+{
+    (void)p;
+    return (z > 0 ? 0 : z) - log1p(exp(-fabs(z)));
+}
+
+static double log_sigmoid_slope(double z, const double *p)
+{
+    (void)p;
+    return logistic_double(grad_wide_of(-z));
+}
+
+GRAD_SMOOTH(log_sigmoid);
+
+/* u v, held */
+static grad_wide held_product(double u, double v)
+{
+    double high = u * v;
+
+    return fabs(high) >= GRAD_DOUBLE_FAR ? grad_wide_of(grad_double_hold(high, GRAD_DOUBLE_FAR))
+                                         : grad_wide_product(u, v);
+}
+
+/* e^u / beta, where e^u alone is subnormal: its rounding would be multiplied by 1 / beta. */
+static double far_softplus(grad_wide u, double beta)
+{
+    double root = exp(u.high / 2);
+
+    return (1 + u.low) * root / beta * root;
+}
+
+static double softplus_value_double(double z, const double *p)
+{
+    grad_wide u = held_product(p[0], z);
+    double e = grad_wide_exp(minus_absolute(u));
+
+    if (u.high < 0 && e < DBL_MIN && p[0] < 1 && !(p[0] * z > p[1]))
+        return far_softplus(u, p[0]);
+    return p[0] * z > p[1] ? z : (z < 0 ? 0 : z) + log1p(e) / p[0];
+}
+
+static double softplus_slope(double z, const double *p)
+{
+    return p[0] * z > p[1] ? 1 : logistic_double(held_product(p[0], z));
+}
+
+GRAD_SMOOTH(softplus);
+
+static double silu_value_double(double z, const double *p)
+{
+    double u = grad_double_hold(z, GRAD_DOUBLE_FAR), e = exp(-fabs(z));
+
+    (void)p;
+    return z >= 0 ? z / (1 + e) : grad_wide_scaled_exp(u / (1 + e), grad_wide_of(u));
+}
+
+static double silu_slope(double z, const double *p)
+{
+    double u = grad_double_hold(z, GRAD_DOUBLE_FAR), e = exp(-fabs(z)), whole = (1 + e) * (1 + e);
+
+    (void)p;
+    return z >= 0 ? (1 + e + u * e) / whole
+                  : grad_wide_scaled_exp((1 + e + u) / whole, grad_wide_of(u));
+}
+
+GRAD_SMOOTH(silu);
+
+/* T = part / (part + gap), above 0 in e = e^-z: part = 1 + 2e, gap = 2e²; below it in e = e^z:
+ * part = e (2 + e), gap = 2, the factor e being left to the end. */
+static double mish_value_double(double z, const double *p)
+{
+    double u = grad_double_hold(z, GRAD_DOUBLE_FAR), e = exp(-fabs(z));
+
+    (void)p;
+    return z >= 0 ? z * ((1 + 2 * e) / (1 + 2 * e + 2 * e * e))
+                  : grad_wide_scaled_exp(u * (2 + e) / (e * (2 + e) + 2), grad_wide_of(u));
+}
+
+static double mish_slope(double z, const double *p)
+{
+    double u = grad_double_hold(z, GRAD_DOUBLE_FAR), e = exp(-fabs(z));
+    double part = z >= 0 ? 1 + 2 * e : e * (2 + e);
+    double whole = part + (z >= 0 ? 2 * e * e : 2);
+    double above = part * whole * (1 + e) + u * 2 * e * e * (whole + part);
+    double below = (2 + e) * whole * (1 + e) + u * 2 * (whole + part);
+    double over = whole * whole * (1 + e);
+
+    (void)p;
+    return z >= 0 ? above / over : grad_wide_scaled_exp(below / over, grad_wide_of(u));
+}
+
+GRAD_SMOOTH(mish);
+
+static double tanh_value_double(double z, const double *p)
+{
+    (void)p;
+    return tanh(z);
+}
+
+static double tanh_slope(double z, const double *p)
+{
+    double u = -2 * fabs(grad_double_hold(z, GRAD_DOUBLE_FAR / 2)), e = exp(u);
+
+    (void)p;
+    return grad_wide_scaled_exp(4 / ((1 + e) * (1 + e)), grad_wide_of(u));
+}
+
+GRAD_SMOOTH(tanh);
+
+/* Lambert's continued fraction tanh z = z / (1 + c) with c = z² / (3 + z² / (5 + z² / …)), which
+ * gives z - tanh z = z c / (1 + c) without a difference. For |z| <= 1. */
+static double shrunk_by_fraction(double z)
+{
+    double w = z * z, c = 0;
+
+    for (int odd = 21; odd >= 3; odd -= 2)
+        c = w / (odd + c);
+    return z * (c / (1 + c));
+}
+
+static double tanhshrink_value_double(double z, const double *p)
+{
+    (void)p;
+    return fabs(z) <= 1 ? shrunk_by_fraction(z) : z - tanh(z);
+}
+
+static double tanhshrink_slope(double z, const double *p)
+{
+    double t = tanh(z);
+
+    (void)p;
+    return t * t;
+}
+
+GRAD_SMOOTH(tanhshrink);
+
+static double softsign_value_double(double z, const double *p)
+{
+    double held = grad_double_hold(z, DBL_MAX); /* 1 at infinity too */
+
+    (void)p;
+    return held / (1 + fabs(held));
+}
+
+static double softsign_slope(double z, const double *p)
+{
+    double d = 1 + fabs(z);
+
+    (void)p;
+    return 1 / d / d;
+}
+
+GRAD_SMOOTH(softsign);
+
+/* ---- The rows -------------------------------------------------------------------------------- */
+
+/* clang-format off */
+GRAD_ACTIVATION_ROW(SIGMOID, sigmoid,
+    "1 / (1 + exp(-z))",
+    "y * (1 - y)",
+    0, {{0}}, GRAD_SYNONYMS("logistic", "expit"));
+
+GRAD_ACTIVATION_ROW(LOG_SIGMOID, log_sigmoid,
+    "-log(1 + exp(-z))",
+    "1 / (1 + exp(z))",
+    0, {{0}}, GRAD_NO_SYNONYMS);
+
+GRAD_ACTIVATION_ROW(SOFTPLUS, softplus,
+    "beta * z > threshold ? z : log(1 + exp(beta * z)) / beta",
+    "beta * z > threshold ? 1 : 1 / (1 + exp(-beta * z))",
+    2, {{"beta", 1, true}, {"threshold", 20, false}}, GRAD_NO_SYNONYMS);
+
+GRAD_ACTIVATION_ROW(SILU, silu,
+    "z * s with s = 1 / (1 + exp(-z))",
+    "s + z * s * (1 - s)",
+    0, {{0}}, GRAD_SYNONYMS("swish"));
+
+GRAD_ACTIVATION_ROW(MISH, mish,
+    "z * t with t = tanh(log(1 + exp(z)))",
+    "t + z * (1 - t^2) / (1 + exp(-z))",
+    0, {{0}}, GRAD_NO_SYNONYMS);
+
+GRAD_ACTIVATION_ROW(TANH, tanh,
+    "tanh(z)",
+    "1 / cosh(z)^2",
+    0, {{0}}, GRAD_NO_SYNONYMS);
+
+GRAD_ACTIVATION_ROW(TANHSHRINK, tanhshrink,
+    "z - tanh(z)",
+    "tanh(z)^2",
+    0, {{0}}, GRAD_NO_SYNONYMS);
+
+GRAD_ACTIVATION_ROW(SOFTSIGN, softsign,
+    "z / (1 + abs(z))",
+    "1 / (1 + abs(z))^2",
+    0, {{0}}, GRAD_NO_SYNONYMS);
+/* clang-format on */
