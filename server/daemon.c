@@ -2,8 +2,10 @@
  * user. */
 #include "daemon.h"
 
-#include "net/clock.h"
+#include "admission/admission.h"
+#include "api/handlers.h"
 #include "observe/metrics.h"
+#include "platform/clock.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -27,6 +29,8 @@ static bool start_shared(gradientd *d, const config *c)
 {
     service *s = &d->service;
     s->config = c;
+    s->routes = &api_routes;
+    s->admit = admission_run;
     budget_init(&s->memory, c->memory_budget);
     s->workers = pool_create(c->workers, c->queue_depth);
     for (int role = 0; role < ROLE_COUNT; role++)
@@ -48,8 +52,8 @@ static bool start_listeners(gradientd *d, const int fds[ROLE_COUNT])
         if (fds[role] >= 0) {
             listener_address(fds[role], d->addresses[role]);
             d->is_local[role] = listener_is_local(fds[role]);
-            d->acceptors[role] =
-                acceptor_start(fds[role], d->loops[role], limits[role], d->service.lingering);
+            d->acceptors[role] = acceptor_start(fds[role], event_loops_target(d->loops[role]),
+                                                limits[role], d->service.lingering);
             started = started && d->acceptors[role];
         }
     }

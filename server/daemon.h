@@ -3,8 +3,7 @@
 #ifndef GRADIENTD_DAEMON_H
 #define GRADIENTD_DAEMON_H
 
-#include "http/service.h"
-#include "net/acceptor.h"
+#include "http/event_loops.h"
 
 typedef struct gradientd {
     service service;

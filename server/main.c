@@ -2,9 +2,9 @@
  * memory), runs the daemon and ends it. Exit statuses are listed in docs/architecture.md. */
 #include "config/config.h"
 #include "daemon.h"
-#include "net/clock.h"
 #include "net/healthcheck.h"
 #include "observe/log.h"
+#include "platform/clock.h"
 
 #include <errno.h>
 #include <malloc.h>

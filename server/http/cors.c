@@ -30,7 +30,7 @@ void cors_read(request *r)
         strlen(h->origin) >= sizeof r->origin)
         return;
     snprintf(r->origin, sizeof r->origin, "%s", h->origin);
-    r->preflight = h->wanted_method && strcmp(r->method, MHD_HTTP_METHOD_OPTIONS) == 0;
+    r->preflight = h->requested_method && strcmp(r->method, MHD_HTTP_METHOD_OPTIONS) == 0;
 }
 
 void cors_add_headers(const request *r, struct MHD_Response *response)

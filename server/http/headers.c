@@ -65,7 +65,7 @@ static void keep(headers *h, const char *name, const char *value)
         {"Expect", &h->expect, NULL},
         {"X-Request-Id", &h->request_id, NULL},
         {"Origin", &h->origin, NULL},
-        {"Access-Control-Request-Method", &h->wanted_method, NULL},
+        {"Access-Control-Request-Method", &h->requested_method, NULL},
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcasecmp(name, known[i].name) == 0) {

@@ -18,9 +18,9 @@ typedef struct headers {
     const char *expect;
     const char *request_id;
     const char *origin;
-    const char *wanted_method; /* Access-Control-Request-Method */
-    const char *fault;         /* what is wrong, in words, or NULL; the first one found */
-    const char *next;          /* where the next line must begin, or NULL: not looked at */
+    const char *requested_method; /* Access-Control-Request-Method */
+    const char *fault;            /* what is wrong, in words, or NULL; the first one found */
+    const char *next;             /* where the next line must begin, or NULL: not looked at */
     bool http_1_0;
 } headers;
 

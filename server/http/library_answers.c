@@ -153,21 +153,21 @@ static const meaning meanings[] = {
 };
 
 /* What no row knows is told in libmicrohttpd's words. */
-static void refuse_for(request *r, const library_answer *a)
+static void reject_for(request *r, const library_answer *a)
 {
     char words[GRAD_DETAIL_SIZE / 2], detail[GRAD_DETAIL_SIZE];
     for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
         const meaning *m = &meanings[i];
         if (m->library_status == a->status &&
             (m->phrase[0] == '\0' || memmem(a->page, a->page_size, m->phrase, strlen(m->phrase)))) {
-            request_refuse_with(r, m->status, m->code, m->detail);
+            request_reject_with(r, m->status, m->code, m->detail);
             return;
         }
     }
     read_words(a, words, sizeof words);
     snprintf(detail, sizeof detail, "expected HTTP/1.1 as in RFC 9112, found something else%s%s",
              words[0] ? ": " : "", words);
-    request_refuse_with(r, MHD_HTTP_BAD_REQUEST, "bad_framing", detail);
+    request_reject_with(r, MHD_HTTP_BAD_REQUEST, "bad_framing", detail);
 }
 
 /* ---- Sending --------------------------------------------------------------------------------- */
@@ -209,7 +209,7 @@ static bool replace(int fd, const library_answer *a, int flags, ssize_t *sent)
     if (!known)
         request_begin(r);
     if (r->status == 0) {
-        refuse_for(r, a);
+        reject_for(r, a);
         metrics_count_rejection(r->status == MHD_HTTP_BAD_REQUEST ? REJECT_BAD_FRAMING
                                                                   : REJECT_BODY_TOO_LARGE);
     }

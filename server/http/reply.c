@@ -83,7 +83,7 @@ void request_answer(request *r, int http_status, const char *content_type,
                     struct MHD_Response *response, size_t size)
 {
     if (!response) {
-        request_refuse_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory",
+        request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory",
                             "no memory for the answer; try again");
         return;
     }
@@ -100,7 +100,7 @@ void request_answer_text(request *r, int http_status, const char *content_type, 
 {
     if (grad_text_status(text, NULL) != GRAD_OK) {
         grad_text_free(text);
-        request_refuse_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory",
+        request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory",
                             "no memory for the answer; try again");
         return;
     }

@@ -4,7 +4,7 @@
 
 #include "http/library_answers.h"
 #include "http/request_id.h"
-#include "net/clock.h"
+#include "platform/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 /* A refused body without a declared length is read this far beyond the limit, since some clients
  * read no answer before; beyond that it is given early and the connection lingers. */
-#define SWALLOW_BEYOND_LIMIT ((uint64_t)16 << 20)
+#define DISCARD_BEYOND_LIMIT ((uint64_t)16 << 20)
 
 /* ---- Beginning and end ----------------------------------------------------------------------- */
 
@@ -83,7 +83,7 @@ static void complete(request *r, bool whole)
         r->error.code[0] = '\0';
         whole = r->status != 0;
     }
-    journal_write(r, whole);
+    access_log_write(r, whole);
     if (r->begun && r->route->handler->release)
         r->route->handler->release(r);
     if (r->in_flight)
@@ -116,18 +116,18 @@ void request_on_closed(const connection *c, request_context *context)
 
 /* ---- Refusing -------------------------------------------------------------------------------- */
 
-void request_refuse(request *r, int http_status, const grad_error *error)
+void request_reject(request *r, int http_status, const grad_error *error)
 {
     if (r->status != 0)
         return;
     r->status = http_status;
     r->error = *error;
-    r->state = REQUEST_SWALLOWING;
-    r->swallow_limit = r->declared > 0 ? r->declared : r->received + SWALLOW_BEYOND_LIMIT;
-    r->swallow_until = clock_now() + clock_from_seconds(r->context->service->config->body_timeout);
+    r->state = REQUEST_DISCARDING;
+    r->discard_limit = r->declared > 0 ? r->declared : r->received + DISCARD_BEYOND_LIMIT;
+    r->discard_until = clock_now() + clock_from_seconds(r->context->service->config->body_timeout);
 }
 
-void request_refuse_limit(request *r, int http_status, const char *code, const char *detail,
+void request_reject_limit(request *r, int http_status, const char *code, const char *detail,
                           const char *limit_name, uint64_t limit)
 {
     grad_error error = GRAD_ERROR_INIT;
@@ -137,12 +137,12 @@ void request_refuse_limit(request *r, int http_status, const char *code, const c
         copy_text(error.limit_name, sizeof error.limit_name, limit_name);
         error.limit = limit;
     }
-    request_refuse(r, http_status, &error);
+    request_reject(r, http_status, &error);
 }
 
-void request_refuse_with(request *r, int http_status, const char *code, const char *detail)
+void request_reject_with(request *r, int http_status, const char *code, const char *detail)
 {
-    request_refuse_limit(r, http_status, code, detail, NULL, 0);
+    request_reject_limit(r, http_status, code, detail, NULL, 0);
 }
 
 int request_status_of(grad_status status)
@@ -161,6 +161,23 @@ int request_status_of(grad_status status)
     return MHD_HTTP_SERVICE_UNAVAILABLE;
 }
 
+/* ---- The body's limit ------------------------------------------------------------------------ */
+
+static bool takes_body(const request *r)
+{
+    return r->route && r->route->handler->takes_body;
+}
+
+uint64_t request_body_limit(const request *r)
+{
+    return takes_body(r) ? r->context->service->config->max_body : MAX_IGNORED_BODY;
+}
+
+const char *request_body_limit_name(const request *r)
+{
+    return takes_body(r) ? "max_body" : "max_ignored_body";
+}
+
 /* ---- The calls ------------------------------------------------------------------------------- */
 
 static enum MHD_Result first_call(request *r, const char *method, const char *version)
@@ -171,30 +188,30 @@ static enum MHD_Result first_call(request *r, const char *method, const char *ve
         r->in_flight = true;
     }
     r->state = REQUEST_RECEIVING;
-    ladder_climb(r, method, version);
+    s->admit(r, method, version);
     if (r->replied)
         return MHD_YES;
     connection_enter(r->connection, PHASE_BODY);
-    return r->status == 0 || r->state == REQUEST_SWALLOWING ? MHD_YES : MHD_NO;
+    return r->status == 0 || r->state == REQUEST_DISCARDING ? MHD_YES : MHD_NO;
 }
 
-static void refuse_growth(request *r)
+static void reject_growth(request *r)
 {
     metrics_count_rejection(REJECT_BODY_TOO_LARGE);
-    request_refuse_limit(r, MHD_HTTP_CONTENT_TOO_LARGE, "body_too_large",
+    request_reject_limit(r, MHD_HTTP_CONTENT_TOO_LARGE, "body_too_large",
                          "the body is longer than its limit", request_body_limit_name(r),
                          request_body_limit(r));
 }
 
-/* A body that grows over its limit is found out here; declared ones were refused by the ladder. */
+/* A body that grows over its limit is found out here; a declared length was judged before. */
 static enum MHD_Result take_piece(request *r, const char *bytes, size_t length)
 {
     connection_received(r->connection, length);
     r->received += length;
     if (r->state == REQUEST_RECEIVING && r->received > request_body_limit(r))
-        refuse_growth(r);
-    if (r->state == REQUEST_SWALLOWING) {
-        if (r->received <= r->swallow_limit && clock_now() <= r->swallow_until)
+        reject_growth(r);
+    if (r->state == REQUEST_DISCARDING) {
+        if (r->received <= r->discard_limit && clock_now() <= r->discard_until)
             return MHD_YES;
         reply_send_early(r);
         return MHD_NO;

@@ -1,6 +1,5 @@
 /* One request, from its line to the end of its reply: the three callbacks of libmicrohttpd, and
- * what handlers may do with the request. The ladder of refusals that comes before any handler is in
- * ladder.c, the making of replies in reply.c, the line in the log in journal.c. */
+ * what handlers may do with the request. Before any handler the service's admit is asked. */
 #ifndef GRADIENTD_REQUEST_H
 #define GRADIENTD_REQUEST_H
 
@@ -24,7 +23,7 @@ typedef struct request_context {
 typedef enum request_state {
     REQUEST_NEW,        /* its line was read */
     REQUEST_RECEIVING,  /* admitted; the body goes to the handler */
-    REQUEST_SWALLOWING, /* refused; the body is read on so that the answer can be sent */
+    REQUEST_DISCARDING, /* refused; the body is read on so that the answer can be sent */
     REQUEST_ANSWERED
 } request_state;
 
@@ -46,8 +45,8 @@ struct request {
 
     uint64_t declared;          /* Content-Length; 0: none */
     uint64_t received;          /* bytes of the body so far */
-    uint64_t swallow_limit;     /* of received */
-    int64_t swallow_until;      /* clock_now */
+    uint64_t discard_limit;     /* of received */
+    int64_t discard_until;      /* clock_now */
     int64_t line_at;            /* clock_now */
     grad_datatype datatype;     /* what the query says, FP32 where it says nothing */
     bool has_datatype;          /* the query said it */
@@ -88,11 +87,11 @@ void request_on_closed(const connection *c, request_context *context);
 
 /* Refuses: the body is read no further than is good for the connection, and the answer is a problem
  * of that status. The error says why. The first refusal counts. */
-void request_refuse(request *r, int http_status, const grad_error *error);
+void request_reject(request *r, int http_status, const grad_error *error);
 
 /* The same with an error made of these. limit_name NULL: none. */
-void request_refuse_with(request *r, int http_status, const char *code, const char *detail);
-void request_refuse_limit(request *r, int http_status, const char *code, const char *detail,
+void request_reject_with(request *r, int http_status, const char *code, const char *detail);
+void request_reject_limit(request *r, int http_status, const char *code, const char *detail,
                           const char *limit_name, uint64_t limit);
 
 /* The status for an error of the library. */
@@ -113,12 +112,6 @@ void request_answer(request *r, int http_status, const char *content_type,
 
 /* ---- Between the files of http/ -------------------------------------------------------------- */
 
-/* What the headers decide, in the first call: routes or refuses. */
-void ladder_climb(request *r, const char *method, const char *version);
-
-/* What the query says, of a request whose path is known; refuses what it may not say. */
-void query_read(request *r);
-
 /* The most bytes that a request's body may have, and what that limit is called. */
 uint64_t request_body_limit(const request *r);
 const char *request_body_limit_name(const request *r);
@@ -134,6 +127,6 @@ bool reply_send_problem(request *r);
 bool reply_print_problem(request *r, grad_text *answer);
 
 /* The line in the log and the counters, when all is over. */
-void journal_write(const request *r, bool whole);
+void access_log_write(const request *r, bool whole);
 
 #endif

@@ -1,61 +1,11 @@
-/* The routes. To add one: a row here and its handler. */
+/* Searching a table of routes. */
 #include "http/routes.h"
 
 #include "config/nearest.h"
-#include "handlers/handlers.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-
-static const route routes[] = {
-    {"/", "GET, HEAD, OPTIONS", {true, true}, ROUTE_INFO, &handler_root, "this list"},
-    {"/v1/gradients",
-     "POST, OPTIONS",
-     {[ROLE_SERVICE] = true},
-     ROUTE_GRADIENTS,
-     &handler_gradients,
-     "the backward pass of layers whose states you send"},
-    {"/v1/backprop",
-     "POST, OPTIONS",
-     {[ROLE_SERVICE] = true},
-     ROUTE_BACKPROP,
-     &handler_backprop,
-     "forward and backward of a whole network"},
-    {"/v1/check",
-     "POST, OPTIONS",
-     {[ROLE_SERVICE] = true},
-     ROUTE_CHECK,
-     &handler_check,
-     "how far gradients are from central differences"},
-    {"/v1/info",
-     "GET, HEAD, OPTIONS",
-     {[ROLE_SERVICE] = true},
-     ROUTE_INFO,
-     &handler_info,
-     "version, limits, activations, losses"},
-    {"/livez",
-     "GET, HEAD, OPTIONS",
-     {true, true},
-     ROUTE_HEALTH,
-     &handler_livez,
-     "200 while the process answers"},
-    {"/readyz",
-     "GET, HEAD, OPTIONS",
-     {true, true},
-     ROUTE_HEALTH,
-     &handler_readyz,
-     "200 while requests are accepted"},
-    {"/metrics",
-     "GET, HEAD, OPTIONS",
-     {[ROLE_ADMIN] = true},
-     ROUTE_METRICS,
-     &handler_metrics,
-     "counters for Prometheus"},
-};
-#define ROUTE_COUNT (sizeof routes / sizeof routes[0])
-
-const route routes_options = {.path = "*", .metric = ROUTE_OTHER, .handler = &handler_options};
 
 /* Whether a list with ", " between holds a word. */
 static bool lists(const char *list, const char *word)
@@ -72,11 +22,11 @@ static bool lists(const char *list, const char *word)
     return false;
 }
 
-route_found routes_find(service_role role, const char *method, const char *path,
-                        const route **found)
+route_found routes_find(const route_table *table, service_role role, const char *method,
+                        const char *path, const route **found)
 {
-    for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        const route *r = &routes[i];
+    for (size_t i = 0; i < table->count; i++) {
+        const route *r = &table->routes[i];
         if (r->listeners[role] && strcmp(path, r->path) == 0) {
             *found = r;
             return lists(r->methods, method) ? ROUTE_FOUND : ROUTE_WRONG_METHOD;
@@ -85,27 +35,27 @@ route_found routes_find(service_role role, const char *method, const char *path,
     return ROUTE_UNKNOWN_PATH;
 }
 
-const route *routes_next(service_role role, const route *previous)
+const route *routes_next(const route_table *table, service_role role, const route *previous)
 {
-    for (size_t i = previous ? (size_t)(previous - routes) + 1 : 0; i < ROUTE_COUNT; i++)
-        if (routes[i].listeners[role])
-            return &routes[i];
+    for (size_t i = previous ? (size_t)(previous - table->routes) + 1 : 0; i < table->count; i++)
+        if (table->routes[i].listeners[role])
+            return &table->routes[i];
     return NULL;
 }
 
-static bool is_elsewhere(service_role role, const char *path)
+static bool is_elsewhere(const route_table *table, service_role role, const char *path)
 {
-    for (size_t i = 0; i < ROUTE_COUNT; i++)
-        if (!routes[i].listeners[role] && strcmp(path, routes[i].path) == 0)
+    for (size_t i = 0; i < table->count; i++)
+        if (!table->routes[i].listeners[role] && strcmp(path, table->routes[i].path) == 0)
             return true;
     return false;
 }
 
-static void list_paths(service_role role, char *text, size_t size)
+static void list_paths(const route_table *table, service_role role, char *text, size_t size)
 {
     size_t length = 0;
     text[0] = '\0';
-    for (const route *r = routes_next(role, NULL); r; r = routes_next(role, r)) {
+    for (const route *r = routes_next(table, role, NULL); r; r = routes_next(table, role, r)) {
         snprintf(text + length, size - length, "%s%s", length > 0 ? ", " : "", r->path);
         length += strlen(text + length);
     }
@@ -113,27 +63,28 @@ static void list_paths(service_role role, char *text, size_t size)
 
 /* Behind "/v1/" four letters tell the paths apart: /v1/grad and /v1/backward are no slips of the
  * hand, but their meaning is plain, as is that of a path without "/v1". NULL: of none. */
-static const char *path_meant(service_role role, const char *path)
+static const char *path_meant(const route_table *table, service_role role, const char *path)
 {
     enum { VERSION = 3, TELLING = 5 };
     const char *rest = strncasecmp(path, "/v1/", VERSION + 1) == 0 ? path + VERSION : path;
-    for (const route *r = routes_next(role, NULL); r; r = routes_next(role, r))
+    for (const route *r = routes_next(table, role, NULL); r; r = routes_next(table, role, r))
         if (strlen(r->path) > VERSION + TELLING &&
             strncasecmp(rest, r->path + VERSION, TELLING) == 0)
             return r->path;
     return NULL;
 }
 
-void routes_explain(service_role role, const char *path, char *detail, size_t size)
+void routes_explain(const route_table *table, service_role role, const char *path, char *detail,
+                    size_t size)
 {
     nearest_search search = {.wanted = path};
     char paths[128];
-    list_paths(role, paths, sizeof paths);
-    for (const route *r = routes_next(role, NULL); r; r = routes_next(role, r))
+    list_paths(table, role, paths, sizeof paths);
+    for (const route *r = routes_next(table, role, NULL); r; r = routes_next(table, role, r))
         nearest_offer(&search, r->path);
     if (!search.best)
-        search.best = path_meant(role, path);
-    if (is_elsewhere(role, path))
+        search.best = path_meant(table, role, path);
+    if (is_elsewhere(table, role, path))
         snprintf(detail, size, "%s is on the %s listener (%s), not on this one", path,
                  role == ROLE_SERVICE ? "admin" : "service's",
                  role == ROLE_SERVICE ? "admin-listen" : "listen");

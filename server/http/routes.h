@@ -1,14 +1,13 @@
-/* The table of routes: which path takes which methods on which listener, and who answers. */
+/* Routes: which path takes which methods on which listener, and who answers. The table itself is
+ * given by whoever makes the service. */
 #ifndef GRADIENTD_ROUTES_H
 #define GRADIENTD_ROUTES_H
 
 #include "http/service.h"
 #include "observe/metrics.h"
 
-typedef struct request request;
-
 /* Who answers the requests of a path. All are called on the thread of the request's event loop and
- * may not block. begin and push may refuse (request_refuse); finish answers or suspends; resume
+ * may not block. begin and push may refuse (request_reject); finish answers or suspends; resume
  * answers. NULL: nothing to do. release is called once for every begin that was called. */
 typedef struct handler {
     bool takes_body; /* otherwise a small body is read and ignored */
@@ -28,20 +27,24 @@ typedef struct route {
     const char *about; /* in a few words */
 } route;
 
+struct route_table {
+    const route *routes;
+    size_t count;
+    const route *options; /* who answers OPTIONS, whatever the path */
+};
+
 typedef enum route_found { ROUTE_FOUND, ROUTE_UNKNOWN_PATH, ROUTE_WRONG_METHOD } route_found;
 
 /* Finds a path on that listener. *found is set where the path is known, whatever the method. */
-route_found routes_find(service_role role, const char *method, const char *path,
-                        const route **found);
-
-/* Who answers OPTIONS, whatever the path. */
-extern const route routes_options;
+route_found routes_find(const route_table *table, service_role role, const char *method,
+                        const char *path, const route **found);
 
 /* The paths of a listener one after the other, from NULL on; NULL after the last. */
-const route *routes_next(service_role role, const route *previous);
+const route *routes_next(const route_table *table, service_role role, const route *previous);
 
 /* What to say of a path that is not known on that listener: where else it is, which is near, or
  * which there are. */
-void routes_explain(service_role role, const char *path, char *detail, size_t size);
+void routes_explain(const route_table *table, service_role role, const char *path, char *detail,
+                    size_t size);
 
 #endif

@@ -29,8 +29,13 @@
 /* Which of the two listeners a request came by. */
 typedef enum service_role { ROLE_SERVICE, ROLE_ADMIN, ROLE_COUNT } service_role;
 
+typedef struct request request;
+typedef struct route_table route_table;
+
 typedef struct service {
     const config *config;
+    const route_table *routes;
+    void (*admit)(request *r, const char *method, const char *version); /* see admission.h */
     budget memory;
     pool *workers;
     connections *connections[ROLE_COUNT];

@@ -1,7 +1,6 @@
 /* The accepting thread. */
 #include "net/acceptor.h"
 
-#include "net/refusals.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
 
@@ -11,6 +10,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -26,23 +26,45 @@
 struct acceptor {
     int listening_fd;
     int end_fd;
-    event_loops *loops;
+    acceptor_target target;
     size_t max_connections;
-    lingering *refused;
+    lingering *rejected;
     pthread_t thread;
 };
+
+/* ---- Above the limit ------------------------------------------------------------------------- */
+
+static const char overload_body[] =
+    "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
+    "\"detail\":\"expected at most max-connections open connections, found one more\","
+    "\"code\":\"too_many_connections\"}";
+
+/* Tells it 503, without HTTP being read. */
+static void send_overload_response(int fd)
+{
+    char answer[512];
+    int length = snprintf(answer, sizeof answer,
+                          "HTTP/1.1 503 Service Unavailable\r\n"
+                          "Content-Type: application/problem+json\r\nContent-Length: %zu\r\n"
+                          "Retry-After: 1\r\nConnection: close\r\n\r\n%s",
+                          sizeof overload_body - 1, overload_body);
+    /* A fresh socket's buffer takes this whole, or the peer has gone. */
+    send(fd, answer, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* ---- Accepting ------------------------------------------------------------------------------- */
 
 static void hand_over(acceptor *a, int fd, const struct sockaddr *peer, socklen_t size)
 {
     int on = 1;
-    if (event_loops_load(a->loops) >= a->max_connections) {
+    if (a->target.load(a->target.context) >= a->max_connections) {
         metrics_count_rejection(REJECT_CONNECTIONS);
-        refusals_answer(fd);
-        lingering_take(a->refused, fd);
+        send_overload_response(fd);
+        lingering_take(a->rejected, fd);
         return;
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (!event_loops_take(a->loops, fd, peer, size))
+    if (!a->target.take(a->target.context, fd, peer, size))
         log_write(LOG_ERROR, "connection lost: no memory", NULL);
 }
 
@@ -118,8 +140,8 @@ static void release(acceptor *a)
     free(a);
 }
 
-acceptor *acceptor_start(int listening_fd, event_loops *loops, size_t max_connections,
-                         lingering *refused)
+acceptor *acceptor_start(int listening_fd, acceptor_target target, size_t max_connections,
+                         lingering *rejected)
 {
     acceptor *a = calloc(1, sizeof *a);
     if (!a) {
@@ -128,9 +150,9 @@ acceptor *acceptor_start(int listening_fd, event_loops *loops, size_t max_connec
     }
     a->listening_fd = listening_fd;
     a->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    a->loops = loops;
+    a->target = target;
     a->max_connections = max_connections;
-    a->refused = refused;
+    a->rejected = rejected;
     if (a->end_fd < 0 || pthread_create(&a->thread, NULL, acceptor_main, a) != 0) {
         release(a);
         return NULL;

@@ -2,9 +2,9 @@
  * only: libmicrohttpd closes it after connections_remove, so it cannot have been reused. */
 #include "net/connections.h"
 
-#include "net/clock.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
+#include "platform/clock.h"
 
 #include <linux/sockios.h>
 #include <linux/tcp.h>

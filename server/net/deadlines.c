@@ -1,7 +1,7 @@
 /* Judging connections by the configured deadlines. */
 #include "net/deadlines.h"
 
-#include "net/clock.h"
+#include "platform/clock.h"
 
 #define SHORTEST_INTERVAL 0.005
 #define LONGEST_INTERVAL 0.25

@@ -3,8 +3,8 @@
  * order in which they end. */
 #include "net/lingering.h"
 
-#include "net/clock.h"
 #include "observe/metrics.h"
+#include "platform/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>

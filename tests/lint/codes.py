@@ -1,12 +1,12 @@
 """The codes of errors: each that the sources can give a client is in the table of docs/api.md, and
 each in the table is in the sources. Finds them by how the house writes a refusal: the first literal
-of a call whose name says fail or refuse, or what is assigned to `code`."""
+of a call whose name says fail, refuse or reject, or what is assigned to `code`."""
 import re
 
 import files
 
-SOURCES = ("lib/core", "lib/batch", "lib/differences", "lib/wire", "server/http",
-           "server/handlers", "server/net")
+SOURCES = ("lib/core", "lib/batch", "lib/differences", "lib/wire", "server/net", "server/http",
+           "server/admission", "server/api")
 API = "docs/api.md"
 # Not in the table: the cap of a text, which the daemon sets beyond whatever it writes.
 INSIDE = {"max_text"}
@@ -14,7 +14,7 @@ INSIDE = {"max_text"}
 # Refusals of one code each, whose first literal is the member that is wrong.
 OF_MEMBERS = "fail_shape|fail_value"
 
-REFUSAL = re.compile(rf"\b(?!(?:{OF_MEMBERS})\()(?:\w*_)?(?:fail|refuse)(?:_\w+)?\(")
+REFUSAL = re.compile(rf"\b(?!(?:{OF_MEMBERS})\()(?:\w*_)?(?:fail|refuse|reject)(?:_\w+)?\(")
 LITERAL = re.compile(r'"((?:\\.|[^"\\\n])*)"(?:\s*:\s*"([a-z_]+)")?')
 ASSIGNED = re.compile(r'\bcode = "([a-z_]+)"|\\"code\\":\\"([a-z_]+)\\"')
 CODE = re.compile(r"[a-z]+(_[a-z]+)*")

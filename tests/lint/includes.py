@@ -1,12 +1,42 @@
 """The law of dependencies: which room of the house may include what. Arrows only downwards:
 core -> libc, kernels -> core, batch -> kernels and core, wire -> core and the public headers,
-client and server -> the public headers and their own. Tests may include anything."""
+client and server -> the public headers and their own. Inside the server each room has arrows of its
+own. Tests may include anything."""
 import re
 
 import files
 
 PUBLIC = ("gradient.h", "gradient_core.h", "gradient_network.h", "gradient_wire.h")
 MATHEMATICS = ("gradient.h", "gradient_core.h", "gradient_network.h")
+
+# The server's rooms from the ground up: each may include itself and what its row names, which
+# stands above it, so that no two rooms include each other.
+SERVER = {
+    "platform": (),
+    "config": ("platform",),
+    "observe": ("platform",),
+    "work": ("platform",),
+    "net": ("platform", "config", "observe"),
+    "http": ("platform", "config", "observe", "work", "net"),
+    "admission": ("config", "observe", "http"),
+    "api": ("platform", "observe", "work", "net", "http"),
+}
+# Those that never see the library: they know nothing of gradients.
+WITHOUT_LIBRARY = ("platform", "work", "net")
+
+
+def _server_rows():
+    """The rows of the server's rooms, and of the files that stand above them all."""
+    above = []
+    for room, below in SERVER.items():
+        if not set(below) <= set(above):
+            raise ValueError(f"{room}: {', '.join(set(below) - set(above))} is not below it")
+        above.append(room)
+        yield f"server/{room}/", (() if room in WITHOUT_LIBRARY else PUBLIC) + tuple(
+            f"{name}/" for name in (room, *below))
+    for name in ("daemon", "main"):
+        yield f"server/{name}.", PUBLIC + ("daemon.h",) + tuple(f"{room}/" for room in SERVER)
+
 
 # room: what a file there may include in quotes, by prefix or by name
 ROOMS = {
@@ -17,7 +47,7 @@ ROOMS = {
     "lib/wire/": ("wire/", "core/") + PUBLIC,
     "lib/gradient": PUBLIC,
     "client/": PUBLIC + ("gradient_client.h",),
-    "server/": PUBLIC,
+    **dict(_server_rows()),
 }
 
 # a header of a library below us: the only place that may include it
@@ -25,7 +55,7 @@ OWNERS = {
     "cblas.h": "lib/kernels/gemm.c",
     "jansson.h": "lib/wire/",
     "curl/curl.h": "client/transport.c",
-    "microhttpd.h": "server/",
+    "microhttpd.h": "server/http/",
 }
 
 # what lib/ may include of the system: memory, text and threads, no files and no sockets
@@ -40,8 +70,7 @@ def _quoted(name, room, header):
     if header.startswith(ROOMS[room]) or header in ROOMS[room]:
         return True
     beside = (files.ROOT / name).parent / header
-    return room in ("client/", "server/") and ((files.ROOT / room / header).exists() or
-                                               beside.exists())
+    return room == "client/" and ((files.ROOT / room / header).exists() or beside.exists())
 
 
 def _bracketed(name, header):

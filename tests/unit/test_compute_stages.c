@@ -1,8 +1,8 @@
 /* How a computation's stages are run, with a kind of this file that only counts: every tile once,
  * in as many stages as it says, and none any more once the deadline has passed or one failed. */
-#include "handlers/compute.h"
+#include "api/computation.h"
 
-#include "net/clock.h"
+#include "platform/clock.h"
 #include "support/signal_box.h"
 
 #include <setjmp.h>

@@ -1,9 +1,9 @@
 /* The computation behind POST /v1/gradients, /v1/backprop and /v1/check without HTTP: inline and on
  * workers it prints the same bytes; deadlines, a full queue and errors come out as they should;
  * leases come back. */
-#include "handlers/compute.h"
+#include "api/computation.h"
 
-#include "net/clock.h"
+#include "platform/clock.h"
 #include "support/signal_box.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* Deadlines of connections: the judgement on both sides of each, and the registry that carries it
  * out, on pairs of local sockets. */
-#include "net/clock.h"
 #include "net/connections.h"
+#include "platform/clock.h"
 #include "support/between.h"
 
 #include <netinet/in.h>

@@ -1,7 +1,5 @@
 /* The table of routes: which listener knows which path, and which methods a path takes. */
-#include "http/routes.h"
-
-#include "handlers/handlers.h"
+#include "api/handlers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +11,7 @@
 static void expect(service_role role, const char *method, const char *path, route_found wanted)
 {
     const route *found = NULL;
-    assert_int_equal(routes_find(role, method, path, &found), wanted);
+    assert_int_equal(routes_find(&api_routes, role, method, path, &found), wanted);
     if (wanted == ROUTE_UNKNOWN_PATH) {
         assert_null(found);
     } else {
@@ -73,7 +71,7 @@ static void test_no_two_computations_are_one(void **state)
     static const char *const paths[] = {"/v1/gradients", "/v1/backprop", "/v1/check"};
     const route *found[3] = {NULL};
     for (size_t i = 0; i < 3; i++) {
-        routes_find(ROLE_SERVICE, "POST", paths[i], &found[i]);
+        routes_find(&api_routes, ROLE_SERVICE, "POST", paths[i], &found[i]);
         assert_string_equal(metrics_route_name(found[i]->metric), paths[i]);
         for (size_t j = 0; j < i; j++)
             assert_ptr_not_equal(found[i]->handler->begin, found[j]->handler->begin);

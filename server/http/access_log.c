@@ -1,7 +1,7 @@
 /* What is left of a request: one line in the log, and the counters. */
 #include "http/request.h"
-#include "net/clock.h"
 #include "observe/log.h"
+#include "platform/clock.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -94,7 +94,7 @@ static void write_line(const request *r, bool whole, double total)
     log_write_as(level_of(r), "request", sentence, fields);
 }
 
-void journal_write(const request *r, bool whole)
+void access_log_write(const request *r, bool whole)
 {
     double total = clock_to_seconds(clock_now() - r->line_at);
     count(r, whole, total);

@@ -1,5 +1,5 @@
 /* Writing down what grad_activation_info and grad_loss_info say. */
-#include "handlers/info_functions.h"
+#include "api/info_functions.h"
 
 #include "gradient_network.h"
 

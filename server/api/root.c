@@ -1,5 +1,5 @@
 /* GET /: what answers here, for whoever tries the address. */
-#include "handlers/handlers.h"
+#include "api/handlers.h"
 #include "http/request.h"
 
 #define ROOT_MAX 4096
@@ -7,15 +7,16 @@
 static void finish(request *r)
 {
     service_role role = r->context->role;
+    const route_table *table = r->context->service->routes;
     grad_text text;
     grad_text_init(&text, ROOT_MAX);
     grad_text_printf(&text,
                      "{\"name\":\"gradientd\",\"version\":\"%s\",\"documentation\":"
                      "\"docs/api.md in the sources\",\"paths\":[",
                      GRAD_VERSION);
-    for (const route *at = routes_next(role, NULL); at; at = routes_next(role, at)) {
+    for (const route *at = routes_next(table, role, NULL); at; at = routes_next(table, role, at)) {
         grad_text_printf(&text, "%s{\"path\":\"%s\",\"methods\":\"%s\",\"about\":\"%s\"}",
-                         at == routes_next(role, NULL) ? "" : ",", at->path, at->methods,
+                         at == routes_next(table, role, NULL) ? "" : ",", at->path, at->methods,
                          at->about);
     }
     grad_text_printf(&text, "]}\n");

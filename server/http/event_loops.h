@@ -5,8 +5,7 @@
 #define GRADIENTD_EVENT_LOOPS_H
 
 #include "http/service.h"
-
-#include <sys/socket.h>
+#include "net/acceptor.h"
 
 typedef struct event_loops event_loops;
 
@@ -14,9 +13,8 @@ typedef struct event_loops event_loops;
  * which takes a piece of a body. NULL: no memory or no threads. */
 event_loops *event_loops_start(service *s, service_role role, size_t count, size_t memory);
 
-/* Hands a connected socket to the loop that has the fewest. The descriptor belongs to the loops
- * from now on, also where this fails. One thread at a time. */
-bool event_loops_take(event_loops *loops, int fd, const struct sockaddr *peer, socklen_t size);
+/* For an acceptor: hands each connection to the loop that has the fewest. */
+acceptor_target event_loops_target(event_loops *loops);
 
 /* Connections handed over and not closed yet. */
 size_t event_loops_load(event_loops *loops);

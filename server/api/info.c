@@ -1,7 +1,7 @@
 /* GET /v1/info: what this daemon is, what it takes and what it refuses, for people and programs.
  * The lists of functions in it are info_functions.c's. */
-#include "handlers/handlers.h"
-#include "handlers/info_functions.h"
+#include "api/handlers.h"
+#include "api/info_functions.h"
 #include "http/request.h"
 
 #include <inttypes.h>

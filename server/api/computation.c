@@ -1,9 +1,9 @@
 /* Computing and printing one request: the stages of its run or check, then the answer's segments,
  * as stages of tiles that the pool's workers share, or all in a row on the event loop. What a stage
  * does is its kind's to know. */
-#include "handlers/compute.h"
+#include "api/computation.h"
 
-#include "net/clock.h"
+#include "platform/clock.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* Event loops: starting and stopping libmicrohttpd's daemons, and keeping count of what each
  * has. */
-#include "net/event_loops.h"
+#include "http/event_loops.h"
 
 #include "http/library_answers.h"
 
@@ -99,8 +99,9 @@ event_loops *event_loops_start(service *s, service_role role, size_t count, size
     return loops;
 }
 
-bool event_loops_take(event_loops *loops, int fd, const struct sockaddr *peer, socklen_t size)
+static bool take(void *context, int fd, const struct sockaddr *peer, socklen_t size)
 {
+    event_loops *loops = context;
     event_loop *least = &loops->loop[0];
     for (size_t i = 1; i < loops->count; i++)
         if (atomic_load(&loops->loop[i].load) < atomic_load(&least->load))
@@ -119,6 +120,16 @@ size_t event_loops_load(event_loops *loops)
     for (size_t i = 0; i < loops->count; i++)
         load += atomic_load(&loops->loop[i].load);
     return load;
+}
+
+static size_t load_of(void *context)
+{
+    return event_loops_load(context);
+}
+
+acceptor_target event_loops_target(event_loops *loops)
+{
+    return (acceptor_target){.context = loops, .load = load_of, .take = take};
 }
 
 void event_loops_stop(event_loops *loops)

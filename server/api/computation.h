@@ -1,5 +1,5 @@
 /* POST /v1/gradients, /v1/backprop and /v1/check: what their files share. compute.c speaks with the
- * client and the budget; compute_work.c runs the stages, inline or on the workers; compute_kinds.c
+ * client and the budget; computation.c runs the stages, inline or on the workers; compute_kinds.c
  * is what the three differ in. The last two know no HTTP. */
 #ifndef GRADIENTD_COMPUTE_H
 #define GRADIENTD_COMPUTE_H

@@ -1,5 +1,5 @@
 /* GET /livez and /readyz: whether the process answers, and whether it wants requests. */
-#include "handlers/handlers.h"
+#include "api/handlers.h"
 #include "http/request.h"
 
 #define BODY_MAX 128
@@ -20,7 +20,7 @@ static void finish_livez(request *r)
 static void finish_readyz(request *r)
 {
     if (atomic_load(&r->context->service->draining)) {
-        request_refuse_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "draining",
+        request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "draining",
                             "the daemon is stopping and takes no new connections");
         return;
     }

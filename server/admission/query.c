@@ -1,6 +1,7 @@
 /* The query of a request. No parameter is known but datatype, of the paths that compute. */
+#include "admission/admission.h"
+
 #include "config/nearest.h"
-#include "http/request.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -54,35 +55,35 @@ static const char *find_hint(const char *word, const hint *known, size_t count)
     return search.best && search.distance <= strlen(word) / 4 ? search.best : NULL;
 }
 
-static void refuse(request *r, const char *code, const char *what, const char *word,
+static void reject(request *r, const char *code, const char *what, const char *word,
                    const char *meant)
 {
     char detail[GRAD_DETAIL_SIZE];
     snprintf(detail, sizeof detail, "%s \"%.100s\"%s%s%s", what, word,
              meant ? ", did you mean \"" : "", meant ? meant : "", meant ? "\"?" : "");
-    request_refuse_with(r, MHD_HTTP_UNPROCESSABLE_CONTENT, code, detail);
+    request_reject_with(r, MHD_HTTP_UNPROCESSABLE_CONTENT, code, detail);
 }
 
-static void refuse_name(request *r, const char *name)
+static void reject_name(request *r, const char *name)
 {
     static const hint names[] = {
         {"datatype", "datatype"}, {"dtype", "datatype"}, {"precision", "datatype"}};
     char what[WORD_SIZE];
     if (r->route->handler->takes_body) {
-        refuse(r, "unknown_field", "expected no query parameter but datatype, found", name,
+        reject(r, "unknown_field", "expected no query parameter but datatype, found", name,
                find_hint(name, names, sizeof names / sizeof names[0]));
     } else {
         snprintf(what, sizeof what, "%.60s takes no query, found the parameter", r->route->path);
-        refuse(r, "unknown_field", what, name, NULL);
+        reject(r, "unknown_field", what, name, NULL);
     }
 }
 
-static void refuse_value(request *r, const char *value)
+static void reject_value(request *r, const char *value)
 {
     static const hint values[] = {{"FP32", "FP32"},    {"FP64", "FP64"},   {"float", "FP32"},
                                   {"float32", "FP32"}, {"single", "FP32"}, {"double", "FP64"},
                                   {"float64", "FP64"}};
-    refuse(r, "unsupported_value", "expected datatype=FP32 or datatype=FP64, found", value,
+    reject(r, "unsupported_value", "expected datatype=FP32 or datatype=FP64, found", value,
            find_hint(value, values, sizeof values / sizeof values[0]));
 }
 
@@ -108,17 +109,17 @@ static enum MHD_Result check_parameter(void *context, enum MHD_ValueKind kind, c
     unescape(name, name_word);
     unescape(value ? value : "", value_word);
     if (strcmp(name_word, "datatype") != 0 || !r->route->handler->takes_body)
-        refuse_name(r, name_word);
+        reject_name(r, name_word);
     else if (r->has_datatype)
-        request_refuse_with(r, MHD_HTTP_UNPROCESSABLE_CONTENT, "duplicate_field",
+        request_reject_with(r, MHD_HTTP_UNPROCESSABLE_CONTENT, "duplicate_field",
                             "expected one query parameter datatype, found two");
     else if (!read_datatype(value_word, &r->datatype))
-        refuse_value(r, value_word);
+        reject_value(r, value_word);
     r->has_datatype = true;
     return r->status == 0 ? MHD_YES : MHD_NO;
 }
 
-void query_read(request *r)
+void admission_read_query(request *r)
 {
     MHD_get_connection_values(r->mhd, MHD_GET_ARGUMENT_KIND, check_parameter, r);
 }

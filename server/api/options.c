@@ -1,5 +1,5 @@
 /* OPTIONS: which methods a path takes (in Allow), and the preflights of pages. */
-#include "handlers/handlers.h"
+#include "api/handlers.h"
 #include "http/request.h"
 
 static void finish(request *r)

@@ -1,5 +1,5 @@
 /* GET /metrics, on the admin listener: gathers what is read when it is asked for. */
-#include "handlers/handlers.h"
+#include "api/handlers.h"
 #include "http/request.h"
 
 #define PAGE_MAX (4 << 20)

@@ -1,11 +1,11 @@
 /* POST /v1/gradients, /v1/backprop and /v1/check: admitted by media type and memory, decoded as
  * they arrive in the event loop, then computed inline or by the workers, and answered without
- * copying the text. What is computed is compute_kinds.c's. */
-#include "handlers/compute.h"
+ * copying the text. */
+#include "api/computation.h"
 
-#include "handlers/handlers.h"
+#include "api/handlers.h"
 #include "http/request.h"
-#include "net/clock.h"
+#include "platform/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,13 +38,13 @@ static bool lease(request *r, size_t wanted)
         snprintf(detail, sizeof detail,
                  "the request needs %zu bytes of memory, the memory budget has %zu", wanted,
                  w->memory->total);
-        request_refuse_limit(r, MHD_HTTP_CONTENT_TOO_LARGE, "memory_budget_too_small", detail,
+        request_reject_limit(r, MHD_HTTP_CONTENT_TOO_LARGE, "memory_budget_too_small", detail,
                              "memory_budget", w->memory->total);
     } else {
         snprintf(detail, sizeof detail,
                  "the request needs %zu bytes of memory, which other requests hold; try again",
                  wanted);
-        request_refuse_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory", detail);
+        request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory", detail);
     }
     return false;
 }
@@ -56,7 +56,7 @@ static void drop(request *r)
     r->work = NULL;
 }
 
-static void refuse(request *r, const grad_error *error)
+static void reject(request *r, const grad_error *error)
 {
     if (error->status == GRAD_TOO_LARGE) {
         bool result = strcmp(error->limit_name, "max_result_numbers") == 0;
@@ -64,7 +64,7 @@ static void refuse(request *r, const grad_error *error)
     } else if (error->status == GRAD_OUT_OF_MEMORY) {
         metrics_count_rejection(REJECT_MEMORY);
     }
-    request_refuse(r, request_status_of(error->status), error);
+    request_reject(r, request_status_of(error->status), error);
     drop(r);
 }
 
@@ -76,14 +76,14 @@ static bool check_media_type(request *r)
     const char *type = r->headers.content_type;
     const char *coding = r->headers.content_encoding;
     if (!headers_is_json(type ? type : "none", detail, sizeof detail)) {
-        request_refuse_with(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail);
+        request_reject_with(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail);
         return false;
     }
     if (coding && strcasecmp(coding, "identity") != 0) {
         snprintf(detail, sizeof detail,
                  "expected a body that is not compressed, found the Content-Encoding %.150s",
                  coding);
-        request_refuse_with(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "unsupported_content_encoding",
+        request_reject_with(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "unsupported_content_encoding",
                             detail);
         return false;
     }
@@ -100,7 +100,7 @@ static bool create_decoder(request *r)
     grad_error error = GRAD_ERROR_INIT;
     if (grad_decoder_create(&limits, r->datatype, (size_t)r->declared, &w->decoder, &error) !=
         GRAD_OK) {
-        refuse(r, &error);
+        reject(r, &error);
         return false;
     }
     return true;
@@ -125,7 +125,7 @@ static void begin(request *r, const compute_kind *kind)
         return;
     work *w = calloc(1, sizeof *w);
     if (!w) {
-        request_refuse_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory", "try again");
+        request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory", "try again");
         return;
     }
     w->kind = kind;
@@ -164,7 +164,7 @@ static void push(request *r, const char *bytes, size_t length)
     grad_status status = grad_decoder_push(w->decoder, bytes, length, &error);
     w->decode_seconds += clock_to_seconds(clock_now() - began);
     if (status != GRAD_OK)
-        refuse(r, &error);
+        reject(r, &error);
     else if (!lease(r, larger(w->leased, BASE_MEMORY + grad_decoder_memory(w->decoder))))
         drop(r);
 }
@@ -200,7 +200,7 @@ static bool understand(request *r)
     w->decode_seconds += clock_to_seconds(clock_now() - began);
     r->stages[STAGE_DECODE] = w->decode_seconds;
     if (status != GRAD_OK) {
-        refuse(r, &error);
+        reject(r, &error);
         return false;
     }
     r->layers = w->batch->layer_count;
@@ -286,28 +286,28 @@ static void answer(request *r)
     request_answer(r, MHD_HTTP_OK, "application/json", response, bytes);
 }
 
-static void refuse_late(request *r, const work *w)
+static void reject_late(request *r, const work *w)
 {
     if (w->late) {
         metrics_count_rejection(REJECT_DEADLINE);
-        request_refuse_with(r, MHD_HTTP_GATEWAY_TIMEOUT, "deadline_exceeded",
+        request_reject_with(r, MHD_HTTP_GATEWAY_TIMEOUT, "deadline_exceeded",
                             "the request was not answered within request-timeout");
     } else {
         metrics_count_rejection(REJECT_QUEUE_TIMEOUT);
-        request_refuse_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "queue_timeout",
+        request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "queue_timeout",
                             "no worker was free within queue-timeout; try again");
     }
 }
 
-static void answer_or_refuse(request *r)
+static void answer_or_reject(request *r)
 {
     work *w = r->work;
     note_stages(r);
     if (w->expired || w->late) {
-        refuse_late(r, w);
+        reject_late(r, w);
         drop(r);
     } else if (atomic_load(&w->failed)) {
-        refuse(r, &w->error);
+        reject(r, &w->error);
     } else {
         answer(r);
     }
@@ -315,10 +315,10 @@ static void answer_or_refuse(request *r)
 
 /* ---- Handing over to the workers ------------------------------------------------------------- */
 
-static void refuse_job(request *r, bool stopping)
+static void reject_job(request *r, bool stopping)
 {
     metrics_count_rejection(stopping ? REJECT_DRAINING : REJECT_QUEUE_FULL);
-    request_refuse_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, stopping ? "draining" : "queue_full",
+    request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, stopping ? "draining" : "queue_full",
                         stopping ? "the daemon is stopping; try again elsewhere"
                                  : "queue-depth requests wait for a worker already; try again");
     drop(r);
@@ -344,12 +344,12 @@ static void hand_over(request *r)
     atomic_fetch_add(&s->jobs, 1);
     if (atomic_load(&s->stopping)) {
         atomic_fetch_sub(&s->jobs, 1);
-        refuse_job(r, true);
+        reject_job(r, true);
         return;
     }
     request_suspend(r);
     if (!work_submit(w, s->workers, start < w->deadline ? start : w->deadline)) {
-        refuse_job(r, false);
+        reject_job(r, false);
         on_done(r);
     }
 }
@@ -363,7 +363,7 @@ static void finish(request *r)
         return;
     if (w->kind->cost(w) <= c->inline_cost) {
         work_run_inline(w);
-        answer_or_refuse(r);
+        answer_or_reject(r);
     } else {
         hand_over(r);
     }
@@ -372,7 +372,7 @@ static void finish(request *r)
 #define HANDLER(begins)                                                                            \
     {                                                                                              \
         .takes_body = true, .begin = begins, .push = push, .finish = finish,                       \
-        .resume = answer_or_refuse, .release = drop                                                \
+        .resume = answer_or_reject, .release = drop                                                \
     }
 
 const handler handler_gradients = HANDLER(begin_gradients);

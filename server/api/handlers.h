@@ -1,8 +1,10 @@
-/* Who answers what: one file a family of handlers, named in the table of http/routes.c. */
+/* Who answers what: one file a family of handlers, and the table of routes that names them. */
 #ifndef GRADIENTD_HANDLERS_H
 #define GRADIENTD_HANDLERS_H
 
 #include "http/routes.h"
+
+extern const route_table api_routes; /* routes.c */
 
 extern const handler handler_gradients; /* compute.c */
 extern const handler handler_backprop;  /* compute.c */

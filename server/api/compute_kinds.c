@@ -1,7 +1,7 @@
 /* What the three computations differ in: how the body is read, what it costs, how it is computed
  * and printed. Gradients and backprop are runs, answered by an encoder; a check is one of its own,
  * answered by a small text. */
-#include "handlers/compute.h"
+#include "api/computation.h"
 
 #include <math.h>
 #include <string.h>

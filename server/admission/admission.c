@@ -1,6 +1,8 @@
-/* The ladder: everything that the headers alone can decide, in this order: is the framing sound, is
+/* Everything that the headers alone can decide, in this order: is the framing sound, is
  * there such a path, does it take the method, is the body short enough. What one path asks besides
  * (a media type, memory) is asked by its handler's begin. */
+#include "admission/admission.h"
+
 #include "http/cors.h"
 
 #include <stdio.h>
@@ -63,52 +65,37 @@ static bool check_room(request *r)
              "expected headers that take at most %zu bytes, with %zu for each of them, found %zu",
              limit, NOTE_SIZE, taken);
     r->closes = true;
-    request_refuse_limit(r, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", detail,
+    request_reject_limit(r, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", detail,
                          "max_headers", limit);
     return false;
 }
 
 /* ---- The steps ------------------------------------------------------------------------------- */
 
-static void refuse_path(request *r)
+static void reject_path(request *r)
 {
     char detail[GRAD_DETAIL_SIZE];
-    routes_explain(r->context->role, r->path, detail, sizeof detail);
-    request_refuse_with(r, MHD_HTTP_NOT_FOUND, "unknown_path", detail);
+    routes_explain(r->context->service->routes, r->context->role, r->path, detail, sizeof detail);
+    request_reject_with(r, MHD_HTTP_NOT_FOUND, "unknown_path", detail);
 }
 
-static void refuse_method(request *r)
+static void reject_method(request *r)
 {
     char detail[GRAD_DETAIL_SIZE];
     r->methods = r->route->methods;
     snprintf(detail, sizeof detail, "expected %s, found %s", r->methods, r->method);
-    request_refuse_with(r, MHD_HTTP_METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+    request_reject_with(r, MHD_HTTP_METHOD_NOT_ALLOWED, "method_not_allowed", detail);
 }
 
-static void refuse_length(request *r)
+static void reject_length(request *r)
 {
     char detail[GRAD_DETAIL_SIZE];
     uint64_t limit = request_body_limit(r);
     metrics_count_rejection(REJECT_BODY_TOO_LARGE);
     snprintf(detail, sizeof detail, "expected a body of at most %llu bytes, found %llu",
              (unsigned long long)limit, (unsigned long long)r->declared);
-    request_refuse_limit(r, MHD_HTTP_CONTENT_TOO_LARGE, "body_too_large", detail,
+    request_reject_limit(r, MHD_HTTP_CONTENT_TOO_LARGE, "body_too_large", detail,
                          request_body_limit_name(r), limit);
-}
-
-static bool takes_body(const request *r)
-{
-    return r->route && r->route->handler->takes_body;
-}
-
-uint64_t request_body_limit(const request *r)
-{
-    return takes_body(r) ? r->context->service->config->max_body : MAX_IGNORED_BODY;
-}
-
-const char *request_body_limit_name(const request *r)
-{
-    return takes_body(r) ? "max_body" : "max_ignored_body";
 }
 
 /* Which methods a path takes may be asked of any that there is, or of all (RFC 9110, section
@@ -116,35 +103,36 @@ const char *request_body_limit_name(const request *r)
 static void admit_options(request *r, route_found found)
 {
     if (found == ROUTE_UNKNOWN_PATH && strcmp(r->path, "*") != 0 && !r->preflight) {
-        refuse_path(r);
+        reject_path(r);
         return;
     }
     r->methods = r->route ? r->route->methods : "GET, HEAD, POST, OPTIONS";
-    r->route = &routes_options;
+    r->route = r->context->service->routes->options;
     if (r->declared > request_body_limit(r))
-        refuse_length(r);
+        reject_length(r);
 }
 
 static void climb_steps(request *r, const char *method)
 {
-    route_found found = routes_find(r->context->role, method, r->path, &r->route);
+    route_found found =
+        routes_find(r->context->service->routes, r->context->role, method, r->path, &r->route);
     if (strcmp(method, MHD_HTTP_METHOD_OPTIONS) == 0) {
         admit_options(r, found);
         return;
     }
     if (found == ROUTE_UNKNOWN_PATH) {
-        refuse_path(r);
+        reject_path(r);
         return;
     }
     if (found == ROUTE_WRONG_METHOD) {
-        refuse_method(r);
+        reject_method(r);
         return;
     }
     if (r->declared > request_body_limit(r)) {
-        refuse_length(r);
+        reject_length(r);
         return;
     }
-    query_read(r);
+    admission_read_query(r);
     if (r->status == 0 && r->route->handler->begin) {
         r->begun = true;
         r->route->handler->begin(r);
@@ -159,7 +147,7 @@ static bool answers_at_once(const request *r)
     return asks_first || r->headers.transfer_encoding || r->declared > MAX_IGNORED_BODY;
 }
 
-void ladder_climb(request *r, const char *method, const char *version)
+void admission_run(request *r, const char *method, const char *version)
 {
     snprintf(r->method, sizeof r->method, "%s", method);
     read_headers(r, method, version);
@@ -170,7 +158,7 @@ void ladder_climb(request *r, const char *method, const char *version)
     if (r->headers.fault) {
         r->closes = true;
         metrics_count_rejection(REJECT_BAD_FRAMING);
-        request_refuse_with(r, MHD_HTTP_BAD_REQUEST, "bad_framing", r->headers.fault);
+        request_reject_with(r, MHD_HTTP_BAD_REQUEST, "bad_framing", r->headers.fault);
     } else if (check_room(r)) {
         climb_steps(r, method);
     }
