@@ -17,26 +17,33 @@ extern "C" {
 
 /* ---- Losses ---------------------------------------------------------------------------------- */
 
-/* y is the network's output [B,N], t the target. Definitions and conventions are PyTorch's, where
- * it has the loss; formulae in docs/mathematics.md and grad_loss_info. */
+/* The losses: the constant of each, GRAD_MSE, and its name in documents. y is the network's output
+ * [B,N], t the target. Definitions and conventions are PyTorch's, where it has the loss; formulae
+ * in docs/mathematics.md and grad_loss_info. */
+#define GRAD_LOSSES(X)                                                                             \
+    X(MSE, mse)                                                                                    \
+    X(L1, l1)                                                                                      \
+    X(SMOOTH_L1, smooth_l1)                                                                        \
+    X(HUBER, huber)                                                                                \
+    X(LOG_COSH, log_cosh)                                                                          \
+    X(BINARY_CROSS_ENTROPY, binary_cross_entropy) /* of probabilities */                           \
+    X(BCE_WITH_LOGITS, bce_with_logits)                                                            \
+    X(CROSS_ENTROPY, cross_entropy) /* of logits; classes or probabilities as target */            \
+    X(NLL, nll)                     /* of log-probabilities; classes as target */                  \
+    X(KL_DIV, kl_div)               /* of log-probabilities */                                     \
+    X(HINGE, hinge)                 /* targets of -1 and 1 */                                      \
+    X(SQUARED_HINGE, squared_hinge)                                                                \
+    X(POISSON_NLL, poisson_nll)                                                                    \
+    X(GAUSSIAN_NLL, gaussian_nll)                                                                  \
+    X(COSINE_EMBEDDING, cosine_embedding) /* one target of -1 or 1 a sample, and grad_loss.other */
+
+/* The loss of a network. */
 typedef enum grad_loss_kind {
     GRAD_LOSS_ABSENT, /* the network starts from grad_output */
-    GRAD_MSE,
-    GRAD_L1,
-    GRAD_SMOOTH_L1,
-    GRAD_HUBER,
-    GRAD_LOG_COSH,
-    GRAD_BINARY_CROSS_ENTROPY, /* of probabilities */
-    GRAD_BCE_WITH_LOGITS,
-    GRAD_CROSS_ENTROPY, /* of logits; classes or probabilities as target */
-    GRAD_NLL,           /* of log-probabilities; classes as target */
-    GRAD_KL_DIV,        /* of log-probabilities */
-    GRAD_HINGE,         /* targets of -1 and 1 */
-    GRAD_SQUARED_HINGE,
-    GRAD_POISSON_NLL,
-    GRAD_GAUSSIAN_NLL,
-    GRAD_COSINE_EMBEDDING, /* one target of -1 or 1 a sample, and grad_loss.other */
-    GRAD_LOSS_COUNT
+#define GRAD_LOSS_CONSTANT(CONSTANT, name) GRAD_##CONSTANT,
+    GRAD_LOSSES(GRAD_LOSS_CONSTANT)
+#undef GRAD_LOSS_CONSTANT
+        GRAD_LOSS_COUNT
 } grad_loss_kind;
 
 /* MEAN divides by the number of elements B N (mse, l1, smooth_l1, huber, log_cosh, both binary

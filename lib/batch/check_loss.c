@@ -216,28 +216,18 @@ static grad_status check_classes(const subject *s)
     return GRAD_OK;
 }
 
-static grad_status check_signs(const subject *s)
+/* Targets that are no classes. */
+static grad_status check_target_values(const subject *s)
 {
-    size_t count = grad_tensor_count(&s->loss->target);
+    const grad_loss_row *row = grad_loss_row_of(s->loss->kind);
+    size_t count = row->target == NULL ? 0 : grad_tensor_count(&s->loss->target);
 
     for (size_t i = 0; i < count; i++) {
         double t = grad_real_at(s->type, s->loss->target.data, i);
+        const char *expected = row->target(s->loss->parameters, t, s->must_be_finite);
 
-        if (t != 1 && t != -1)
-            return fail_value(s, "target", &s->loss->target, i, "-1 or 1");
-    }
-    return GRAD_OK;
-}
-
-static grad_status check_probabilities(const subject *s)
-{
-    size_t count = grad_tensor_count(&s->loss->target);
-
-    for (size_t i = 0; i < count; i++) {
-        double t = grad_real_at(s->type, s->loss->target.data, i);
-
-        if (!(t >= 0 && t <= 1))
-            return fail_value(s, "target", &s->loss->target, i, "a probability from 0 to 1");
+        if (expected != NULL)
+            return fail_value(s, "target", &s->loss->target, i, expected);
     }
     return GRAD_OK;
 }
@@ -265,19 +255,9 @@ static grad_loss_view view_of(const subject *s)
 
 static grad_status check_targets(const subject *s)
 {
-    const grad_loss *l = s->loss;
     const grad_loss_view view = view_of(s);
 
-    if (grad_loss_has_classes(&view))
-        return check_classes(s);
-    if (l->kind == GRAD_HINGE || l->kind == GRAD_SQUARED_HINGE || l->kind == GRAD_COSINE_EMBEDDING)
-        return check_signs(s);
-    if (l->kind == GRAD_BINARY_CROSS_ENTROPY)
-        return check_probabilities(s);
-    if (l->kind == GRAD_KL_DIV && l->parameters[0] == 0 && s->must_be_finite)
-        return check_not_negative(s, "target", &l->target,
-                                  "a number that is not negative, log_target being false");
-    return GRAD_OK;
+    return grad_loss_has_classes(&view) ? check_classes(s) : check_target_values(s);
 }
 
 /* A mean over classes that counts none is 0 / 0, or, smoothed, what other classes give over 0. */

@@ -130,13 +130,13 @@ static size_t first_backward(const grad_batch *batch)
     return layer;
 }
 
-static grad_loss_fusion fusion_of(const grad_batch *batch)
+static grad_loss_kind fusion_of(const grad_batch *batch)
 {
     const grad_layer *last = &batch->layers[batch->layer_count - 1];
 
     if (batch->network == NULL || batch->network->loss.kind == GRAD_LOSS_ABSENT ||
         last->dropout_mask.data != NULL || last->residual != GRAD_RESIDUAL_NONE)
-        return GRAD_NOT_FUSED;
+        return GRAD_LOSS_ABSENT;
     return grad_loss_fusion_of(last->activation.kind, batch->network->loss.kind);
 }
 
@@ -166,7 +166,7 @@ static bool is_y_read(const grad_scope *scope, size_t layer)
         return batch->layers[layer + 1].input.data == NULL ||
                grad_is_residual_source(batch, GRAD_RESIDUAL_OF(layer));
     return grad_network_wants_predictions(batch) ||
-           (batch->network->loss.kind != GRAD_LOSS_ABSENT && scope->fusion == GRAD_NOT_FUSED);
+           (batch->network->loss.kind != GRAD_LOSS_ABSENT && scope->fusion == GRAD_LOSS_ABSENT);
 }
 
 /* Whether ∂L/∂y of the layer lies in memory that a run may write over. */
@@ -207,7 +207,7 @@ grad_flow grad_flow_of(const grad_scope *scope, size_t layer)
     flow.has_backward = layer >= scope->first_backward;
     if (!flow.has_backward)
         return flow;
-    flow.fused = is_last && scope->fusion != GRAD_NOT_FUSED;
+    flow.fused = is_last && scope->fusion != GRAD_LOSS_ABSENT;
     flow.adds_to_dy = !is_last && grad_is_residual_source(batch, GRAD_RESIDUAL_OF(layer));
     flow.dz_is_dy = is_plain || flow.fused;
     flow.keeps_gy = l->activation.kind == GRAD_PRELU && l->dropout_mask.data != NULL;

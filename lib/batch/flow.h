@@ -58,8 +58,8 @@ bool grad_network_wants_predictions(const grad_batch *batch);
 typedef struct grad_scope {
     const grad_batch *batch;
     size_t first_backward; /* the first layer with a backward pass; layer_count: none has */
-    grad_loss_fusion fusion;
-    const bool *failed; /* of each layer; NULL: none has */
+    grad_loss_kind fusion; /* of the last layer's activation with the loss */
+    const bool *failed;    /* of each layer; NULL: none has */
 } grad_scope;
 
 grad_scope grad_scope_of(const grad_batch *batch, const bool *failed);

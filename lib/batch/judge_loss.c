@@ -77,24 +77,19 @@ static grad_pointer_text target_of(const grad_run *run, const finding *found)
 /* What y must be for the loss to have a number for it, or NULL where it is. Fused, y is z. */
 static const char *what_y_must_be(const grad_loss_view *view, double y)
 {
-    const double *parameters = view->loss->parameters;
+    const grad_loss_row *row = grad_loss_row_of(view->loss->kind);
 
     if (!isfinite(y))
         return "a finite number";
-    if (view->fusion != GRAD_NOT_FUSED)
+    if (view->fusion != GRAD_LOSS_ABSENT || row->output == NULL)
         return NULL;
-    if (view->loss->kind == GRAD_BINARY_CROSS_ENTROPY && !(y >= 0 && y <= 1))
-        return "a probability from 0 to 1";
-    if (view->loss->kind == GRAD_POISSON_NLL && parameters[0] == 0 && y + parameters[2] <= 0)
-        return y == 0 ? "a positive rate, log_input being false and eps 0"
-                      : "a rate that is not negative, log_input being false";
-    return NULL;
+    return row->output(view->loss->parameters, y);
 }
 
 /* Which number is meant: "output 1 of it", or "that output". */
 static cause_text name_of(const grad_run *run, const finding *found, size_t n)
 {
-    bool is_fused = run->loss.fusion != GRAD_NOT_FUSED;
+    bool is_fused = run->loss.fusion != GRAD_LOSS_ABSENT;
     const char *what = is_fused ? "pre_activation" : "output";
     cause_text name;
 
@@ -111,7 +106,7 @@ static bool lacks_variance(const grad_loss_view *view, size_t sample, size_t n)
     const grad_tensor *variance = &view->loss->variance;
     size_t at = grad_tensor_count(variance) == view->B * view->N ? sample * view->N + n : sample;
 
-    return view->loss->kind == GRAD_GAUSSIAN_NLL && view->loss->parameters[1] == 0 &&
+    return variance->data != NULL && view->loss->parameters[1] == 0 &&
            grad_real_at(view->type, variance->data, at) == 0;
 }
 

@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "core/real.h"
 #include "core/size.h"
-#include "kernels/losses_row.h"
+#include "kernels/losses_blocks.h"
 
 /* ---- Telling --------------------------------------------------------------------------------- */
 
@@ -61,22 +61,6 @@ static bool is_softmax_like(grad_activation_kind f)
            f == GRAD_LOG_SIGMOID;
 }
 
-/* What the loss does by itself, or expects, where that activation of the last layer spoils it; NULL
- * where the two go together. */
-static const char *spoiled_by(grad_activation_kind f, grad_loss_kind loss)
-{
-    if (loss == GRAD_CROSS_ENTROPY && is_softmax_like(f))
-        return "has a softmax of its own and expects logits: give that layer the activation "
-               "identity";
-    if (loss == GRAD_BCE_WITH_LOGITS && is_softmax_like(f))
-        return "has a sigmoid of its own and expects logits: give that layer the activation "
-               "identity";
-    if ((loss == GRAD_NLL || loss == GRAD_KL_DIV) &&
-        (f == GRAD_SOFTMAX || f == GRAD_SOFTMIN || f == GRAD_SIGMOID))
-        return "expects logarithms of probabilities: give that layer the activation log_softmax";
-    return NULL;
-}
-
 /* Whether a layer hands on what it gets: it does not part its neighbours. */
 static bool hands_on(const grad_layer *layer)
 {
@@ -84,22 +68,32 @@ static bool hands_on(const grad_layer *layer)
            layer->residual == GRAD_RESIDUAL_NONE && layer->dropout_mask.data == NULL;
 }
 
+/* The activation of the last layer spoils what the loss does by itself, or expects. */
 static grad_status note_activation(grad_run *run, grad_error *error)
 {
-    const grad_layer *layers = run->batch->layers, *layer;
+    const grad_layer *layers = run->batch->layers;
+    const grad_loss_row *loss = grad_loss_row_of(run->loss.loss->kind);
     size_t last = run->batch->layer_count - 1;
-    grad_loss_kind loss = run->loss.loss->kind;
-    const char *what;
+    grad_activation_kind f;
+    const char *name;
 
     while (last > 0 && hands_on(&layers[last]))
         last--;
-    layer = &layers[last];
-    what = spoiled_by(layer->activation.kind, loss);
-    if (what == NULL || layer->residual != GRAD_RESIDUAL_NONE)
+    f = layers[last].activation.kind;
+    name = grad_activation_info_of(f)->name;
+    if (layers[last].residual != GRAD_RESIDUAL_NONE || !is_softmax_like(f))
         return GRAD_OK;
-    return tell(run, error, "activation_before_loss", GRAD_AT("/layers/%zu/activation", last),
-                "%s follows %s, but %s", grad_loss_info_of(loss)->name,
-                grad_activation_info_of(layer->activation.kind)->name, what);
+    if (loss->has_own != NULL)
+        return tell(run, error, "activation_before_loss", GRAD_AT("/layers/%zu/activation", last),
+                    "%s follows %s, but has a %s of its own and expects logits: give that layer "
+                    "the activation identity",
+                    loss->info.name, name, loss->has_own);
+    if (loss->takes_logarithms && f != GRAD_LOG_SOFTMAX && f != GRAD_LOG_SIGMOID)
+        return tell(run, error, "activation_before_loss", GRAD_AT("/layers/%zu/activation", last),
+                    "%s follows %s, but expects logarithms of probabilities: give that layer the "
+                    "activation log_softmax",
+                    loss->info.name, name);
+    return GRAD_OK;
 }
 
 static grad_status note_mean_of_mean(grad_run *run, grad_error *error)
@@ -168,10 +162,11 @@ static double sum_of_row(const grad_loss_view *view, size_t row, bool is_log)
 static grad_status note_probabilities(grad_run *run, grad_error *error)
 {
     const grad_loss_view *view = &run->loss;
-    bool is_log = view->loss->kind == GRAD_KL_DIV && view->loss->parameters[0] != 0;
+    bool is_log = grad_loss_row_of(view->loss->kind)->takes_logarithms &&
+                  view->loss->parameters[0] != 0; /* log_target */
     size_t rows = grad_size_min(view->B, ROWS_LOOKED_AT);
 
-    if ((view->loss->kind != GRAD_CROSS_ENTROPY && view->loss->kind != GRAD_KL_DIV) || view->N < 2)
+    if (!grad_loss_row_of(view->loss->kind)->target_is_distribution || view->N < 2)
         return GRAD_OK;
     for (size_t b = 0; b < rows; b++) {
         double sum = sum_of_row(view, b, is_log);

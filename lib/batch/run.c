@@ -123,7 +123,7 @@ static void view_loss(grad_run *run)
 {
     size_t last = run->batch->layer_count - 1;
     const grad_layer_state *s = &run->layers[last];
-    bool fused = run->scope.fusion != GRAD_NOT_FUSED;
+    bool fused = run->scope.fusion != GRAD_LOSS_ABSENT;
 
     if (run->batch->network == NULL || run->batch->network->loss.kind == GRAD_LOSS_ABSENT)
         return;

@@ -1,18 +1,64 @@
-/* The losses over a batch: what the mean divides by, and the samples one after the other. The
- * table of losses is in losses_table.c, what a sample's loss is in losses_elements.c,
- * losses_classes.c and losses_cosine.c. */
+/* The table of losses, and the losses over a batch: what the mean divides by, and the samples one
+ * after the other. */
 #include "kernels/losses.h"
 
-#include "core/real.h"
-#include "kernels/losses_row.h"
+#include <string.h>
 
-grad_loss_fusion grad_loss_fusion_of(grad_activation_kind f, grad_loss_kind loss)
+#include "core/real.h"
+#include "kernels/losses_blocks.h"
+
+static const grad_loss_row absent = {
+    .info = {GRAD_LOSS_ABSENT, "", "", "", 0, 0, {{0}}, GRAD_NO_SYNONYMS}};
+
+static const grad_loss_row *const table[GRAD_LOSS_COUNT] = {[GRAD_LOSS_ABSENT] = &absent,
+#define ROW(KIND, name) [GRAD_##KIND] = &grad_##name##_loss,
+                                                            GRAD_LOSSES(ROW)
+#undef ROW
+};
+
+const grad_loss_row *grad_loss_row_of(grad_loss_kind kind)
 {
-    if (f == GRAD_SIGMOID && loss == GRAD_BINARY_CROSS_ENTROPY)
-        return GRAD_FUSED_SIGMOID;
-    if (f == GRAD_LOG_SOFTMAX && loss == GRAD_NLL)
-        return GRAD_FUSED_LOG_SOFTMAX;
-    return GRAD_NOT_FUSED;
+    return table[kind];
+}
+
+const grad_loss_info *grad_loss_info_of(grad_loss_kind kind)
+{
+    return &table[kind]->info;
+}
+
+const grad_loss_info *grad_loss_find(const char *name)
+{
+    for (size_t kind = GRAD_LOSS_ABSENT + 1; kind < GRAD_LOSS_COUNT; kind++)
+        if (strcmp(table[kind]->info.name, name) == 0)
+            return &table[kind]->info;
+    if (grad_foreign_meaning(GRAD_WORDS_OF_LOSSES, name) != NULL)
+        return NULL;
+    for (size_t kind = GRAD_LOSS_ABSENT + 1; kind < GRAD_LOSS_COUNT; kind++)
+        if (grad_vocabulary_has(GRAD_WORDS_OF_LOSSES, name, table[kind]->info.name,
+                                table[kind]->info.synonyms))
+            return &table[kind]->info;
+    return NULL;
+}
+
+grad_loss grad_loss_default(grad_loss_kind kind)
+{
+    grad_loss loss = {.kind = kind, .reduction = GRAD_LOSS_MEAN};
+
+    for (size_t i = 0; i < table[kind]->info.parameter_count; i++)
+        loss.parameters[i] = table[kind]->info.parameters[i].default_value;
+    return loss;
+}
+
+grad_loss_kind grad_loss_fusion_of(grad_activation_kind f, grad_loss_kind loss)
+{
+    return f == table[loss]->fuses_with ? table[loss]->fused : GRAD_LOSS_ABSENT;
+}
+
+const char *grad_loss_sign_target(const double *p, double t, bool must_be_finite)
+{
+    (void)p;
+    (void)must_be_finite;
+    return t == 1 || t == -1 ? NULL : "-1 or 1";
 }
 
 /* ---- Classes --------------------------------------------------------------------------------- */
@@ -35,7 +81,7 @@ bool grad_loss_has_classes(const grad_loss_view *view)
 
 bool grad_loss_ignores(const grad_loss *loss, grad_datatype type, double target)
 {
-    double ignored = loss->parameters[loss->kind == GRAD_CROSS_ENTROPY ? 1 : 0];
+    double ignored = loss->parameters[table[loss->kind]->ignore_index];
 
     return target == (type == GRAD_FP32 ? (double)(float)ignored : ignored);
 }
@@ -131,31 +177,16 @@ void grad_loss_narrow(grad_datatype type, void *data, size_t begin, size_t count
 
 /* ---- Samples --------------------------------------------------------------------------------- */
 
-static double (*row_function(const grad_loss_view *view))(const grad_loss_row *row)
-{
-    if (view->fusion == GRAD_FUSED_LOG_SOFTMAX)
-        return grad_loss_cross_entropy_row;
-    switch (view->loss->kind) {
-    case GRAD_CROSS_ENTROPY:
-        return grad_loss_cross_entropy_row;
-    case GRAD_NLL:
-        return grad_loss_nll_row;
-    case GRAD_COSINE_EMBEDDING:
-        return grad_loss_cosine_row;
-    default:
-        return grad_loss_elements_row;
-    }
-}
-
 void grad_loss_rows(const grad_loss_view *view, size_t row, size_t rows, double *sums, void *losses,
                     void *grad)
 {
-    double (*work_out)(const grad_loss_row *) = row_function(view);
+    const grad_loss_row *own = table[view->loss->kind];
+    const grad_loss_row *loss = view->fusion == GRAD_LOSS_ABSENT ? own : table[view->fusion];
     const void *weights = view->loss->sample_weight.data;
-    bool by_sample = grad_loss_info_of(view->loss->kind)->tensors & GRAD_LOSS_PER_SAMPLE;
+    bool by_sample = own->info.tensors & GRAD_LOSS_PER_SAMPLE;
 
     for (size_t b = row; b < row + rows; b++) {
-        grad_loss_row one = {.view = view, .b = b, .weight = 1};
+        grad_loss_sample one = {.view = view, .b = b, .weight = 1};
         double sum;
 
         if (weights != NULL)
@@ -164,7 +195,7 @@ void grad_loss_rows(const grad_loss_view *view, size_t row, size_t rows, double 
             one.losses = grad_real_offset(view->type, losses, by_sample ? b : b * view->N);
         if (grad != NULL)
             one.grad = grad_real_offset(view->type, grad, b * view->N);
-        sum = work_out(&one);
+        sum = loss->sample(&one);
         if (sums != NULL)
             sums[b] = sum;
     }

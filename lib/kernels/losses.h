@@ -6,26 +6,54 @@
 
 #include "gradient_network.h"
 
-/* A last activation and a loss that are one function of z. */
-typedef enum grad_loss_fusion {
-    GRAD_NOT_FUSED,
-    GRAD_FUSED_SIGMOID,    /* sigmoid, then binary_cross_entropy: bce_with_logits of z */
-    GRAD_FUSED_LOG_SOFTMAX /* log_softmax, then nll: cross_entropy of z */
-} grad_loss_fusion;
-
-/* How that activation and that loss go together. */
-grad_loss_fusion grad_loss_fusion_of(grad_activation_kind f, grad_loss_kind loss);
+/* How a last activation and a loss that are one function of z go together: the loss of z that they
+ * are (sigmoid and binary_cross_entropy: bce_with_logits), or GRAD_LOSS_ABSENT where they are none.
+ */
+grad_loss_kind grad_loss_fusion_of(grad_activation_kind f, grad_loss_kind loss);
 
 /* A loss over a batch whose shapes and parameters have been checked. */
 typedef struct grad_loss_view {
     const grad_loss *loss;
     grad_datatype type;
-    grad_loss_fusion fusion;
+    grad_loss_kind fusion; /* the loss of z that is worked out instead; GRAD_LOSS_ABSENT: none */
     size_t B, N;
     size_t sample_axes; /* of y, in front of its last axis: 0 of a vector, 1 of [B,N] … */
     const void *y;      /* [B,N]: the network's output; where fused, z of its last layer */
     double divisor;     /* grad_loss_divisor's; what the gradient is divided by */
 } grad_loss_view;
+
+/* One sample of it, whose outputs are its own, not the batch's. */
+typedef struct grad_loss_sample {
+    const grad_loss_view *view;
+    size_t b;
+    double weight; /* the sample's; 1 where it has none */
+    void *losses;  /* [1] or [N], or NULL */
+    void *grad;    /* [N], or NULL */
+} grad_loss_sample;
+
+/* All there is of a loss. To add one: a line of GRAD_LOSSES in gradient_network.h, and in the file
+ * of its family the function of a sample and the row. Of what is left out none is meant. */
+typedef struct grad_loss_row {
+    grad_loss_info info;
+    /* Works out one sample, writes its losses and grad, weighted, and returns its weighted sum. */
+    double (*sample)(const grad_loss_sample *sample);
+    /* What a target that is no class, or an output, must be, given the parameters p; NULL where t,
+     * y is that. */
+    const char *(*target)(const double *p, double t, bool must_be_finite);
+    const char *(*output)(const double *p, double y);
+    const char *has_own;         /* "softmax": it is part of the loss, and y are logits */
+    bool takes_logarithms;       /* y are logarithms of probabilities */
+    bool target_is_distribution; /* a sample's targets that are no class add up to 1 */
+    size_t ignore_index;         /* of losses that take classes: which parameter that is */
+    grad_activation_kind fuses_with;
+    grad_loss_kind fused; /* what it then is; GRAD_LOSS_ABSENT: it fuses with none */
+} grad_loss_row;
+
+#define GRAD_LOSS_ROW_DECLARED(KIND, name) extern const grad_loss_row grad_##name##_loss;
+GRAD_LOSSES(GRAD_LOSS_ROW_DECLARED)
+#undef GRAD_LOSS_ROW_DECLARED
+
+const grad_loss_row *grad_loss_row_of(grad_loss_kind kind);
 
 /* Whether the target is one class a sample, [B], rather than a number an element, [B,N]. A target
  * [1] of a batch of one is a class where the loss takes classes and N > 1. Of the view neither y

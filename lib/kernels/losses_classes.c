@@ -11,12 +11,12 @@
 #include <math.h>
 
 #include "core/real.h"
-#include "kernels/losses_row.h"
+#include "kernels/losses_blocks.h"
 
 /* A row of logits, its exponentials and its coefficients. One block of both is kept, so that a
  * short row has them worked out once. */
 typedef struct class_row {
-    const grad_loss_row *row;
+    const grad_loss_sample *sample;
     size_t N;
     bool has_class; /* c has a term at the class t */
     bool has_full;  /* c has a term at every j */
@@ -39,7 +39,7 @@ typedef struct class_row {
 /* c of the block, but for the term at the class. */
 static void take_coefficients(class_row *r)
 {
-    const grad_loss_view *v = r->row->view;
+    const grad_loss_view *v = r->sample->view;
 
     if (!r->has_full)
         return;
@@ -47,7 +47,8 @@ static void take_coefficients(class_row *r)
         for (size_t i = 0; i < r->count; i++)
             r->c[i] = r->spread;
     else {
-        grad_loss_widen(v->type, v->loss->target.data, r->row->b * r->N + r->begin, r->count, r->c);
+        grad_loss_widen(v->type, v->loss->target.data, r->sample->b * r->N + r->begin, r->count,
+                        r->c);
         for (size_t i = 0; i < r->count; i++)
             r->c[i] = r->kept * r->c[i] + r->spread;
     }
@@ -59,7 +60,7 @@ static void take_coefficients(class_row *r)
 /* Makes the block at begin the one that is kept, and says whether there is one. */
 static bool take_block(class_row *r, size_t begin)
 {
-    const grad_loss_view *v = r->row->view;
+    const grad_loss_view *v = r->sample->view;
 
     if (begin >= r->N)
         return false;
@@ -67,7 +68,7 @@ static bool take_block(class_row *r, size_t begin)
         return true;
     r->begin = begin;
     r->count = r->N - begin < GRAD_LOSS_BLOCK ? r->N - begin : GRAD_LOSS_BLOCK;
-    grad_loss_widen(v->type, v->y, r->row->b * r->N + begin, r->count, r->z);
+    grad_loss_widen(v->type, v->y, r->sample->b * r->N + begin, r->count, r->z);
     for (size_t i = 0; i < r->count; i++)
         r->e[i] = grad_exp(r->z[i] - r->top);
     take_coefficients(r);
@@ -99,8 +100,8 @@ static double sum_without_top(const class_row *r, double *terms)
 
 static void find_top(class_row *r)
 {
-    const grad_loss_view *v = r->row->view;
-    size_t first = r->row->b * r->N;
+    const grad_loss_view *v = r->sample->view;
+    size_t first = r->sample->b * r->N;
 
     r->m = 0;
     r->top = grad_real_at(v->type, v->y, first);
@@ -130,8 +131,8 @@ static void add_block_coefficients(class_row *r)
 
 static void add_class(class_row *r)
 {
-    const grad_loss_view *v = r->row->view;
-    double z = grad_real_at(v->type, v->y, r->row->b * r->N + r->t);
+    const grad_loss_view *v = r->sample->view;
+    double z = grad_real_at(v->type, v->y, r->sample->b * r->N + r->t);
 
     if (r->t == r->m)
         r->at_top += r->hit;
@@ -162,11 +163,11 @@ static void take_sums(class_row *r)
  * the network is sure and right, (others - c_m rest) / S, which is the same. */
 static void put_gradient(class_row *r)
 {
-    const grad_loss_row *row = r->row;
+    const grad_loss_sample *sample = r->sample;
     double terms[GRAD_LOSS_BLOCK], sum = 1 + r->rest;
     double factor = (r->at_top + r->others) / sum;
 
-    if (row->grad == NULL)
+    if (sample->grad == NULL)
         return;
     for (size_t begin = 0; take_block(r, begin); begin += GRAD_LOSS_BLOCK) {
         size_t at_class = place_in_block(r, r->t), at_top = place_in_block(r, r->m);
@@ -177,40 +178,40 @@ static void put_gradient(class_row *r)
             terms[at_class] -= r->hit;
         if (at_top < r->count)
             terms[at_top] = (r->others - r->at_top * r->rest) / sum;
-        grad_loss_narrow(row->view->type, row->grad, begin, r->count,
-                         row->weight / row->view->divisor, terms);
+        grad_loss_narrow(sample->view->type, sample->grad, begin, r->count,
+                         sample->weight / sample->view->divisor, terms);
     }
 }
 
 /* ---- A sample -------------------------------------------------------------------------------- */
 
 /* The gradient's row with zeros, but for value at j (j == N: zeros). */
-static void put_one(const grad_loss_row *row, size_t j, double value)
+static void put_one(const grad_loss_sample *sample, size_t j, double value)
 {
-    const grad_loss_view *v = row->view;
+    const grad_loss_view *v = sample->view;
 
-    if (row->grad == NULL)
+    if (sample->grad == NULL)
         return;
     for (size_t i = 0; i < v->N; i++)
-        grad_real_put(v->type, row->grad, i, i == j ? value : 0);
+        grad_real_put(v->type, sample->grad, i, i == j ? value : 0);
 }
 
-static double put_ignored(const grad_loss_row *row)
+static double put_ignored(const grad_loss_sample *sample)
 {
     double nothing = 0;
 
-    put_one(row, row->view->N, 0);
-    grad_loss_narrow(row->view->type, row->losses, 0, 1, 1, &nothing);
+    put_one(sample, sample->view->N, 0);
+    grad_loss_narrow(sample->view->type, sample->losses, 0, 1, 1, &nothing);
     return 0;
 }
 
 /* The coefficients' parts. nll, with log_softmax, comes here too: it has no smoothing. */
-static void begin_row(class_row *r, const grad_loss_row *row, double target)
+static void begin_row(class_row *r, const grad_loss_sample *sample, double target)
 {
-    const grad_loss_view *v = row->view;
+    const grad_loss_view *v = sample->view;
     double smoothing = v->loss->kind == GRAD_CROSS_ENTROPY ? v->loss->parameters[0] : 0;
 
-    r->row = row;
+    r->sample = sample;
     r->N = v->N;
     r->has_class = grad_loss_has_classes(v);
     r->has_full = !r->has_class || smoothing > 0;
@@ -220,37 +221,71 @@ static void begin_row(class_row *r, const grad_loss_row *row, double target)
     r->hit = r->has_class ? r->kept * grad_loss_class_weight(v, r->t) : 0;
 }
 
-double grad_loss_cross_entropy_row(const grad_loss_row *row)
+static double cross_entropy_sample(const grad_loss_sample *sample)
 {
-    const grad_loss_view *v = row->view;
+    const grad_loss_view *v = sample->view;
     bool has_class = grad_loss_has_classes(v);
-    double target = has_class ? grad_real_at(v->type, v->loss->target.data, row->b) : 0;
+    double target = has_class ? grad_real_at(v->type, v->loss->target.data, sample->b) : 0;
     double loss;
     class_row r;
 
     if (has_class && grad_loss_ignores(v->loss, v->type, target))
-        return put_ignored(row);
-    begin_row(&r, row, target);
+        return put_ignored(sample);
+    begin_row(&r, sample, target);
     take_sums(&r);
     loss = r.gap + (r.at_top + r.others) * log1p(r.rest);
-    grad_loss_narrow(v->type, row->losses, 0, 1, row->weight, &loss);
+    grad_loss_narrow(v->type, sample->losses, 0, 1, sample->weight, &loss);
     put_gradient(&r);
-    return row->weight * loss;
+    return sample->weight * loss;
 }
 
-double grad_loss_nll_row(const grad_loss_row *row)
+static double nll_sample(const grad_loss_sample *sample)
 {
-    const grad_loss_view *v = row->view;
-    double target = grad_real_at(v->type, v->loss->target.data, row->b);
+    const grad_loss_view *v = sample->view;
+    double target = grad_real_at(v->type, v->loss->target.data, sample->b);
     double weight, loss;
     size_t t;
 
     if (grad_loss_ignores(v->loss, v->type, target))
-        return put_ignored(row);
+        return put_ignored(sample);
     t = (size_t)target;
     weight = grad_loss_class_weight(v, t);
-    loss = -weight * grad_real_at(v->type, v->y, row->b * v->N + t);
-    put_one(row, t, row->weight / v->divisor * -weight);
-    grad_loss_narrow(v->type, row->losses, 0, 1, row->weight, &loss);
-    return row->weight * loss;
+    loss = -weight * grad_real_at(v->type, v->y, sample->b * v->N + t);
+    put_one(sample, t, sample->weight / v->divisor * -weight);
+    grad_loss_narrow(v->type, sample->losses, 0, 1, sample->weight, &loss);
+    return sample->weight * loss;
 }
+
+/* ---- The rows -------------------------------------------------------------------------------- */
+
+/* clang-format off */
+const grad_loss_row grad_cross_entropy_loss = {
+    .info = {GRAD_CROSS_ENTROPY, "cross_entropy",
+        "sum_j c_j * (log(sum_k exp(y_k)) - y_j) with s = label_smoothing, w = class_weight and, "
+        "of a class t, c_j = (1 - s) * w_t * (j = t) + s / N * w_j; of probabilities, "
+        "c_j = w_j * ((1 - s) * t_j + s / N)",
+        "exp(y_j) / sum_k exp(y_k) * sum_k c_k - c_j",
+        GRAD_LOSS_CLASSES | GRAD_LOSS_FULL | GRAD_LOSS_CLASS_WEIGHT | GRAD_LOSS_PER_SAMPLE,
+        2, {{"label_smoothing", 0, GRAD_FRACTION}, {"ignore_index", -100, GRAD_INTEGER}},
+        GRAD_SYNONYMS("softmax_cross_entropy",
+                      "softmax_cross_entropy_with_logits",
+                      "softmax_cross_entropy_with_integer_labels",
+                      "sparse_softmax_cross_entropy_with_logits")},
+    .sample = cross_entropy_sample,
+    .has_own = "softmax",
+    .target_is_distribution = true,
+    .ignore_index = 1,
+};
+
+const grad_loss_row grad_nll_loss = {
+    .info = {GRAD_NLL, "nll",
+        "-class_weight_t * y_t",
+        "j = t ? -class_weight_t : 0",
+        GRAD_LOSS_CLASSES | GRAD_LOSS_CLASS_WEIGHT | GRAD_LOSS_PER_SAMPLE,
+        1, {{"ignore_index", -100, GRAD_INTEGER}}, GRAD_SYNONYMS("negative_log_likelihood")},
+    .sample = nll_sample,
+    .takes_logarithms = true,
+    .fuses_with = GRAD_LOG_SOFTMAX,
+    .fused = GRAD_CROSS_ENTROPY,
+};
+/* clang-format on */

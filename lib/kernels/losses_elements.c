@@ -6,7 +6,7 @@
 #include <math.h>
 
 #include "core/real.h"
-#include "kernels/losses_row.h"
+#include "kernels/losses_blocks.h"
 
 /* The loss of one element, and its derivative by y. */
 typedef struct term {
@@ -23,8 +23,59 @@ typedef struct block {
     double value[GRAD_LOSS_BLOCK], slope[GRAD_LOSS_BLOCK];
 } block;
 
-/* f_block, from f(y, t, extra, a, b, c), a b c being the loss's parameters. */
-#define BLOCK_OF(f)                                                                                \
+static void fill(size_t count, double value, double *out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = value;
+}
+
+/* The variance [B,N] or [B,1], pos_weight [N], or ones. */
+static void take_extra(const grad_loss_sample *sample, size_t begin, block *e)
+{
+    const grad_loss_view *v = sample->view;
+    const grad_tensor *variance = &v->loss->variance, *pos_weight = &v->loss->pos_weight;
+
+    if (variance->data != NULL && grad_tensor_count(variance) == v->B * v->N)
+        grad_loss_widen(v->type, variance->data, sample->b * v->N + begin, e->count, e->extra);
+    else if (variance->data != NULL)
+        fill(e->count, grad_real_at(v->type, variance->data, sample->b), e->extra);
+    else if (pos_weight->data != NULL)
+        grad_loss_widen(v->type, pos_weight->data, begin, e->count, e->extra);
+    else
+        fill(e->count, 1, e->extra);
+}
+
+static void take_block(const grad_loss_sample *sample, size_t begin, block *e)
+{
+    const grad_loss_view *v = sample->view;
+    size_t first = sample->b * v->N + begin;
+
+    e->count = v->N - begin < GRAD_LOSS_BLOCK ? v->N - begin : GRAD_LOSS_BLOCK;
+    grad_loss_widen(v->type, v->y, first, e->count, e->y);
+    grad_loss_widen(v->type, v->loss->target.data, first, e->count, e->t);
+    take_extra(sample, begin, e);
+}
+
+static double sum_of_elements(const grad_loss_sample *sample, void (*work_out)(block *))
+{
+    const grad_loss_view *v = sample->view;
+    double sum = 0;
+    block e;
+
+    e.parameters = v->loss->parameters;
+    for (size_t begin = 0; begin < v->N; begin += GRAD_LOSS_BLOCK) {
+        take_block(sample, begin, &e);
+        work_out(&e);
+        sum += grad_loss_sum(e.count, e.value);
+        grad_loss_narrow(v->type, sample->losses, begin, e.count, sample->weight, e.value);
+        grad_loss_narrow(v->type, sample->grad, begin, e.count, sample->weight / v->divisor,
+                         e.slope);
+    }
+    return sample->weight * sum;
+}
+
+/* f_sample, from f(y, t, extra, a, b, c), a b c being the loss's parameters. */
+#define SAMPLE_OF(f)                                                                               \
     static void f##_block(block *e)                                                                \
     {                                                                                              \
         const double a = e->parameters[0], b = e->parameters[1], c = e->parameters[2];             \
@@ -35,6 +86,11 @@ typedef struct block {
             e->value[i] = found.value;                                                             \
             e->slope[i] = found.slope;                                                             \
         }                                                                                          \
+    }                                                                                              \
+                                                                                                   \
+    static double f##_sample(const grad_loss_sample *sample)                                       \
+    {                                                                                              \
+        return sum_of_elements(sample, f##_block);                                                 \
     }
 
 /* The arguments that every term function takes, and the voids of those that it has no use for. */
@@ -104,11 +160,11 @@ GRAD_INLINE term log_cosh(ELEMENT)
     return (term){is_near ? log_of : (size - M_LN2) + log_of, d < 0 ? -tanh_of : tanh_of};
 }
 
-BLOCK_OF(mse)
-BLOCK_OF(l1)
-BLOCK_OF(smooth_l1)
-BLOCK_OF(huber)
-BLOCK_OF(log_cosh)
+SAMPLE_OF(mse)
+SAMPLE_OF(l1)
+SAMPLE_OF(smooth_l1)
+SAMPLE_OF(huber)
+SAMPLE_OF(log_cosh)
 
 /* ---- Probabilities --------------------------------------------------------------------------- */
 
@@ -154,9 +210,9 @@ GRAD_INLINE term kl_div(ELEMENT)
     return (term){t_itself * (log_of_t - y), -t_itself};
 }
 
-BLOCK_OF(binary_cross_entropy)
-BLOCK_OF(bce_with_logits)
-BLOCK_OF(kl_div)
+SAMPLE_OF(binary_cross_entropy)
+SAMPLE_OF(bce_with_logits)
+SAMPLE_OF(kl_div)
 
 /* ---- Margins --------------------------------------------------------------------------------- */
 
@@ -179,8 +235,8 @@ GRAD_INLINE term squared_hinge(ELEMENT)
     return (term){is_met ? 0 : missing * missing, is_met ? 0 : -2 * t * missing};
 }
 
-BLOCK_OF(hinge)
-BLOCK_OF(squared_hinge)
+SAMPLE_OF(hinge)
+SAMPLE_OF(squared_hinge)
 
 /* ---- Likelihoods ----------------------------------------------------------------------------- */
 
@@ -214,74 +270,162 @@ GRAD_INLINE term gaussian_nll(ELEMENT)
     return (term){0.5 * (log(variance) + d * (d / variance)) + constant, d / variance};
 }
 
-BLOCK_OF(poisson_nll)
-BLOCK_OF(gaussian_nll)
+SAMPLE_OF(poisson_nll)
+SAMPLE_OF(gaussian_nll)
 
-/* ---- A sample -------------------------------------------------------------------------------- */
+/* ---- What targets and outputs may be --------------------------------------------------------- */
 
-static void (*const blocks[GRAD_LOSS_COUNT])(block *) = {
-    [GRAD_MSE] = mse_block,
-    [GRAD_L1] = l1_block,
-    [GRAD_SMOOTH_L1] = smooth_l1_block,
-    [GRAD_HUBER] = huber_block,
-    [GRAD_LOG_COSH] = log_cosh_block,
-    [GRAD_BINARY_CROSS_ENTROPY] = binary_cross_entropy_block,
-    [GRAD_BCE_WITH_LOGITS] = bce_with_logits_block,
-    [GRAD_KL_DIV] = kl_div_block,
-    [GRAD_HINGE] = hinge_block,
-    [GRAD_SQUARED_HINGE] = squared_hinge_block,
-    [GRAD_POISSON_NLL] = poisson_nll_block,
-    [GRAD_GAUSSIAN_NLL] = gaussian_nll_block,
+static const char *probability_target(const double *p, double t, bool must_be_finite)
+{
+    (void)p;
+    (void)must_be_finite;
+    return t >= 0 && t <= 1 ? NULL : "a probability from 0 to 1";
+}
+
+static const char *probability_output(const double *p, double y)
+{
+    return probability_target(p, y, true);
+}
+
+/* The logarithm of a negative number is a NaN, which may be allowed. */
+static const char *divergence_target(const double *p, double t, bool must_be_finite)
+{
+    bool is_logarithm = p[0] != 0;
+
+    return !must_be_finite || is_logarithm || !(t < 0)
+               ? NULL
+               : "a number that is not negative, log_target being false";
+}
+
+static const char *rate_output(const double *p, double y)
+{
+    bool is_logarithm = p[0] != 0;
+
+    if (is_logarithm || y + p[2] > 0)
+        return NULL;
+    return y == 0 ? "a positive rate, log_input being false and eps 0"
+                  : "a rate that is not negative, log_input being false";
+}
+
+/* ---- The rows -------------------------------------------------------------------------------- */
+
+/* clang-format off */
+const grad_loss_row grad_mse_loss = {
+    .info = {GRAD_MSE, "mse",
+        "(y - t)^2",
+        "2 * (y - t)",
+        GRAD_LOSS_FULL, 0, {{0}},
+        GRAD_SYNONYMS("mean_squared_error", "squared_error")},
+    .sample = mse_sample,
 };
 
-static void fill(size_t count, double value, double *out)
-{
-    for (size_t i = 0; i < count; i++)
-        out[i] = value;
-}
+const grad_loss_row grad_l1_loss = {
+    .info = {GRAD_L1, "l1",
+        "abs(y - t)",
+        "sign(y - t)",
+        GRAD_LOSS_FULL, 0, {{0}},
+        GRAD_SYNONYMS("mae",
+                      "mean_absolute_error",
+                      "absolute_difference")},
+    .sample = l1_sample,
+};
 
-/* The variance [B,N] or [B,1], pos_weight [N], or ones. */
-static void take_extra(const grad_loss_row *row, size_t begin, block *e)
-{
-    const grad_loss_view *v = row->view;
-    const grad_tensor *variance = &v->loss->variance, *pos_weight = &v->loss->pos_weight;
+const grad_loss_row grad_smooth_l1_loss = {
+    .info = {GRAD_SMOOTH_L1, "smooth_l1",
+        "abs(y - t) < beta ? (y - t)^2 / (2 * beta) : abs(y - t) - beta / 2",
+        "abs(y - t) < beta ? (y - t) / beta : sign(y - t)",
+        GRAD_LOSS_FULL, 1, {{"beta", 1, GRAD_NOT_NEGATIVE}}, GRAD_NO_SYNONYMS},
+    .sample = smooth_l1_sample,
+};
 
-    if (v->loss->kind == GRAD_GAUSSIAN_NLL && grad_tensor_count(variance) == v->B * v->N)
-        grad_loss_widen(v->type, variance->data, row->b * v->N + begin, e->count, e->extra);
-    else if (v->loss->kind == GRAD_GAUSSIAN_NLL)
-        fill(e->count, grad_real_at(v->type, variance->data, row->b), e->extra);
-    else if (v->loss->kind == GRAD_BCE_WITH_LOGITS && pos_weight->data != NULL)
-        grad_loss_widen(v->type, pos_weight->data, begin, e->count, e->extra);
-    else
-        fill(e->count, 1, e->extra);
-}
+const grad_loss_row grad_huber_loss = {
+    .info = {GRAD_HUBER, "huber",
+        "abs(y - t) <= delta ? (y - t)^2 / 2 : delta * (abs(y - t) - delta / 2)",
+        "abs(y - t) <= delta ? y - t : delta * sign(y - t)",
+        GRAD_LOSS_FULL, 1, {{"delta", 1, GRAD_POSITIVE}}, GRAD_NO_SYNONYMS},
+    .sample = huber_sample,
+};
 
-static void take_block(const grad_loss_row *row, size_t begin, block *e)
-{
-    const grad_loss_view *v = row->view;
-    size_t first = row->b * v->N + begin;
+const grad_loss_row grad_log_cosh_loss = {
+    .info = {GRAD_LOG_COSH, "log_cosh",
+        "log(cosh(y - t))",
+        "tanh(y - t)",
+        GRAD_LOSS_FULL, 0, {{0}}, GRAD_NO_SYNONYMS},
+    .sample = log_cosh_sample,
+};
 
-    e->count = v->N - begin < GRAD_LOSS_BLOCK ? v->N - begin : GRAD_LOSS_BLOCK;
-    grad_loss_widen(v->type, v->y, first, e->count, e->y);
-    grad_loss_widen(v->type, v->loss->target.data, first, e->count, e->t);
-    take_extra(row, begin, e);
-}
+const grad_loss_row grad_binary_cross_entropy_loss = {
+    .info = {GRAD_BINARY_CROSS_ENTROPY, "binary_cross_entropy",
+        "-t * max(log(y), -100) - (1 - t) * max(log(1 - y), -100)",
+        "(y - t) / max(y * (1 - y), 1e-12)",
+        GRAD_LOSS_FULL, 0, {{0}}, GRAD_SYNONYMS("bce")},
+    .sample = binary_cross_entropy_sample,
+    .target = probability_target,
+    .output = probability_output,
+    .fuses_with = GRAD_SIGMOID,
+    .fused = GRAD_BCE_WITH_LOGITS,
+};
 
-double grad_loss_elements_row(const grad_loss_row *row)
-{
-    const grad_loss_view *v = row->view;
-    bool is_fused = v->fusion == GRAD_FUSED_SIGMOID;
-    void (*work_out)(block *) = blocks[is_fused ? GRAD_BCE_WITH_LOGITS : v->loss->kind];
-    double sum = 0;
-    block e;
+const grad_loss_row grad_bce_with_logits_loss = {
+    .info = {GRAD_BCE_WITH_LOGITS, "bce_with_logits",
+        "pos_weight * t * log(1 + exp(-y)) + (1 - t) * log(1 + exp(y))",
+        "(1 - t) / (1 + exp(-y)) - pos_weight * t / (1 + exp(y))",
+        GRAD_LOSS_FULL | GRAD_LOSS_POS_WEIGHT, 0, {{0}},
+        GRAD_SYNONYMS("binary_cross_entropy_with_logits",
+                      "sigmoid_cross_entropy",
+                      "sigmoid_cross_entropy_with_logits",
+                      "sigmoid_binary_cross_entropy")},
+    .sample = bce_with_logits_sample,
+    .has_own = "sigmoid",
+};
 
-    e.parameters = v->loss->parameters;
-    for (size_t begin = 0; begin < v->N; begin += GRAD_LOSS_BLOCK) {
-        take_block(row, begin, &e);
-        work_out(&e);
-        sum += grad_loss_sum(e.count, e.value);
-        grad_loss_narrow(v->type, row->losses, begin, e.count, row->weight, e.value);
-        grad_loss_narrow(v->type, row->grad, begin, e.count, row->weight / v->divisor, e.slope);
-    }
-    return row->weight * sum;
-}
+const grad_loss_row grad_kl_div_loss = {
+    .info = {GRAD_KL_DIV, "kl_div",
+        "log_target ? exp(t) * (t - y) : t * (log(t) - y), where t * log(t) = 0 at t = 0",
+        "log_target ? -exp(t) : -t",
+        GRAD_LOSS_FULL, 1, {{"log_target", 0, GRAD_FLAG}}, GRAD_NO_SYNONYMS},
+    .sample = kl_div_sample,
+    .target = divergence_target,
+    .takes_logarithms = true,
+    .target_is_distribution = true,
+};
+
+const grad_loss_row grad_hinge_loss = {
+    .info = {GRAD_HINGE, "hinge",
+        "max(0, margin - t * y)",
+        "t * y < margin ? -t : 0",
+        GRAD_LOSS_FULL, 1, {{"margin", 1, GRAD_ANY_NUMBER}}, GRAD_NO_SYNONYMS},
+    .sample = hinge_sample,
+    .target = grad_loss_sign_target,
+};
+
+const grad_loss_row grad_squared_hinge_loss = {
+    .info = {GRAD_SQUARED_HINGE, "squared_hinge",
+        "max(0, margin - t * y)^2",
+        "-2 * t * max(0, margin - t * y)",
+        GRAD_LOSS_FULL, 1, {{"margin", 1, GRAD_ANY_NUMBER}}, GRAD_NO_SYNONYMS},
+    .sample = squared_hinge_sample,
+    .target = grad_loss_sign_target,
+};
+
+const grad_loss_row grad_poisson_nll_loss = {
+    .info = {GRAD_POISSON_NLL, "poisson_nll",
+        "(log_input ? exp(y) - t * y : y - t * log(y + eps)) + "
+        "(full and t > 1 ? t * log(t) - t + log(2 pi t) / 2 : 0)",
+        "log_input ? exp(y) - t : 1 - t / (y + eps)",
+        GRAD_LOSS_FULL,
+        3, {{"log_input", 1, GRAD_FLAG}, {"full", 0, GRAD_FLAG}, {"eps", 1e-8, GRAD_NOT_NEGATIVE}},
+        GRAD_NO_SYNONYMS},
+    .sample = poisson_nll_sample,
+    .output = rate_output,
+};
+
+const grad_loss_row grad_gaussian_nll_loss = {
+    .info = {GRAD_GAUSSIAN_NLL, "gaussian_nll",
+        "(log(v) + (y - t)^2 / v) / 2 + (full ? log(2 pi) / 2 : 0) with v = max(variance, eps)",
+        "(y - t) / v",
+        GRAD_LOSS_FULL | GRAD_LOSS_VARIANCE,
+        2, {{"full", 0, GRAD_FLAG}, {"eps", 1e-6, GRAD_NOT_NEGATIVE}}, GRAD_NO_SYNONYMS},
+    .sample = gaussian_nll_sample,
+};
+/* clang-format on */

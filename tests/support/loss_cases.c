@@ -257,9 +257,9 @@ loss_twin loss_twin_of(const loss_case *c, grad_loss *alone, long double *y)
     loss_twin twin = {alone, v->type, v->B, v->N, false, y};
 
     *alone = c->loss;
-    if (v->fusion == GRAD_FUSED_SIGMOID)
+    if (v->fusion == GRAD_BCE_WITH_LOGITS)
         alone->kind = GRAD_BCE_WITH_LOGITS;
-    if (v->fusion == GRAD_FUSED_LOG_SOFTMAX) {
+    if (v->fusion == GRAD_CROSS_ENTROPY) {
         alone->kind = GRAD_CROSS_ENTROPY;
         alone->parameters[1] = c->loss.parameters[0]; /* ignore_index */
         alone->parameters[0] = 0;

@@ -103,7 +103,7 @@ static void every_row_of_extreme_logits_is_right(void **state)
                               options};
         loss_case *c = loss_case_of(options, recipe);
 
-        c->view.fusion = is_nll ? GRAD_FUSED_LOG_SOFTMAX : GRAD_NOT_FUSED;
+        c->view.fusion = is_nll ? GRAD_CROSS_ENTROPY : GRAD_LOSS_ABSENT;
         for (size_t i = options % 3; i < 9 * 6; i += 3)
             put(c, c->y, i, logits[(i / 3 + i / 6) % 9]);
         loss_case_check(c);
@@ -112,7 +112,7 @@ static void every_row_of_extreme_logits_is_right(void **state)
 }
 
 /* A batch of one sample: its loss, and its gradient [N]. */
-static double one_sample(loss_recipe recipe, grad_loss_fusion fusion, const double *y, double t,
+static double one_sample(loss_recipe recipe, grad_loss_kind fusion, const double *y, double t,
                          double *grad)
 {
     loss_case *c = loss_case_of(1, recipe);
@@ -147,14 +147,14 @@ static void a_confident_right_answer_keeps_its_digits(void **state)
     double grad[3];
 
     (void)state;
-    assert_close(one_sample(classes, GRAD_NOT_FUSED, z, 0, grad), 2 * exp(-50), 1e-15);
+    assert_close(one_sample(classes, GRAD_LOSS_ABSENT, z, 0, grad), 2 * exp(-50), 1e-15);
     assert_close(grad[0], -2 * exp(-50), 1e-15);
     assert_close(grad[1], exp(-50), 1e-15);
-    assert_close(one_sample(binary, GRAD_FUSED_SIGMOID, z, 1, grad), exp(-50), 1e-15);
+    assert_close(one_sample(binary, GRAD_BCE_WITH_LOGITS, z, 1, grad), exp(-50), 1e-15);
     assert_close(grad[0], -exp(-50), 1e-15);
-    assert_close(one_sample(binary, GRAD_FUSED_SIGMOID, z, 0, grad), 50,
+    assert_close(one_sample(binary, GRAD_BCE_WITH_LOGITS, z, 0, grad), 50,
                  1e-15); /* no clamp at 100 … */
-    assert_close(one_sample(binary, GRAD_FUSED_SIGMOID, (double[]){1e4}, 0, grad), 1e4,
+    assert_close(one_sample(binary, GRAD_BCE_WITH_LOGITS, (double[]){1e4}, 0, grad), 1e4,
                  0); /* … above */
     assert_close(grad[0], 1, 0);
 }
@@ -166,9 +166,9 @@ static void extreme_logits_overflow_nothing(void **state)
     double grad[3];
 
     (void)state;
-    assert_close(one_sample(classes, GRAD_NOT_FUSED, z, 1, grad), 2e4, 0);
+    assert_close(one_sample(classes, GRAD_LOSS_ABSENT, z, 1, grad), 2e4, 0);
     assert_true(grad[0] == 1 && grad[1] == -1 && grad[2] == 0);
-    assert_close(one_sample(classes, GRAD_NOT_FUSED, z, 0, grad), 0, 0);
+    assert_close(one_sample(classes, GRAD_LOSS_ABSENT, z, 0, grad), 0, 0);
     assert_true(grad[0] == 0 && grad[1] == 0 && grad[2] == 0);
 }
 
@@ -180,10 +180,10 @@ static void masked_logits_are_right(void **state)
     double grad[3];
 
     (void)state;
-    assert_close(one_sample(classes, GRAD_NOT_FUSED, z, 0, grad), log(2), 1e-15);
+    assert_close(one_sample(classes, GRAD_LOSS_ABSENT, z, 0, grad), log(2), 1e-15);
     assert_true(grad[0] == -0.5 && grad[1] == 0 && grad[2] == 0.5);
-    assert_true(isinf(one_sample(classes, GRAD_NOT_FUSED, z, 1, grad)));
-    assert_true(isnan(one_sample(classes, GRAD_NOT_FUSED, (double[]){0, INFINITY, 0}, 0, grad)));
+    assert_true(isinf(one_sample(classes, GRAD_LOSS_ABSENT, z, 1, grad)));
+    assert_true(isnan(one_sample(classes, GRAD_LOSS_ABSENT, (double[]){0, INFINITY, 0}, 0, grad)));
     assert_true(isnan(grad[0]) && isnan(grad[1]) && isnan(grad[2]));
 }
 

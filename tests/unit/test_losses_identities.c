@@ -87,7 +87,7 @@ static void logits_are_a_sigmoid_and_bce(void **state)
     memcpy(fused->y, z, sizeof z);
     logits->loss.target = fused->loss.target = c->loss.target;
     logits->loss.sample_weight = fused->loss.sample_weight = c->loss.sample_weight;
-    fused->view.fusion = GRAD_FUSED_SIGMOID;
+    fused->view.fusion = GRAD_BCE_WITH_LOGITS;
     loss_case_run(c);
     assert_same_bits(fused, logits);
     for (size_t b = 0; b < SAMPLES; b++)
@@ -123,7 +123,7 @@ static void cross_entropy_is_log_softmax_and_nll(void **state)
     entropy->loss.target = fused->loss.target = c->loss.target;
     entropy->loss.class_weight = fused->loss.class_weight = c->loss.class_weight;
     entropy->loss.parameters[1] = fused->loss.parameters[0] = c->loss.parameters[0];
-    fused->view.fusion = GRAD_FUSED_LOG_SOFTMAX;
+    fused->view.fusion = GRAD_CROSS_ENTROPY;
     loss_case_run(c);
     assert_same_bits(fused, entropy);
     for (size_t b = 0; b < SAMPLES; b++) {

@@ -48,9 +48,9 @@ static void for_every_case(property *holds)
             loss_case *c = loss_case_of(options, recipe);
 
             if (options / CASE_OPTIONS >= 2 && kind == GRAD_BINARY_CROSS_ENTROPY)
-                c->view.fusion = GRAD_FUSED_SIGMOID;
+                c->view.fusion = GRAD_BCE_WITH_LOGITS;
             if (options / CASE_OPTIONS >= 2 && kind == GRAD_NLL)
-                c->view.fusion = GRAD_FUSED_LOG_SOFTMAX;
+                c->view.fusion = GRAD_CROSS_ENTROPY;
             holds(c);
             loss_case_free(c);
         }

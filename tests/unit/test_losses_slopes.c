@@ -133,7 +133,7 @@ static void every_fused_gradient_is_that_of_its_value(void **state)
                               options % CASE_OPTIONS};
         loss_case *c = loss_case_of(options, recipe);
 
-        c->view.fusion = is_sigmoid ? GRAD_FUSED_SIGMOID : GRAD_FUSED_LOG_SOFTMAX;
+        c->view.fusion = is_sigmoid ? GRAD_BCE_WITH_LOGITS : GRAD_CROSS_ENTROPY;
         check_case(c);
         loss_case_free(c);
     }
