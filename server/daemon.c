@@ -112,10 +112,10 @@ static void end_connections(gradientd *d)
 }
 
 /* No loop may be stopped with a suspended connection. */
-static bool wait_for_jobs(service *s)
+static bool wait_for_suspended(service *s)
 {
     int64_t until = clock_now() + (int64_t)STOP_SECONDS * NS_PER_SECOND;
-    while (atomic_load(&s->jobs) > 0) {
+    while (atomic_load(&s->suspended) > 0) {
         if (clock_now() > until)
             return false;
         poll(NULL, 0, STOP_POLL_MS);
@@ -131,7 +131,7 @@ bool daemon_stop(gradientd *d)
     for (int role = 0; role < ROLE_COUNT; role++)
         acceptor_stop(d->acceptors[role]);
     end_connections(d);
-    if (!wait_for_jobs(s))
+    if (!wait_for_suspended(s))
         return false;
     for (int role = 0; role < ROLE_COUNT; role++)
         event_loops_stop(d->loops[role]);

@@ -1,13 +1,11 @@
-/* Everything that the headers alone can decide about a request, before its body is read. */
+/* Admission: what is asked of a request whose headers are there and whose body is to come. */
 #ifndef GRADIENTD_ADMISSION_H
 #define GRADIENTD_ADMISSION_H
 
 #include "http/request.h"
 
-/* Admits or rejects a request whose headers are there; a service's admit. */
-void admission_run(request *r, const char *method, const char *version);
-
-/* What the query says, of a request whose path is known; rejects what it may not say. */
-void admission_read_query(request *r);
+/* Asks the steps one after the other until one rejects; a service's admit. OUTCOME_MORE: admitted,
+ * and the request has its route. */
+outcome admission_run(request *r);
 
 #endif

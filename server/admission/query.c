@@ -1,5 +1,5 @@
-/* The query of a request. No parameter is known but datatype, of the paths that compute. */
-#include "admission/admission.h"
+/* The step that reads the query. No parameter is known but datatype, of the paths that compute. */
+#include "admission/steps.h"
 
 #include "config/nearest.h"
 
@@ -119,7 +119,9 @@ static enum MHD_Result check_parameter(void *context, enum MHD_ValueKind kind, c
     return r->status == 0 ? MHD_YES : MHD_NO;
 }
 
-void admission_read_query(request *r)
+outcome step_query(request *r)
 {
-    MHD_get_connection_values(r->mhd, MHD_GET_ARGUMENT_KIND, check_parameter, r);
+    if (!r->route->handler->ignores_query)
+        MHD_get_connection_values(r->mhd, MHD_GET_ARGUMENT_KIND, check_parameter, r);
+    return r->status == 0 ? OUTCOME_MORE : OUTCOME_REJECTED;
 }

@@ -4,28 +4,27 @@
 
 #define BODY_MAX 128
 
-static void answer(request *r, int status, const char *word)
+static outcome respond(request *r, const char *word)
 {
     grad_text text;
     grad_text_init(&text, BODY_MAX);
     grad_text_printf(&text, "{\"status\":\"%s\"}\n", word);
-    request_answer_text(r, status, "application/json", &text);
+    return request_respond_text(r, MHD_HTTP_OK, "application/json", &text);
 }
 
-static void finish_livez(request *r)
+static outcome answer_livez(request *r)
 {
-    answer(r, MHD_HTTP_OK, "alive");
+    return respond(r, "alive");
 }
 
-static void finish_readyz(request *r)
+static outcome answer_readyz(request *r)
 {
     if (atomic_load(&r->context->service->draining)) {
-        request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "draining",
-                            "the daemon is stopping and takes no new connections");
-        return;
+        return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "draining",
+                                   "the daemon is stopping and takes no new connections");
     }
-    answer(r, MHD_HTTP_OK, "ready");
+    return respond(r, "ready");
 }
 
-const handler handler_livez = {.finish = finish_livez};
-const handler handler_readyz = {.finish = finish_readyz};
+const handler handler_livez = {.on_end = answer_livez};
+const handler handler_readyz = {.on_end = answer_readyz};

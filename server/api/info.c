@@ -63,7 +63,7 @@ static void add_words(grad_text *text)
     grad_text_printf(text, "},");
 }
 
-static void finish(request *r)
+static outcome answer(request *r)
 {
     const config *c = r->context->service->config;
     grad_text text;
@@ -79,7 +79,7 @@ static void finish(request *r)
     grad_text_printf(&text, ",");
     info_add_losses(&text);
     grad_text_printf(&text, "}\n");
-    request_answer_text(r, MHD_HTTP_OK, "application/json", &text);
+    return request_respond_text(r, MHD_HTTP_OK, "application/json", &text);
 }
 
-const handler handler_info = {.finish = finish};
+const handler handler_info = {.on_end = answer};

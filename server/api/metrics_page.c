@@ -4,7 +4,7 @@
 
 #define PAGE_MAX (4 << 20)
 
-static void finish(request *r)
+static outcome answer(request *r)
 {
     service *s = r->context->service;
     const metrics_gauges gauges = {
@@ -22,7 +22,7 @@ static void finish(request *r)
     grad_text text;
     grad_text_init(&text, PAGE_MAX);
     metrics_write(&gauges, &text);
-    request_answer_text(r, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", &text);
+    return request_respond_text(r, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", &text);
 }
 
-const handler handler_metrics = {.finish = finish};
+const handler handler_metrics = {.on_end = answer};

@@ -2,10 +2,10 @@
 #include "api/handlers.h"
 #include "http/request.h"
 
-static void finish(request *r)
+static outcome answer(request *r)
 {
-    request_answer(r, MHD_HTTP_NO_CONTENT, NULL,
-                   MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT), 0);
+    const http_response empty = {.content_type = NULL};
+    return request_respond(r, MHD_HTTP_NO_CONTENT, &empty);
 }
 
-const handler handler_options = {.finish = finish};
+const handler handler_options = {.ignores_query = true, .on_end = answer};

@@ -4,7 +4,7 @@
 
 #define ROOT_MAX 4096
 
-static void finish(request *r)
+static outcome answer(request *r)
 {
     service_role role = r->context->role;
     const route_table *table = r->context->service->routes;
@@ -20,7 +20,7 @@ static void finish(request *r)
                          at->about);
     }
     grad_text_printf(&text, "]}\n");
-    request_answer_text(r, MHD_HTTP_OK, "application/json", &text);
+    return request_respond_text(r, MHD_HTTP_OK, "application/json", &text);
 }
 
-const handler handler_root = {.finish = finish};
+const handler handler_root = {.on_end = answer};

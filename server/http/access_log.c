@@ -79,10 +79,8 @@ static void write_line(const request *r, bool whole, double total)
     fields[n++] = LOG_TEXT("peer", r->connection->peer);
     fields[n++] = LOG_NUMBER("bytes_in", r->received);
     fields[n++] = LOG_NUMBER("bytes_out", whole ? r->reply_size : 0);
-    if (r->layers > 0) {
-        fields[n++] = LOG_NUMBER("layers", r->layers);
-        fields[n++] = LOG_NUMBER("numbers", r->numbers);
-    }
+    for (size_t i = 0; i < REQUEST_NUMBERS && r->numbers[i].name; i++)
+        fields[n++] = LOG_NUMBER(r->numbers[i].name, r->numbers[i].value);
     if (code_of(r, whole)[0] != '\0')
         fields[n++] = LOG_TEXT("code", code_of(r, whole));
     for (size_t i = 0; i < STAGE_TOTAL; i++)

@@ -79,36 +79,95 @@ static const char *title_of(int status)
     return "Internal Server Error";
 }
 
-void request_answer(request *r, int http_status, const char *content_type,
-                    struct MHD_Response *response, size_t size)
+/* ---- Answers that libmicrohttpd takes -------------------------------------------------------- */
+
+outcome request_respond(request *r, int http_status, const http_response *answer)
 {
-    if (!response) {
-        request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory",
-                            "no memory for the answer; try again");
-        return;
-    }
     r->status = http_status;
-    add_headers(r, content_type, response);
-    connection_enter(r->connection, PHASE_REPLY);
-    r->state = REQUEST_ANSWERED;
-    r->replied = MHD_queue_response(r->mhd, (unsigned)http_status, response) == MHD_YES;
-    r->reply_size = strcmp(r->method, "HEAD") == 0 ? 0 : size;
-    MHD_destroy_response(response);
+    r->response = *answer;
+    return OUTCOME_DONE;
 }
 
-void request_answer_text(request *r, int http_status, const char *content_type, grad_text *text)
+outcome request_respond_text(request *r, int http_status, const char *content_type, grad_text *text)
 {
     if (grad_text_status(text, NULL) != GRAD_OK) {
         grad_text_free(text);
-        request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory",
-                            "no memory for the answer; try again");
-        return;
+        return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory",
+                                   "no memory for the answer; try again");
     }
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer_with_free_callback(text->length, text->data, free);
-    if (!response)
-        grad_text_free(text);
-    request_answer(r, http_status, content_type, response, text->length);
+    const http_response answer = {.content_type = content_type,
+                                  .segments = &r->segment,
+                                  .segment_count = 1,
+                                  .free = free,
+                                  .context = text->data};
+    r->segment = (grad_segment){.text = text->data, .length = text->length};
+    return request_respond(r, http_status, &answer);
+}
+
+/* One segment goes out in one packet with the headers; several go out where they lie. What the
+ * response holds is libmicrohttpd's from then on, unless this returns NULL. */
+static struct MHD_Response *wrap(const http_response *answer)
+{
+    size_t count = answer->segment_count;
+    if (count == 0)
+        return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    if (count == 1) {
+        /* libmicrohttpd takes a pointer to what it may not change as void *. */
+        union {
+            const char *text;
+            void *data;
+        } bytes = {.text = answer->segments[0].text};
+        return MHD_create_response_from_buffer_with_free_callback_cls(
+            answer->segments[0].length, bytes.data, answer->free, answer->context);
+    }
+    struct MHD_IoVec *vector = calloc(count, sizeof *vector);
+    struct MHD_Response *wrapped = NULL;
+    for (size_t i = 0; vector && i < count; i++)
+        vector[i] = (struct MHD_IoVec){.iov_base = answer->segments[i].text,
+                                       .iov_len = answer->segments[i].length};
+    if (vector)
+        wrapped =
+            MHD_create_response_from_iovec(vector, (unsigned)count, answer->free, answer->context);
+    free(vector);
+    return wrapped;
+}
+
+static size_t size_of(const http_response *answer)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < answer->segment_count; i++)
+        size += answer->segments[i].length;
+    return size;
+}
+
+/* False: no memory, and what the response held is freed; or libmicrohttpd does not take it. */
+static bool queue(request *r)
+{
+    const http_response *answer = &r->response;
+    size_t size = size_of(answer);
+    struct MHD_Response *wrapped = wrap(answer);
+    if (!wrapped) {
+        if (answer->free)
+            answer->free(answer->context);
+        return false;
+    }
+    add_headers(r, answer->content_type, wrapped);
+    connection_enter(r->connection, PHASE_REPLY);
+    r->state = REQUEST_ANSWERED;
+    r->replied = MHD_queue_response(r->mhd, (unsigned)r->status, wrapped) == MHD_YES;
+    r->reply_size = strcmp(r->method, "HEAD") == 0 ? 0 : size;
+    MHD_destroy_response(wrapped);
+    return r->replied;
+}
+
+bool reply_send(request *r)
+{
+    if (queue(r) || r->state == REQUEST_ANSWERED)
+        return r->replied;
+    r->status = 0;
+    request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory",
+                        "no memory for the answer; try again");
+    return reply_send_problem(r);
 }
 
 static bool write_problem(const request *r, grad_text *text)
@@ -129,8 +188,8 @@ bool reply_send_problem(request *r)
     grad_text text;
     if (!write_problem(r, &text))
         return false;
-    request_answer_text(r, r->status, PROBLEM_TYPE, &text);
-    return r->replied;
+    request_respond_text(r, r->status, PROBLEM_TYPE, &text);
+    return queue(r);
 }
 
 /* ---- Answers that libmicrohttpd does not take ------------------------------------------------ */

@@ -2,6 +2,7 @@
  * once more without; a suspended request once again when it is resumed. */
 #include "http/request.h"
 
+#include "http/cors.h"
 #include "http/library_answers.h"
 #include "http/request_id.h"
 #include "platform/clock.h"
@@ -75,6 +76,13 @@ static int status_of_library(struct MHD_Connection *mhd)
     return info ? (int)info->http_status : 0;
 }
 
+static void release(request *r)
+{
+    if (r->held && r->route->handler->release)
+        r->route->handler->release(r);
+    r->held = false;
+}
+
 static void complete(request *r, bool whole)
 {
     library_answers_remove(r);
@@ -84,8 +92,7 @@ static void complete(request *r, bool whole)
         whole = r->status != 0;
     }
     access_log_write(r, whole);
-    if (r->begun && r->route->handler->release)
-        r->route->handler->release(r);
+    release(r);
     if (r->in_flight)
         atomic_fetch_sub(&r->context->service->in_flight, 1);
     if (r->whole)
@@ -114,21 +121,22 @@ void request_on_closed(const connection *c, request_context *context)
         complete(r, r->sent);
 }
 
-/* ---- Refusing -------------------------------------------------------------------------------- */
+/* ---- Rejecting ------------------------------------------------------------------------------- */
 
-void request_reject(request *r, int http_status, const grad_error *error)
+outcome request_reject(request *r, int http_status, const grad_error *error)
 {
     if (r->status != 0)
-        return;
+        return OUTCOME_REJECTED;
     r->status = http_status;
     r->error = *error;
     r->state = REQUEST_DISCARDING;
     r->discard_limit = r->declared > 0 ? r->declared : r->received + DISCARD_BEYOND_LIMIT;
     r->discard_until = clock_now() + clock_from_seconds(r->context->service->config->body_timeout);
+    return OUTCOME_REJECTED;
 }
 
-void request_reject_limit(request *r, int http_status, const char *code, const char *detail,
-                          const char *limit_name, uint64_t limit)
+outcome request_reject_limit(request *r, int http_status, const char *code, const char *detail,
+                             const char *limit_name, uint64_t limit)
 {
     grad_error error = GRAD_ERROR_INIT;
     copy_text(error.code, sizeof error.code, code);
@@ -137,12 +145,12 @@ void request_reject_limit(request *r, int http_status, const char *code, const c
         copy_text(error.limit_name, sizeof error.limit_name, limit_name);
         error.limit = limit;
     }
-    request_reject(r, http_status, &error);
+    return request_reject(r, http_status, &error);
 }
 
-void request_reject_with(request *r, int http_status, const char *code, const char *detail)
+outcome request_reject_with(request *r, int http_status, const char *code, const char *detail)
 {
-    request_reject_limit(r, http_status, code, detail, NULL, 0);
+    return request_reject_limit(r, http_status, code, detail, NULL, 0);
 }
 
 int request_status_of(grad_status status)
@@ -178,63 +186,177 @@ const char *request_body_limit_name(const request *r)
     return takes_body(r) ? "max_body" : "max_ignored_body";
 }
 
-/* ---- The calls ------------------------------------------------------------------------------- */
+/* ---- Reading the headers --------------------------------------------------------------------- */
 
-static enum MHD_Result first_call(request *r, const char *method, const char *version)
+static enum MHD_Result add_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                  size_t name_length, const char *value, size_t value_length)
 {
-    service *s = r->context->service;
-    if (r->context->role == ROLE_SERVICE) {
-        atomic_fetch_add(&s->in_flight, 1);
-        r->in_flight = true;
-    }
-    r->state = REQUEST_RECEIVING;
-    s->admit(r, method, version);
-    if (r->replied)
-        return MHD_YES;
-    connection_enter(r->connection, PHASE_BODY);
-    return r->status == 0 || r->state == REQUEST_DISCARDING ? MHD_YES : MHD_NO;
-}
-
-static void reject_growth(request *r)
-{
-    metrics_count_rejection(REJECT_BODY_TOO_LARGE);
-    request_reject_limit(r, MHD_HTTP_CONTENT_TOO_LARGE, "body_too_large",
-                         "the body is longer than its limit", request_body_limit_name(r),
-                         request_body_limit(r));
-}
-
-/* A body that grows over its limit is found out here; a declared length was judged before. */
-static enum MHD_Result take_piece(request *r, const char *bytes, size_t length)
-{
-    connection_received(r->connection, length);
-    r->received += length;
-    if (r->state == REQUEST_RECEIVING && r->received > request_body_limit(r))
-        reject_growth(r);
-    if (r->state == REQUEST_DISCARDING) {
-        if (r->received <= r->discard_limit && clock_now() <= r->discard_until)
-            return MHD_YES;
-        reply_send_early(r);
-        return MHD_NO;
-    }
-    if (r->route->handler->push)
-        r->route->handler->push(r, bytes, length);
+    (void)kind;
+    headers_add(context, name, name_length, value ? value : "", value ? value_length : 0);
     return MHD_YES;
 }
 
-static enum MHD_Result last_call(request *r)
+static void read_headers(request *r, const char *method, const char *version)
 {
-    const handler *h = r->route ? r->route->handler : NULL;
-    bool resumed = r->suspended;
+    const char *end = NULL;
+    headers_begin(&r->headers, version);
+#if MHD_VERSION < 0x01000000
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    end = method + info->header_size;
+    headers_expect_lines(&r->headers, version + strlen(version) + 2);
+    if (r->uri + r->uri_length + 1 != version)
+        r->headers.fault = "expected a request line without NUL, found one";
+#else
+    (void)method;
+#endif
+    MHD_get_connection_values_n(r->mhd, MHD_HEADER_KIND, add_header, &r->headers);
+    headers_end(&r->headers, end);
+}
+
+/* Of the connection's buffer. Cookies are there twice. */
+static size_t room_taken(const request *r)
+{
+    const int kinds = MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    const char *cookies = MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, "Cookie");
+    int notes = MHD_get_connection_values(r->mhd, (enum MHD_ValueKind)kinds, NULL, NULL);
+    return (info ? info->header_size : 0) + (cookies ? strlen(cookies) : 0) +
+           (size_t)notes * HEADER_NOTE_SIZE;
+}
+
+static void identify(request *r, const char *method, const char *version)
+{
+    copy_text(r->method, sizeof r->method, method);
+    read_headers(r, method, version);
+    r->header_room = room_taken(r);
+    if (r->headers.request_id && headers_is_request_id(r->headers.request_id))
+        copy_text(r->id, sizeof r->id, r->headers.request_id);
+    headers_have_body(&r->headers, &r->declared);
+    cors_read(r);
+}
+
+/* ---- The calls ------------------------------------------------------------------------------- */
+
+/* A rejection goes out before the body is read, which ends the connection, unless reading it is
+ * cheaper than a new connection. */
+static bool answers_at_once(const request *r)
+{
+    bool asks_first = r->headers.expect && strcasecmp(r->headers.expect, "100-continue") == 0;
+    return r->closes || asks_first || r->headers.transfer_encoding ||
+           r->declared > MAX_IGNORED_BODY;
+}
+
+static outcome admit(request *r)
+{
+    outcome admitted = r->context->service->admit(r);
+    if (admitted != OUTCOME_MORE || !r->route->handler->on_headers)
+        return admitted;
+    r->held = true;
+    return r->route->handler->on_headers(r);
+}
+
+static enum MHD_Result on_headers(request *r, const char *method, const char *version)
+{
+    if (r->context->role == ROLE_SERVICE) {
+        atomic_fetch_add(&r->context->service->in_flight, 1);
+        r->in_flight = true;
+    }
+    r->state = REQUEST_RECEIVING;
+    identify(r, method, version);
+    bool rejected = admit(r) == OUTCOME_REJECTED;
+    if (rejected)
+        release(r);
+    if (rejected && answers_at_once(r))
+        return reply_send_problem(r) ? MHD_YES : MHD_NO;
+    connection_enter(r->connection, PHASE_BODY);
+    return MHD_YES;
+}
+
+static outcome reject_growth(request *r)
+{
+    metrics_count_rejection(REJECT_BODY_TOO_LARGE);
+    return request_reject_limit(r, MHD_HTTP_CONTENT_TOO_LARGE, "body_too_large",
+                                "the body is longer than its limit", request_body_limit_name(r),
+                                request_body_limit(r));
+}
+
+/* A body that grows over its limit is found out here; a declared length was judged before. */
+static outcome receive(request *r, const char *bytes, size_t length)
+{
+    if (r->received > request_body_limit(r))
+        return reject_growth(r);
+    return r->route->handler->on_body ? r->route->handler->on_body(r, bytes, length) : OUTCOME_MORE;
+}
+
+static enum MHD_Result on_body(request *r, const char *bytes, size_t length)
+{
+    connection_received(r->connection, length);
+    r->received += length;
+    if (r->state == REQUEST_RECEIVING) {
+        if (receive(r, bytes, length) == OUTCOME_REJECTED)
+            release(r);
+        return MHD_YES;
+    }
+    if (r->received <= r->discard_limit && clock_now() <= r->discard_until)
+        return MHD_YES;
+    reply_send_early(r);
+    return MHD_NO;
+}
+
+/* Counted first: whoever waits for the count may then stop the event loops, none of which may have
+ * a suspended connection. */
+static outcome suspend(request *r)
+{
+    service *s = r->context->service;
+    atomic_fetch_add(&s->suspended, 1);
+    if (atomic_load(&s->stopping)) {
+        atomic_fetch_sub(&s->suspended, 1);
+        metrics_count_rejection(REJECT_DRAINING);
+        return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "draining",
+                                   "the daemon is stopping; try again elsewhere");
+    }
+    r->suspended = true;
+    MHD_suspend_connection(r->mhd);
+    outcome handed_over = r->route->handler->on_suspended(r);
+    if (handed_over == OUTCOME_REJECTED)
+        request_resume(r);
+    return handed_over;
+}
+
+/* The connection is resumed before the count falls. */
+void request_resume(request *r)
+{
+    service *s = r->context->service;
+    MHD_resume_connection(r->mhd);
+    atomic_fetch_sub(&s->suspended, 1);
+}
+
+static outcome answer(request *r, bool resumed)
+{
+    const handler *h = r->route->handler;
+    outcome answered = resumed ? h->on_resume(r) : h->on_end(r);
+    if (answered == OUTCOME_SUSPENDED)
+        answered = suspend(r);
+    if (answered == OUTCOME_REJECTED)
+        release(r);
+    return answered;
+}
+
+static enum MHD_Result on_end(request *r)
+{
+    bool resumed = r->suspended, sent;
     r->whole = true;
     r->suspended = false;
     connection_enter(r->connection, PHASE_WORK);
     if (!resumed)
         r->stages[STAGE_RECEIVE] = clock_to_seconds(clock_now() - r->line_at);
-    if (r->state == REQUEST_RECEIVING)
-        (resumed ? h->resume : h->finish)(r);
-    if (r->replied || r->suspended)
+    outcome answered = r->state == REQUEST_RECEIVING ? answer(r, resumed) : OUTCOME_REJECTED;
+    if (r->suspended)
         return MHD_YES;
-    return reply_send_problem(r) ? MHD_YES : MHD_NO;
+    sent = answered == OUTCOME_DONE ? reply_send(r) : reply_send_problem(r);
+    return sent ? MHD_YES : MHD_NO;
 }
 
 enum MHD_Result request_on_call(void *context, struct MHD_Connection *mhd, const char *url,
@@ -248,22 +370,21 @@ enum MHD_Result request_on_call(void *context, struct MHD_Connection *mhd, const
     if (!r)
         return MHD_NO;
     if (r->state == REQUEST_NEW)
-        return first_call(r, method, version);
+        return on_headers(r, method, version);
     if (*upload_size > 0) {
         size_t length = *upload_size;
         *upload_size = 0;
-        return take_piece(r, upload, length);
+        return on_body(r, upload, length);
     }
-    return last_call(r);
+    return on_end(r);
 }
 
-void request_suspend(request *r)
+void request_log_number(request *r, const char *name, double value)
 {
-    r->suspended = true;
-    MHD_suspend_connection(r->mhd);
-}
-
-void request_resume(request *r)
-{
-    MHD_resume_connection(r->mhd);
+    for (size_t i = 0; i < REQUEST_NUMBERS; i++) {
+        if (!r->numbers[i].name) {
+            r->numbers[i] = (request_number){name, value};
+            return;
+        }
+    }
 }

@@ -27,6 +27,23 @@ typedef enum request_state {
     REQUEST_ANSWERED
 } request_state;
 
+/* An answer, as a handler gives it. */
+typedef struct http_response {
+    const char *content_type; /* NULL: none */
+    const grad_segment *segments;
+    size_t segment_count;        /* 0: no body */
+    void (*free)(void *context); /* frees the segments when they are sent */
+    void *context;
+} http_response;
+
+/* A number for the line in the log. */
+typedef struct request_number {
+    const char *name;
+    double value;
+} request_number;
+
+#define REQUEST_NUMBERS 4
+
 struct request {
     request_context *context;
     request *next_open, *previous_open;
@@ -43,6 +60,7 @@ struct request {
     char origin[REQUEST_ORIGIN_SIZE]; /* of the page that may read the answer; "": of none */
     const char *methods;              /* what the answer's Allow says; NULL: nothing */
 
+    size_t header_room;         /* what the line and headers take of the connection's buffer */
     uint64_t declared;          /* Content-Length; 0: none */
     uint64_t received;          /* bytes of the body so far */
     uint64_t discard_limit;     /* of received */
@@ -54,18 +72,19 @@ struct request {
     double stages[STAGE_TOTAL]; /* seconds; negative: there was no such stage */
 
     int status; /* of the answer; 0: none yet */
+    http_response response;
+    grad_segment segment; /* of a response that is one text */
     grad_error error;
     bool in_flight;
-    bool begun;     /* the handler's begin was called */
+    bool held;      /* by the handler: it has something to release */
     bool suspended; /* with the workers */
     bool whole;     /* it was received to its end */
     bool replied;   /* a reply was handed to libmicrohttpd, or to the kernel */
     bool sent;      /* to the kernel */
     bool closes;    /* the connection ends with the reply */
     size_t reply_size;
-    size_t layers; /* for the log */
-    size_t numbers;
-    void *work; /* the handler's own */
+    request_number numbers[REQUEST_NUMBERS]; /* for the log; those with a name */
+    void *work;                              /* the handler's own */
 };
 
 /* What a new request has besides zeros: an identity, and no stages yet. */
@@ -83,32 +102,34 @@ void request_on_completed(void *context, struct MHD_Connection *mhd, void **slot
  * request's completion, so a request that is still there is completed here. */
 void request_on_closed(const connection *c, request_context *context);
 
-/* ---- For handlers ---------------------------------------------------------------------------- */
+/* ---- For handlers and whoever admits --------------------------------------------------------- */
 
-/* Refuses: the body is read no further than is good for the connection, and the answer is a problem
- * of that status. The error says why. The first refusal counts. */
-void request_reject(request *r, int http_status, const grad_error *error);
+/* Rejects: the body is read no further than is good for the connection, and the answer is a problem
+ * of that status. The error says why. The first rejection counts. OUTCOME_REJECTED. */
+outcome request_reject(request *r, int http_status, const grad_error *error);
 
 /* The same with an error made of these. limit_name NULL: none. */
-void request_reject_with(request *r, int http_status, const char *code, const char *detail);
-void request_reject_limit(request *r, int http_status, const char *code, const char *detail,
-                          const char *limit_name, uint64_t limit);
+outcome request_reject_with(request *r, int http_status, const char *code, const char *detail);
+outcome request_reject_limit(request *r, int http_status, const char *code, const char *detail,
+                             const char *limit_name, uint64_t limit);
 
 /* The status for an error of the library. */
 int request_status_of(grad_status status);
 
-/* In finish: the event loop lets go of the connection until request_resume, which any thread may
- * call, once; the request may be gone when it returns. The handler's resume is called next, on the
- * event loop's thread, unless the request has been refused meanwhile. */
-void request_suspend(request *r);
+/* Answers with what the response says, which is copied. OUTCOME_DONE. */
+outcome request_respond(request *r, int http_status, const http_response *answer);
+
+/* The same with a text, whose memory the response takes over. OUTCOME_REJECTED where the text is
+ * not whole. */
+outcome request_respond_text(request *r, int http_status, const char *content_type,
+                             grad_text *text);
+
+/* Behind on_suspended: the event loop takes the connection back and calls on_resume. Any thread,
+ * once; the request may be gone when it returns. */
 void request_resume(request *r);
 
-/* In finish or resume: answers with a text, whose memory the reply takes over. */
-void request_answer_text(request *r, int http_status, const char *content_type, grad_text *text);
-
-/* The same with a response of libmicrohttpd, which is taken over; size is that of its body. */
-void request_answer(request *r, int http_status, const char *content_type,
-                    struct MHD_Response *response, size_t size);
+/* Adds a number to the request's line in the log; beyond REQUEST_NUMBERS they are dropped. */
+void request_log_number(request *r, const char *name, double value);
 
 /* ---- Between the files of http/ -------------------------------------------------------------- */
 
@@ -116,11 +137,15 @@ void request_answer(request *r, int http_status, const char *content_type,
 uint64_t request_body_limit(const request *r);
 const char *request_body_limit_name(const request *r);
 
-/* Sends the problem of a refused request whose body is still to come, for which libmicrohttpd takes
+/* Hands the response to libmicrohttpd, or a problem where there is no memory for that. False: the
+ * connection must close. */
+bool reply_send(request *r);
+
+/* Sends the problem of a rejected request whose body is still to come: libmicrohttpd takes
  * no answer. The connection must close and linger, answered or not. */
 void reply_send_early(request *r);
 
-/* Hands the problem of a refused request to libmicrohttpd. False: the connection must close. */
+/* Hands the problem of a rejected request to libmicrohttpd. False: the connection must close. */
 bool reply_send_problem(request *r);
 
 /* Prints the whole answer, as it goes over the wire. False: no memory, and nothing to free. */

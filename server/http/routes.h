@@ -6,15 +6,21 @@
 #include "http/service.h"
 #include "observe/metrics.h"
 
-/* Who answers the requests of a path. All are called on the thread of the request's event loop and
- * may not block. begin and push may refuse (request_reject); finish answers or suspends; resume
- * answers. NULL: nothing to do. release is called once for every begin that was called. */
+/* Who answers the requests of a path. All are called on the thread of the request's event loop, may
+ * not block, and return what happened. NULL: nothing to do. */
 typedef struct handler {
-    bool takes_body; /* otherwise a small body is read and ignored */
-    void (*begin)(request *r);
-    void (*push)(request *r, const char *bytes, size_t length);
-    void (*finish)(request *r);
-    void (*resume)(request *r);
+    bool takes_body;    /* otherwise a small body is read and ignored */
+    bool ignores_query; /* otherwise an unknown parameter is rejected */
+    const void *kind;   /* the handler's own: what its functions share and do differently */
+    outcome (*on_headers)(request *r);                                /* MORE or REJECTED */
+    outcome (*on_body)(request *r, const char *bytes, size_t length); /* MORE or REJECTED */
+    outcome (*on_end)(request *r); /* the request is whole: DONE, SUSPENDED or REJECTED */
+    /* Behind SUSPENDED: the event loop has let go of the connection, and the request may be handed
+     * over to whoever calls request_resume. SUSPENDED, or REJECTED where nobody took it. */
+    outcome (*on_suspended)(request *r);
+    outcome (*on_resume)(request *r); /* DONE or REJECTED */
+    /* Frees what on_headers made: once behind each on_headers, at the latest when the request
+     * completes, at once where it is rejected. */
     void (*release)(request *r);
 } handler;
 

@@ -23,11 +23,23 @@
 #define SERVICE_MAX_HEADERS (SERVICE_BUFFER - ROOM_FOR_REPLY)
 #define ADMIN_MAX_HEADERS (ADMIN_BUFFER - ROOM_FOR_REPLY)
 
+/* What libmicrohttpd notes in a connection's buffer of each header, cookie and query parameter,
+ * besides their text. */
+#define HEADER_NOTE_SIZE ((size_t)64)
+
 /* A body that nobody expects is read up to this, so that the connection can be used again. */
 #define MAX_IGNORED_BODY ((size_t)64 << 10)
 
 /* Which of the two listeners a request came by. */
 typedef enum service_role { ROLE_SERVICE, ROLE_ADMIN, ROLE_COUNT } service_role;
+
+/* What happened to a request. */
+typedef enum outcome {
+    OUTCOME_MORE,      /* nothing yet; on to what comes next */
+    OUTCOME_DONE,      /* it has its response (request_respond) */
+    OUTCOME_SUSPENDED, /* others work on it; on_resume asks again when they are through */
+    OUTCOME_REJECTED   /* it has its problem (request_reject) */
+} outcome;
 
 typedef struct request request;
 typedef struct route_table route_table;
@@ -35,7 +47,7 @@ typedef struct route_table route_table;
 typedef struct service {
     const config *config;
     const route_table *routes;
-    void (*admit)(request *r, const char *method, const char *version); /* see admission.h */
+    outcome (*admit)(request *r); /* what is asked before the body; see admission.h */
     budget memory;
     pool *workers;
     connections *connections[ROLE_COUNT];
@@ -43,7 +55,7 @@ typedef struct service {
     _Atomic bool draining; /* not ready; replies close their connections */
     _Atomic bool stopping; /* nothing may be handed to workers any more */
     _Atomic size_t in_flight;
-    _Atomic size_t jobs; /* requests with the workers */
+    _Atomic size_t suspended; /* requests with the workers */
 } service;
 
 #endif

@@ -16,7 +16,7 @@ static void expect(service_role role, const char *method, const char *path, rout
         assert_null(found);
     } else {
         assert_string_equal(found->path, path);
-        assert_non_null(found->handler->finish);
+        assert_non_null(found->handler->on_end);
     }
 }
 
@@ -74,7 +74,7 @@ static void test_no_two_computations_are_one(void **state)
         routes_find(&api_routes, ROLE_SERVICE, "POST", paths[i], &found[i]);
         assert_string_equal(metrics_route_name(found[i]->metric), paths[i]);
         for (size_t j = 0; j < i; j++)
-            assert_ptr_not_equal(found[i]->handler->begin, found[j]->handler->begin);
+            assert_ptr_not_equal(found[i]->handler->kind, found[j]->handler->kind);
     }
 }
 
