@@ -4,6 +4,7 @@
 
 #include "admission/admission.h"
 #include "api/handlers.h"
+#include "body/body.h"
 #include "observe/metrics.h"
 #include "platform/clock.h"
 
@@ -30,6 +31,7 @@ static bool start_shared(gradientd *d, const config *c)
     service *s = &d->service;
     s->config = c;
     s->routes = &api_routes;
+    s->formats = &body_formats_known;
     s->admit = admission_run;
     budget_init(&s->memory, c->memory_budget);
     s->workers = pool_create(c->workers, c->queue_depth);

@@ -5,7 +5,7 @@
 #include "admission/steps.h"
 
 static outcome (*const steps[])(request *r) = {
-    step_framing, step_header_room, step_route, step_length, step_query,
+    step_framing, step_header_room, step_route, step_length, step_query, step_content,
 };
 
 outcome admission_run(request *r)

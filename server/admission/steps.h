@@ -11,5 +11,6 @@ outcome step_header_room(request *r); /* 431: none is left for the reply's heade
 outcome step_route(request *r);       /* 404, 405: sets the route */
 outcome step_length(request *r);      /* 413: the declared length is beyond the body's limit */
 outcome step_query(request *r);       /* 422: sets the datatype */
+outcome step_content(request *r);     /* 415: sets the filter and the payload */
 
 #endif

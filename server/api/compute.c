@@ -1,8 +1,6 @@
-/* POST /v1/gradients, /v1/backprop and /v1/check: admitted by media type and memory, decoded as
- * they arrive in the event loop, then computed inline or by the workers, and answered without
- * copying the text. */
+/* POST /v1/gradients, /v1/backprop and /v1/check: the body is decoded as it arrives in the event
+ * loop, then computed inline or by the workers, and answered without copying the text. */
 #include "api/computation.h"
-
 #include "api/handlers.h"
 #include "http/request.h"
 #include "platform/clock.h"
@@ -10,12 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-/* What a request holds besides its tensors: its own structs, the envelope's beginning. */
-#define BASE_MEMORY ((size_t)16384)
-/* Tensors and envelope for each byte of a body, at admission; grows with what really comes. */
-#define BYTES_PER_TENSOR_BYTE 2
 /* The share of the free budget that the kernel may hold of one body, outside the budget. */
 #define UNREAD_SHARE 16
 
@@ -26,24 +19,24 @@ static const service *service_of(const request *r)
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
-/* Changes the lease; rejects for now, or for good where even an idle daemon could not give it. */
-static outcome lease(request *r, size_t requested)
+/* Reserves what the computation needs in that phase; rejects for now, or for good where even an
+ * idle daemon could not give it. */
+static outcome reserve(request *r, memory_phase phase)
 {
-    work *w = r->work;
+    computation *c = r->work;
     char detail[GRAD_DETAIL_SIZE];
-    if (budget_resize(w->memory, &w->leased, requested))
+    size_t needed = computation_memory(c, phase), total = c->memory.budget->total;
+    if (reservation_resize(&c->memory, needed))
         return OUTCOME_MORE;
     metrics_count_rejection(REJECT_MEMORY);
-    if (requested > w->memory->total) {
+    if (needed > total) {
         snprintf(detail, sizeof detail,
-                 "the request needs %zu bytes of memory, the memory budget has %zu", requested,
-                 w->memory->total);
+                 "the request needs %zu bytes of memory, the memory budget has %zu", needed, total);
         return request_reject_limit(r, MHD_HTTP_CONTENT_TOO_LARGE, "memory_budget_too_small",
-                                    detail, "memory_budget", w->memory->total);
+                                    detail, "memory_budget", total);
     }
     snprintf(detail, sizeof detail,
-             "the request needs %zu bytes of memory, which other requests hold; try again",
-             requested);
+             "the request needs %zu bytes of memory, which other requests hold; try again", needed);
     return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory", detail);
 }
 
@@ -60,42 +53,20 @@ static outcome reject(request *r, const grad_error *error)
 
 /* ---- Admission ------------------------------------------------------------------------------- */
 
-static outcome check_media_type(request *r)
+static outcome create_body(request *r)
 {
-    char detail[GRAD_DETAIL_SIZE];
-    const char *type = r->headers.content_type;
-    const char *coding = r->headers.content_encoding;
-    if (!headers_is_json(type ? type : "none", detail, sizeof detail)) {
-        return request_reject_with(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type",
-                                   detail);
-    }
-    if (coding && strcasecmp(coding, "identity") != 0) {
-        snprintf(detail, sizeof detail,
-                 "expected a body that is not compressed, found the Content-Encoding %.150s",
-                 coding);
-        return request_reject_with(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
-                                   "unsupported_content_encoding", detail);
-    }
-    return OUTCOME_MORE;
-}
-
-static outcome create_decoder(request *r)
-{
-    const config *c = service_of(r)->config;
-    const grad_wire_limits limits = {.max_numbers = c->max_numbers,
-                                     .max_envelope = c->max_envelope,
-                                     .max_layers = c->max_layers};
-    work *w = r->work;
+    computation *c = r->work;
+    const config *limits = service_of(r)->config;
+    const body_options options = {.limits = {.max_numbers = limits->max_numbers,
+                                             .max_envelope = limits->max_envelope,
+                                             .max_layers = limits->max_layers},
+                                  .max_body = limits->max_body,
+                                  .datatype = r->datatype,
+                                  .expected = c->expected};
     grad_error error = GRAD_ERROR_INIT;
-    if (grad_decoder_create(&limits, r->datatype, (size_t)r->declared, &w->decoder, &error) !=
-        GRAD_OK)
+    if (body_create(r->filter, r->payload, &options, &c->body, &error) != GRAD_OK)
         return reject(r, &error);
     return OUTCOME_MORE;
-}
-
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
 }
 
 /* Each wait of the peer's, and each byte acknowledged, is the daemon's work too. */
@@ -108,17 +79,15 @@ static void expect_body(request *r)
 
 static outcome on_headers(request *r)
 {
-    outcome admitted = check_media_type(r);
-    if (admitted != OUTCOME_MORE)
-        return admitted;
-    work *w = r->work = calloc(1, sizeof *w);
-    if (!w)
+    computation *c = r->work = calloc(1, sizeof *c);
+    if (!c)
         return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory", "try again");
-    w->kind = r->route->handler->kind;
-    w->memory = &r->context->service->memory;
-    admitted = lease(r, BASE_MEMORY + (size_t)r->declared / BYTES_PER_TENSOR_BYTE);
+    c->kind = r->route->handler->kind;
+    c->memory.budget = &r->context->service->memory;
+    c->expected = (size_t)r->declared;
+    outcome admitted = reserve(r, MEMORY_TO_EXPECT);
     if (admitted == OUTCOME_MORE)
-        admitted = create_decoder(r);
+        admitted = create_body(r);
     if (admitted == OUTCOME_MORE)
         expect_body(r);
     return admitted;
@@ -128,63 +97,44 @@ static outcome on_headers(request *r)
 
 static outcome on_body(request *r, const char *bytes, size_t length)
 {
-    work *w = r->work;
+    computation *c = r->work;
     grad_error error = GRAD_ERROR_INIT;
     int64_t began = clock_now();
-    grad_status status = grad_decoder_push(w->decoder, bytes, length, &error);
-    w->decode_seconds += clock_to_seconds(clock_now() - began);
-    if (status != GRAD_OK)
-        return reject(r, &error);
-    return lease(r, larger(w->leased, BASE_MEMORY + grad_decoder_memory(w->decoder)));
+    grad_status status = body_push(c->body, bytes, length, &error);
+    c->decode_seconds += clock_to_seconds(clock_now() - began);
+    return status == GRAD_OK ? reserve(r, MEMORY_TO_RECEIVE) : reject(r, &error);
 }
 
 /* ---- The whole request ----------------------------------------------------------------------- */
 
-/* The tree that jansson makes of the envelope while the batch is read. */
-static outcome lease_reading(request *r)
-{
-    work *w = r->work;
-    return lease(r, larger(w->leased, BASE_MEMORY + grad_decoder_memory(w->decoder) +
-                                          grad_decoder_finish_bound(w->decoder)));
-}
-
 /* The batch, judged by the limits. */
 static outcome parse_and_validate(request *r)
 {
-    work *w = r->work;
-    const config *c = service_of(r)->config;
-    const grad_limits limits = {.max_layers = c->max_layers,
-                                .max_result_numbers = c->max_result_numbers};
+    computation *c = r->work;
+    const config *options = service_of(r)->config;
+    const grad_limits limits = {.max_layers = options->max_layers,
+                                .max_result_numbers = options->max_result_numbers};
     grad_error error = GRAD_ERROR_INIT;
     int64_t began = clock_now();
-    grad_status status = w->kind->read(w, &error);
+    grad_status status = c->kind->read(c, &error);
     if (status == GRAD_OK)
-        status = w->kind->measure(w, &limits, &error);
-    grad_decoder_locate_error(w->decoder, &error);
-    w->decode_seconds += clock_to_seconds(clock_now() - began);
-    r->stages[STAGE_DECODE] = w->decode_seconds;
+        status = c->kind->measure(c, &limits, &error);
+    body_locate_error(c->body, &error);
+    c->decode_seconds += clock_to_seconds(clock_now() - began);
+    r->stages[STAGE_DECODE] = c->decode_seconds;
     if (status != GRAD_OK)
         return reject(r, &error);
-    request_log_number(r, "layers", (double)w->batch->layer_count);
-    request_log_number(r, "numbers", (double)w->measure.result_numbers);
+    request_log_number(r, "layers", (double)c->batch->layer_count);
+    request_log_number(r, "numbers", (double)c->measure.result_numbers);
     return OUTCOME_MORE;
-}
-
-static outcome lease_work(request *r)
-{
-    work *w = r->work;
-    size_t requested = BASE_MEMORY + grad_decoder_memory(w->decoder);
-    if (__builtin_add_overflow(requested, w->measure.memory, &requested) ||
-        __builtin_add_overflow(requested, w->kind->print_bound(w), &requested))
-        requested = SIZE_MAX;
-    return lease(r, requested);
 }
 
 /* ---- The answer ------------------------------------------------------------------------------ */
 
 static void note_stages(request *r)
 {
-    const work_times *t = &((const work *)r->work)->times;
+    const computation *c = r->work;
+    const computation_times *t = &c->times;
     r->stages[STAGE_QUEUE] = clock_to_seconds((t->begun ? t->begun : t->printed) - t->queued);
     if (t->computed) {
         r->stages[STAGE_COMPUTE] = clock_to_seconds(t->computed - t->begun);
@@ -194,31 +144,28 @@ static void note_stages(request *r)
 
 static void free_response(void *context)
 {
-    work_destroy(context);
+    computation_destroy(context);
 }
 
-/* The text and its lease live until libmicrohttpd has sent them; decoder and run do not. */
+/* The text and the memory reserved for it live until libmicrohttpd has sent them; no longer does
+ * the rest. */
 static outcome respond(request *r)
 {
-    work *w = r->work;
-    work_drop_inputs(w);
-    const grad_segment *segments = work_segments(w, &r->segment);
-    size_t bytes = BASE_MEMORY;
-    for (size_t i = 0; i < w->segment_count; i++)
-        bytes += segments[i].length;
-    const http_response answer = {.content_type = "application/json",
-                                  .segments = segments,
-                                  .segment_count = w->segment_count,
+    computation *c = r->work;
+    computation_drop_inputs(c);
+    reservation_resize(&c->memory, computation_memory(c, MEMORY_TO_RESPOND));
+    const http_response answer = {.content_type = r->payload->media_type,
+                                  .segments = computation_segments(c, &r->segment),
+                                  .segment_count = c->segment_count,
                                   .free = free_response,
-                                  .context = w};
-    budget_resize(w->memory, &w->leased, bytes);
+                                  .context = c};
     r->work = NULL;
     return request_respond(r, MHD_HTTP_OK, &answer);
 }
 
-static outcome reject_late(request *r, const work *w)
+static outcome reject_late(request *r, const computation *c)
 {
-    if (w->late) {
+    if (c->late) {
         metrics_count_rejection(REJECT_DEADLINE);
         return request_reject_with(r, MHD_HTTP_GATEWAY_TIMEOUT, "deadline_exceeded",
                                    "the request was not answered within request-timeout");
@@ -230,11 +177,11 @@ static outcome reject_late(request *r, const work *w)
 
 static outcome on_resume(request *r)
 {
-    work *w = r->work;
+    computation *c = r->work;
     note_stages(r);
-    if (w->expired || w->late)
-        return reject_late(r, w);
-    return atomic_load(&w->failed) ? reject(r, &w->error) : respond(r);
+    if (c->expired || c->late)
+        return reject_late(r, c);
+    return atomic_load(&c->failed) ? reject(r, &c->error) : respond(r);
 }
 
 /* ---- Handing over to the workers ------------------------------------------------------------- */
@@ -247,12 +194,12 @@ static void on_done(void *context)
 
 static outcome on_suspended(request *r)
 {
-    work *w = r->work;
+    computation *c = r->work;
     const service *s = service_of(r);
     int64_t start = clock_now() + clock_from_seconds(s->config->queue_timeout);
-    w->done = on_done;
-    w->done_context = r;
-    if (work_submit(w, s->workers, start < w->deadline ? start : w->deadline))
+    c->done = on_done;
+    c->done_context = r;
+    if (computation_submit(c, s->workers, start < c->deadline ? start : c->deadline))
         return OUTCOME_SUSPENDED;
     metrics_count_rejection(REJECT_QUEUE_FULL);
     return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "queue_full",
@@ -261,22 +208,22 @@ static outcome on_suspended(request *r)
 
 static outcome on_end(request *r)
 {
-    static outcome (*const phases[])(request * r) = {lease_reading, parse_and_validate, lease_work};
-    work *w = r->work;
-    const config *c = service_of(r)->config;
-    w->deadline = clock_now() + clock_from_seconds(c->request_timeout);
-    for (size_t i = 0; i < sizeof phases / sizeof phases[0]; i++)
-        if (phases[i](r) == OUTCOME_REJECTED)
-            return OUTCOME_REJECTED;
-    if (w->kind->cost(w) > c->inline_cost)
+    computation *c = r->work;
+    const config *options = service_of(r)->config;
+    c->deadline = clock_now() + clock_from_seconds(options->request_timeout);
+    if (reserve(r, MEMORY_TO_READ) == OUTCOME_REJECTED ||
+        parse_and_validate(r) == OUTCOME_REJECTED ||
+        reserve(r, MEMORY_TO_COMPUTE) == OUTCOME_REJECTED)
+        return OUTCOME_REJECTED;
+    if (c->kind->cost(c) > options->inline_cost)
         return OUTCOME_SUSPENDED;
-    work_run_inline(w);
+    computation_run_inline(c);
     return on_resume(r);
 }
 
 static void release(request *r)
 {
-    work_destroy(r->work);
+    computation_destroy(r->work);
     r->work = NULL;
 }
 

@@ -15,7 +15,7 @@ static outcome answer(request *r)
         .queue_depth = s->config->queue_depth,
         .workers = s->config->workers,
         .workers_busy_jobs = pool_running(s->workers),
-        .memory_leased = atomic_load(&s->memory.in_use),
+        .memory_reserved = atomic_load(&s->memory.in_use),
         .memory_budget = s->memory.total,
         .draining = atomic_load(&s->draining),
     };

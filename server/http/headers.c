@@ -174,28 +174,25 @@ static bool is_utf8(const parameter *p)
            is_word(p->value, p->value_length, "utf8");
 }
 
-bool headers_is_json(const char *content_type, char *fault, size_t size)
+media_type_match headers_match_media_type(const char *content_type, const char *media_type,
+                                          char *fault, size_t size)
 {
-    static const char json[] = "application/json";
-    const char *rest = content_type + sizeof json - 1;
-    if (strncasecmp(content_type, json, sizeof json - 1) == 0) {
-        rest = skip_blanks(rest);
-        while (*rest == ';') {
-            parameter p;
-            bool sound = read_parameter(rest + 1, &p);
-            if (!sound || !is_utf8(&p)) {
-                snprintf(fault, size, "expected %s, found %.*s",
-                         sound ? "charset=utf-8" : "parameters as name=value",
-                         (int)(p.length < 100 ? p.length : 100), p.begin);
-                return false;
-            }
-            rest = p.begin + p.length;
+    size_t length = strlen(media_type);
+    if (strncasecmp(content_type, media_type, length) != 0)
+        return MEDIA_TYPE_OTHER;
+    const char *rest = skip_blanks(content_type + length);
+    while (*rest == ';') {
+        parameter p;
+        bool sound = read_parameter(rest + 1, &p);
+        if (!sound || !is_utf8(&p)) {
+            snprintf(fault, size, "expected %s, found %.*s",
+                     sound ? "charset=utf-8" : "parameters as name=value",
+                     (int)(p.length < 100 ? p.length : 100), p.begin);
+            return MEDIA_TYPE_FAULTY;
         }
-        if (*rest == '\0')
-            return true;
+        rest = p.begin + p.length;
     }
-    snprintf(fault, size, "expected the Content-Type application/json, found %.150s", content_type);
-    return false;
+    return *rest == '\0' ? MEDIA_TYPE_SAME : MEDIA_TYPE_OTHER;
 }
 
 bool headers_is_request_id(const char *text)

@@ -43,9 +43,17 @@ void headers_end(headers *h, const char *end);
 /* Whether a body follows, and its length where that is known (else 0). */
 bool headers_have_body(const headers *h, uint64_t *length);
 
-/* Whether a media type is application/json, in UTF-8 where it says so. Where not, fault says what
- * was expected and what was found. */
-bool headers_is_json(const char *content_type, char *fault, size_t size);
+typedef enum media_type_match {
+    MEDIA_TYPE_SAME,
+    MEDIA_TYPE_OTHER,
+    MEDIA_TYPE_FAULTY
+} media_type_match;
+
+/* Whether a Content-Type is of that media type ("application/json"), in UTF-8 where it says so.
+ * FAULTY: it is, but its parameters are not sound; fault says what was expected and what was found.
+ */
+media_type_match headers_match_media_type(const char *content_type, const char *media_type,
+                                          char *fault, size_t size);
 
 /* Whether text is fit to be echoed: 1 to 64 visible ASCII characters. */
 bool headers_is_request_id(const char *text);

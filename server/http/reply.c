@@ -43,10 +43,10 @@ static void add_headers(const request *r, const char *content_type, struct MHD_R
     add_timing(r, response);
     if (r->status == MHD_HTTP_SERVICE_UNAVAILABLE)
         add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER_SECONDS);
-    if (r->status == MHD_HTTP_UNSUPPORTED_MEDIA_TYPE) { /* RFC 9110, section 12.5.3 */
-        add_header(response, MHD_HTTP_HEADER_ACCEPT, "application/json");
-        add_header(response, MHD_HTTP_HEADER_ACCEPT_ENCODING, "identity");
-    }
+    if (r->accept[0]) /* RFC 9110, section 12.5.3 */
+        add_header(response, MHD_HTTP_HEADER_ACCEPT, r->accept);
+    if (r->accept_encoding[0])
+        add_header(response, MHD_HTTP_HEADER_ACCEPT_ENCODING, r->accept_encoding);
     if (r->methods)
         add_header(response, MHD_HTTP_HEADER_ALLOW, r->methods);
     cors_add_headers(r, response);

@@ -12,6 +12,7 @@
 #define REQUEST_PATH_SIZE 128
 #define REQUEST_METHOD_SIZE 16
 #define REQUEST_ORIGIN_SIZE 270
+#define REQUEST_ACCEPT_SIZE 128
 
 /* What the callbacks of one event loop are given. */
 typedef struct request_context {
@@ -59,17 +60,21 @@ struct request {
     char id[GRAD_REQUEST_ID_SIZE];
     char origin[REQUEST_ORIGIN_SIZE]; /* of the page that may read the answer; "": of none */
     const char *methods;              /* what the answer's Allow says; NULL: nothing */
+    char accept[REQUEST_ACCEPT_SIZE]; /* its Accept and Accept-Encoding; "": none */
+    char accept_encoding[REQUEST_ACCEPT_SIZE];
 
-    size_t header_room;         /* what the line and headers take of the connection's buffer */
-    uint64_t declared;          /* Content-Length; 0: none */
-    uint64_t received;          /* bytes of the body so far */
-    uint64_t discard_limit;     /* of received */
-    int64_t discard_until;      /* clock_now */
-    int64_t line_at;            /* clock_now */
-    grad_datatype datatype;     /* what the query says, FP32 where it says nothing */
-    bool has_datatype;          /* the query said it */
-    bool preflight;             /* a page's question, whether it may ask */
-    double stages[STAGE_TOTAL]; /* seconds; negative: there was no such stage */
+    size_t header_room;     /* what the line and headers take of the connection's buffer */
+    uint64_t declared;      /* Content-Length; 0: none */
+    uint64_t received;      /* bytes of the body so far */
+    uint64_t discard_limit; /* of received */
+    int64_t discard_until;  /* clock_now */
+    int64_t line_at;        /* clock_now */
+    const struct body_filter *filter;   /* what the body is, */
+    const struct payload_kind *payload; /* where one is expected */
+    grad_datatype datatype;             /* what the query says, FP32 where it says nothing */
+    bool has_datatype;                  /* the query said it */
+    bool preflight;                     /* a page's question, whether it may ask */
+    double stages[STAGE_TOTAL];         /* seconds; negative: there was no such stage */
 
     int status; /* of the answer; 0: none yet */
     http_response response;

@@ -47,7 +47,8 @@ typedef struct route_table route_table;
 typedef struct service {
     const config *config;
     const route_table *routes;
-    outcome (*admit)(request *r); /* what is asked before the body; see admission.h */
+    const struct body_formats *formats; /* what bodies may be; see body.h */
+    outcome (*admit)(request *r);       /* what is asked before the body; see admission.h */
     budget memory;
     pool *workers;
     connections *connections[ROLE_COUNT];

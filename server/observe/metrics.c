@@ -211,7 +211,7 @@ static void write_gauges(const metrics_gauges *g, grad_text *text)
         {"gradientd_queue_depth", "Requests that may wait for a worker.", g->queue_depth},
         {"gradientd_workers", "Threads that compute.", g->workers},
         {"gradientd_jobs_running", "Requests being computed.", g->workers_busy_jobs},
-        {"gradientd_memory_leased_bytes", "Bytes leased to requests.", g->memory_leased},
+        {"gradientd_memory_leased_bytes", "Bytes leased to requests.", g->memory_reserved},
         {"gradientd_memory_budget_bytes", "Bytes that may be leased.", g->memory_budget},
         {"gradientd_draining", "1 while the daemon is stopping.", g->draining},
     };

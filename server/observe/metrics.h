@@ -29,7 +29,7 @@ typedef enum metrics_stage {
 typedef enum metrics_rejection {
     REJECT_BODY_TOO_LARGE,
     REJECT_RESULT_TOO_LARGE,
-    REJECT_MEMORY,     /* 503: the budget is leased out */
+    REJECT_MEMORY,     /* 503: other requests hold the budget */
     REJECT_QUEUE_FULL, /* 503 */
     REJECT_QUEUE_TIMEOUT,
     REJECT_CONNECTIONS, /* 503 at accept */
@@ -71,7 +71,7 @@ typedef struct metrics_gauges {
     size_t queue_depth;
     size_t workers;
     size_t workers_busy_jobs;
-    size_t memory_leased;
+    size_t memory_reserved;
     size_t memory_budget;
     bool draining;
 } metrics_gauges;

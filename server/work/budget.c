@@ -1,5 +1,5 @@
 /* The memory budget: a total that stays, what is in use, and the most since someone asked, both
- * atomic. What is worth a lease, and how large, is the callers' to know. */
+ * atomic. What is worth a reservation, and how large, is the callers' to know. */
 #include "work/budget.h"
 
 void budget_init(budget *b, size_t total)
@@ -16,7 +16,7 @@ static void raise_peak(budget *b, size_t in_use)
     }
 }
 
-bool budget_lease(budget *b, size_t bytes)
+static bool reserve(budget *b, size_t bytes)
 {
     size_t in_use = atomic_load(&b->in_use);
     do {
@@ -27,22 +27,22 @@ bool budget_lease(budget *b, size_t bytes)
     return true;
 }
 
-void budget_release(budget *b, size_t bytes)
-{
-    atomic_fetch_sub(&b->in_use, bytes);
-}
-
 size_t budget_take_peak(budget *b)
 {
     return atomic_exchange(&b->peak, atomic_load(&b->in_use));
 }
 
-bool budget_resize(budget *b, size_t *held, size_t wanted)
+bool reservation_resize(reservation *r, size_t bytes)
 {
-    if (wanted > *held && !budget_lease(b, wanted - *held))
+    if (bytes > r->bytes && !reserve(r->budget, bytes - r->bytes))
         return false;
-    if (wanted < *held)
-        budget_release(b, *held - wanted);
-    *held = wanted;
+    if (bytes < r->bytes)
+        atomic_fetch_sub(&r->budget->in_use, r->bytes - bytes);
+    r->bytes = bytes;
     return true;
+}
+
+void reservation_release(reservation *r)
+{
+    reservation_resize(r, 0);
 }

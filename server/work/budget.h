@@ -1,5 +1,5 @@
-/* The memory budget: how many bytes all requests together may hold. A request leases before it
- * allocates and returns what it leased. Nothing here allocates on a request's behalf. */
+/* The memory budget: how many bytes all requests together may hold. A request reserves before it
+ * allocates and gives back what it reserved. Nothing here allocates on a request's behalf. */
 #ifndef GRADIENTD_BUDGET_H
 #define GRADIENTD_BUDGET_H
 
@@ -15,14 +15,20 @@ typedef struct budget {
 
 void budget_init(budget *b, size_t total);
 
-/* Adds bytes to what is leased, or returns false and changes nothing. Thread-safe, lock-free. */
-bool budget_lease(budget *b, size_t bytes);
-void budget_release(budget *b, size_t bytes);
-
-/* The most that was leased at once since this was last asked. */
+/* The most that was reserved at once since this was last asked. */
 size_t budget_take_peak(budget *b);
 
-/* Changes a lease from *held to wanted bytes, and *held with it. Shrinking always succeeds. */
-bool budget_resize(budget *b, size_t *held, size_t wanted);
+/* What one request holds of a budget. Begins as {.budget = …}; used by one thread at a time. */
+typedef struct reservation {
+    budget *budget;
+    size_t bytes;
+} reservation;
+
+/* Changes the reservation to that many bytes. False, and nothing changed, where the budget has too
+ * few left; shrinking always succeeds. Lock-free; other threads may change theirs. */
+bool reservation_resize(reservation *r, size_t bytes);
+
+/* Gives all back. */
+void reservation_release(reservation *r);
 
 #endif

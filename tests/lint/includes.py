@@ -18,8 +18,9 @@ SERVER = {
     "work": ("platform",),
     "net": ("platform", "config", "observe"),
     "http": ("platform", "config", "observe", "work", "net"),
-    "admission": ("config", "observe", "http"),
-    "api": ("platform", "observe", "work", "net", "http"),
+    "body": ("platform",),
+    "admission": ("config", "observe", "http", "body"),
+    "api": ("platform", "observe", "work", "net", "http", "body"),
 }
 # Those that never see the library: they know nothing of gradients.
 WITHOUT_LIBRARY = ("platform", "work", "net")

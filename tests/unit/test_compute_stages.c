@@ -24,7 +24,7 @@ static struct {
     bool fails_to_print;
 } seen;
 
-static grad_status create(work *w, grad_error *error)
+static grad_status create(computation *w, grad_error *error)
 {
     (void)w;
     (void)error;
@@ -32,20 +32,20 @@ static grad_status create(work *w, grad_error *error)
     return GRAD_OK;
 }
 
-static size_t stage_count(const work *w)
+static size_t stage_count(const computation *w)
 {
     (void)w;
     return STAGES;
 }
 
-static size_t tile_count(const work *w, size_t stage)
+static size_t tile_count(const computation *w, size_t stage)
 {
     (void)w;
     seen.wrong += stage >= STAGES || seen.tiles[stage] != 0;
     return TILES + stage;
 }
 
-static void tile(work *w, size_t stage, size_t which)
+static void tile(computation *w, size_t stage, size_t which)
 {
     for (size_t s = 0; s < stage; s++)
         seen.wrong += seen.tiles[s] != TILES + s;
@@ -57,7 +57,7 @@ static void tile(work *w, size_t stage, size_t which)
         usleep(seen.sleeps);
 }
 
-static grad_status finish(work *w, grad_error *error)
+static grad_status finish(computation *w, grad_error *error)
 {
     (void)error;
     seen.finished++;
@@ -65,7 +65,7 @@ static grad_status finish(work *w, grad_error *error)
     return GRAD_OK;
 }
 
-static grad_status print(work *w, size_t segment, grad_error *error)
+static grad_status print(computation *w, size_t segment, grad_error *error)
 {
     (void)w;
     seen.wrong += segment >= SEGMENTS || seen.finished != 1;
@@ -76,12 +76,12 @@ static grad_status print(work *w, size_t segment, grad_error *error)
     return GRAD_OUT_OF_MEMORY;
 }
 
-static const compute_kind counting = {.create = create,
-                                      .stage_count = stage_count,
-                                      .tile_count = tile_count,
-                                      .tile = tile,
-                                      .finish = finish,
-                                      .print = print};
+static const computation_kind counting = {.create = create,
+                                          .stage_count = stage_count,
+                                          .tile_count = tile_count,
+                                          .tile = tile,
+                                          .finish = finish,
+                                          .print = print};
 
 static int begin(void **state)
 {
@@ -96,19 +96,19 @@ static int begin(void **state)
 }
 
 /* One such work on that many workers; the caller destroys it. */
-static work *run(budget *memory, size_t workers, int64_t deadline)
+static computation *run(budget *memory, size_t workers, int64_t deadline)
 {
     signal_box box = SIGNAL_BOX_INIT;
-    work *w = calloc(1, sizeof *w);
+    computation *w = calloc(1, sizeof *w);
     assert_non_null(w);
     budget_init(memory, 0);
     w->kind = &counting;
-    w->memory = memory;
+    w->memory.budget = memory;
     w->deadline = deadline;
     w->done = signal_box_ring;
     w->done_context = &box;
     pool *p = pool_create(workers, 1);
-    assert_true(work_submit(w, p, INT64_MAX));
+    assert_true(computation_submit(w, p, INT64_MAX));
     signal_box_wait(&box, 1);
     pool_destroy(p);
     return w;
@@ -128,20 +128,20 @@ static void test_every_tile_of_every_stage_runs_once(void **state)
 {
     (void)state;
     budget memory;
-    work *w = run(&memory, 3, INT64_MAX);
+    computation *w = run(&memory, 3, INT64_MAX);
     assert_all_ran();
     assert_false(w->late);
     assert_false(w->failed);
-    work_destroy(w);
+    computation_destroy(w);
 
     begin(NULL);
     w = calloc(1, sizeof *w);
     assert_non_null(w);
     w->kind = &counting;
-    w->memory = &memory;
-    work_run_inline(w);
+    w->memory.budget = &memory;
+    computation_run_inline(w);
     assert_all_ran();
-    work_destroy(w);
+    computation_destroy(w);
 }
 
 static void test_no_tile_begins_behind_the_deadline(void **state)
@@ -149,14 +149,14 @@ static void test_no_tile_begins_behind_the_deadline(void **state)
     (void)state;
     budget memory;
     seen.late_at = 5;
-    work *w = run(&memory, 1, INT64_MAX);
+    computation *w = run(&memory, 1, INT64_MAX);
     assert_true(w->late);
     assert_int_equal(seen.wrong, 0);
     assert_int_equal(seen.tiles[0], TILES);
     assert_int_equal(seen.tiles[1], 5);
     assert_int_equal(seen.tiles[2], 0);
     assert_int_equal(seen.finished, 0);
-    work_destroy(w);
+    computation_destroy(w);
 }
 
 /* Any worker may find that it is late; the thread sanitizer looks on. */
@@ -165,14 +165,14 @@ static void test_all_workers_give_up(void **state)
     (void)state;
     budget memory;
     seen.sleeps = 20000;
-    work *w = run(&memory, 4, clock_now() + 50 * MILLISECOND);
+    computation *w = run(&memory, 4, clock_now() + 50 * MILLISECOND);
     size_t ran = 0;
     for (size_t s = 0; s < STAGES; s++)
         ran += seen.tiles[s];
     assert_true(w->late);
     assert_true(ran <= 4 * 4); /* those that each worker began within 50 ms */
     assert_int_equal(seen.finished, 0);
-    work_destroy(w);
+    computation_destroy(w);
 }
 
 static void test_a_failure_is_kept(void **state)
@@ -180,11 +180,11 @@ static void test_a_failure_is_kept(void **state)
     (void)state;
     budget memory;
     seen.fails_to_print = true;
-    work *w = run(&memory, 1, INT64_MAX);
+    computation *w = run(&memory, 1, INT64_MAX);
     assert_true(w->failed);
     assert_int_equal(w->error.status, GRAD_OUT_OF_MEMORY);
     assert_int_equal(seen.printed, 1); /* the others would be for nothing */
-    work_destroy(w);
+    computation_destroy(w);
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /* The computation behind POST /v1/gradients, /v1/backprop and /v1/check without HTTP: inline and on
  * workers it prints the same bytes; deadlines, a full queue and errors come out as they should;
- * leases come back. */
+ * reservations come back. */
 #include "api/computation.h"
 
 #include "platform/clock.h"
@@ -36,37 +36,39 @@ static const char overflowing[] =
     "{\"layers\":[{\"activation\":\"identity\",\"input\":[3e38],\"pre_activation\":[1],"
     "\"grad_output\":[9]}]}";
 
-/* A work that has read its document, with all it needs leased. */
-static work *make_work(const compute_kind *kind, grad_datatype datatype, budget *memory,
-                       const char *document, signal_box *box)
+/* A computation that has read its document, with something reserved. */
+static computation *make_work(const computation_kind *kind, grad_datatype datatype, budget *memory,
+                              const char *document, signal_box *box)
 {
-    work *w = calloc(1, sizeof *w);
+    computation *w = calloc(1, sizeof *w);
     assert_non_null(w);
     w->kind = kind;
-    w->memory = memory;
-    assert_true(budget_resize(memory, &w->leased, 1000));
+    w->memory.budget = memory;
+    assert_true(reservation_resize(&w->memory, 1000));
     w->deadline = INT64_MAX;
     w->done = signal_box_ring;
     w->done_context = box;
-    assert_int_equal(grad_decoder_create(NULL, datatype, 0, &w->decoder, NULL), GRAD_OK);
-    assert_int_equal(grad_decoder_push(w->decoder, document, strlen(document), NULL), GRAD_OK);
+    const body_options options = {.max_body = 1 << 20, .datatype = datatype};
+    assert_int_equal(body_create(&body_filter_identity, &payload_json, &options, &w->body, NULL),
+                     GRAD_OK);
+    assert_int_equal(body_push(w->body, document, strlen(document), NULL), GRAD_OK);
     assert_int_equal(kind->read(w, NULL), GRAD_OK);
     const grad_limits limits = {0};
     assert_int_equal(kind->measure(w, &limits, NULL), GRAD_OK);
     return w;
 }
 
-static work *make_plain(budget *memory, signal_box *box)
+static computation *make_plain(budget *memory, signal_box *box)
 {
     return make_work(&compute_gradients, GRAD_FP32, memory, plain, box);
 }
 
-static char *text_of(const work *w)
+static char *text_of(const computation *w)
 {
     grad_segment own;
     grad_text text;
     grad_text_init(&text, 1 << 20);
-    const grad_segment *segments = work_segments(w, &own);
+    const grad_segment *segments = computation_segments(w, &own);
     assert_true(w->segment_count > 0);
     for (size_t i = 0; i < w->segment_count; i++)
         grad_text_add(&text, segments[i].text, segments[i].length);
@@ -77,25 +79,26 @@ static char *text_of(const work *w)
 /* ---- The same both ways ---------------------------------------------------------------------- */
 
 /* Computes the document inline and on three workers; returns the text, which both printed. */
-static char *compute_twice(const compute_kind *kind, grad_datatype datatype, const char *document)
+static char *compute_twice(const computation_kind *kind, grad_datatype datatype,
+                           const char *document)
 {
     budget memory;
     signal_box box = SIGNAL_BOX_INIT;
     budget_init(&memory, BUDGET);
-    work *here = make_work(kind, datatype, &memory, document, NULL);
-    work_run_inline(here);
+    computation *here = make_work(kind, datatype, &memory, document, NULL);
+    computation_run_inline(here);
     assert_false(here->failed);
     assert_true(here->times.queued <= here->times.begun);
     assert_true(here->times.begun <= here->times.computed);
     assert_true(here->times.computed <= here->times.printed);
 
     pool *workers = pool_create(3, 4);
-    work *there = make_work(kind, datatype, &memory, document, &box);
-    assert_true(work_submit(there, workers, INT64_MAX));
+    computation *there = make_work(kind, datatype, &memory, document, &box);
+    assert_true(computation_submit(there, workers, INT64_MAX));
     signal_box_wait(&box, 1);
     assert_false(there->failed);
     assert_false(there->expired);
-    assert_null(there->decoder);
+    assert_null(there->body);
     assert_null(there->run);
     assert_null(there->check);
 
@@ -103,8 +106,8 @@ static char *compute_twice(const compute_kind *kind, grad_datatype datatype, con
     assert_string_equal(first, second);
     assert_non_null(strstr(first, "\"id\":\"a\""));
     free(second);
-    work_destroy(here);
-    work_destroy(there);
+    computation_destroy(here);
+    computation_destroy(there);
     pool_destroy(workers);
     assert_int_equal(memory.in_use, 0);
     return first;
@@ -174,23 +177,53 @@ static void test_a_report_stays_within_its_bound(void **state)
     assert_int_equal(grad_text_status(&document, NULL), GRAD_OK);
     budget memory;
     budget_init(&memory, BUDGET);
-    work *w = make_work(&compute_check, GRAD_FP32, &memory, document.data, NULL);
+    computation *w = make_work(&compute_check, GRAD_FP32, &memory, document.data, NULL);
     size_t bound = w->kind->print_bound(w);
-    work_run_inline(w);
+    computation_run_inline(w);
     assert_false(w->failed);
     assert_true(w->text.length > (size_t)6 * NAME * LAYERS);
     assert_true(w->text.capacity <= bound);
-    work_destroy(w);
+    computation_destroy(w);
     grad_text_free(&document);
 }
 
-static double cost_of(const compute_kind *kind, grad_datatype datatype, const char *document)
+/* What each phase needs is all that is held in it; nothing is given back before the computing. */
+static void test_memory_of_each_phase(void **state)
+{
+    (void)state;
+    enum { BASE = 16384 };
+    budget memory;
+    budget_init(&memory, 1 << 20);
+    computation *w = make_plain(&memory, NULL);
+    size_t held = body_memory(w->body);
+    w->expected = 5000;
+    assert_int_equal(computation_memory(w, MEMORY_TO_EXPECT), BASE + 2500);
+    assert_int_equal(computation_memory(w, MEMORY_TO_RECEIVE), BASE + held);
+    assert_int_equal(computation_memory(w, MEMORY_TO_READ), BASE + held + body_read_bound(w->body));
+    size_t computing = BASE + held + w->measure.memory + w->kind->print_bound(w);
+    assert_int_equal(computation_memory(w, MEMORY_TO_COMPUTE), computing);
+    assert_true(reservation_resize(&w->memory, 900000));
+    assert_int_equal(computation_memory(w, MEMORY_TO_RECEIVE), 900000);
+    assert_int_equal(computation_memory(w, MEMORY_TO_READ), 900000);
+    assert_int_equal(computation_memory(w, MEMORY_TO_COMPUTE), computing);
+    w->measure.memory = SIZE_MAX - 1;
+    assert_int_equal(computation_memory(w, MEMORY_TO_COMPUTE), SIZE_MAX);
+    computation_run_inline(w);
+    computation_drop_inputs(w);
+    char *text = text_of(w);
+    assert_int_equal(computation_memory(w, MEMORY_TO_RESPOND), BASE + strlen(text));
+    free(text);
+    computation_destroy(w);
+    assert_int_equal(memory.in_use, 0);
+}
+
+static double cost_of(const computation_kind *kind, grad_datatype datatype, const char *document)
 {
     budget memory;
     budget_init(&memory, BUDGET);
-    work *w = make_work(kind, datatype, &memory, document, NULL);
+    computation *w = make_work(kind, datatype, &memory, document, NULL);
     double cost = kind->cost(w);
-    work_destroy(w);
+    computation_destroy(w);
     return cost;
 }
 
@@ -208,9 +241,10 @@ static void test_cost_grows_with_work(void **state)
 {
     (void)state;
     grad_batch batch = {.datatype = GRAD_FP32};
-    work w = {.kind = &compute_gradients,
-              .batch = &batch,
-              .measure = {.result_numbers = 2080, .flops = 2.0 * 8 * 64 * 32, .elements = 256}};
+    computation w = {
+        .kind = &compute_gradients,
+        .batch = &batch,
+        .measure = {.result_numbers = 2080, .flops = 2.0 * 8 * 64 * 32, .elements = 256}};
     double small = w.kind->cost(&w);
     assert_true(small < 0.0001);
     w.measure.elements = 256000;
@@ -230,20 +264,20 @@ static void test_an_error_is_kept(void **state)
     budget memory;
     signal_box box = SIGNAL_BOX_INIT;
     budget_init(&memory, BUDGET);
-    work *here = make_work(&compute_gradients, GRAD_FP32, &memory, overflowing, NULL);
-    work_run_inline(here);
+    computation *here = make_work(&compute_gradients, GRAD_FP32, &memory, overflowing, NULL);
+    computation_run_inline(here);
     assert_true(here->failed);
     assert_string_equal(here->error.code, "non_finite");
     assert_null(here->encoder);
 
     pool *workers = pool_create(1, 4);
-    work *there = make_work(&compute_gradients, GRAD_FP32, &memory, overflowing, &box);
-    assert_true(work_submit(there, workers, INT64_MAX));
+    computation *there = make_work(&compute_gradients, GRAD_FP32, &memory, overflowing, &box);
+    assert_true(computation_submit(there, workers, INT64_MAX));
     signal_box_wait(&box, 1);
     assert_true(there->failed);
     assert_string_equal(there->error.detail, here->error.detail);
-    work_destroy(here);
-    work_destroy(there);
+    computation_destroy(here);
+    computation_destroy(there);
     pool_destroy(workers);
 }
 
@@ -254,21 +288,21 @@ static void test_late_work_is_given_up(void **state)
     signal_box box = SIGNAL_BOX_INIT;
     budget_init(&memory, BUDGET);
     pool *workers = pool_create(1, 4);
-    work *w = make_plain(&memory, &box);
+    computation *w = make_plain(&memory, &box);
     w->deadline = clock_now() - 1;
-    assert_true(work_submit(w, workers, INT64_MAX));
+    assert_true(computation_submit(w, workers, INT64_MAX));
     signal_box_wait(&box, 1);
     assert_true(w->late);
     assert_false(w->expired);
     assert_null(w->encoder);
-    work_destroy(w);
+    computation_destroy(w);
 
     w = make_plain(&memory, &box);
-    assert_true(work_submit(w, workers, clock_now() - 1));
+    assert_true(computation_submit(w, workers, clock_now() - 1));
     signal_box_wait(&box, 2);
     assert_true(w->expired);
     assert_false(w->late);
-    work_destroy(w);
+    computation_destroy(w);
     pool_destroy(workers);
     assert_int_equal(memory.in_use, 0);
 }
@@ -279,9 +313,9 @@ static void test_a_full_queue_refuses(void **state)
     budget memory;
     budget_init(&memory, BUDGET);
     pool *workers = pool_create(1, 0);
-    work *w = make_plain(&memory, NULL);
-    assert_false(work_submit(w, workers, INT64_MAX));
-    work_destroy(w);
+    computation *w = make_plain(&memory, NULL);
+    assert_false(computation_submit(w, workers, INT64_MAX));
+    computation_destroy(w);
     pool_destroy(workers);
 }
 
@@ -293,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_in_doubles_too),
         cmocka_unit_test(test_a_check_too),
         cmocka_unit_test(test_a_report_stays_within_its_bound),
+        cmocka_unit_test(test_memory_of_each_phase),
         cmocka_unit_test(test_cost_depends_on_the_kind),
         cmocka_unit_test(test_cost_grows_with_work),
         cmocka_unit_test(test_an_error_is_kept),

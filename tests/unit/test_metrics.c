@@ -20,7 +20,7 @@ static const metrics_gauges gauges = {.connections = 11,
                                       .queue_depth = 14,
                                       .workers = 15,
                                       .workers_busy_jobs = 16,
-                                      .memory_leased = 17000000000,
+                                      .memory_reserved = 17000000000,
                                       .memory_budget = 18000000000,
                                       .draining = true};
 

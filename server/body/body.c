@@ -1,0 +1,122 @@
+/* The tables of codings and payloads, and the way through one of each. */
+#include "body/body.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const body_filter *const filters[] = {&body_filter_identity, NULL};
+static const payload_kind *const payloads[] = {&payload_json, NULL};
+
+const body_formats body_formats_known = {.filters = filters, .payloads = payloads};
+
+struct body {
+    const body_filter *filter;
+    void *coding; /* the filter's state */
+    const payload_kind *payload;
+    void *document; /* the payload's state */
+    size_t decoded; /* bytes that came out of the filter */
+    size_t max_body;
+};
+
+static grad_status fail(grad_error *error, grad_status status, const char *code, const char *detail)
+{
+    if (error && error->status == GRAD_OK) {
+        error->status = status;
+        snprintf(error->code, sizeof error->code, "%s", code);
+        snprintf(error->detail, sizeof error->detail, "%s", detail);
+    }
+    return status;
+}
+
+grad_status body_create(const body_filter *filter, const payload_kind *payload,
+                        const body_options *options, body **created, grad_error *error)
+{
+    body *b = calloc(1, sizeof *b);
+    if (!b)
+        return fail(error, GRAD_OUT_OF_MEMORY, "out_of_memory", "no memory for the body");
+    b->filter = filter;
+    b->payload = payload;
+    b->max_body = options->max_body;
+    grad_status status = payload->create(options, &b->document, error);
+    if (status == GRAD_OK && filter->create)
+        status = filter->create(&b->coding, error);
+    if (status == GRAD_OK)
+        *created = b;
+    else
+        body_destroy(b);
+    return status;
+}
+
+/* However small a body is on the wire, what comes out of its filter is held to the limit. */
+static grad_status take_decoded(void *context, const char *bytes, size_t length, grad_error *error)
+{
+    body *b = context;
+    if (length > b->max_body - b->decoded) {
+        fail(error, GRAD_TOO_LARGE, "body_too_large", "the body is longer than its limit");
+        if (error) {
+            snprintf(error->limit_name, sizeof error->limit_name, "max_body");
+            error->limit = b->max_body;
+        }
+        return GRAD_TOO_LARGE;
+    }
+    b->decoded += length;
+    return b->payload->push(b->document, bytes, length, error);
+}
+
+grad_status body_push(body *b, const char *bytes, size_t length, grad_error *error)
+{
+    const body_sink sink = {.push = take_decoded, .context = b};
+    return b->filter->push(b->coding, bytes, length, &sink, error);
+}
+
+size_t body_memory(const body *b)
+{
+    size_t coding = b->filter->memory ? b->filter->memory(b->coding) : 0;
+    return coding + b->payload->memory(b->document);
+}
+
+size_t body_read_bound(const body *b)
+{
+    return b->payload->read_bound(b->document);
+}
+
+static grad_status end(body *b, grad_error *error)
+{
+    const body_sink sink = {.push = take_decoded, .context = b};
+    return b->filter->end ? b->filter->end(b->coding, &sink, error) : GRAD_OK;
+}
+
+grad_status body_read_batch(body *b, grad_request_kind kind, grad_batch **batch, grad_error *error)
+{
+    grad_status status = end(b, error);
+    return status == GRAD_OK ? b->payload->read_batch(b->document, kind, batch, error) : status;
+}
+
+grad_status body_read_check(body *b, grad_check_request **request, grad_error *error)
+{
+    grad_status status = end(b, error);
+    return status == GRAD_OK ? b->payload->read_check(b->document, request, error) : status;
+}
+
+void body_locate_error(const body *b, grad_error *error)
+{
+    if (b)
+        b->payload->locate_error(b->document, error);
+}
+
+grad_status body_encode(const body *b, const grad_batch *batch, const grad_reply *reply,
+                        grad_encoder **encoder, grad_error *error)
+{
+    return b->payload->encode(b->document, batch, reply, encoder, error);
+}
+
+void body_destroy(body *b)
+{
+    if (!b)
+        return;
+    if (b->filter->destroy && b->coding)
+        b->filter->destroy(b->coding);
+    if (b->document)
+        b->payload->destroy(b->document);
+    free(b);
+}
