@@ -1,7 +1,7 @@
 /* The step that reads the query. No parameter is known but datatype, of the paths that compute. */
 #include "admission/steps.h"
 
-#include "config/nearest.h"
+#include "config/suggest.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -45,13 +45,13 @@ typedef struct hint {
 /* What is known first, then what is near: FP16 is neither, and no other datatype. */
 static const char *find_hint(const char *word, const hint *known, size_t count)
 {
-    nearest_search search = {.wanted = word};
+    suggest_search search = {.given = word};
     for (size_t i = 0; i < count; i++)
         if (strcasecmp(word, known[i].word) == 0)
             return known[i].meant;
     for (size_t i = 0; i < count; i++)
         if (strcmp(known[i].word, known[i].meant) == 0)
-            nearest_offer(&search, known[i].word);
+            suggest_offer(&search, known[i].word);
     return search.best && search.distance <= strlen(word) / 4 ? search.best : NULL;
 }
 

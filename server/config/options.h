@@ -53,6 +53,9 @@ extern const option_command config_commands[OPTION_COMMAND_COUNT];
 /* The option of that name, or NULL. */
 const option *option_find(const char *name);
 
+/* Where the value of config_options[place] came from, as --check-config says it. */
+const char *config_source_of(const config_sources *sources, size_t place);
+
 /* "max-body" to "GRADIENTD_MAX_BODY". */
 void option_variable(const char *name, char variable[OPTION_NAME_SIZE]);
 

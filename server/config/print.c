@@ -1,10 +1,6 @@
 /* What people read of the table of options: --help, the documentation's table, --check-config. */
-#include "config/loader.h"
+#include "config/options.h"
 #include "config/values.h"
-#include "platform/cpus.h"
-#include "platform/memory.h"
-
-#define MOST_EVENT_LOOPS 4
 
 static const char *const arguments[] = {
     [OPTION_ADDRESS] = "HOST:PORT", [OPTION_ORIGINS] = "ORIGINS", [OPTION_NUMBER] = "NUMBER",
@@ -66,17 +62,6 @@ void config_print_markdown(FILE *out)
     }
 }
 
-void config_resolve(config *values)
-{
-    size_t cpus = cpus_usable();
-    if (values->workers == 0)
-        values->workers = cpus;
-    if (values->event_loops == 0)
-        values->event_loops = cpus < MOST_EVENT_LOOPS ? cpus : MOST_EVENT_LOOPS;
-    if (values->memory_budget == 0)
-        values->memory_budget = memory_available() / 2;
-}
-
 void config_print_effective(const config *values, const config_sources *sources, FILE *out)
 {
     config resolved = *values;
@@ -85,7 +70,7 @@ void config_print_effective(const config *values, const config_sources *sources,
         const option *o = &config_options[i];
         fprintf(out, "%s = ", o->name);
         value_format(o, &resolved, out);
-        fprintf(out, "   # %s", sources->of[i].where);
+        fprintf(out, "   # %s", config_source_of(sources, i));
         if (value_is_automatic(o, values))
             fprintf(out, " (0: %s)", o->automation);
         fputc('\n', out);

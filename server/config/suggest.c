@@ -1,9 +1,26 @@
-/* Suggestions: a table of what other servers call our options, then edit distance. */
+/* Suggestions: edit distance, and before it a table of what other servers call our options. */
 #include "config/suggest.h"
 
-#include "config/nearest.h"
+#include "config/options.h"
+#include "gradient.h"
 
 #include <string.h>
+
+/* More would name another thing: read-timeout is no header-timeout. */
+enum { MOST_EDITS = 2 };
+
+void suggest_offer(suggest_search *search, const char *candidate)
+{
+    size_t distance = grad_name_distance(search->given, candidate);
+    size_t longer = strlen(search->given);
+    if (longer < strlen(candidate))
+        longer = strlen(candidate);
+    if (distance <= MOST_EDITS && distance <= longer / 4 &&
+        (!search->best || distance < search->distance)) {
+        search->best = candidate;
+        search->distance = distance;
+    }
+}
 
 #define ADDRESS "127.0.0.1:8080"
 
@@ -34,11 +51,11 @@ static const struct {
 };
 
 /* As an option would be spelled: "MAX_BODY" is "max-body". Longer names are cut. */
-static void spell(const char *wanted, char spelled[OPTION_NAME_SIZE])
+static void spell(const char *given, char spelled[OPTION_NAME_SIZE])
 {
     size_t length = 0;
-    for (; wanted[length] && length + 1 < OPTION_NAME_SIZE; length++) {
-        char c = wanted[length];
+    for (; given[length] && length + 1 < OPTION_NAME_SIZE; length++) {
+        char c = given[length];
         spelled[length] = c == '_' ? '-' : c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
     }
     spelled[length] = '\0';
@@ -60,17 +77,17 @@ static suggestion find_synonym(const char *spelled, size_t commands)
     return (suggestion){NULL, NULL};
 }
 
-suggestion suggest(const char *wanted, size_t commands)
+suggestion suggest_option(const char *given, size_t commands)
 {
     char spelled[OPTION_NAME_SIZE];
-    spell(wanted, spelled);
+    spell(given, spelled);
     suggestion found = find_synonym(spelled, commands);
-    if (found.name || strlen(wanted) >= sizeof spelled)
+    if (found.name || strlen(given) >= sizeof spelled)
         return found;
-    nearest_search search = {.wanted = spelled};
+    suggest_search search = {.given = spelled};
     for (size_t i = 0; i < OPTION_TOTAL; i++)
-        nearest_offer(&search, config_options[i].name);
+        suggest_offer(&search, config_options[i].name);
     for (size_t i = 0; i < commands; i++)
-        nearest_offer(&search, config_commands[i].name);
+        suggest_offer(&search, config_commands[i].name);
     return (suggestion){search.best, NULL};
 }

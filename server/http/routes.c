@@ -1,7 +1,7 @@
 /* Searching a table of routes. */
 #include "http/routes.h"
 
-#include "config/nearest.h"
+#include "config/suggest.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -77,11 +77,11 @@ static const char *path_meant(const route_table *table, service_role role, const
 void routes_explain(const route_table *table, service_role role, const char *path, char *detail,
                     size_t size)
 {
-    nearest_search search = {.wanted = path};
+    suggest_search search = {.given = path};
     char paths[128];
     list_paths(table, role, paths, sizeof paths);
     for (const route *r = routes_next(table, role, NULL); r; r = routes_next(table, role, r))
-        nearest_offer(&search, r->path);
+        suggest_offer(&search, r->path);
     if (!search.best)
         search.best = path_meant(table, role, path);
     if (is_elsewhere(table, role, path))

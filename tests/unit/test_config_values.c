@@ -1,7 +1,7 @@
 /* The spelling of values, addresses and names; the table of options itself. */
 #include "config/address.h"
-#include "config/nearest.h"
 #include "config/options.h"
+#include "config/suggest.h"
 #include "config/values.h"
 #include "gradient.h"
 
@@ -236,8 +236,8 @@ static void test_distances(void **state)
     longest[63] = 'x';
     longest[64] = '\0';
     assert_int_equal(grad_name_distance(longest, ""), SIZE_MAX);
-    nearest_search search = {.wanted = longest};
-    nearest_offer(&search, longest);
+    suggest_search search = {.given = longest};
+    suggest_offer(&search, longest);
     assert_null(search.best);
 }
 
