@@ -271,7 +271,7 @@ typedef struct grad_batch {
 } grad_batch;
 
 /* What services and tools take for max_result_numbers unless they are told otherwise. */
-#define GRAD_DEFAULT_MAX_RESULT_NUMBERS ((size_t)1 << 26)
+#define GRAD_DEFAULT_MAX_RESULT_NUMBERS 67108864
 
 /* Caps of a computation. 0 means no cap of that name. */
 typedef struct grad_limits {

@@ -104,15 +104,18 @@ GRAD_API void grad_text_free(grad_text *text);
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
-/* The default of grad_wire_limits.max_depth, which the daemon has too. */
+/* The defaults of grad_wire_limits, which are the daemon's too. Plain digits: it prints them. */
+#define GRAD_DEFAULT_MAX_NUMBERS 67108864
+#define GRAD_DEFAULT_MAX_ENVELOPE 262144
+#define GRAD_DEFAULT_MAX_LAYERS 1024
 #define GRAD_DEFAULT_MAX_DEPTH 32
 
-/* Caps of a document. 0 means the default. */
+/* Caps of a document. 0 means the default: GRAD_DEFAULT_MAX_ and the name. */
 typedef struct grad_wire_limits {
-    size_t max_numbers;  /* elements of all tensors together; default 2^26 */
-    size_t max_envelope; /* bytes of all that is not an array of numbers; default 262,144 */
-    size_t max_layers;   /* default 1,024 */
-    size_t max_depth;    /* nesting of arrays and objects; GRAD_DEFAULT_MAX_DEPTH, 256 at most */
+    size_t max_numbers;  /* elements of all tensors together */
+    size_t max_envelope; /* bytes of all that is not an array of numbers */
+    size_t max_layers;
+    size_t max_depth; /* nesting of arrays and objects; 256 at most */
 } grad_wire_limits;
 
 /* A document being read. Distinct decoders may be used by distinct threads at once. */

@@ -11,8 +11,6 @@
 #include "wire/json_load.h"
 #include "wire/scanner.h"
 
-enum { DEFAULT_MAX_NUMBERS = 1 << 26, DEFAULT_MAX_ENVELOPE = 1 << 18, DEFAULT_MAX_LAYERS = 1024 };
-
 /* jansson 2.14 spends 79 bytes a byte on [{},{},…], the dearest of its trees; 18 on a layer. */
 enum { TREE_BYTES_PER_BYTE = 80 };
 
@@ -36,10 +34,10 @@ grad_status grad_decoder_create(const grad_wire_limits *limits, grad_datatype da
 
     if (d == NULL)
         return grad_fail_memory(error, sizeof *d);
-    l.max_numbers = or_default(l.max_numbers, DEFAULT_MAX_NUMBERS);
-    l.max_envelope = or_default(l.max_envelope, DEFAULT_MAX_ENVELOPE);
+    l.max_numbers = or_default(l.max_numbers, GRAD_DEFAULT_MAX_NUMBERS);
+    l.max_envelope = or_default(l.max_envelope, GRAD_DEFAULT_MAX_ENVELOPE);
     l.max_depth = or_default(l.max_depth, GRAD_DEFAULT_MAX_DEPTH);
-    d->max_layers = or_default(l.max_layers, DEFAULT_MAX_LAYERS);
+    d->max_layers = or_default(l.max_layers, GRAD_DEFAULT_MAX_LAYERS);
     if (grad_scanner_init(&d->scanner, &l, datatype, expected_bytes, error) != GRAD_OK) {
         free(d);
         return GRAD_OUT_OF_MEMORY;

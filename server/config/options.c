@@ -2,6 +2,8 @@
  * `gradientd --help-markdown` into docs/configuration.md. */
 #include "config/options.h"
 
+#include "gradient_wire.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +15,10 @@
 #define MS 0.001
 #define HOUR 3600.0
 #define AT(field) offsetof(config, field)
+
+/* A default that is the library's too, as text. */
+#define TEXT_OF(number) DIGITS_OF(number)
+#define DIGITS_OF(digits) #digits
 
 /* name, kind, offset, when it changes, default, least, most, choices, what 0 stands for, help */
 const option config_options[] = {
@@ -34,14 +40,15 @@ const option config_options[] = {
      "body of one request, decoded; a larger one is answered 413"},
     {"memory-budget", OPTION_SIZE, AT(memory_budget), AT_RESTART, "0", 0, 16 * TI, "",
      "half of the machine's or the cgroup's", "memory all requests together may hold"},
-    {"max-layers", OPTION_NUMBER, AT(max_layers), AT_RELOAD, "1024", 1, MI, "", NULL,
-     "layers of one request"},
-    {"max-numbers", OPTION_NUMBER, AT(max_numbers), AT_RELOAD, "64Mi", 1, 16 * GI, "", NULL,
-     "numbers in the tensors of one request"},
-    {"max-result-numbers", OPTION_NUMBER, AT(max_result_numbers), AT_RELOAD, "64Mi", 1, 16 * GI, "",
-     NULL, "numbers in the results of one request"},
-    {"max-envelope", OPTION_SIZE, AT(max_envelope), AT_RELOAD, "256KiB", KI, 256 * MI, "", NULL,
-     "body of one request without its arrays of numbers"},
+    {"max-layers", OPTION_NUMBER, AT(max_layers), AT_RELOAD, TEXT_OF(GRAD_DEFAULT_MAX_LAYERS), 1,
+     MI, "", NULL, "layers of one request"},
+    {"max-numbers", OPTION_NUMBER, AT(max_numbers), AT_RELOAD, TEXT_OF(GRAD_DEFAULT_MAX_NUMBERS), 1,
+     16 * GI, "", NULL, "numbers in the tensors of one request"},
+    {"max-result-numbers", OPTION_NUMBER, AT(max_result_numbers), AT_RELOAD,
+     TEXT_OF(GRAD_DEFAULT_MAX_RESULT_NUMBERS), 1, 16 * GI, "", NULL,
+     "numbers in the results of one request"},
+    {"max-envelope", OPTION_SIZE, AT(max_envelope), AT_RELOAD, TEXT_OF(GRAD_DEFAULT_MAX_ENVELOPE),
+     KI, 256 * MI, "", NULL, "body of one request without its arrays of numbers"},
     {"header-timeout", OPTION_TIME, AT(header_timeout), AT_RELOAD, "10s", MS, HOUR, "", NULL,
      "for the headers of a request to arrive"},
     {"idle-timeout", OPTION_TIME, AT(idle_timeout), AT_RELOAD, "75s", MS, 24 * HOUR, "", NULL,

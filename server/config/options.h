@@ -25,7 +25,7 @@ typedef struct option {
     option_kind kind;
     size_t offset; /* of the value in config */
     option_change change;
-    const char *initial;    /* the default, spelled as a user would */
+    const char *initial;    /* the default, spelled as a user would or in digits */
     double least, most;     /* of numbers, both allowed */
     const char *choices;    /* words with a space between; OPTION_ADDRESS: "none" where it may be */
     const char *automation; /* what 0 stands for, or NULL where it is an ordinary value */

@@ -10,14 +10,15 @@ static const char *const arguments[] = {
 
 static void print_option(const option *o, FILE *out)
 {
-    char range[VALUE_RANGE_SIZE];
+    char range[VALUE_RANGE_SIZE], initial[VALUE_INITIAL_SIZE];
     value_range(o, range);
+    value_initial(o, initial);
     fprintf(out, "  --%s %s\n        %s", o->name, arguments[o->kind], o->help);
     if (o->kind == OPTION_CHOICE)
         fprintf(out, ": %s", range);
     if (o->automation)
         fprintf(out, "; 0: %s", o->automation);
-    fprintf(out, " (default %s)\n", o->initial);
+    fprintf(out, " (default %s)\n", initial);
 }
 
 static void print_command(const option_command *c, FILE *out)
@@ -53,10 +54,11 @@ void config_print_markdown(FILE *out)
           out);
     for (size_t i = 0; i < OPTION_TOTAL; i++) {
         const option *o = &config_options[i];
-        char variable[OPTION_NAME_SIZE], range[VALUE_RANGE_SIZE];
+        char variable[OPTION_NAME_SIZE], range[VALUE_RANGE_SIZE], initial[VALUE_INITIAL_SIZE];
         option_variable(o->name, variable);
         value_range(o, range);
-        fprintf(out, "| `--%s` | `%s` | %s | %s | %s | %s%s%s |\n", o->name, variable, o->initial,
+        value_initial(o, initial);
+        fprintf(out, "| `--%s` | `%s` | %s | %s | %s | %s%s%s |\n", o->name, variable, initial,
                 range, o->change == AT_RELOAD ? "reload" : "restart", o->help,
                 o->automation ? "; 0: " : "", o->automation ? o->automation : "");
     }

@@ -215,6 +215,14 @@ void value_range(const option *o, char text[VALUE_RANGE_SIZE])
     }
 }
 
+void value_initial(const option *o, char text[VALUE_INITIAL_SIZE])
+{
+    if (o->initial[strspn(o->initial, DIGITS)] == '\0')
+        format_number(o, strtod(o->initial, NULL), text, VALUE_INITIAL_SIZE);
+    else
+        snprintf(text, VALUE_INITIAL_SIZE, "%s", o->initial);
+}
+
 void value_expected(const option *o, char text[VALUE_EXPECTED_SIZE])
 {
     static const struct {

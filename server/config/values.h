@@ -24,6 +24,10 @@ void value_expected(const option *o, char text[VALUE_EXPECTED_SIZE]);
 #define VALUE_RANGE_SIZE 64
 void value_range(const option *o, char text[VALUE_RANGE_SIZE]);
 
+/* The default as people read it: "64Mi", where the table has digits too. */
+#define VALUE_INITIAL_SIZE 64
+void value_initial(const option *o, char text[VALUE_INITIAL_SIZE]);
+
 /* Puts the value where the option's offset says, a copy of its text too (freeing the one before).
  * False: no memory, nothing changed. */
 bool value_store(const option *o, const option_value *value, config *values);
