@@ -153,49 +153,116 @@ typedef enum grad_non_finite {
     GRAD_ALLOW_NON_FINITE
 } grad_non_finite;
 
-/* The tensors that a layer can be answered with. */
+/* The tensors that a layer can be answered with: the constant of each, GRAD_WEIGHT_DELTA, and its
+ * name in grad_layer_result and in documents. */
+#define GRAD_OUTPUTS(X)                                                                            \
+    X(WEIGHT_DELTA, weight_delta) /* ΔW [N,K] */                                                  \
+    X(BIAS_DELTA, bias_delta)     /* Δb [N] */                                                    \
+    X(GRAD_INPUT, grad_input)     /* ∂L/∂x [B,K] */                                            \
+    X(SLOPE_DELTA, slope_delta)   /* of prelu's slope, in its shape: [1] or [N] */                 \
+    X(GAIN_DELTA, gain_delta)     /* Δγ [N] of the norms */                                      \
+    X(SHIFT_DELTA, shift_delta)   /* Δβ [N] */
+
+/* A tensor of an answer. */
 typedef enum grad_output_kind {
-    GRAD_WEIGHT_DELTA, /* ΔW [N,K] */
-    GRAD_BIAS_DELTA,   /* Δb [N] */
-    GRAD_GRAD_INPUT,   /* ∂L/∂x [B,K] */
-    GRAD_SLOPE_DELTA,  /* of prelu's slope, in its shape: [1] or [N] */
-    GRAD_GAIN_DELTA,   /* Δγ [N] of layer_norm and batch_norm */
-    GRAD_SHIFT_DELTA,  /* Δβ [N] */
-    GRAD_OUTPUT_COUNT
+#define GRAD_OUTPUT_CONSTANT(CONSTANT, name) GRAD_##CONSTANT,
+    GRAD_OUTPUTS(GRAD_OUTPUT_CONSTANT)
+#undef GRAD_OUTPUT_CONSTANT
+        GRAD_OUTPUT_COUNT
 } grad_output_kind;
 
 /* Its name in documents: "weight_delta". Static storage. */
 GRAD_API const char *grad_output_name(grad_output_kind output);
 
-/* What to compute, bits of grad_batch.outputs. */
+/* What to compute, bits of grad_batch.outputs: GRAD_OUTPUT_WEIGHT_DELTA …; GRAD_OUTPUT_GRAD_INPUT
+ * of a network is ∂L/∂x of its first layer. */
 enum {
-    GRAD_OUTPUT_WEIGHT_DELTA = 1 << GRAD_WEIGHT_DELTA,
-    GRAD_OUTPUT_BIAS_DELTA = 1 << GRAD_BIAS_DELTA,
-    GRAD_OUTPUT_GRAD_INPUT = 1 << GRAD_GRAD_INPUT, /* of a network: ∂L/∂x of its first layer */
-    GRAD_OUTPUT_SLOPE_DELTA = 1 << GRAD_SLOPE_DELTA,
-    GRAD_OUTPUT_GAIN_DELTA = 1 << GRAD_GAIN_DELTA,
-    GRAD_OUTPUT_SHIFT_DELTA = 1 << GRAD_SHIFT_DELTA,
-    GRAD_OUTPUT_PREDICTIONS = 1 << GRAD_OUTPUT_COUNT /* y of a network's last layer */
+#define GRAD_OUTPUT_BIT(CONSTANT, name) GRAD_OUTPUT_##CONSTANT = 1 << GRAD_##CONSTANT,
+    GRAD_OUTPUTS(GRAD_OUTPUT_BIT)
+#undef GRAD_OUTPUT_BIT
+        GRAD_OUTPUT_PREDICTIONS = 1 << GRAD_OUTPUT_COUNT /* y of a network's last layer */
 };
 
-/* What makes z of x. K = N for all but the dense layer. */
+/* The tensors that are a layer's parameters: the constant of each, GRAD_SLOT_WEIGHT, and its name
+ * in grad_layer and in documents. Which of them a kind of layer has is in its grad_layer_info;
+ * slope belongs to the activation prelu. */
+#define GRAD_SLOTS(X)                                                                              \
+    X(WEIGHT, weight)                                                                              \
+    X(BIAS, bias)                                                                                  \
+    X(SLOPE, slope)                                                                                \
+    X(GAIN, gain)                                                                                  \
+    X(SHIFT, shift)                                                                                \
+    X(RUNNING_MEAN, running_mean)                                                                  \
+    X(RUNNING_VARIANCE, running_variance)
+
+/* A tensor of a layer's parameters. */
+typedef enum grad_slot {
+#define GRAD_SLOT_CONSTANT(CONSTANT, name) GRAD_SLOT_##CONSTANT,
+    GRAD_SLOTS(GRAD_SLOT_CONSTANT)
+#undef GRAD_SLOT_CONSTANT
+        GRAD_SLOT_COUNT
+} grad_slot;
+
+/* Its name in documents: "weight". Static storage. */
+GRAD_API const char *grad_slot_name(grad_slot slot);
+
+/* The kinds of layers, by what makes z of x: the constant of each, GRAD_DENSE, and its name in
+ * documents. K = N for all but the dense layer.
+ *     dense        z = x Wᵀ + b
+ *     activation   z = x
+ *     layer_norm   z = γ x̂ + β, x̂ = (x - mean) / √(variance + ε) over each sample
+ *     batch_norm   the same over each feature: of the batch, or (inference) of running values */
+#define GRAD_LAYER_KINDS(X)                                                                        \
+    X(DENSE, dense)                                                                                \
+    X(ELEMENTS, activation)                                                                        \
+    X(LAYER_NORM, layer_norm)                                                                      \
+    X(BATCH_NORM, batch_norm)
+
+/* A kind of layer. */
 typedef enum grad_layer_kind {
-    GRAD_DENSE,    /* z = x Wᵀ + b */
-    GRAD_ELEMENTS, /* "activation": z = x */
-    GRAD_LAYER_NORM, /* z = γ x̂ + β, x̂ = (x - mean) / √(variance + epsilon) over each sample */
-    GRAD_BATCH_NORM, /* the same over each feature: of the batch, or (inference) running values */
-    GRAD_LAYER_KIND_COUNT
+#define GRAD_LAYER_KIND_CONSTANT(CONSTANT, name) GRAD_##CONSTANT,
+    GRAD_LAYER_KINDS(GRAD_LAYER_KIND_CONSTANT)
+#undef GRAD_LAYER_KIND_CONSTANT
+        GRAD_LAYER_KIND_COUNT
 } grad_layer_kind;
 
-/* Its name in documents: "dense", "activation", "layer_norm", "batch_norm". Static storage. */
-GRAD_API const char *grad_layer_kind_name(grad_layer_kind kind);
+#define GRAD_MAX_LAYER_SLOTS 4
+#define GRAD_MAX_ATTRIBUTES 1
 
-/* Other names of exactly that kind of layer; ended by NULL. Static storage. */
-GRAD_API const char *const *grad_layer_kind_synonyms(grad_layer_kind kind);
+/* A tensor that a kind of layer has. */
+typedef struct grad_slot_info {
+    grad_slot slot;
+    const char *shape;      /* its axes, each a size of the layer: "NK", "N" */
+    grad_output_kind delta; /* its gradient; GRAD_OUTPUT_COUNT: it has none */
+    bool is_essential;      /* without it z and ∂L/∂x cannot be worked out; its rows are N */
+    bool delta_always;      /* it has a delta where it is absent too */
+} grad_slot_info;
 
-/* The kind of that name or synonym; capitals, '-', '_' and spaces do not count. False, and *kind
- * untouched, where there is none. */
-GRAD_API bool grad_layer_kind_find(const char *name, grad_layer_kind *kind);
+/* A number that a kind of layer has. */
+typedef struct grad_attribute_info {
+    const char *name; /* "epsilon" */
+    size_t offset;    /* in grad_layer, where it is a double */
+    double default_value;
+} grad_attribute_info;
+
+/* A kind of layer as people and programs read about it. */
+typedef struct grad_layer_info {
+    grad_layer_kind kind;
+    const char *name;         /* "layer_norm" */
+    bool may_lack_activation; /* documents may leave the activation out: it is identity */
+    size_t slot_count;
+    grad_slot_info slots[GRAD_MAX_LAYER_SLOTS];
+    size_t attribute_count;
+    grad_attribute_info attributes[GRAD_MAX_ATTRIBUTES];
+    const char *const *synonyms; /* other names of exactly that kind; ended by NULL */
+} grad_layer_info;
+
+/* The kind of layer (kind < GRAD_LAYER_KIND_COUNT). Static storage. */
+GRAD_API const grad_layer_info *grad_layer_info_of(grad_layer_kind kind);
+
+/* The kind of layer of that name or synonym, or NULL. Capitals, '-', '_' and spaces do not count.
+ * Static storage. */
+GRAD_API const grad_layer_info *grad_layer_find(const char *name);
 
 /* grad_layer.residual: what is added to a layer's output, in a network. */
 #define GRAD_RESIDUAL_NONE ((size_t)0)
@@ -231,6 +298,19 @@ typedef struct grad_layer {
 } grad_layer;
 
 #define GRAD_DEFAULT_EPSILON 1e-5
+
+/* One of its tensors; the caller may change it where the layer may be changed. */
+GRAD_API const grad_tensor *grad_layer_slot(const grad_layer *layer, grad_slot slot);
+
+/* N of a layer with K inputs: the columns of its z. The kind has been checked, and the ranks of
+ * pre_activation and of what the kind has. */
+GRAD_API size_t grad_layer_columns(const grad_layer *layer, size_t K);
+
+/* The parameters' deltas that a layer has, GRAD_OUTPUT_* bits. */
+GRAD_API unsigned grad_layer_deltas(const grad_layer *layer);
+
+/* Whether ∂L/∂x of the layer can be worked out. */
+GRAD_API bool grad_layer_has_grad_input(const grad_layer *layer);
 
 /* Bounds on the deltas of parameters, applied in this order before weight decay and scale; 0: none.
  * As PyTorch's clip_grad_value_ and clip_grad_norm_: the factor is max / (norm + 1e-6), at most 1,

@@ -1,4 +1,4 @@
-/* What can be asked of any tensor. Whether a tensor suits a computation is batch/check's matter. */
+/* What can be asked of any tensor. */
 #include "core/size.h"
 #include "gradient.h"
 
@@ -12,4 +12,9 @@ size_t grad_tensor_count(const grad_tensor *tensor)
         if (!grad_size_mul(count, tensor->shape[axis], &count))
             return SIZE_MAX; /* no memory holds it: larger than any cap */
     return count;
+}
+
+size_t grad_datatype_size(grad_datatype datatype)
+{
+    return datatype == GRAD_FP64 ? sizeof(double) : sizeof(float);
 }

@@ -1,5 +1,5 @@
 /* Loops over the elements of an array, either datatype: what stands around an activation, and what
- * is done to finished deltas. Which arrays, and in what order, is batch/'s. */
+ * is done to finished deltas. */
 #ifndef GRAD_KERNELS_ELEMENTS_H
 #define GRAD_KERNELS_ELEMENTS_H
 

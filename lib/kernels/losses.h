@@ -1,6 +1,5 @@
 /* The losses of gradient_network.h: value and gradient, sample by sample. Worked out in double for
- * both datatypes and rounded once. What a loss is applied to, and what becomes of its gradient, is
- * batch/'s. */
+ * both datatypes and rounded once. */
 #ifndef GRAD_KERNELS_LOSSES_H
 #define GRAD_KERNELS_LOSSES_H
 

@@ -1,6 +1,5 @@
 /* A request being read: what its fields need to know of each other, and the functions that read
- * them, file by file. A new field is a row in a table and the function that reads its value.
- * Nothing here looks at numbers, or compares tensors with each other: that is batch/'s. */
+ * them, file by file. A new field is a row in a table and the function that reads its value. */
 #ifndef GRADIENT_WIRE_REQUEST_H
 #define GRADIENT_WIRE_REQUEST_H
 

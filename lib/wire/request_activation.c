@@ -1,5 +1,5 @@
 /* The activation of a layer: a name, or a name with parameters; prelu's slope is a parameter, or a
- * tensor of the layer. Which values a parameter may have is batch/'s. */
+ * tensor of the layer. */
 #include <math.h>
 
 #include "core/figure.h"

@@ -97,13 +97,17 @@ static grad_status read_kind(grad_binder *binder, const grad_path *path, const j
     grad_known_name known[GRAD_LAYER_KIND_COUNT];
     const char *name = json_string_value(value);
     const grad_activation_info *activation;
+    const grad_layer_info *info;
 
     if (value == NULL)
         return GRAD_OK;
     if (name == NULL)
         return grad_bind_fail_scalar(binder, &here, "the name of a type of layer", value);
-    if (grad_layer_kind_find(name, kind))
+    info = grad_layer_find(name);
+    if (info != NULL) {
+        *kind = info->kind;
         return GRAD_OK;
+    }
     activation = grad_activation_find(name);
     if (activation != NULL)
         return grad_bind_fail(binder, &here, "unknown_name",
@@ -111,8 +115,8 @@ static grad_status read_kind(grad_binder *binder, const grad_path *path, const j
                               "\"activation\": \"%s\"}",
                               name, activation->name);
     for (size_t i = 0; i < GRAD_LAYER_KIND_COUNT; i++)
-        known[i] = (grad_known_name){grad_layer_kind_name((grad_layer_kind)i),
-                                     grad_layer_kind_synonyms((grad_layer_kind)i)};
+        known[i] = (grad_known_name){grad_layer_info_of((grad_layer_kind)i)->name,
+                                     grad_layer_info_of((grad_layer_kind)i)->synonyms};
     return grad_bind_unknown_word(binder, &here, GRAD_WORDS_OF_LAYER_TYPES, "type of layer", name,
                                   known, GRAD_LAYER_KIND_COUNT);
 }

@@ -1,5 +1,4 @@
-/* The loss of a network: its name decides which parameters and tensors it has. Which values they
- * may have is batch/'s. */
+/* The loss of a network: its name decides which parameters and tensors it has. */
 #include "wire/request.h"
 #include "wire/spellings.h"
 

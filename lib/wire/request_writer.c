@@ -124,7 +124,7 @@ static void write_layer(grad_encoder *encoder, const grad_batch *batch, size_t i
     grad_encoder_open(encoder, NULL);
     grad_encoder_string(encoder, "name", layer->name);
     if (layer->kind != GRAD_DENSE)
-        grad_encoder_string(encoder, "type", grad_layer_kind_name(layer->kind));
+        grad_encoder_string(encoder, "type", grad_layer_info_of(layer->kind)->name);
     write_activation(encoder, layer, index);
     grad_encoder_tensor(encoder, "input", &layer->input, index);
     grad_encoder_tensor(encoder, "pre_activation", &layer->pre_activation, index);

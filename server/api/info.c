@@ -52,13 +52,13 @@ static void add_words(grad_text *text)
     grad_text_printf(text, "\"predictions\"],\"layer_types\":[");
     for (int kind = 0; kind < GRAD_LAYER_KIND_COUNT; kind++) {
         grad_text_printf(text, "%s\"%s\"", kind > 0 ? "," : "",
-                         grad_layer_kind_name((grad_layer_kind)kind));
+                         grad_layer_info_of((grad_layer_kind)kind)->name);
     }
     grad_text_printf(text, "],\"layer_type_synonyms\":{");
     for (int kind = 0; kind < GRAD_LAYER_KIND_COUNT; kind++) {
         grad_text_printf(text, "%s\"%s\":", kind > 0 ? "," : "",
-                         grad_layer_kind_name((grad_layer_kind)kind));
-        info_add_synonyms(text, grad_layer_kind_synonyms((grad_layer_kind)kind));
+                         grad_layer_info_of((grad_layer_kind)kind)->name);
+        info_add_synonyms(text, grad_layer_info_of((grad_layer_kind)kind)->synonyms);
     }
     grad_text_printf(text, "},");
 }

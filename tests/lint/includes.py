@@ -1,7 +1,7 @@
 """The law of dependencies: which room of the house may include what. Arrows only downwards:
-core -> libc, kernels -> core, batch -> kernels and core, wire -> core and the public headers,
-client and server -> the public headers and their own. Inside the server each room has arrows of its
-own. Tests may include anything."""
+core -> libc, kernels -> core, model -> kernels and core, plan -> model, kernels and core, wire ->
+core and the public headers, client and server -> the public headers and their own. Inside the
+server each room has arrows of its own. Tests may include anything."""
 import re
 
 import files
@@ -43,7 +43,8 @@ def _server_rows():
 ROOMS = {
     "lib/core/": ("core/",) + MATHEMATICS,
     "lib/kernels/": ("kernels/", "core/") + MATHEMATICS,
-    "lib/batch/": ("batch/", "kernels/", "core/") + MATHEMATICS,
+    "lib/model/": ("model/", "kernels/", "core/") + MATHEMATICS,
+    "lib/plan/": ("plan/", "model/", "kernels/", "core/") + MATHEMATICS,
     "lib/differences/": ("differences/", "core/") + MATHEMATICS,
     "lib/wire/": ("wire/", "core/") + PUBLIC,
     "lib/gradient": PUBLIC,

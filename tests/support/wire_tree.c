@@ -195,7 +195,8 @@ static bool is_layer(grad_datatype type, const grad_layer *layer, const json_t *
     if (layer->error != NULL) /* why is not the tree's to say */
         return layer->error->status == GRAD_INVALID && layer->input.data == NULL;
     return is_string(value, "name", layer->name) &&
-           is_called(grad_layer_kind_name(layer->kind), grad_layer_kind_synonyms(layer->kind),
+           is_called(grad_layer_info_of(layer->kind)->name,
+                     grad_layer_info_of(layer->kind)->synonyms,
                      kind != NULL ? json_string_value(kind) : "dense") &&
            is_activation(type, layer, json_object_get(value, "activation")) &&
            is_number(value, "epsilon", GRAD_DEFAULT_EPSILON, layer->epsilon) &&

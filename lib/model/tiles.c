@@ -1,6 +1,6 @@
 /* How one array of a run is cut into tiles: small enough that two workers share one large layer
  * well, large enough (50 to 200 µs) that handing a tile out costs nothing beside it. */
-#include "batch/tiles.h"
+#include "model/tiles.h"
 
 #include <math.h>
 

@@ -1,10 +1,9 @@
-/* Every question asked of a batch before anything is computed. After these, kernels trust. Sizes of
- * results and caps on them are run.c's. */
-#ifndef GRAD_BATCH_CHECK_H
-#define GRAD_BATCH_CHECK_H
+/* Every question asked of a batch before anything is computed. After these, kernels trust. */
+#ifndef GRAD_MODEL_VALIDATE_H
+#define GRAD_MODEL_VALIDATE_H
 
-#include "batch/flow.h"
 #include "core/error.h"
+#include "model/sizes.h"
 
 /* Options of the whole batch; reads no layer. max_layers 0: no cap. */
 grad_status grad_verify_options(const grad_batch *batch, size_t max_layers, grad_error *error);
@@ -31,17 +30,17 @@ typedef struct grad_subject {
     grad_error *error;
 } grad_subject;
 
-/* One layer's own questions; *sizes are set where they are known. (check_layer.c) */
+/* One layer's own questions; *sizes are set where they are known. (validate_layer.c) */
 grad_status grad_verify_layer(const grad_subject *s, grad_layer_sizes *sizes);
 
-/* A layer's tensors: presence and shapes. (check_tensors.c) */
+/* A layer's tensors: presence and shapes. (validate_tensors.c) */
 grad_status grad_verify_tensors(const grad_subject *s, grad_layer_sizes *sizes);
 
-/* A network's loss, and what it starts from; sizes are those of its last layer. (check_loss.c) */
+/* A network's loss, and what it starts from; sizes are those of its last layer. */
 grad_status grad_verify_loss(const grad_batch *batch, const grad_layer_sizes *sizes,
                              grad_error *error);
 
-/* ---- Errors (check_errors.c) ----------------------------------------------------------------- */
+/* ---- Errors (validate_errors.c) ----------------------------------------------------------------- */
 
 /* Fills in an error about layers/<layer>/<member>, whose text is that path, the formatted text and
  * the layer's name where it has one. */
@@ -52,6 +51,9 @@ grad_status grad_fail_layer(grad_error *error, const grad_batch *batch, size_t l
 /* Element index of that tensor of that layer is not finite. member: "/input". */
 grad_status grad_fail_element(grad_error *error, const grad_batch *batch, size_t layer,
                               const char *member, const grad_tensor *tensor, size_t index);
+
+/* Where a slot stands in a layer: "/weight", "/activation/slope". */
+const char *grad_slot_member(grad_slot slot);
 
 /* The same of an output, by its name without the slash. */
 grad_status grad_fail_output(grad_error *error, const grad_batch *batch, size_t layer,

@@ -1,7 +1,7 @@
 /* Laying out a run: the arrays of each layer and of the answer, one behind the other in its block.
  * Done once to count and once to write; nothing here may depend on a pointer that only the second
  * time has. The parts of the work are in stages.c. */
-#include "batch/layout.h"
+#include "plan/layout.h"
 
 void grad_states_prepare(const grad_scope *scope, grad_layer_state *states)
 {
@@ -37,6 +37,7 @@ static void lay_forward(const grad_layout *l, size_t i)
 {
     const grad_layer *layer = grad_layout_layer(l, i);
     const grad_tensor *input = grad_layer_input(l->batch, i);
+    const grad_kind *kind = grad_kind_of(layer);
     grad_layer_state *s = &l->states[i];
     grad_layer_sizes n = s->sizes;
 
@@ -45,9 +46,8 @@ static void lay_forward(const grad_layout *l, size_t i)
         s->own_z = grad_builder_numbers(l->b, n.B, n.N);
     if (s->flow.computes_y)
         s->own_y = lay_y(l, i);
-    if (grad_layer_is_norm(layer))
-        s->moments =
-            grad_builder_take(l->b, layer->kind == GRAD_LAYER_NORM ? n.B : n.N, sizeof *s->moments);
+    if (kind->scratch != NULL)
+        s->scratch = grad_builder_take(l->b, kind->scratch(&n), 1);
     s->z = s->own_z;
     if (!s->flow.computes_z)
         s->z = layer->pre_activation.data != NULL ? layer->pre_activation.data : s->x;
@@ -95,16 +95,12 @@ static void lay_answer(const grad_layout *l, size_t i, grad_output_kind output)
     const grad_sample_axes none = {0}, samples = axes_of_samples(&n);
     const grad_sample_axes *axes = l->batch->reduction == GRAD_PER_SAMPLE ? &samples : &none;
     grad_tensor *tensor = l->run == NULL ? NULL : grad_run_output(l->run, i, output);
-    size_t slopes =
-        grad_layout_layer(l, i)->slope.data == NULL ? 1 : grad_layout_layer(l, i)->slope.shape[0];
+    grad_tensor shape = grad_output_shape(grad_layout_layer(l, i), &n, output);
 
-    if (output == GRAD_WEIGHT_DELTA)
-        grad_builder_answer(l->b, tensor, axes, n.N, n.K);
-    else if (output == GRAD_GRAD_INPUT)
-        grad_builder_answer(l->b, tensor, &n.axes, GRAD_NO_AXIS, n.K);
-    else
-        grad_builder_answer(l->b, tensor, axes, GRAD_NO_AXIS,
-                            output == GRAD_SLOPE_DELTA ? slopes : n.N);
+    if (output == GRAD_GRAD_INPUT)
+        axes = &n.axes;
+    grad_builder_answer(l->b, tensor, axes, shape.rank > 1 ? shape.shape[0] : GRAD_NO_AXIS,
+                        shape.shape[shape.rank - 1]);
     if (output == GRAD_GRAD_INPUT && tensor != NULL)
         s->dx = tensor->data;
 }

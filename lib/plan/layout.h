@@ -1,8 +1,8 @@
 /* A batch being laid out: what layout.c (memory) and stages.c (work) share. */
-#ifndef GRAD_BATCH_LAYOUT_H
-#define GRAD_BATCH_LAYOUT_H
+#ifndef GRAD_PLAN_LAYOUT_H
+#define GRAD_PLAN_LAYOUT_H
 
-#include "batch/state.h"
+#include "plan/state.h"
 
 typedef struct grad_layout {
     grad_builder *b;

@@ -3,10 +3,10 @@
  * judge.c's to say. */
 #include <math.h>
 
-#include "batch/state.h"
 #include "core/real.h"
 #include "kernels/elements.h"
 #include "kernels/finite.h"
+#include "plan/state.h"
 
 #define NORM_EPSILON 1e-6 /* PyTorch's clip_grad_norm_: keeps max / norm finite */
 

@@ -1,6 +1,6 @@
 /* Every question asked of a batch, cheap ones first: options, then layer by layer, the loss, and at
  * last the elements. */
-#include "batch/check.h"
+#include "model/validate.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -148,31 +148,29 @@ static const grad_tensor *tensor_at(const void *structure, size_t offset)
     return (const grad_tensor *)(const void *)((const char *)structure + offset);
 }
 
+static grad_status check_tensor(const grad_batch *batch, size_t layer, const char *pointer,
+                                const grad_tensor *tensor, grad_error *error)
+{
+    size_t count = grad_tensor_count(tensor);
+    size_t index = grad_find_non_finite(batch->datatype, count, tensor->data);
+
+    return index < count ? grad_fail_element(error, batch, layer, pointer, tensor, index) : GRAD_OK;
+}
+
 static grad_status check_layer_elements(const grad_batch *batch, size_t layer, grad_error *error)
 {
-    static const member members[] = {
-        {"/input", offsetof(grad_layer, input)},
-        {"/pre_activation", offsetof(grad_layer, pre_activation)},
-        {"/grad_output", offsetof(grad_layer, grad_output)},
-        {"/weight", offsetof(grad_layer, weight)},
-        {"/bias", offsetof(grad_layer, bias)},
-        {"/activation/slope", offsetof(grad_layer, slope)},
-        {"/gain", offsetof(grad_layer, gain)},
-        {"/shift", offsetof(grad_layer, shift)},
-        {"/running_mean", offsetof(grad_layer, running_mean)},
-        {"/running_variance", offsetof(grad_layer, running_variance)},
-        {"/dropout/mask", offsetof(grad_layer, dropout_mask)},
-    };
+    const grad_layer *l = &batch->layers[layer];
+    grad_status status = check_tensor(batch, layer, "/input", &l->input, error);
 
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
-        const grad_tensor *tensor = tensor_at(&batch->layers[layer], members[i].offset);
-        size_t count = grad_tensor_count(tensor);
-        size_t index = grad_find_non_finite(batch->datatype, count, tensor->data);
-
-        if (index < count)
-            return grad_fail_element(error, batch, layer, members[i].pointer, tensor, index);
-    }
-    return GRAD_OK;
+    if (status == GRAD_OK)
+        status = check_tensor(batch, layer, "/pre_activation", &l->pre_activation, error);
+    if (status == GRAD_OK)
+        status = check_tensor(batch, layer, "/grad_output", &l->grad_output, error);
+    for (grad_slot slot = 0; slot < GRAD_SLOT_COUNT && status == GRAD_OK; slot++)
+        status =
+            check_tensor(batch, layer, grad_slot_member(slot), grad_layer_slot(l, slot), error);
+    return status == GRAD_OK ? check_tensor(batch, layer, "/dropout/mask", &l->dropout_mask, error)
+                             : status;
 }
 
 static grad_status check_network_elements(const grad_batch *batch, grad_error *error)

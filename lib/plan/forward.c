@@ -1,8 +1,8 @@
 /* The forward half of a run: z, y and the loss, tile by tile. What is worked out at all is
  * layout.c's to say; the arithmetic is in kernels/. */
-#include "batch/state.h"
 #include "core/real.h"
 #include "kernels/elements.h"
+#include "plan/state.h"
 
 grad_function grad_layer_function(const grad_run *run, size_t layer)
 {
@@ -13,57 +13,36 @@ grad_function grad_layer_function(const grad_run *run, size_t layer)
                            has_slopes ? l->slope.shape[0] : 1};
 }
 
-grad_norm grad_layer_norm(const grad_run *run, size_t layer)
+grad_layer_view grad_run_view(const grad_run *run, size_t layer)
 {
-    const grad_layer *l = &run->batch->layers[layer];
     const grad_layer_state *s = &run->layers[layer];
 
-    return (grad_norm){.type = run->batch->datatype,
-                       .B = s->sizes.B,
-                       .N = s->sizes.N,
-                       .by_sample = l->kind == GRAD_LAYER_NORM,
-                       .moments_depend_on_x = !grad_layer_is_inference(l),
-                       .gain = l->gain.data,
-                       .shift = l->shift.data,
-                       .x = s->x,
-                       .moments = s->moments};
+    return (grad_layer_view){.layer = &run->batch->layers[layer],
+                             .type = run->batch->datatype,
+                             .sizes = s->sizes,
+                             .x = s->x,
+                             .z = s->z,
+                             .gy = s->gy,
+                             .dz = s->dz,
+                             .scratch = s->scratch,
+                             .per_sample = run->batch->reduction == GRAD_PER_SAMPLE,
+                             .factor = grad_batch_delta_factor(run->batch, s->sizes.B)};
 }
 
-void grad_part_pre_activation(grad_run *run, const grad_part *part, grad_block block,
-                              grad_note *note)
+void grad_part_prepare(grad_run *run, const grad_part *part, grad_block block, grad_note *note)
 {
-    const grad_layer *l = &run->batch->layers[part->layer];
-    const grad_layer_state *s = &run->layers[part->layer];
+    grad_layer_view view = grad_run_view(run, part->layer);
 
     (void)note;
-    grad_dense_pre_activation(run->batch->datatype, s->sizes.K, s->sizes.N, s->x, l->weight.data,
-                              l->bias.data, block, s->own_z);
+    grad_kind_of(view.layer)->prepare.run(&view, block, view.scratch);
 }
 
-void grad_part_moments(grad_run *run, const grad_part *part, grad_block block, grad_note *note)
+void grad_part_forward(grad_run *run, const grad_part *part, grad_block block, grad_note *note)
 {
-    const grad_layer *l = &run->batch->layers[part->layer];
-    const grad_layer_state *s = &run->layers[part->layer];
-    grad_datatype type = run->batch->datatype;
+    grad_layer_view view = grad_run_view(run, part->layer);
 
     (void)note;
-    if (grad_layer_is_inference(l))
-        grad_running_moments(type, s->sizes.N, l->running_mean.data, l->running_variance.data,
-                             l->epsilon, s->moments);
-    else if (l->kind == GRAD_LAYER_NORM)
-        grad_layer_norm_moments(type, s->sizes.N, s->x, l->epsilon, block.row, block.rows,
-                                s->moments);
-    else
-        grad_batch_norm_moments(type, s->sizes.B, s->sizes.N, s->x, l->epsilon, block.col,
-                                block.col + block.cols, s->moments);
-}
-
-void grad_part_norm(grad_run *run, const grad_part *part, grad_block block, grad_note *note)
-{
-    grad_norm norm = grad_layer_norm(run, part->layer);
-
-    (void)note;
-    grad_norm_forward(&norm, block.row, block.rows, run->layers[part->layer].own_z);
+    grad_kind_of(view.layer)->forward.run(&view, block, run->layers[part->layer].own_z);
 }
 
 /* What a layer's residual connection adds. */

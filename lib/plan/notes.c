@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "batch/check.h"
-#include "batch/state.h"
 #include "core/error.h"
 #include "core/real.h"
 #include "core/size.h"
 #include "kernels/losses_blocks.h"
+#include "model/validate.h"
+#include "plan/state.h"
 
 /* ---- Telling --------------------------------------------------------------------------------- */
 
@@ -64,7 +64,7 @@ static bool is_softmax_like(grad_activation_kind f)
 /* Whether a layer hands on what it gets: it does not part its neighbours. */
 static bool hands_on(const grad_layer *layer)
 {
-    return layer->kind == GRAD_ELEMENTS && layer->activation.kind == GRAD_IDENTITY &&
+    return grad_kind_of(layer)->forward.run == NULL && layer->activation.kind == GRAD_IDENTITY &&
            layer->residual == GRAD_RESIDUAL_NONE && layer->dropout_mask.data == NULL;
 }
 
@@ -256,8 +256,8 @@ static grad_status note_transposed(grad_run *run, size_t i, grad_error *error)
     grad_layer_sizes n = state->sizes;
     square s = {run->batch->datatype, layer, state->x, layer->pre_activation.data, n.N, 0};
 
-    if (layer->kind != GRAD_DENSE || layer->weight.data == NULL || s.z == NULL || s.x == NULL ||
-        n.K != n.N || n.N < 2 || n.B == 0)
+    if (layer->weight.data == NULL || s.z == NULL || s.x == NULL || n.K != n.N || n.N < 2 ||
+        n.B == 0)
         return GRAD_OK;
     if (layer->bias.data == NULL)
         s.other = n.B - 1;

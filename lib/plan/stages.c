@@ -1,6 +1,6 @@
 /* The work of a run: which stages there are, which parts each has, and how they are cut. Order is
  * all that is decided here; what a part does is forward.c's, backward.c's and finish.c's. */
-#include "batch/layout.h"
+#include "plan/layout.h"
 
 /* Whether a stage behind the ones that work out the answers touches them again. */
 static bool is_finished_later(const grad_batch *batch)
@@ -15,11 +15,6 @@ static size_t add_part(const grad_layout *l, grad_part_kind kind, size_t i, grad
     return grad_builder_part(l->b, kind, i, GRAD_OUTPUT_COUNT, grid, false);
 }
 
-static void count_product(const grad_layout *l, grad_layer_sizes n)
-{
-    l->b->flops += 2.0 * (double)n.B * (double)n.K * (double)n.N;
-}
-
 /* Elements of a function of z: in whole rows where it couples them or has a parameter each. */
 static grad_grid function_grid(const grad_layout *l, size_t i)
 {
@@ -32,41 +27,58 @@ static grad_grid function_grid(const grad_layout *l, size_t i)
     return whole_rows ? grad_grid_rows(n.B, n.N) : grad_grid_elements(n.B * n.N);
 }
 
-/* What must be there before z: the moments of a norm, unless it is left out. */
-static void add_moments(const grad_layout *l, size_t i)
+static grad_layer_view view_of(const grad_layout *l, size_t i)
 {
-    const grad_layer *layer = grad_layout_layer(l, i);
-    grad_layer_state *s = &l->states[i];
-    grad_layer_sizes n = s->sizes;
-
-    if (!grad_layer_is_norm(layer) || !(s->flow.computes_z || s->flow.has_backward))
-        return;
-    l->b->elements += (double)n.B * (double)n.N;
-    if (grad_layer_is_inference(layer))
-        add_part(l, GRAD_PART_MOMENTS, i, grad_grid_whole());
-    else if (layer->kind == GRAD_LAYER_NORM)
-        add_part(l, GRAD_PART_MOMENTS, i, grad_grid_rows(n.B, n.N));
-    else
-        add_part(l, GRAD_PART_MOMENTS, i, grad_grid_columns(n.B, n.N));
+    return (grad_layer_view){.layer = grad_layout_layer(l, i),
+                             .sizes = l->states[i].sizes,
+                             .per_sample = l->batch->reduction == GRAD_PER_SAMPLE};
 }
 
-static void add_pre_activation(const grad_layout *l, size_t i)
+static void count_cost(const grad_layout *l, size_t i, grad_cost cost)
 {
-    grad_layer_state *s = &l->states[i];
-    grad_layer_sizes n = s->sizes;
+    grad_layer_sizes n = l->states[i].sizes;
 
-    if (!s->flow.computes_z || grad_layout_layer(l, i)->kind != GRAD_DENSE)
-        return;
-    count_product(l, n);
-    add_part(l, GRAD_PART_PRE_ACTIVATION, i, grad_grid_product(n.B, n.N, n.K));
+    if (cost == GRAD_COST_PRODUCT)
+        l->b->flops += 2.0 * (double)n.B * (double)n.K * (double)n.N;
+    else if (cost == GRAD_COST_ELEMENTS)
+        l->b->elements += (double)n.B * (double)n.N;
 }
 
-static void add_norm(const grad_layout *l, size_t i)
+static void add_operation(const grad_layout *l, size_t i, grad_part_kind part,
+                          const grad_operation *operation)
 {
-    grad_layer_state *s = &l->states[i];
+    grad_layer_view view = view_of(l, i);
 
-    if (s->flow.computes_z && grad_layer_is_norm(grad_layout_layer(l, i)))
-        add_part(l, GRAD_PART_NORM, i, grad_grid_rows(s->sizes.B, s->sizes.N));
+    count_cost(l, i, operation->cost);
+    add_part(l, part, i, operation->grid(&view));
+}
+
+static bool is_prepared(const grad_layout *l, size_t i)
+{
+    return grad_kind_of(grad_layout_layer(l, i))->prepare.run != NULL;
+}
+
+static void add_forward(const grad_layout *l, size_t i)
+{
+    if (l->states[i].flow.computes_z)
+        add_operation(l, i, GRAD_PART_FORWARD, &grad_kind_of(grad_layout_layer(l, i))->forward);
+}
+
+/* What stands on x alone: what a kind prepares, and z where it needs no such thing. */
+static void add_first(const grad_layout *l, size_t i)
+{
+    const grad_flow *flow = &l->states[i].flow;
+
+    if (!is_prepared(l, i))
+        add_forward(l, i);
+    else if (flow->computes_z || flow->has_backward)
+        add_operation(l, i, GRAD_PART_PREPARE, &grad_kind_of(grad_layout_layer(l, i))->prepare);
+}
+
+static void add_second(const grad_layout *l, size_t i)
+{
+    if (is_prepared(l, i))
+        add_forward(l, i);
 }
 
 static void add_output(const grad_layout *l, size_t i)
@@ -112,29 +124,6 @@ static void add_delta(const grad_layout *l, size_t i)
     }
 }
 
-/* How the array of an output is cut while it is worked out. */
-static grad_grid answer_grid(const grad_layout *l, size_t i, grad_output_kind output)
-{
-    grad_layer_sizes n = l->states[i].sizes;
-    bool per_sample = l->batch->reduction == GRAD_PER_SAMPLE;
-    const grad_tensor *slope = &grad_layout_layer(l, i)->slope;
-    bool is_one = output == GRAD_SLOPE_DELTA && (slope->data == NULL || slope->shape[0] == 1);
-
-    if (output == GRAD_GRAD_INPUT) {
-        if (grad_layout_layer(l, i)->kind == GRAD_DENSE)
-            return grad_grid_product(n.B, n.K, n.N);
-        return grad_layout_layer(l, i)->kind == GRAD_BATCH_NORM ? grad_grid_columns(n.B, n.N)
-                                                                : grad_grid_rows(n.B, n.N);
-    }
-    if (output == GRAD_WEIGHT_DELTA)
-        return per_sample ? grad_grid_rows(n.B, n.N * n.K) : grad_grid_product(n.N, n.K, n.B);
-    if (per_sample)
-        return grad_grid_rows(n.B, is_one ? 1 : n.N);
-    if (is_one)
-        return grad_grid_whole();
-    return grad_grid_columns(n.B, n.N);
-}
-
 /* Whether the tiles that work out an answer also look for what is not finite in it. */
 static bool is_judged_at_once(const grad_layout *l)
 {
@@ -144,14 +133,14 @@ static bool is_judged_at_once(const grad_layout *l)
 static void add_answer(const grad_layout *l, size_t i, grad_output_kind output, bool is_inner)
 {
     bool judged = !is_inner && is_judged_at_once(l);
+    grad_layer_view view = view_of(l, i);
+    grad_operation operation = grad_kind_operation(grad_kind_of(view.layer), output);
     size_t part =
-        grad_builder_part(l->b, GRAD_PART_ANSWER, i, output, answer_grid(l, i, output), judged);
+        grad_builder_part(l->b, GRAD_PART_ANSWER, i, output, operation.grid(&view), judged);
 
     if (judged)
         l->states[i].last_part[output] = part;
-    if (grad_layout_layer(l, i)->kind == GRAD_DENSE &&
-        (output == GRAD_WEIGHT_DELTA || output == GRAD_GRAD_INPUT))
-        count_product(l, l->states[i].sizes);
+    count_cost(l, i, operation.cost);
 }
 
 static void add_answers(const grad_layout *l, size_t i)
@@ -188,14 +177,13 @@ static grad_grid output_grid(const grad_layout *l, size_t i, grad_output_kind ou
 {
     const grad_layer *layer = grad_layout_layer(l, i);
     grad_layer_sizes n = l->states[i].sizes;
-    size_t samples = l->batch->reduction == GRAD_PER_SAMPLE ? n.B : 1;
-    size_t slopes = layer->slope.data == NULL ? 1 : layer->slope.shape[0];
+    bool by_sample = l->batch->reduction == GRAD_PER_SAMPLE || output == GRAD_GRAD_INPUT;
+    grad_tensor shape = grad_output_shape(layer, &n, output);
+    size_t count = by_sample ? n.B : 1;
 
-    if (output == GRAD_GRAD_INPUT)
-        return grad_grid_stream(n.B * n.K);
-    if (output == GRAD_WEIGHT_DELTA)
-        return grad_grid_stream(samples * n.N * n.K);
-    return grad_grid_stream(samples * (output == GRAD_SLOPE_DELTA ? slopes : n.N));
+    for (size_t axis = 0; axis < shape.rank; axis++)
+        count *= shape.shape[axis];
+    return grad_grid_stream(count);
 }
 
 static void add_clips(const grad_layout *l)
@@ -238,13 +226,7 @@ static void lay_finish(const grad_layout *l)
 
 typedef void layer_adder(const grad_layout *l, size_t layer);
 
-static void add_first(const grad_layout *l, size_t i)
-{
-    add_moments(l, i);
-    add_pre_activation(l, i);
-}
-
-static layer_adder *const forward_stages[] = {add_first, add_norm, add_output};
+static layer_adder *const forward_stages[] = {add_first, add_second, add_output};
 static layer_adder *const backward_stages[] = {add_join, add_delta, add_answers};
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

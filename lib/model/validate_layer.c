@@ -1,5 +1,5 @@
 /* What is asked of one layer beside its tensors: kind, activation, rates, connections. */
-#include "batch/check.h"
+#include "model/kind.h"
 
 #include <math.h>
 
@@ -47,43 +47,50 @@ static grad_status check_activation(const grad_subject *s, const grad_activation
     return check_ranges(s, f);
 }
 
-static grad_status check_rates(const grad_subject *s, const grad_layer *layer)
+static grad_status check_attributes(const grad_subject *s, const grad_layer *layer)
 {
-    if (grad_layer_is_norm(layer) && !(isfinite(layer->epsilon) && layer->epsilon >= 0))
-        return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter", "/epsilon",
-                               " is %s, expected a finite number that is not negative",
-                               GRAD_FIGURE(GRAD_FP64, layer->epsilon));
-    if (!(layer->dropout_rate >= 0 && layer->dropout_rate < 1))
-        return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter", "/dropout/rate",
-                               " is %s, expected a number from 0 to below 1",
-                               GRAD_FIGURE(GRAD_FP64, layer->dropout_rate));
+    const grad_layer_info *info = grad_layer_info_of(layer->kind);
+
+    for (size_t i = 0; i < info->attribute_count; i++) {
+        double value = grad_layer_attribute(layer, i);
+
+        if (!(isfinite(value) && value >= 0))
+            return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter",
+                                   GRAD_AT("/%s", info->attributes[i].name),
+                                   " is %s, expected a finite number that is not negative",
+                                   GRAD_FIGURE(GRAD_FP64, value));
+    }
     return GRAD_OK;
 }
 
-/* Tensors that belong to another kind of layer. */
+static grad_status check_rate(const grad_subject *s, const grad_layer *layer)
+{
+    if (layer->dropout_rate >= 0 && layer->dropout_rate < 1)
+        return GRAD_OK;
+    return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter", "/dropout/rate",
+                           " is %s, expected a number from 0 to below 1",
+                           GRAD_FIGURE(GRAD_FP64, layer->dropout_rate));
+}
+
+static grad_status fail_stranger(const grad_subject *s, const char *member, const char *owner)
+{
+    return grad_fail_layer(s->error, s->batch, s->layer, "unknown_field", member,
+                           " is no part of %s, expected none", owner);
+}
+
+/* Tensors that belong to another kind of layer, or to another activation. */
 static grad_status check_strangers(const grad_subject *s, const grad_layer *layer)
 {
-    bool is_norm = grad_layer_is_norm(layer), is_dense = layer->kind == GRAD_DENSE;
-    const struct {
-        const char *member;
-        const grad_tensor *tensor;
-        bool belongs;
-    } tensors[] = {{"/weight", &layer->weight, is_dense},
-                   {"/bias", &layer->bias, is_dense},
-                   {"/gain", &layer->gain, is_norm},
-                   {"/shift", &layer->shift, is_norm},
-                   {"/running_mean", &layer->running_mean, layer->kind == GRAD_BATCH_NORM},
-                   {"/running_variance", &layer->running_variance, layer->kind == GRAD_BATCH_NORM},
-                   {"/activation/slope", &layer->slope, layer->activation.kind == GRAD_PRELU},
-                   {"/grad_output", &layer->grad_output, s->batch->network == NULL}};
+    const grad_kind *kind = grad_kind_of(layer);
 
-    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
-        if (tensors[i].tensor->data != NULL && !tensors[i].belongs)
-            return grad_fail_layer(s->error, s->batch, s->layer, "unknown_field", tensors[i].member,
-                                   " is no part of %s, expected none",
-                                   s->batch->network != NULL && i == 7
-                                       ? "a network's layer"
-                                       : grad_layer_kind_name(layer->kind));
+    for (grad_slot slot = 0; slot < GRAD_SLOT_COUNT; slot++)
+        if (slot != GRAD_SLOT_SLOPE && grad_layer_slot(layer, slot)->data != NULL &&
+            !grad_kind_has(kind, slot))
+            return fail_stranger(s, grad_slot_member(slot), kind->info.name);
+    if (layer->slope.data != NULL && layer->activation.kind != GRAD_PRELU)
+        return fail_stranger(s, grad_slot_member(GRAD_SLOT_SLOPE), kind->info.name);
+    if (layer->grad_output.data != NULL && s->batch->network != NULL)
+        return fail_stranger(s, "/grad_output", "a network's layer");
     return GRAD_OK;
 }
 
@@ -143,7 +150,9 @@ grad_status grad_verify_layer(const grad_subject *s, grad_layer_sizes *sizes)
     }
     status = check_kind(s, layer);
     if (status == GRAD_OK)
-        status = check_rates(s, layer);
+        status = check_attributes(s, layer);
+    if (status == GRAD_OK)
+        status = check_rate(s, layer);
     if (status == GRAD_OK)
         status = check_strangers(s, layer);
     if (status == GRAD_OK)

@@ -3,11 +3,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "batch/check.h"
-#include "batch/state.h"
 #include "core/error.h"
 #include "core/figure.h"
 #include "core/size.h"
+#include "model/validate.h"
+#include "plan/state.h"
 
 /* ---- Sizes ----------------------------------------------------------------------------------- */
 
@@ -248,19 +248,12 @@ static const grad_part *find_part(const grad_program *program, const grad_stage 
 void grad_run_tile(grad_run *run, size_t stage, size_t tile)
 {
     static grad_part_function *const functions[GRAD_PART_KIND_COUNT] = {
-        [GRAD_PART_PRE_ACTIVATION] = grad_part_pre_activation,
-        [GRAD_PART_MOMENTS] = grad_part_moments,
-        [GRAD_PART_NORM] = grad_part_norm,
-        [GRAD_PART_OUTPUT] = grad_part_output,
-        [GRAD_PART_LOSS] = grad_part_loss,
-        [GRAD_PART_ZEROS] = grad_part_zeros,
-        [GRAD_PART_JOIN] = grad_part_join,
-        [GRAD_PART_DELTA] = grad_part_delta,
-        [GRAD_PART_ANSWER] = grad_part_answer,
-        [GRAD_PART_JOIN_INPUT] = grad_part_join_input,
-        [GRAD_PART_CLIP] = grad_part_clip,
-        [GRAD_PART_FACTORS] = grad_part_factors,
-        [GRAD_PART_FINISH] = grad_part_finish,
+        [GRAD_PART_PREPARE] = grad_part_prepare,       [GRAD_PART_FORWARD] = grad_part_forward,
+        [GRAD_PART_OUTPUT] = grad_part_output,         [GRAD_PART_LOSS] = grad_part_loss,
+        [GRAD_PART_ZEROS] = grad_part_zeros,           [GRAD_PART_JOIN] = grad_part_join,
+        [GRAD_PART_DELTA] = grad_part_delta,           [GRAD_PART_ANSWER] = grad_part_answer,
+        [GRAD_PART_JOIN_INPUT] = grad_part_join_input, [GRAD_PART_CLIP] = grad_part_clip,
+        [GRAD_PART_FACTORS] = grad_part_factors,       [GRAD_PART_FINISH] = grad_part_finish,
     };
     const grad_part *part = find_part(&run->program, &run->program.stages[stage], tile);
     grad_block block = grad_grid_block(&part->grid, tile - part->first_tile);

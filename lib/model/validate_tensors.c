@@ -1,6 +1,6 @@
 /* A layer's tensors: which must be there, their ranks, and whether their shapes agree. No element
  * is read but running variances. */
-#include "batch/check.h"
+#include "model/kind.h"
 
 #include "core/error.h"
 #include "core/figure.h"
@@ -74,27 +74,34 @@ static grad_status check_samples(const grad_subject *s, const char *member,
 
 /* ---- States ---------------------------------------------------------------------------------- */
 
+static grad_status check_state(const grad_subject *s, const char *member, const grad_tensor *tensor,
+                               bool must_be, const char *why)
+{
+    grad_status status = must_be ? check_presence(s, member + 1, tensor, why) : GRAD_OK;
+
+    if (status != GRAD_OK || tensor->data == NULL)
+        return status;
+    return check_form(s, member, tensor, 1, GRAD_MAX_RANK, "");
+}
+
 /* x, z and ∂L/∂y, where they are there: each a vector, a matrix, or one of more axes. */
 static grad_status check_states(const grad_subject *s, const grad_layer *layer)
 {
     bool is_network = s->batch->network != NULL;
-    const struct {
-        const char *member;
-        const grad_tensor *tensor;
-        bool must_be;
-    } states[] = {{"/input", &layer->input, !is_network},
-                  {"/pre_activation", &layer->pre_activation,
-                   layer->kind == GRAD_DENSE && layer->weight.data == NULL},
-                  {"/grad_output", &layer->grad_output, !is_network}};
-    grad_status status = GRAD_OK;
+    const grad_slot_info *essential = grad_kind_essential(grad_kind_of(layer));
+    bool lacks_essential =
+        essential != NULL && grad_layer_slot(layer, essential->slot)->data == NULL;
+    grad_pointer_text or_slot = {""};
+    grad_status status = check_state(s, "/input", &layer->input, !is_network, "");
 
-    for (size_t i = 0; i < 3 && status == GRAD_OK; i++) {
-        if (states[i].must_be)
-            status = check_presence(s, states[i].member + 1, states[i].tensor,
-                                    i == 1 ? ", or the weight that it can be worked out with" : "");
-        if (status == GRAD_OK && states[i].tensor->data != NULL)
-            status = check_form(s, states[i].member, states[i].tensor, 1, GRAD_MAX_RANK, "");
-    }
+    if (lacks_essential)
+        or_slot = grad_pointer_format(", or the %s that it can be worked out with",
+                                      grad_slot_name(essential->slot));
+    if (status == GRAD_OK)
+        status = check_state(s, "/pre_activation", &layer->pre_activation, lacks_essential,
+                             or_slot.text);
+    if (status == GRAD_OK)
+        status = check_state(s, "/grad_output", &layer->grad_output, !is_network, "");
     return status;
 }
 
@@ -225,39 +232,38 @@ static grad_status check_chain(const grad_subject *s, const grad_layer *layer,
 
 /* ---- Parameters ------------------------------------------------------------------------------ */
 
-/* Why the weight must be there; NULL: it need not. */
-static const char *why_weight(const grad_subject *s, const grad_layer *layer)
+/* Why the slot that ∂L/∂x needs must be there; NULL: it need not. */
+static const char *why_essential(const grad_subject *s)
 {
     const grad_batch *batch = s->batch;
     bool is_network = batch->network != NULL;
 
-    if (layer->kind != GRAD_DENSE)
-        return NULL;
     if ((batch->outputs & GRAD_OUTPUT_GRAD_INPUT) != 0 && (!is_network || s->layer == 0))
         return " for grad_input";
     if (batch->weight_decay.l1 > 0 || batch->weight_decay.l2 > 0)
         return " for weight_decay";
-    if (is_network && s->layer > grad_scope_of(batch, NULL).first_backward)
+    if (is_network && s->layer > grad_first_backward(batch))
         return " for the gradient of the layers before";
     return NULL;
 }
 
-static grad_status check_weight(const grad_subject *s, const grad_layer *layer,
+/* [N,K] */
+static grad_status check_matrix(const grad_subject *s, const grad_layer *layer, grad_slot slot,
                                 const grad_layer_sizes *n)
 {
-    const grad_tensor *W = &layer->weight;
-    const char *why = why_weight(s, layer);
+    const grad_tensor *W = grad_layer_slot(layer, slot);
+    const char *member = grad_slot_member(slot), *why = why_essential(s);
     bool has_z = layer->pre_activation.data != NULL;
-    grad_status status = why != NULL ? check_presence(s, "weight", W, why) : GRAD_OK;
+    grad_status status = why != NULL ? check_presence(s, member + 1, W, why) : GRAD_OK;
 
     if (status != GRAD_OK || W->data == NULL)
         return status;
     if (has_z)
-        status = check_equal(s, "/weight", grad_tensor_rows(W), "row", "pre_activation", n->N,
-                             " column");
+        status =
+            check_equal(s, member, grad_tensor_rows(W), "row", "pre_activation", n->N, " column");
     if (status == GRAD_OK)
         status = check_equal(
-            s, "/weight", grad_tensor_columns(W), "column",
+            s, member, grad_tensor_columns(W), "column",
             layer->input.data != NULL || s->layer == 0 ? "input" : "the layer before", n->K, "");
     return status;
 }
@@ -278,40 +284,14 @@ static grad_status check_vector(const grad_subject *s, const char *member,
 
 static grad_status check_vectors(const grad_subject *s, const grad_layer *layer, size_t N)
 {
-    const struct {
-        const char *member;
-        const grad_tensor *tensor;
-    } vectors[] = {{"/bias", &layer->bias},
-                   {"/activation/slope", &layer->slope},
-                   {"/gain", &layer->gain},
-                   {"/shift", &layer->shift},
-                   {"/running_mean", &layer->running_mean},
-                   {"/running_variance", &layer->running_variance}};
+    const grad_slot_info *essential = grad_kind_essential(grad_kind_of(layer));
     grad_status status = GRAD_OK;
 
-    for (size_t i = 0; i < sizeof vectors / sizeof *vectors && status == GRAD_OK; i++)
-        status = check_vector(s, vectors[i].member, vectors[i].tensor, N, i == 1);
-    if (status == GRAD_OK && layer->running_mean.data != NULL)
-        status =
-            check_presence(s, "running_variance", &layer->running_variance, " beside running_mean");
-    if (status == GRAD_OK && layer->running_variance.data != NULL)
-        status =
-            check_presence(s, "running_mean", &layer->running_mean, " beside running_variance");
+    for (grad_slot slot = 0; slot < GRAD_SLOT_COUNT && status == GRAD_OK; slot++)
+        if (essential == NULL || slot != essential->slot)
+            status = check_vector(s, grad_slot_member(slot), grad_layer_slot(layer, slot), N,
+                                  slot == GRAD_SLOT_SLOPE);
     return status;
-}
-
-static grad_status check_variance(const grad_subject *s, const grad_tensor *variance)
-{
-    for (size_t n = 0; n < grad_tensor_count(variance); n++) {
-        double value = grad_real_at(s->batch->datatype, variance->data, n);
-
-        if (value < 0)
-            return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter",
-                                   grad_pointer_format("/running_variance/%zu", n).text,
-                                   " is %s, expected a number that is not negative",
-                                   GRAD_FIGURE(s->batch->datatype, value));
-    }
-    return GRAD_OK;
 }
 
 static grad_status check_mask(const grad_subject *s, const grad_layer *layer,
@@ -352,43 +332,63 @@ static grad_status check_size_sources(const grad_subject *s, const grad_layer *l
 {
     bool stands_on_network =
         s->batch->network != NULL && s->layer == 0 && layer->input.data == NULL;
+    const grad_slot_info *essential = grad_kind_essential(grad_kind_of(layer));
     grad_status status = check_states(s, layer);
+    const grad_tensor *W;
+    const char *member;
 
     if (status == GRAD_OK && stands_on_network)
         status = check_network_input(s);
-    if (status == GRAD_OK && layer->weight.data != NULL)
-        status = check_form(s, "/weight", &layer->weight, 2, 2,
-                            grad_spelling_of_rows(&layer->weight, width_of_input(s)).text);
-    if (status == GRAD_OK && layer->weight.data != NULL && layer->weight.shape[0] == 0)
-        return grad_fail_layer(s->error, s->batch, s->layer, "empty_tensor", "/weight",
+    if (status != GRAD_OK || essential == NULL)
+        return status;
+    W = grad_layer_slot(layer, essential->slot);
+    member = grad_slot_member(essential->slot);
+    if (W->data == NULL)
+        return GRAD_OK;
+    status = check_form(s, member, W, 2, 2, grad_spelling_of_rows(W, width_of_input(s)).text);
+    if (status == GRAD_OK && W->shape[0] == 0)
+        return grad_fail_layer(s->error, s->batch, s->layer, "empty_tensor", member,
                                " has 0 rows, expected at least one");
     return status;
 }
 
-/* What only some batches can have no samples for, or more than one axis of them. */
-static grad_status check_axes(const grad_subject *s, const grad_layer *layer,
-                              const grad_layer_sizes *n)
+/* A tensor a sample has one axis more than they have. */
+static grad_status check_axes(const grad_subject *s, const grad_layer_sizes *n)
 {
     size_t rank = n->axes.count + 1;
     bool has_weight_delta =
         (grad_layer_outputs(s->batch, s->layer) & GRAD_OUTPUT_WEIGHT_DELTA) != 0;
 
-    if (layer->kind == GRAD_BATCH_NORM && rank > 2)
-        return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", "",
-                               " is a batch_norm over an input of rank %zu, expected [B,N]: where "
-                               "there are more axes others normalize the second, so send the axis "
-                               "to be normalized as the last of two",
-                               rank);
-    if (layer->kind == GRAD_BATCH_NORM && n->B == 0 && !grad_layer_is_inference(layer))
-        return grad_fail_layer(s->error, s->batch, s->layer, "empty_tensor", "",
-                               " is a batch_norm over no samples, expected at least one, or "
-                               "running_mean and running_variance: none has no moments");
     if (s->batch->reduction == GRAD_PER_SAMPLE && has_weight_delta && rank + 1 > GRAD_MAX_RANK)
         return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", "",
                                " has an input of rank %zu, expected at most %d with reduction "
                                "none, as each sample's weight_delta has one more",
                                rank, GRAD_MAX_RANK - 1);
     return GRAD_OK;
+}
+
+/* Everything that follows from the sizes. */
+static grad_status check_sized(const grad_subject *s, const grad_layer *layer,
+                               const grad_layer_sizes *n)
+{
+    const grad_kind *kind = grad_kind_of(layer);
+    const grad_slot_info *essential = grad_kind_essential(kind);
+    grad_status status =
+        s->batch->network == NULL ? check_agreement(s, layer, n) : check_chain(s, layer, n);
+
+    if (status == GRAD_OK && kind->validate_axes != NULL)
+        status = kind->validate_axes(s, layer, n);
+    if (status == GRAD_OK)
+        status = check_axes(s, n);
+    if (status == GRAD_OK)
+        status = essential != NULL
+                     ? check_matrix(s, layer, essential->slot, n)
+                     : check_equal(s, "/pre_activation", n->N, "column", "input", n->K, "");
+    if (status == GRAD_OK)
+        status = check_vectors(s, layer, n->N);
+    if (status == GRAD_OK && kind->validate_slots != NULL)
+        status = kind->validate_slots(s, layer);
+    return status == GRAD_OK ? check_mask(s, layer, n) : status;
 }
 
 grad_status grad_verify_tensors(const grad_subject *s, grad_layer_sizes *sizes)
@@ -400,19 +400,7 @@ grad_status grad_verify_tensors(const grad_subject *s, grad_layer_sizes *sizes)
     if (status != GRAD_OK)
         return status;
     n = grad_layer_sizes_of(s->batch, s->layer, s->before);
-    status = s->batch->network == NULL ? check_agreement(s, layer, &n) : check_chain(s, layer, &n);
-    if (status == GRAD_OK)
-        status = check_axes(s, layer, &n);
-    if (status == GRAD_OK && layer->kind != GRAD_DENSE)
-        status = check_equal(s, "/pre_activation", n.N, "column", "input", n.K, "");
-    if (status == GRAD_OK)
-        status = check_weight(s, layer, &n);
-    if (status == GRAD_OK)
-        status = check_vectors(s, layer, n.N);
-    if (status == GRAD_OK)
-        status = check_variance(s, &layer->running_variance);
-    if (status == GRAD_OK)
-        status = check_mask(s, layer, &n);
+    status = check_sized(s, layer, &n);
     if (status == GRAD_OK)
         *sizes = n;
     return status;

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "batch/check.h"
-#include "batch/state.h"
 #include "core/figure.h"
 #include "core/real.h"
 #include "kernels/finite.h"
+#include "model/validate.h"
+#include "plan/state.h"
 
 /* A loss that is not finite. */
 typedef struct finding {

@@ -1,11 +1,11 @@
-/* What a run is made of: the state of each layer, the program, the answer. Internal to batch/. */
-#ifndef GRAD_BATCH_STATE_H
-#define GRAD_BATCH_STATE_H
+/* What a run is made of: the state of each layer, the program, the answer. */
+#ifndef GRAD_PLAN_STATE_H
+#define GRAD_PLAN_STATE_H
 
-#include "batch/flow.h"
-#include "batch/program.h"
 #include "kernels/activations.h"
-#include "kernels/norms.h"
+#include "model/kind.h"
+#include "plan/flow.h"
+#include "plan/program.h"
 
 #define GRAD_NO_PART SIZE_MAX
 
@@ -21,9 +21,9 @@ typedef struct grad_layer_state {
     void *own_y;
     void *dy; /* ∂L/∂y [B,N] */
     void *gy; /* ∂L/∂f(z) [B,N]: dy behind the dropout; dy where there is none, or δ on its way */
-    void *dz; /* δ [B,N] */
-    void *dx; /* ∂L/∂x [B,K] */
-    grad_moments *moments;
+    void *dz;                            /* δ [B,N] */
+    void *dx;                            /* ∂L/∂x [B,K] */
+    void *scratch;                       /* its kind's own */
     size_t last_part[GRAD_OUTPUT_COUNT]; /* the part that finishes each output, or GRAD_NO_PART */
     size_t clip_part[GRAD_OUTPUT_COUNT];
     size_t zeros_part; /* the part that counts f' = 0, or GRAD_NO_PART */
@@ -66,7 +66,7 @@ void grad_layout_walk(grad_builder *b, const grad_scope *scope, grad_layer_state
 typedef void grad_part_function(grad_run *run, const grad_part *part, grad_block block,
                                 grad_note *note);
 
-grad_part_function grad_part_pre_activation, grad_part_moments, grad_part_norm, grad_part_output,
+grad_part_function grad_part_prepare, grad_part_forward, grad_part_output,
     grad_part_loss; /* forward.c */
 grad_part_function grad_part_zeros, grad_part_join, grad_part_delta, grad_part_answer,
     grad_part_join_input;                                               /* backward.c */
@@ -75,9 +75,11 @@ grad_part_function grad_part_clip, grad_part_factors, grad_part_finish; /* finis
 /* An output of a layer as it is answered; a network's grad_input is that of its first layer. */
 grad_tensor *grad_run_output(grad_run *run, size_t layer, grad_output_kind output);
 
-/* The norm of its layer of f and its kin. */
+/* f of a layer. */
 grad_function grad_layer_function(const grad_run *run, size_t layer);
-grad_norm grad_layer_norm(const grad_run *run, size_t layer);
+
+/* A layer as its kind's operations see it. */
+grad_layer_view grad_run_view(const grad_run *run, size_t layer);
 
 /* Under reject, whether the answer is finite: the first number that is not is told, of the whole or
  * (continue_on_error) of its layer. (judge.c) */

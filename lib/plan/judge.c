@@ -1,9 +1,9 @@
 /* Under reject, whether what a run answers is finite: deltas from what their tiles noted, the rest
  * here. The first in the order of the answer is told. Why a loss is not is judge_loss.c's. */
-#include "batch/check.h"
-#include "batch/state.h"
 #include "core/size.h"
 #include "kernels/finite.h"
+#include "model/validate.h"
+#include "plan/state.h"
 
 static size_t first_bad_element(const grad_run *run, size_t layer, grad_output_kind output)
 {

@@ -1,5 +1,5 @@
 /* Counting and writing a program, in one walk's order. */
-#include "batch/program.h"
+#include "plan/program.h"
 
 #include "core/size.h"
 

@@ -2,10 +2,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "batch/check.h"
 #include "core/error.h"
 #include "core/figure.h"
 #include "core/real.h"
+#include "model/validate.h"
 
 grad_status grad_fail_layer(grad_error *error, const grad_batch *batch, size_t layer,
                             const char *code, const char *member, const char *format, ...)
@@ -85,4 +85,15 @@ grad_status grad_fail_number(grad_error *error, const char *pointer, grad_dataty
     return grad_fail(error, GRAD_INVALID, "non_finite", at.text,
                      "%s is %s, expected a finite number", at.text + 1,
                      GRAD_FIGURE(type, grad_real_at(type, tensor->data, index)));
+}
+
+const char *grad_slot_member(grad_slot slot)
+{
+    static const char *const members[GRAD_SLOT_COUNT] = {
+#define MEMBER(SLOT, name) [GRAD_SLOT_##SLOT] = "/" #name,
+        GRAD_SLOTS(MEMBER)
+#undef MEMBER
+    };
+
+    return slot == GRAD_SLOT_SLOPE ? "/activation/slope" : members[slot];
 }

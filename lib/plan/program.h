@@ -2,27 +2,26 @@
  * twice from the same walk over the batch: once counting, once writing into memory of the size
  * counted. Which parts there are is layout.c's; what is done in them forward.c's, backward.c's and
  * finish.c's. */
-#ifndef GRAD_BATCH_PROGRAM_H
-#define GRAD_BATCH_PROGRAM_H
+#ifndef GRAD_PLAN_PROGRAM_H
+#define GRAD_PLAN_PROGRAM_H
 
-#include "batch/flow.h"
-#include "batch/tiles.h"
 #include "gradient.h"
+#include "model/tiles.h"
+#include "plan/flow.h"
 
 typedef enum grad_part_kind {
-    GRAD_PART_PRE_ACTIVATION, /* z of a dense layer */
-    GRAD_PART_MOMENTS,        /* of a norm */
-    GRAD_PART_NORM,           /* z of a norm */
-    GRAD_PART_OUTPUT,         /* y */
-    GRAD_PART_LOSS,           /* value, and ∂L/∂y or δ of the last layer */
-    GRAD_PART_ZEROS,          /* of f' where no δ is worked out */
-    GRAD_PART_JOIN,           /* ∂L/∂y += those of residual connections */
-    GRAD_PART_DELTA,          /* δ */
-    GRAD_PART_ANSWER,         /* the output of a layer that part.output names */
-    GRAD_PART_JOIN_INPUT,     /* ∂L/∂x of the network += those of residual connections */
-    GRAD_PART_CLIP,           /* a delta by value, and its norm */
-    GRAD_PART_FACTORS,        /* of clipping by norms, all layers */
-    GRAD_PART_FINISH,         /* a delta's factor, decay and scale; an output's statistics */
+    GRAD_PART_PREPARE,    /* what its kind works out before all else */
+    GRAD_PART_FORWARD,    /* z */
+    GRAD_PART_OUTPUT,     /* y */
+    GRAD_PART_LOSS,       /* value, and ∂L/∂y or δ of the last layer */
+    GRAD_PART_ZEROS,      /* of f' where no δ is worked out */
+    GRAD_PART_JOIN,       /* ∂L/∂y += those of residual connections */
+    GRAD_PART_DELTA,      /* δ */
+    GRAD_PART_ANSWER,     /* the output of a layer that part.output names */
+    GRAD_PART_JOIN_INPUT, /* ∂L/∂x of the network += those of residual connections */
+    GRAD_PART_CLIP,       /* a delta by value, and its norm */
+    GRAD_PART_FACTORS,    /* of clipping by norms, all layers */
+    GRAD_PART_FINISH,     /* a delta's factor, decay and scale; an output's statistics */
     GRAD_PART_KIND_COUNT
 } grad_part_kind;
 

@@ -1,6 +1,7 @@
 /* What is asked of a network's loss, or of the gradient that it starts from instead: parameters,
  * shapes, and targets that mean something (classes that there are, signs). */
-#include "batch/check.h"
+#include "kernels/losses.h"
+#include "model/validate.h"
 
 #include <math.h>
 #include <string.h>
