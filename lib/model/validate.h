@@ -40,7 +40,7 @@ grad_status grad_verify_tensors(const grad_subject *s, grad_layer_sizes *sizes);
 grad_status grad_verify_loss(const grad_batch *batch, const grad_layer_sizes *sizes,
                              grad_error *error);
 
-/* ---- Errors (validate_errors.c) ----------------------------------------------------------------- */
+/* ---- Errors ---------------------------------------------------------------------------------- */
 
 /* Fills in an error about layers/<layer>/<member>, whose text is that path, the formatted text and
  * the layer's name where it has one. */

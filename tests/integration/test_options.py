@@ -52,6 +52,26 @@ BAD_LAYERS = (
                                              grad_output=[[3e38] * 5] * 3)))
 
 
+class Absent(DaemonCase):
+    """Which deltas there are where parameters are not."""
+
+    def deltas(self, **members):
+        layer = {"activation": "identity", "input": [[1, 2], [3, 5]],
+                 "pre_activation": [[1, 2], [3, 5]], "grad_output": [[1, 1], [1, 2]], **members}
+        return set(ask(self.daemon, {"layers": [layer]}, GRADIENTS)["layers"][0])
+
+    def test_gain_and_shift_have_none(self):
+        for kind in ("layer_norm", "batch_norm"):
+            self.assertEqual(self.deltas(type=kind), {"grad_input"})
+            self.assertEqual(self.deltas(type=kind, gain=[1, 2]), {"grad_input", "gain_delta"})
+            self.assertEqual(self.deltas(type=kind, shift=[1, 2]), {"grad_input", "shift_delta"})
+
+    def test_weight_and_bias_have_theirs(self):
+        both = {"weight_delta", "bias_delta"}
+        self.assertEqual(self.deltas(), both)
+        self.assertEqual(self.deltas(weight=[[1, 2], [3, 4]]), both | {"grad_input"})
+
+
 class OnError(DaemonCase):
     """on_error: one bad layer, and the others."""
 
