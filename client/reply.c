@@ -72,32 +72,16 @@ static extent extent_of(const grad_batch *batch, size_t layer, extent before)
         e = (extent){.K = columns_of(x), .samples = *x};
     if (x->data != NULL && e.samples.rank > 0)
         e.samples.rank--;
-    if (l->pre_activation.data != NULL)
-        e.N = columns_of(&l->pre_activation);
-    else
-        e.N = l->kind == GRAD_DENSE ? l->weight.shape[0] : e.K;
+    e.N = grad_layer_columns(l, e.K);
     return e;
-}
-
-static bool has_grad_input(const grad_layer *layer)
-{
-    return layer->kind != GRAD_DENSE || layer->weight.data != NULL;
 }
 
 /* GRAD_OUTPUT_* bits of what a layer is answered with. */
 static unsigned outputs_of(const grad_batch *batch, const grad_layer *layer)
 {
-    unsigned outputs = 0;
+    unsigned outputs = grad_layer_deltas(layer);
 
-    if (layer->kind == GRAD_DENSE)
-        outputs |= GRAD_OUTPUT_WEIGHT_DELTA | GRAD_OUTPUT_BIAS_DELTA;
-    if (layer->gain.data != NULL)
-        outputs |= GRAD_OUTPUT_GAIN_DELTA;
-    if (layer->shift.data != NULL)
-        outputs |= GRAD_OUTPUT_SHIFT_DELTA;
-    if (layer->activation.kind == GRAD_PRELU)
-        outputs |= GRAD_OUTPUT_SLOPE_DELTA;
-    if (batch->network == NULL && has_grad_input(layer))
+    if (batch->network == NULL && grad_layer_has_grad_input(layer))
         outputs |= GRAD_OUTPUT_GRAD_INPUT;
     return batch->outputs == 0 ? outputs : outputs & batch->outputs;
 }
@@ -130,24 +114,32 @@ static grad_tensor axes_of_samples(const extent *e)
     return e->samples.rank > 0 ? e->samples : with_axes(e->samples, 1, 1, 0);
 }
 
+/* The axes, and behind them those of the slot whose delta that output is. */
+static grad_tensor with_slot(grad_tensor axes, const grad_layer *layer, extent e,
+                             grad_output_kind output)
+{
+    const grad_layer_info *info = grad_layer_info_of(layer->kind);
+
+    for (size_t i = 0; i < info->slot_count; i++)
+        if (info->slots[i].delta == output)
+            for (const char *axis = info->slots[i].shape; *axis != '\0'; axis++)
+                axes = with_axes(axes, 1, *axis == 'K' ? e.K : e.N, 0);
+    return axes;
+}
+
 static bool matches_output(const grad_batch *batch, const grad_layer *layer, extent e,
                            grad_output_kind output, const grad_tensor *tensor)
 {
     bool wanted = (outputs_of(batch, layer) & 1u << output) != 0;
     grad_tensor axes = batch->reduction == GRAD_PER_SAMPLE ? axes_of_samples(&e) : (grad_tensor){0};
 
-    switch (output) {
-    case GRAD_WEIGHT_DELTA:
-        return has_shape(tensor, wanted, with_axes(axes, 2, e.N, e.K));
-    case GRAD_GRAD_INPUT:
+    if (output == GRAD_GRAD_INPUT)
         return has_shape(tensor, wanted, with_axes(e.samples, 1, e.K, 0));
-    case GRAD_SLOPE_DELTA:
+    if (output == GRAD_SLOPE_DELTA)
         return has_shape(
             tensor, wanted,
             with_axes(axes, 1, layer->slope.data == NULL ? 1 : layer->slope.shape[0], 0));
-    default:
-        return has_shape(tensor, wanted, with_axes(axes, 1, e.N, 0));
-    }
+    return has_shape(tensor, wanted, with_slot(axes, layer, e, output));
 }
 
 static bool same_text(const char *a, const char *b)
@@ -182,7 +174,7 @@ static bool matches_network(const grad_batch *batch, extent first, extent e,
     bool whole = has_loss && loss->reduction == GRAD_LOSS_NONE;
     bool by_sample = whole && (grad_loss_info_of(loss->kind)->tensors & GRAD_LOSS_PER_SAMPLE) != 0;
     bool grad_input =
-        loss != NULL && (batch->outputs == 0 ? has_grad_input(&batch->layers[0])
+        loss != NULL && (batch->outputs == 0 ? grad_layer_has_grad_input(&batch->layers[0])
                                              : (batch->outputs & GRAD_OUTPUT_GRAD_INPUT) != 0);
     grad_tensor y = with_axes(e.samples, 1, e.N, 0);
     bool predictions = loss != NULL && (batch->outputs & GRAD_OUTPUT_PREDICTIONS) != 0;

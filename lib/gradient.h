@@ -226,6 +226,9 @@ typedef enum grad_layer_kind {
         GRAD_LAYER_KIND_COUNT
 } grad_layer_kind;
 
+/* What a layer is whose document does not say it. */
+#define GRAD_DEFAULT_LAYER_KIND GRAD_DENSE
+
 #define GRAD_MAX_LAYER_SLOTS 4
 #define GRAD_MAX_ATTRIBUTES 1
 
@@ -301,6 +304,9 @@ typedef struct grad_layer {
 
 /* One of its tensors; the caller may change it where the layer may be changed. */
 GRAD_API const grad_tensor *grad_layer_slot(const grad_layer *layer, grad_slot slot);
+
+/* One of the attributes of its kind, by its index in the grad_layer_info. */
+GRAD_API double grad_layer_attribute(const grad_layer *layer, size_t index);
 
 /* N of a layer with K inputs: the columns of its z. The kind has been checked, and the ranks of
  * pre_activation and of what the kind has. */

@@ -63,9 +63,6 @@ const grad_slot_info *grad_kind_essential(const grad_kind *kind);
 
 bool grad_kind_has(const grad_kind *kind, grad_slot slot);
 
-/* The attribute of that index of the layer's kind. */
-double grad_layer_attribute(const grad_layer *layer, size_t index);
-
 /* The operation that works out that output; .run is NULL where there is none. Of any kind of layer:
  * slope_delta is prelu's (slope.c). */
 grad_operation grad_kind_operation(const grad_kind *kind, grad_output_kind output);

@@ -225,6 +225,18 @@ static grad_status fail_field(grad_binder *binder, const grad_path *path, const 
                           foreign->remark[0] != '\0' ? " " : "", foreign->remark);
 }
 
+static grad_status fail_elsewhere(grad_binder *binder, const grad_path *path,
+                                  const grad_field *field)
+{
+    char owners[GRAD_DETAIL_SIZE];
+
+    snprintf(owners, sizeof owners, "%s", field->elsewhere);
+    if (owners[0] == '\0')
+        grad_layer_field_owners(field->name, owners, sizeof owners);
+    return grad_bind_fail(binder, path, "unknown_field", "unknown field \"%s\", it %s", path->key,
+                          owners);
+}
+
 /* Reads one member, which is fields[i] or, if i is count, none of them. */
 static grad_status read_member(grad_binder *binder, const grad_path *path, const json_t *member,
                                const grad_field *fields, size_t count, size_t i, void *target)
@@ -233,10 +245,8 @@ static grad_status read_member(grad_binder *binder, const grad_path *path, const
         return fields[i].read(binder, path, member, (char *)target + fields[i].offset);
     if (binder->skips_unknown_fields)
         return GRAD_OK;
-    if (i < count)
-        return grad_bind_fail(binder, path, "unknown_field", "unknown field \"%s\", it %s",
-                              path->key, fields[i].elsewhere);
-    return fail_field(binder, path, path->key, fields, count);
+    return i < count ? fail_elsewhere(binder, path, &fields[i])
+                     : fail_field(binder, path, path->key, fields, count);
 }
 
 static size_t find_field(const grad_field *fields, size_t count, const char *name)

@@ -47,6 +47,12 @@ typedef struct grad_field {
     const char *elsewhere; /* not NULL: it is an unknown field here, and this is where it belongs */
 } grad_field;
 
+/* elsewhere of a field that only other kinds of layers have: its owners are told when it is met. */
+#define GRAD_OF_OTHER_LAYERS ""
+
+/* Where such a field belongs: "belongs to layers of type layer_norm and batch_norm". */
+void grad_layer_field_owners(const char *name, char *text, size_t size);
+
 #define GRAD_FIELD(name, read, type, member)                                                       \
     {                                                                                              \
         name, read, offsetof(type, member), NULL                                                   \

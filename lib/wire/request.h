@@ -14,25 +14,39 @@ enum {
     GRAD_IN_CHECK = 4 /* only in a check of those */
 };
 
+/* A layer and, in a check, what the client takes for its deltas. */
+typedef struct grad_bound_layer {
+    grad_layer layer;
+    grad_layer_result claims;
+} grad_bound_layer;
+
+/* The fields of a kind of layer, whose target is a grad_bound_layer. */
+typedef struct grad_layer_fields {
+    size_t count;
+    grad_field fields[GRAD_FIELDS_MAX];
+} grad_layer_fields;
+
 typedef struct grad_request {
     unsigned places; /* GRAD_IN_GRADIENTS or GRAD_IN_NETWORK, and GRAD_IN_CHECK where it is one */
     bool continues;  /* a layer that cannot be bound is marked with its error */
     grad_request_block *block;
-    grad_layer_result *claims; /* of a check, one a layer; else NULL */
+    grad_layer_result *claims;                             /* of a check, one a layer; else NULL */
+    grad_layer_fields layer_fields[GRAD_LAYER_KIND_COUNT]; /* listed when the first is read */
 } grad_request;
 
 /* A field of a request or of a layer. */
 typedef struct grad_request_field {
     grad_field field;
     unsigned places;
-    unsigned kinds;     /* of layers that have it, bits 1 << grad_layer_kind; 0: all */
-    const char *owners; /* where kinds isn't 0: "belongs to layers of type dense" */
 } grad_request_field;
 
-/* Fills in fields[0 … count): those of rows that may not stand in this request, or in a layer of
- * that kind, say where they belong. count <= GRAD_FIELDS_MAX. */
-void grad_request_choose(const grad_request *request, grad_layer_kind kind,
-                         const grad_request_field *rows, size_t count, grad_field *fields);
+/* Fills in fields[0 … count): those of rows that may not stand in this request say where they
+ * belong. */
+void grad_request_choose(const grad_request *request, const grad_request_field *rows, size_t count,
+                         grad_field *fields);
+
+/* layer_fields.c: the fields of that kind of layer in this request. The request owns them. */
+const grad_layer_fields *grad_request_layer_fields(grad_request *request, grad_layer_kind kind);
 
 /* request_options.c */
 grad_bind_function grad_request_reduction;  /* grad_reduction */
@@ -49,7 +63,9 @@ grad_bind_function grad_request_check;      /* grad_check_options */
 grad_bind_function grad_request_activation; /* grad_layer: its activation and slope */
 
 /* request_layers.c */
-grad_bind_function grad_request_layers; /* nothing: goes to the request's block */
+grad_bind_function grad_request_layers;   /* nothing: goes to the request's block */
+grad_bind_function grad_request_dropout;  /* grad_layer: its mask and rate */
+grad_bind_function grad_request_residual; /* nothing: which layer, is found when all have names */
 
 /* Finds the layers that residual fields name; value is the array of layers. */
 grad_status grad_request_residuals(grad_binder *binder, const grad_path *path, const json_t *value);

@@ -1,5 +1,5 @@
-/* The layers of a request: which fields each kind has, what a layer that cannot be read leaves
- * behind, and the names of residual connections. Options are in request_options.c. */
+/* The layers of a request: what a layer that cannot be read leaves behind, and the names of residual
+ * connections. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,16 +7,10 @@
 #include "wire/request.h"
 #include "wire/spellings.h"
 
-/* A layer and, in a check, what the client takes for its deltas. */
-typedef struct bound_layer {
-    grad_layer layer;
-    grad_layer_result claims;
-} bound_layer;
-
 /* ---- Fields ---------------------------------------------------------------------------------- */
 
-static grad_status read_dropout(grad_binder *binder, const grad_path *path, const json_t *value,
-                                void *target)
+grad_status grad_request_dropout(grad_binder *binder, const grad_path *path, const json_t *value,
+                                 void *target)
 {
     static const grad_field fields[] = {
         GRAD_FIELD("mask", grad_bind_flags, grad_layer, dropout_mask),
@@ -31,60 +25,14 @@ static grad_status read_dropout(grad_binder *binder, const grad_path *path, cons
 }
 
 /* Which layer it is, is found when the names of all are known. */
-static grad_status read_residual(grad_binder *binder, const grad_path *path, const json_t *value,
-                                 void *target)
+grad_status grad_request_residual(grad_binder *binder, const grad_path *path, const json_t *value,
+                                  void *target)
 {
     (void)target;
     return json_is_string(value)
                ? GRAD_OK
                : grad_bind_fail_scalar(binder, path, "the name of a layer", value);
 }
-
-enum {
-    DENSE = 1 << GRAD_DENSE,
-    BATCH_NORM = 1 << GRAD_BATCH_NORM,
-    NORMS = 1 << GRAD_LAYER_NORM | 1 << GRAD_BATCH_NORM
-};
-#define OF_DENSE "belongs to layers of type dense"
-#define OF_DENSE_OR_GAIN "belongs to layers of type dense; norms have \"gain\""
-#define OF_DENSE_OR_SHIFT "belongs to layers of type dense; norms have \"shift\""
-#define OF_NORMS "belongs to layers of type layer_norm and batch_norm"
-#define OF_BATCH_NORM "belongs to layers of type batch_norm"
-
-#define ROW(name, read, member, places, kinds, owners)                                             \
-    {                                                                                              \
-        GRAD_FIELD(name, read, bound_layer, member), places, kinds, owners                         \
-    }
-#define CLAIM(name, read, places, kinds, owners)                                                   \
-    ROW(#name, read, claims.name, (places) | GRAD_IN_CHECK, kinds, owners)
-
-static const grad_request_field layer_fields[] = {
-    ROW("name", grad_bind_string, layer.name, GRAD_IN_BOTH, 0, NULL),
-    ROW("type", grad_bind_nothing, layer.kind, GRAD_IN_BOTH, 0, NULL),
-    ROW("activation", grad_request_activation, layer, GRAD_IN_BOTH, 0, NULL),
-    ROW("input", grad_bind_tensor, layer.input, GRAD_IN_BOTH, 0, NULL),
-    ROW("pre_activation", grad_bind_tensor, layer.pre_activation, GRAD_IN_BOTH, 0, NULL),
-    ROW("grad_output", grad_bind_tensor, layer.grad_output, GRAD_IN_GRADIENTS, 0, NULL),
-    ROW("weight", grad_bind_matrix, layer.weight, GRAD_IN_BOTH, DENSE, OF_DENSE_OR_GAIN),
-    ROW("bias", grad_bind_vector, layer.bias, GRAD_IN_BOTH, DENSE, OF_DENSE_OR_SHIFT),
-    ROW("gain", grad_bind_vector, layer.gain, GRAD_IN_BOTH, NORMS, OF_NORMS),
-    ROW("shift", grad_bind_vector, layer.shift, GRAD_IN_BOTH, NORMS, OF_NORMS),
-    ROW("epsilon", grad_bind_number, layer.epsilon, GRAD_IN_BOTH, NORMS, OF_NORMS),
-    ROW("running_mean", grad_bind_vector, layer.running_mean, GRAD_IN_BOTH, BATCH_NORM,
-        OF_BATCH_NORM),
-    ROW("running_variance", grad_bind_vector, layer.running_variance, GRAD_IN_BOTH, BATCH_NORM,
-        OF_BATCH_NORM),
-    ROW("dropout", read_dropout, layer, GRAD_IN_BOTH, 0, NULL),
-    ROW("residual", read_residual, layer.residual, GRAD_IN_NETWORK, 0, NULL),
-    CLAIM(weight_delta, grad_bind_matrix, GRAD_IN_BOTH, DENSE, OF_DENSE),
-    CLAIM(bias_delta, grad_bind_vector, GRAD_IN_BOTH, DENSE, OF_DENSE),
-    CLAIM(grad_input, grad_bind_tensor, GRAD_IN_GRADIENTS, 0, NULL),
-    CLAIM(slope_delta, grad_bind_vector, GRAD_IN_BOTH, 0, NULL),
-    CLAIM(gain_delta, grad_bind_vector, GRAD_IN_BOTH, NORMS, OF_NORMS),
-    CLAIM(shift_delta, grad_bind_vector, GRAD_IN_BOTH, NORMS, OF_NORMS),
-};
-
-_Static_assert(GRAD_COUNT(layer_fields) <= GRAD_FIELDS_MAX, "room for the fields of a layer");
 
 /* ---- One layer ------------------------------------------------------------------------------- */
 
@@ -121,22 +69,30 @@ static grad_status read_kind(grad_binder *binder, const grad_path *path, const j
                                   known, GRAD_LAYER_KIND_COUNT);
 }
 
-static grad_status bind_layer(grad_binder *binder, const grad_path *path, const json_t *value,
-                              bound_layer *bound)
+static void set_defaults(grad_layer_kind kind, grad_layer *layer)
 {
-    grad_field fields[GRAD_FIELDS_MAX];
-    grad_layer_kind kind = GRAD_DENSE;
+    const grad_layer_info *info = grad_layer_info_of(kind);
+
+    layer->kind = kind;
+    layer->activation = grad_activation_default(GRAD_IDENTITY);
+    for (size_t i = 0; i < info->attribute_count; i++)
+        *(double *)(void *)((char *)layer + info->attributes[i].offset) =
+            info->attributes[i].default_value;
+}
+
+static grad_status bind_layer(grad_binder *binder, const grad_path *path, const json_t *value,
+                              grad_bound_layer *bound)
+{
+    grad_layer_kind kind = GRAD_DEFAULT_LAYER_KIND;
     grad_status status = read_kind(binder, path, value, &kind);
+    const grad_layer_fields *fields;
 
     if (status != GRAD_OK)
         return status;
-    bound->layer.kind = kind;
-    bound->layer.activation = grad_activation_default(GRAD_IDENTITY);
-    bound->layer.epsilon = GRAD_DEFAULT_EPSILON;
-    grad_request_choose(binder->request, kind, layer_fields, GRAD_COUNT(layer_fields), fields);
-    status =
-        grad_bind_object(binder, path, value, "a layer", fields, GRAD_COUNT(layer_fields), bound);
-    if (status == GRAD_OK && (kind == GRAD_DENSE || kind == GRAD_ELEMENTS))
+    set_defaults(kind, &bound->layer);
+    fields = grad_request_layer_fields(binder->request, kind);
+    status = grad_bind_object(binder, path, value, "a layer", fields->fields, fields->count, bound);
+    if (status == GRAD_OK && !grad_layer_info_of(kind)->may_lack_activation)
         status = grad_bind_require(binder, path, value, "activation");
     return status;
 }
@@ -145,7 +101,7 @@ static grad_status read_layer(grad_binder *binder, const grad_path *path, const 
                               size_t index)
 {
     grad_request *request = binder->request;
-    bound_layer bound = {0};
+    grad_bound_layer bound = {0};
     grad_status status = bind_layer(binder, path, value, &bound);
 
     if (status == GRAD_OK && (request->places & GRAD_IN_GRADIENTS) != 0)

@@ -5,8 +5,8 @@
 
 #include "wire/request.h"
 
-void grad_request_choose(const grad_request *request, grad_layer_kind kind,
-                         const grad_request_field *rows, size_t count, grad_field *fields)
+void grad_request_choose(const grad_request *request, const grad_request_field *rows, size_t count,
+                         grad_field *fields)
 {
     for (size_t i = 0; i < count; i++) {
         const grad_request_field *row = &rows[i];
@@ -18,22 +18,20 @@ void grad_request_choose(const grad_request *request, grad_layer_kind kind,
             fields[i].elsewhere = (row->places & GRAD_IN_NETWORK) != 0
                                       ? "belongs to a network (POST /v1/backprop)"
                                       : "belongs at the top level, beside the layers";
-        else if (row->kinds != 0 && (row->kinds >> kind & 1) == 0)
-            fields[i].elsewhere = row->owners;
     }
 }
 
 #define OPTION(name, read, member)                                                                 \
     {                                                                                              \
-        GRAD_FIELD(name, read, grad_request_block, member), GRAD_IN_BOTH, 0, NULL                  \
+        GRAD_FIELD(name, read, grad_request_block, member), GRAD_IN_BOTH                           \
     }
 #define OF_NETWORK(name, read, member)                                                             \
     {                                                                                              \
-        GRAD_FIELD(name, read, grad_request_block, member), GRAD_IN_NETWORK, 0, NULL               \
+        GRAD_FIELD(name, read, grad_request_block, member), GRAD_IN_NETWORK                        \
     }
 #define OF_CHECK(name, read, member, places)                                                       \
     {                                                                                              \
-        GRAD_FIELD(name, read, grad_request_block, member), (places) | GRAD_IN_CHECK, 0, NULL      \
+        GRAD_FIELD(name, read, grad_request_block, member), (places) | GRAD_IN_CHECK               \
     }
 
 static const grad_request_field request_fields[] = {
@@ -144,7 +142,7 @@ static grad_status bind_request(grad_binder *binder, const json_t *root)
     grad_path layers = {.parent = &path, .key = "layers"};
     grad_status status;
 
-    grad_request_choose(request, GRAD_DENSE, request_fields, GRAD_COUNT(request_fields), fields);
+    grad_request_choose(request, request_fields, GRAD_COUNT(request_fields), fields);
     status = grad_bind_object(binder, &path, root, "an object", fields, GRAD_COUNT(request_fields),
                               request->block);
     if (status != GRAD_OK || request->block->batch.network == NULL)

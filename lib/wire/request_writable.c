@@ -61,15 +61,16 @@ static grad_status fail_rank(const char *pointer, grad_error *error)
 static grad_status check_layer_numbers(const grad_layer *layer, size_t index, grad_error *error)
 {
     const grad_activation_info *info = grad_activation_info_of(layer->activation.kind);
-    bool is_norm = layer->kind == GRAD_LAYER_NORM || layer->kind == GRAD_BATCH_NORM;
+    const grad_layer_info *kind = grad_layer_info_of(layer->kind);
     grad_status status = GRAD_OK;
 
     for (size_t k = 0; k < info->parameter_count && status == GRAD_OK; k++)
         status = check_finite(layer->activation.parameters[k],
                               GRAD_AT("/layers/%zu/activation/%s", index, info->parameters[k].name),
                               error);
-    if (status == GRAD_OK && is_norm)
-        status = check_finite(layer->epsilon, GRAD_AT("/layers/%zu/epsilon", index), error);
+    for (size_t k = 0; k < kind->attribute_count && status == GRAD_OK; k++)
+        status = check_finite(grad_layer_attribute(layer, k),
+                              GRAD_AT("/layers/%zu/%s", index, kind->attributes[k].name), error);
     if (status == GRAD_OK && layer->dropout_mask.data != NULL)
         status =
             check_finite(layer->dropout_rate, GRAD_AT("/layers/%zu/dropout/rate", index), error);
@@ -105,12 +106,9 @@ static grad_status check_residual(const grad_batch *batch, size_t index, grad_er
 static grad_status check_layer(const grad_batch *batch, size_t index, grad_error *error)
 {
     const grad_layer *layer = &batch->layers[index];
-    const grad_tensor *const tensors[] = {&layer->input,        &layer->pre_activation,
-                                          &layer->grad_output,  &layer->weight,
-                                          &layer->bias,         &layer->slope,
-                                          &layer->gain,         &layer->shift,
-                                          &layer->running_mean, &layer->running_variance,
-                                          &layer->dropout_mask};
+    const grad_tensor *const tensors[] = {&layer->input, &layer->pre_activation,
+                                          &layer->grad_output, &layer->dropout_mask};
+    bool has_ranks = have_ranks(tensors, COUNT(tensors));
     grad_status status;
 
     if (layer->error != NULL) {
@@ -118,7 +116,9 @@ static grad_status check_layer(const grad_batch *batch, size_t index, grad_error
             *error = *layer->error;
         return layer->error->status;
     }
-    if (!have_ranks(tensors, COUNT(tensors)))
+    for (grad_slot slot = 0; slot < GRAD_SLOT_COUNT; slot++)
+        has_ranks = has_ranks && has_rank(grad_layer_slot(layer, slot));
+    if (!has_ranks)
         return fail_rank(GRAD_AT("/layers/%zu", index), error);
     status = check_layer_numbers(layer, index, error);
     return status == GRAD_OK ? check_residual(batch, index, error) : status;

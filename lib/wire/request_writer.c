@@ -1,5 +1,4 @@
-/* The request document of a batch: the same fields as request_*.c reads, those at their defaults
- * left out. What cannot be written is refused in request_writable.c. */
+/* The request document of a batch: the fields that are read, those at their defaults left out. */
 #include "wire/request_writer.h"
 #include "wire/scalar.h"
 #include "wire/spellings.h"
@@ -80,10 +79,10 @@ static bool has_default_parameters(const grad_layer *layer, const grad_activatio
 static void write_activation(grad_encoder *encoder, const grad_layer *layer, size_t index)
 {
     const grad_activation_info *info = grad_activation_info_of(layer->activation.kind);
-    bool is_norm = layer->kind == GRAD_LAYER_NORM || layer->kind == GRAD_BATCH_NORM;
+    bool may_lack = grad_layer_info_of(layer->kind)->may_lack_activation;
 
     if (has_default_parameters(layer, info)) {
-        if (!is_norm || info->kind != GRAD_IDENTITY)
+        if (!may_lack || info->kind != GRAD_IDENTITY)
             grad_encoder_string(encoder, "activation", info->name);
         return;
     }
@@ -117,26 +116,31 @@ static void write_residual(grad_encoder *encoder, const grad_batch *batch, size_
                             batch->layers[residual - GRAD_RESIDUAL_OF(0)].name);
 }
 
+static void write_parameters(grad_encoder *encoder, const grad_layer *layer, size_t index)
+{
+    const grad_layer_info *info = grad_layer_info_of(layer->kind);
+
+    for (grad_slot slot = 0; slot < GRAD_SLOT_COUNT; slot++)
+        if (slot != GRAD_SLOT_SLOPE) /* the activation's */
+            grad_encoder_tensor(encoder, grad_slot_name(slot), grad_layer_slot(layer, slot), index);
+    for (size_t i = 0; i < info->attribute_count; i++)
+        write_unless(encoder, info->attributes[i].name, grad_layer_attribute(layer, i),
+                     info->attributes[i].default_value);
+}
+
 static void write_layer(grad_encoder *encoder, const grad_batch *batch, size_t index)
 {
     const grad_layer *layer = &batch->layers[index];
 
     grad_encoder_open(encoder, NULL);
     grad_encoder_string(encoder, "name", layer->name);
-    if (layer->kind != GRAD_DENSE)
+    if (layer->kind != GRAD_DEFAULT_LAYER_KIND)
         grad_encoder_string(encoder, "type", grad_layer_info_of(layer->kind)->name);
     write_activation(encoder, layer, index);
     grad_encoder_tensor(encoder, "input", &layer->input, index);
     grad_encoder_tensor(encoder, "pre_activation", &layer->pre_activation, index);
     grad_encoder_tensor(encoder, "grad_output", &layer->grad_output, index);
-    grad_encoder_tensor(encoder, "weight", &layer->weight, index);
-    grad_encoder_tensor(encoder, "bias", &layer->bias, index);
-    grad_encoder_tensor(encoder, "gain", &layer->gain, index);
-    grad_encoder_tensor(encoder, "shift", &layer->shift, index);
-    grad_encoder_tensor(encoder, "running_mean", &layer->running_mean, index);
-    grad_encoder_tensor(encoder, "running_variance", &layer->running_variance, index);
-    if (layer->kind == GRAD_LAYER_NORM || layer->kind == GRAD_BATCH_NORM)
-        write_unless(encoder, "epsilon", layer->epsilon, GRAD_DEFAULT_EPSILON);
+    write_parameters(encoder, layer, index);
     write_dropout(encoder, layer, index);
     write_residual(encoder, batch, index);
     grad_encoder_close(encoder);
