@@ -1,4 +1,4 @@
-/* The layers of a request: what a layer that cannot be read leaves behind, and the names of residual
+/* The layers of a request: what one that cannot be read leaves behind, and the names of residual
  * connections. */
 #include <stdio.h>
 #include <string.h>
