@@ -18,13 +18,13 @@ typedef struct gradientd {
  * has the reason. */
 bool daemon_start(gradientd *d, const config *c, char *message, size_t message_size);
 
-/* Not ready from now on: closes the listener of the service, and lets replies end their
+/* Not ready from now on: closes the listener of the service, and lets responses end their
  * connections. The admin listener stays. */
 void daemon_drain(gradientd *d);
 
 /* Draining, whether all requests are answered and all connections closed. Once linger is true,
  * connections that are between two requests are closed; until then their peers may learn of the end
- * from a reply. */
+ * from a response. */
 bool daemon_is_drained(gradientd *d, bool linger);
 
 /* Ends everything. Requests that are still open are cut off; false where a worker does not come

@@ -13,7 +13,7 @@ static void append(char list[REQUEST_ACCEPT_SIZE], const char *name)
     snprintf(list + length, REQUEST_ACCEPT_SIZE - length, "%s%s", length > 0 ? ", " : "", name);
 }
 
-/* The answer says besides what would have done. */
+/* The response says besides what would have done. */
 static outcome reject(request *r, const char *code, const char *detail)
 {
     const body_formats *formats = r->context->service->formats;

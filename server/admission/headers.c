@@ -15,7 +15,7 @@ outcome step_framing(request *r)
     return request_reject_with(r, MHD_HTTP_BAD_REQUEST, "bad_framing", r->headers.fault);
 }
 
-/* Without room for the reply's headers the work would be for nothing. */
+/* Without room for the response's headers the work would be for nothing. */
 outcome step_header_room(request *r)
 {
     char detail[GRAD_DETAIL_SIZE];

@@ -7,7 +7,7 @@
 #include "http/request.h"
 
 outcome step_framing(request *r);     /* 400: two readers could understand it differently */
-outcome step_header_room(request *r); /* 431: none is left for the reply's headers */
+outcome step_header_room(request *r); /* 431: none is left for the response's headers */
 outcome step_route(request *r);       /* 404, 405: sets the route */
 outcome step_length(request *r);      /* 413: the declared length is beyond the body's limit */
 outcome step_query(request *r);       /* 422: sets the datatype */

@@ -18,7 +18,7 @@ typedef struct computation_kind {
     /* The document is whole: sets c->batch, and c->request where there is one. */
     grad_status (*read)(computation *c, grad_error *error);
     grad_status (*measure)(computation *c, const grad_limits *limits, grad_error *error);
-    /* Upper bound of the memory that printing the answer takes. */
+    /* Upper bound of the memory that printing the response takes. */
     size_t (*print_bound)(const computation *c);
     /* What all is expected to take, in seconds on one thread: computing and printing; the reading
      * is done. */
@@ -27,7 +27,7 @@ typedef struct computation_kind {
     size_t (*stage_count)(const computation *c);
     size_t (*tile_count)(const computation *c, size_t stage);
     void (*tile)(computation *c, size_t stage, size_t tile);
-    /* After the last tile: makes the answer ready to be printed, in c->segment_count segments. */
+    /* After the last tile: makes the response ready to be printed, in c->segment_count segments. */
     grad_status (*finish)(computation *c, grad_error *error);
     grad_status (*print)(computation *c, size_t segment, grad_error *error);
     grad_request_kind request; /* of those that read one */
@@ -57,7 +57,7 @@ struct computation {
     size_t segment_count;  /* of the printed response, */
     grad_encoder *encoder; /* which this holds, */
     grad_text text;        /* or (of a check) this does */
-    int64_t deadline;      /* for the reply's first byte, clock_now */
+    int64_t deadline;      /* for the response's first byte, clock_now */
     double decode_seconds;
     computation_times times;
     bool expired;        /* the job's deadline came before a worker */

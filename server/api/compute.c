@@ -129,7 +129,7 @@ static outcome parse_and_validate(request *r)
     return OUTCOME_MORE;
 }
 
-/* ---- The answer ------------------------------------------------------------------------------ */
+/* ---- The response ---------------------------------------------------------------------------- */
 
 static void note_stages(request *r)
 {
@@ -154,13 +154,13 @@ static outcome respond(request *r)
     computation *c = r->work;
     computation_drop_inputs(c);
     reservation_resize(&c->memory, computation_memory(c, MEMORY_TO_RESPOND));
-    const http_response answer = {.content_type = r->payload->media_type,
-                                  .segments = computation_segments(c, &r->segment),
-                                  .segment_count = c->segment_count,
-                                  .free = free_response,
-                                  .context = c};
+    const http_response response = {.content_type = r->payload->media_type,
+                                    .segments = computation_segments(c, &r->segment),
+                                    .segment_count = c->segment_count,
+                                    .free = free_response,
+                                    .context = c};
     r->work = NULL;
-    return request_respond(r, MHD_HTTP_OK, &answer);
+    return request_respond(r, MHD_HTTP_OK, &response);
 }
 
 static outcome reject_late(request *r, const computation *c)

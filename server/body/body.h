@@ -40,8 +40,8 @@ grad_status body_read_check(body *b, grad_check_request **request, grad_error *e
 /* Gives an error that was found after the reading its place in the document. NULL: nothing. */
 void body_locate_error(const body *b, grad_error *error);
 
-/* An encoder of the reply to that batch, of the kind that the request was of. As grad_encode_reply.
- */
+/* An encoder of the response to that batch, of the kind that the request was of. As
+ * grad_encode_reply. */
 grad_status body_encode(const body *b, const grad_batch *batch, const grad_reply *reply,
                         grad_encoder **encoder, grad_error *error);
 

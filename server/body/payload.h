@@ -17,7 +17,7 @@ typedef struct body_options {
  * pieces of any length, and once it is whole one of the two read functions is called; what that
  * gives belongs to the document. Threads and errors are those of a grad_decoder. */
 typedef struct payload_kind {
-    const char *media_type; /* of the request, and of its answer */
+    const char *media_type; /* of the request, and of its response */
     grad_status (*create)(const body_options *options, void **state, grad_error *error);
     grad_status (*push)(void *state, const char *bytes, size_t length, grad_error *error);
     size_t (*memory)(const void *state);

@@ -13,7 +13,7 @@
  * so that any thread reads it at any time; a string is not, and stays. */
 typedef struct config {
     char *listen;               /* HOST:PORT of the service */
-    char *allow_origin;         /* origins whose pages may read answers; "*": all; "": none */
+    char *allow_origin;         /* origins whose pages may read responses; "*": all; "": none */
     char *admin_listen;         /* HOST:PORT of health checks and metrics; "" for none */
     _Atomic size_t event_loops; /* threads that own sockets; 0: one a CPU, at most 4 */
     _Atomic size_t workers;     /* threads that compute; 0: one a CPU (affinity and cgroup quota) */
@@ -30,11 +30,11 @@ typedef struct config {
     _Atomic double idle_timeout;       /* between two requests of a connection */
     _Atomic double body_timeout;       /* for a body's next bytes to arrive, and its slack */
     _Atomic size_t min_body_rate;      /* bytes a second, over the whole body after body_timeout */
-    _Atomic double reply_timeout;   /* for a peer to take any bytes of its reply, and its slack */
-    _Atomic size_t min_reply_rate;  /* bytes a second, over the whole reply after reply_timeout */
-    _Atomic double linger_timeout;  /* to discard what comes after an early answer */
-    _Atomic size_t linger_size;     /* bytes discarded then */
-    _Atomic double request_timeout; /* from the last byte of a body to the reply's first: 504 */
+    _Atomic double reply_timeout;  /* for a peer to take any bytes of its response, and its slack */
+    _Atomic size_t min_reply_rate; /* bytes a second, over the whole response after reply_timeout */
+    _Atomic double linger_timeout; /* to discard what comes after an early response */
+    _Atomic size_t linger_size;    /* bytes discarded then */
+    _Atomic double request_timeout; /* from the last byte of a body to the response's first: 504 */
     _Atomic double queue_timeout;   /* for a request to reach a worker: 503 */
     _Atomic double drain_timeout;   /* from SIGTERM to exit, at most */
     _Atomic double inline_cost;     /* work below this many seconds is done in the event loop */

@@ -40,12 +40,12 @@ bool origins_are_sound(const char *text)
 
 bool origins_hold(const char *list, const char *origin)
 {
-    size_t wanted = strlen(origin);
+    size_t length_of_origin = strlen(origin);
     if (strcmp(list, "*") == 0)
         return true;
     for (const char *at = list + strspn(list, BETWEEN); *at; at += strspn(at, BETWEEN)) {
         size_t length = strcspn(at, BETWEEN);
-        if (length == wanted && strncasecmp(at, origin, length) == 0)
+        if (length == length_of_origin && strncasecmp(at, origin, length) == 0)
             return true;
         at += length;
     }

@@ -38,7 +38,7 @@ static void count_stages(const request *r, double total)
 /* The request itself last: a page of metrics that has it has its bytes and stages too. */
 static void count(const request *r, bool whole, double total)
 {
-    metrics_count_bytes(r->received, whole ? r->reply_size : 0);
+    metrics_count_bytes(r->received, whole ? r->response_size : 0);
     count_stages(r, total);
     metrics_count_request(r->route ? r->route->metric : ROUTE_OTHER, whole ? r->status : 0);
 }
@@ -78,7 +78,7 @@ static void write_line(const request *r, bool whole, double total)
     fields[n++] = LOG_TEXT("request_id", r->id);
     fields[n++] = LOG_TEXT("peer", r->connection->peer);
     fields[n++] = LOG_NUMBER("bytes_in", r->received);
-    fields[n++] = LOG_NUMBER("bytes_out", whole ? r->reply_size : 0);
+    fields[n++] = LOG_NUMBER("bytes_out", whole ? r->response_size : 0);
     for (size_t i = 0; i < REQUEST_NUMBERS && r->numbers[i].name; i++)
         fields[n++] = LOG_NUMBER(r->numbers[i].name, r->numbers[i].value);
     if (code_of(r, whole)[0] != '\0')

@@ -2,7 +2,7 @@
  * has. */
 #include "http/event_loops.h"
 
-#include "http/library_answers.h"
+#include "http/library_responses.h"
 
 #include <fcntl.h>
 #include <microhttpd.h>
@@ -24,7 +24,7 @@ struct event_loops {
 };
 
 /* libmicrohttpd has ended the writing side and closes its descriptor next. Where the peer may not
- * be through, a duplicate keeps the connection, so that it lingers and the answer arrives. */
+ * be through, a duplicate keeps the connection, so that it lingers and the response arrives. */
 static void let_go(event_loop *loop, connection *c)
 {
     service *s = loop->context.service;
@@ -52,7 +52,7 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
     const union MHD_ConnectionInfo *fd =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     int socket_fd = fd->connect_fd;
-    library_answers_enter(&loop->context);
+    library_responses_enter(&loop->context);
     const union MHD_ConnectionInfo *peer =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     *socket_context = connections_add(all, socket_fd, peer ? peer->client_addr : NULL);

@@ -3,7 +3,7 @@
 #include "http/request.h"
 
 #include "http/cors.h"
-#include "http/library_answers.h"
+#include "http/library_responses.h"
 #include "http/request_id.h"
 #include "platform/clock.h"
 
@@ -12,8 +12,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* A refused body without a declared length is read this far beyond the limit, since some clients
- * read no answer before; beyond that it is given early and the connection lingers. */
+/* A rejected body without a declared length is read this far beyond the limit, since some clients
+ * read no response before; beyond that it is given early and the connection lingers. */
 #define DISCARD_BEYOND_LIMIT ((uint64_t)16 << 20)
 
 /* ---- Beginning and end ----------------------------------------------------------------------- */
@@ -62,12 +62,12 @@ void *request_on_line(void *context, const char *uri, struct MHD_Connection *mhd
     const char *path = path_of(uri);
     size_t length = strcspn(path, "?");
     copy_text(r->path, length < sizeof r->path ? length + 1 : sizeof r->path, path);
-    library_answers_add(r);
+    library_responses_add(r);
     connection_enter(r->connection, PHASE_HEADERS);
     return r;
 }
 
-/* What libmicrohttpd has answered by itself where no answer of ours could be put in its place. 0:
+/* What libmicrohttpd has answered by itself where no response of ours could be put in its place. 0:
  * nothing. */
 static int status_of_library(struct MHD_Connection *mhd)
 {
@@ -78,15 +78,15 @@ static int status_of_library(struct MHD_Connection *mhd)
 
 static void release(request *r)
 {
-    if (r->held && r->route->handler->release)
+    if (r->must_release && r->route->handler->release)
         r->route->handler->release(r);
-    r->held = false;
+    r->must_release = false;
 }
 
 static void complete(request *r, bool whole)
 {
-    library_answers_remove(r);
-    if (!r->replied) {
+    library_responses_remove(r);
+    if (!r->responded) {
         r->status = status_of_library(r->mhd);
         r->error.code[0] = '\0';
         whole = r->status != 0;
@@ -253,7 +253,7 @@ static outcome admit(request *r)
     outcome admitted = r->context->service->admit(r);
     if (admitted != OUTCOME_MORE || !r->route->handler->on_headers)
         return admitted;
-    r->held = true;
+    r->must_release = true;
     return r->route->handler->on_headers(r);
 }
 
@@ -269,7 +269,7 @@ static enum MHD_Result on_headers(request *r, const char *method, const char *ve
     if (rejected)
         release(r);
     if (rejected && answers_at_once(r))
-        return reply_send_problem(r) ? MHD_YES : MHD_NO;
+        return response_send_problem(r) ? MHD_YES : MHD_NO;
     connection_enter(r->connection, PHASE_BODY);
     return MHD_YES;
 }
@@ -301,7 +301,7 @@ static enum MHD_Result on_body(request *r, const char *bytes, size_t length)
     }
     if (r->received <= r->discard_limit && clock_now() <= r->discard_until)
         return MHD_YES;
-    reply_send_early(r);
+    response_send_early(r);
     return MHD_NO;
 }
 
@@ -355,7 +355,7 @@ static enum MHD_Result on_end(request *r)
     outcome answered = r->state == REQUEST_RECEIVING ? answer(r, resumed) : OUTCOME_REJECTED;
     if (r->suspended)
         return MHD_YES;
-    sent = answered == OUTCOME_DONE ? reply_send(r) : reply_send_problem(r);
+    sent = answered == OUTCOME_DONE ? response_send(r) : response_send_problem(r);
     return sent ? MHD_YES : MHD_NO;
 }
 

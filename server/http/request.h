@@ -1,4 +1,4 @@
-/* One request, from its line to the end of its reply: the three callbacks of libmicrohttpd, and
+/* One request, from its line to the end of its response: the three callbacks of libmicrohttpd, and
  * what handlers may do with the request. Before any handler the service's admit is asked. */
 #ifndef GRADIENTD_REQUEST_H
 #define GRADIENTD_REQUEST_H
@@ -24,11 +24,11 @@ typedef struct request_context {
 typedef enum request_state {
     REQUEST_NEW,        /* its line was read */
     REQUEST_RECEIVING,  /* admitted; the body goes to the handler */
-    REQUEST_DISCARDING, /* refused; the body is read on so that the answer can be sent */
+    REQUEST_DISCARDING, /* rejected; the body is read on so that the response can be sent */
     REQUEST_ANSWERED
 } request_state;
 
-/* An answer, as a handler gives it. */
+/* A response, as a handler gives it. */
 typedef struct http_response {
     const char *content_type; /* NULL: none */
     const grad_segment *segments;
@@ -58,8 +58,8 @@ struct request {
     char method[REQUEST_METHOD_SIZE]; /* cut off where they are longer */
     char path[REQUEST_PATH_SIZE];     /* as it came, without its query; cut off likewise */
     char id[GRAD_REQUEST_ID_SIZE];
-    char origin[REQUEST_ORIGIN_SIZE]; /* of the page that may read the answer; "": of none */
-    const char *methods;              /* what the answer's Allow says; NULL: nothing */
+    char origin[REQUEST_ORIGIN_SIZE]; /* of the page that may read the response; "": of none */
+    const char *methods;              /* what the response's Allow says; NULL: nothing */
     char accept[REQUEST_ACCEPT_SIZE]; /* its Accept and Accept-Encoding; "": none */
     char accept_encoding[REQUEST_ACCEPT_SIZE];
 
@@ -76,18 +76,18 @@ struct request {
     bool preflight;                     /* a page's question, whether it may ask */
     double stages[STAGE_TOTAL];         /* seconds; negative: there was no such stage */
 
-    int status; /* of the answer; 0: none yet */
+    int status; /* of the response; 0: none yet */
     http_response response;
     grad_segment segment; /* of a response that is one text */
     grad_error error;
     bool in_flight;
-    bool held;      /* by the handler: it has something to release */
-    bool suspended; /* with the workers */
-    bool whole;     /* it was received to its end */
-    bool replied;   /* a reply was handed to libmicrohttpd, or to the kernel */
-    bool sent;      /* to the kernel */
-    bool closes;    /* the connection ends with the reply */
-    size_t reply_size;
+    bool must_release; /* by the handler: it has something to release */
+    bool suspended;    /* with the workers */
+    bool whole;        /* it was received to its end */
+    bool responded;    /* a response was handed to libmicrohttpd, or to the kernel */
+    bool sent;         /* to the kernel */
+    bool closes;       /* the connection ends with the response */
+    size_t response_size;
     request_number numbers[REQUEST_NUMBERS]; /* for the log; those with a name */
     void *work;                              /* the handler's own */
 };
@@ -109,8 +109,8 @@ void request_on_closed(const connection *c, request_context *context);
 
 /* ---- For handlers and whoever admits --------------------------------------------------------- */
 
-/* Rejects: the body is read no further than is good for the connection, and the answer is a problem
- * of that status. The error says why. The first rejection counts. OUTCOME_REJECTED. */
+/* Rejects: the body is read no further than is good for the connection, and the response is a
+ * problem of that status. The error says why. The first rejection counts. OUTCOME_REJECTED. */
 outcome request_reject(request *r, int http_status, const grad_error *error);
 
 /* The same with an error made of these. limit_name NULL: none. */
@@ -122,7 +122,7 @@ outcome request_reject_limit(request *r, int http_status, const char *code, cons
 int request_status_of(grad_status status);
 
 /* Answers with what the response says, which is copied. OUTCOME_DONE. */
-outcome request_respond(request *r, int http_status, const http_response *answer);
+outcome request_respond(request *r, int http_status, const http_response *response);
 
 /* The same with a text, whose memory the response takes over. OUTCOME_REJECTED where the text is
  * not whole. */
@@ -144,17 +144,17 @@ const char *request_body_limit_name(const request *r);
 
 /* Hands the response to libmicrohttpd, or a problem where there is no memory for that. False: the
  * connection must close. */
-bool reply_send(request *r);
+bool response_send(request *r);
 
 /* Sends the problem of a rejected request whose body is still to come: libmicrohttpd takes
- * no answer. The connection must close and linger, answered or not. */
-void reply_send_early(request *r);
+ * no response. The connection must close and linger, answered or not. */
+void response_send_early(request *r);
 
 /* Hands the problem of a rejected request to libmicrohttpd. False: the connection must close. */
-bool reply_send_problem(request *r);
+bool response_send_problem(request *r);
 
-/* Prints the whole answer, as it goes over the wire. False: no memory, and nothing to free. */
-bool reply_print_problem(request *r, grad_text *answer);
+/* Prints the whole response, as it goes over the wire. False: no memory, and nothing to free. */
+bool response_print_problem(request *r, grad_text *answer);
 
 /* The line in the log and the counters, when all is over. */
 void access_log_write(const request *r, bool whole);

@@ -12,13 +12,13 @@
 #include <stdatomic.h>
 
 /* A connection's buffer, kept for its whole life and cleared after each request. It holds the
- * request's line and headers, and the reply's; half of it takes a piece of a body. From the first
- * size on larger pieces made no difference that could be measured. */
+ * request's line and headers, and the response's; half of it takes a piece of a body. From the
+ * first size on larger pieces made no difference that could be measured. */
 #define SERVICE_BUFFER ((size_t)64 << 10)
 #define ADMIN_BUFFER ((size_t)32 << 10)
 
-/* Of each, what a reply's headers need, generously: a request's line and headers may have the rest.
- */
+/* Of each, what a response's headers need, generously: a request's line and headers may have the
+ * rest. */
 #define ROOM_FOR_REPLY ((size_t)4 << 10)
 #define SERVICE_MAX_HEADERS (SERVICE_BUFFER - ROOM_FOR_REPLY)
 #define ADMIN_MAX_HEADERS (ADMIN_BUFFER - ROOM_FOR_REPLY)

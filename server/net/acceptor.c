@@ -96,7 +96,7 @@ static void accept_some(acceptor *a, size_t burst)
 
 /* A connection that waits to be accepted when its listener is closed is reset, with what its peer
  * has sent. So the listener first hears no new peer: a filter drops segments with SYN (byte 13 of
- * the TCP header, bit 1), whose senders try again and are then refused. */
+ * the TCP header, bit 1), whose senders try again and are then rejected. */
 static void ignore_new_peers(int listening_fd)
 {
     struct sock_filter drop_syn[] = {

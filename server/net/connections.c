@@ -124,7 +124,7 @@ bool connection_is_unread(connection *c)
 }
 
 /* Whether all is read that the peer will ever send, and no request came of it. One whose request is
- * whole still gets its answer. */
+ * whole still gets its response. */
 static bool is_abandoned(const connection *c)
 {
     connection_phase phase = c->progress.phase;
@@ -133,7 +133,7 @@ static bool is_abandoned(const connection *c)
 }
 
 /* What the peer takes is what its kernel acknowledges; libmicrohttpd only knows what ours accepted
- * into its buffer. Measured from the first look at each reply on. */
+ * into its buffer. Measured from the first look at each response on. */
 static connection_verdict judge_reply(const connections *all, connection *c, uint64_t request,
                                       int64_t now)
 {
@@ -152,8 +152,8 @@ static connection_verdict judge_reply(const connections *all, connection *c, uin
     return deadlines_judge(taking, all->limits, now);
 }
 
-/* A reply that libmicrohttpd has handed to the kernel may still be on its way when the connection
- * is called idle. */
+/* A response that libmicrohttpd has handed to the kernel may still be on its way when the
+ * connection is called idle. */
 static connection_verdict judge(const connections *all, connection *c, int64_t now)
 {
     const connection_progress *p = &c->progress;

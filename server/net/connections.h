@@ -18,9 +18,9 @@ typedef struct connection {
     int fd;
     char peer[LISTENER_ADDRESS_SIZE];
     pthread_mutex_t lock;         /* over the two fields below */
-    connection_progress progress; /* told by the event loop */
+    connection_progress progress; /* reported by the event loop */
     connection_verdict cut;       /* why it was shut down; VERDICT_FINE: it was not */
-    connection_progress taking;   /* the registry's: what the peer took of its replies */
+    connection_progress taking;   /* the registry's: what the peer took of its responses */
     uint64_t acknowledged;        /* the registry's: bytes when that began */
 } connection;
 
@@ -54,7 +54,7 @@ connection_verdict connection_cut(connection *c);
 bool connection_is_unread(connection *c);
 
 /* Ends reading from connections that are between two requests and have nothing unread: a request
- * that has begun to arrive is left alone, and replies still go out. */
+ * that has begun to arrive is left alone, and responses still go out. */
 void connections_end_idle(connections *all);
 
 /* Shuts all down, whatever they are doing; returns how many there were. */

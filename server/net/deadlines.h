@@ -12,8 +12,8 @@ typedef enum connection_phase {
     PHASE_NEW,     /* accepted, no request line yet */
     PHASE_HEADERS, /* a request line has come, not all headers */
     PHASE_BODY,
-    PHASE_WORK,  /* the request is whole, the reply is being made: the daemon's own deadlines */
-    PHASE_REPLY, /* the reply is on its way */
+    PHASE_WORK,  /* the request is whole, the response is being made: the daemon's own deadlines */
+    PHASE_REPLY, /* the response is on its way */
     PHASE_IDLE   /* between two requests */
 } connection_phase;
 

@@ -56,13 +56,13 @@ static int connect_to(const address *where)
     return fd;
 }
 
-/* Whether the answer's first line says 200. */
+/* Whether the response's first line says 200. */
 static bool ask(int fd)
 {
     static const char question[] =
         "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    static const char wanted[] = "HTTP/1.1 200 ";
-    char answer[sizeof wanted - 1];
+    static const char expected[] = "HTTP/1.1 200 ";
+    char answer[sizeof expected - 1];
     size_t length = 0;
     if (send(fd, question, sizeof question - 1, MSG_NOSIGNAL) != (ssize_t)(sizeof question - 1))
         return false;
@@ -72,7 +72,7 @@ static bool ask(int fd)
             return false;
         length += (size_t)got;
     }
-    return memcmp(answer, wanted, sizeof answer) == 0;
+    return memcmp(answer, expected, sizeof answer) == 0;
 }
 
 bool healthcheck(const config *c, char *message, size_t message_size)

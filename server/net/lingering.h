@@ -1,7 +1,7 @@
 /* Lingering close (RFC 9112, section 9.6): a socket that is closed with bytes unread, or to which
- * bytes still come, is reset, and the reset may overtake the answer. Connections that were answered
- * before their request was read come here instead: a thread of its own reads and discards until the
- * peer closes, for a bounded time, size and number of them. They count as closed. */
+ * bytes still come, is reset, and the reset may overtake the response. Connections that were
+ * answered before their request was read come here instead: a thread of its own reads and discards
+ * until the peer closes, for a bounded time, size and number of them. They count as closed. */
 #ifndef GRADIENTD_LINGERING_H
 #define GRADIENTD_LINGERING_H
 
@@ -16,8 +16,8 @@ typedef struct lingering lingering;
  * NULL: no memory, descriptors or thread. */
 lingering *lingering_start(const config *limits);
 
-/* Ends the writing side of a connected socket, whose answer is in the kernel's hands, and keeps the
- * descriptor, which must be non-blocking. Any thread; never waits. */
+/* Ends the writing side of a connected socket, whose response is in the kernel's hands, and keeps
+ * the descriptor, which must be non-blocking. Any thread; never waits. */
 void lingering_take(lingering *l, int fd);
 
 /* How many there are. */

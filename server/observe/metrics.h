@@ -42,7 +42,7 @@ typedef enum metrics_rejection {
     REJECT_COUNT
 } metrics_rejection;
 
-/* How the discarding of a request's rest ended. All but the first may have lost the answer. */
+/* How the discarding of a request's rest ended. All but the first may have lost the response. */
 typedef enum metrics_lingering_end {
     LINGERING_PEER_CLOSED,
     LINGERING_TOO_LONG,
@@ -51,7 +51,7 @@ typedef enum metrics_lingering_end {
     LINGERING_END_COUNT
 } metrics_lingering_end;
 
-/* http_status 0: the connection ended before an answer. */
+/* http_status 0: the connection ended before a response. */
 void metrics_count_request(metrics_route route, int http_status);
 void metrics_count_bytes(size_t received, size_t sent);
 void metrics_observe_stage(metrics_stage stage, double seconds);
@@ -66,7 +66,7 @@ const char *metrics_stage_name(metrics_stage stage);
 typedef struct metrics_gauges {
     size_t connections;
     size_t lingering; /* answered before their request ended; not among the connections */
-    size_t in_flight; /* requests between their headers and the end of their reply */
+    size_t in_flight; /* requests between their headers and the end of their response */
     size_t queue_waiting;
     size_t queue_depth;
     size_t workers;

@@ -41,12 +41,12 @@ static double walk_up(const char *root, const char *mount, const char *path, cgr
 }
 
 /* Whether controllers, "cpu,cpuacct", has that one. */
-static bool has_controller(const char *controllers, const char *wanted)
+static bool has_controller(const char *controllers, const char *requested)
 {
-    size_t length = strlen(wanted);
+    size_t length = strlen(requested);
     for (const char *at = controllers; *at; at += *at == ',') {
         size_t next = strcspn(at, ",");
-        if (next == length && strncmp(at, wanted, length) == 0)
+        if (next == length && strncmp(at, requested, length) == 0)
             return true;
         at += next;
     }

@@ -81,10 +81,10 @@ static const char *title_of(int status)
 
 /* ---- Answers that libmicrohttpd takes -------------------------------------------------------- */
 
-outcome request_respond(request *r, int http_status, const http_response *answer)
+outcome request_respond(request *r, int http_status, const http_response *response)
 {
     r->status = http_status;
-    r->response = *answer;
+    r->response = *response;
     return OUTCOME_DONE;
 }
 
@@ -95,20 +95,20 @@ outcome request_respond_text(request *r, int http_status, const char *content_ty
         return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory",
                                    "no memory for the answer; try again");
     }
-    const http_response answer = {.content_type = content_type,
-                                  .segments = &r->segment,
-                                  .segment_count = 1,
-                                  .free = free,
-                                  .context = text->data};
+    const http_response response = {.content_type = content_type,
+                                    .segments = &r->segment,
+                                    .segment_count = 1,
+                                    .free = free,
+                                    .context = text->data};
     r->segment = (grad_segment){.text = text->data, .length = text->length};
-    return request_respond(r, http_status, &answer);
+    return request_respond(r, http_status, &response);
 }
 
 /* One segment goes out in one packet with the headers; several go out where they lie. What the
  * response holds is libmicrohttpd's from then on, unless this returns NULL. */
-static struct MHD_Response *wrap(const http_response *answer)
+static struct MHD_Response *wrap(const http_response *response)
 {
-    size_t count = answer->segment_count;
+    size_t count = response->segment_count;
     if (count == 0)
         return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
     if (count == 1) {
@@ -116,58 +116,58 @@ static struct MHD_Response *wrap(const http_response *answer)
         union {
             const char *text;
             void *data;
-        } bytes = {.text = answer->segments[0].text};
+        } bytes = {.text = response->segments[0].text};
         return MHD_create_response_from_buffer_with_free_callback_cls(
-            answer->segments[0].length, bytes.data, answer->free, answer->context);
+            response->segments[0].length, bytes.data, response->free, response->context);
     }
     struct MHD_IoVec *vector = calloc(count, sizeof *vector);
     struct MHD_Response *wrapped = NULL;
     for (size_t i = 0; vector && i < count; i++)
-        vector[i] = (struct MHD_IoVec){.iov_base = answer->segments[i].text,
-                                       .iov_len = answer->segments[i].length};
+        vector[i] = (struct MHD_IoVec){.iov_base = response->segments[i].text,
+                                       .iov_len = response->segments[i].length};
     if (vector)
-        wrapped =
-            MHD_create_response_from_iovec(vector, (unsigned)count, answer->free, answer->context);
+        wrapped = MHD_create_response_from_iovec(vector, (unsigned)count, response->free,
+                                                 response->context);
     free(vector);
     return wrapped;
 }
 
-static size_t size_of(const http_response *answer)
+static size_t size_of(const http_response *response)
 {
     size_t size = 0;
-    for (size_t i = 0; i < answer->segment_count; i++)
-        size += answer->segments[i].length;
+    for (size_t i = 0; i < response->segment_count; i++)
+        size += response->segments[i].length;
     return size;
 }
 
 /* False: no memory, and what the response held is freed; or libmicrohttpd does not take it. */
 static bool queue(request *r)
 {
-    const http_response *answer = &r->response;
-    size_t size = size_of(answer);
-    struct MHD_Response *wrapped = wrap(answer);
+    const http_response *response = &r->response;
+    size_t size = size_of(response);
+    struct MHD_Response *wrapped = wrap(response);
     if (!wrapped) {
-        if (answer->free)
-            answer->free(answer->context);
+        if (response->free)
+            response->free(response->context);
         return false;
     }
-    add_headers(r, answer->content_type, wrapped);
+    add_headers(r, response->content_type, wrapped);
     connection_enter(r->connection, PHASE_REPLY);
     r->state = REQUEST_ANSWERED;
-    r->replied = MHD_queue_response(r->mhd, (unsigned)r->status, wrapped) == MHD_YES;
-    r->reply_size = strcmp(r->method, "HEAD") == 0 ? 0 : size;
+    r->responded = MHD_queue_response(r->mhd, (unsigned)r->status, wrapped) == MHD_YES;
+    r->response_size = strcmp(r->method, "HEAD") == 0 ? 0 : size;
     MHD_destroy_response(wrapped);
-    return r->replied;
+    return r->responded;
 }
 
-bool reply_send(request *r)
+bool response_send(request *r)
 {
     if (queue(r) || r->state == REQUEST_ANSWERED)
-        return r->replied;
+        return r->responded;
     r->status = 0;
     request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory",
                         "no memory for the answer; try again");
-    return reply_send_problem(r);
+    return response_send_problem(r);
 }
 
 static bool write_problem(const request *r, grad_text *text)
@@ -183,7 +183,7 @@ static bool write_problem(const request *r, grad_text *text)
     return false;
 }
 
-bool reply_send_problem(request *r)
+bool response_send_problem(request *r)
 {
     grad_text text;
     if (!write_problem(r, &text))
@@ -202,8 +202,8 @@ static enum MHD_Result print_header(void *context, enum MHD_ValueKind kind, cons
     return MHD_YES;
 }
 
-/* The headers are those of any answer, so they come from a response that nobody sends. */
-static bool print_answer(const request *r, const grad_text *problem, grad_text *answer)
+/* The headers are those of any response, so they come from a response that nobody sends. */
+static bool print_response(const request *r, const grad_text *problem, grad_text *answer)
 {
     struct MHD_Response *model = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
     if (!model)
@@ -221,26 +221,26 @@ static bool print_answer(const request *r, const grad_text *problem, grad_text *
     return false;
 }
 
-bool reply_print_problem(request *r, grad_text *answer)
+bool response_print_problem(request *r, grad_text *answer)
 {
     grad_text problem;
     if (!write_problem(r, &problem))
         return false;
-    bool printed = print_answer(r, &problem, answer);
-    r->reply_size = problem.length;
+    bool printed = print_response(r, &problem, answer);
+    r->response_size = problem.length;
     grad_text_free(&problem);
     return printed;
 }
 
-/* The replies before this one have left libmicrohttpd when a body arrives, and so has 100 Continue:
- * what is sent here follows them. */
-void reply_send_early(request *r)
+/* The responses before this one have left libmicrohttpd when a body arrives, and so has 100
+ * Continue: what is sent here follows them. */
+void response_send_early(request *r)
 {
     grad_text answer;
     r->closes = true;
-    if (!reply_print_problem(r, &answer))
+    if (!response_print_problem(r, &answer))
         return;
     ssize_t sent = send(r->connection->fd, answer.data, answer.length, MSG_DONTWAIT | MSG_NOSIGNAL);
-    r->sent = r->replied = sent == (ssize_t)answer.length;
+    r->sent = r->responded = sent == (ssize_t)answer.length;
     grad_text_free(&answer);
 }

@@ -1,5 +1,5 @@
 /* Putting problem documents in the place of libmicrohttpd's pages. */
-#include "http/library_answers.h"
+#include "http/library_responses.h"
 
 #include "http/request_id.h"
 
@@ -13,14 +13,14 @@
 
 static _Thread_local request_context *here;
 
-/* ---- Whose answer it is ---------------------------------------------------------------------- */
+/* ---- Whose response it is -------------------------------------------------------------------- */
 
-void library_answers_enter(request_context *context)
+void library_responses_enter(request_context *context)
 {
     here = context;
 }
 
-void library_answers_add(request *r)
+void library_responses_add(request *r)
 {
     r->next_open = r->context->open;
     if (r->next_open)
@@ -28,7 +28,7 @@ void library_answers_add(request *r)
     r->context->open = r;
 }
 
-void library_answers_remove(request *r)
+void library_responses_remove(request *r)
 {
     if (r->previous_open)
         r->previous_open->next_open = r->next_open;
@@ -48,12 +48,12 @@ static request *request_on(int fd)
 
 /* ---- What it says ---------------------------------------------------------------------------- */
 
-/* An answer of libmicrohttpd's: its status, and the page if there is one. */
-typedef struct library_answer {
+/* A response of libmicrohttpd's: its status, and the page if there is one. */
+typedef struct library_response {
     int status;
     const char *page;
     size_t page_size;
-} library_answer;
+} library_response;
 
 /* The status where text is the whole head of an error, and not one of ours; else 0. A piece of a
  * body can be no head: JSON has no bare line ends in its strings. */
@@ -69,7 +69,7 @@ static int status_of_head(const char *text, size_t size)
 }
 
 /* The words of the page's body: without tags, and with quotation marks as such. */
-static void read_words(const library_answer *a, char *words, size_t size)
+static void read_words(const library_response *a, char *words, size_t size)
 {
     static const char begin[] = "<body>", quote[] = "&quot;";
     const char *at = memmem(a->page, a->page_size, begin, sizeof begin - 1);
@@ -152,8 +152,8 @@ static const meaning meanings[] = {
      .detail = "expected HTTP/1.1 or HTTP/1.0, found another version"},
 };
 
-/* What no row knows is told in libmicrohttpd's words. */
-static void reject_for(request *r, const library_answer *a)
+/* What no row knows is reported in libmicrohttpd's words. */
+static void reject_for(request *r, const library_response *a)
 {
     char words[GRAD_DETAIL_SIZE / 2], detail[GRAD_DETAIL_SIZE];
     for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
@@ -183,7 +183,7 @@ static bool send_problem(int fd, request *r, int flags, ssize_t *sent)
 {
     grad_text answer;
     r->closes = true;
-    if (!reply_print_problem(r, &answer))
+    if (!response_print_problem(r, &answer))
         return false;
     struct iovec whole = {.iov_base = answer.data, .iov_len = answer.length};
     const struct msghdr message = {.msg_iov = &whole, .msg_iovlen = 1};
@@ -193,18 +193,18 @@ static bool send_problem(int fd, request *r, int flags, ssize_t *sent)
         *sent = -1;
     }
     if (*sent >= 0)
-        r->replied = r->sent = true;
+        r->responded = r->sent = true;
     grad_text_free(&answer);
     return true;
 }
 
-/* What was refused before goes on being refused for the first reason. */
-static bool replace(int fd, const library_answer *a, int flags, ssize_t *sent)
+/* What was rejected before goes on being rejected for the first reason. */
+static bool replace(int fd, const library_response *a, int flags, ssize_t *sent)
 {
     request *known = request_on(fd);
     request unknown = {.context = here};
     request *r = known ? known : &unknown;
-    if (!here || r->replied)
+    if (!here || r->responded)
         return false;
     if (!known)
         request_begin(r);
@@ -220,7 +220,7 @@ static ssize_t send_message(int fd, const struct msghdr *message, int flags)
 {
     const struct iovec *parts = message->msg_iov;
     ssize_t sent = -1;
-    library_answer a = {.page = ""};
+    library_response a = {.page = ""};
     if (message->msg_iovlen > 0)
         a.status = status_of_head(parts[0].iov_base, parts[0].iov_len);
     if (message->msg_iovlen == 2) {
