@@ -1,9 +1,7 @@
 /* The seams of a body: a second payload and a second coding, both of this file, go the whole way
  * from the headers to the response, through the admission and the handlers as they are. */
 #include "admission/admission.h"
-#include "api/handlers.h"
-#include "body/body.h"
-#include "http/request.h"
+#include "support/bare_request.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -160,35 +158,19 @@ static const body_filter *const filters[] = {&body_filter_identity, &filter_runs
 static const payload_kind *const payloads[] = {&payload_json, &payload_four, NULL};
 static const body_formats formats = {.filters = filters, .payloads = payloads};
 
-static const config options = {.max_body = 1000,
-                               .max_layers = 10,
-                               .max_numbers = 100,
-                               .max_result_numbers = 100,
-                               .max_envelope = 1000,
-                               .body_timeout = 10,
-                               .request_timeout = 10,
-                               .inline_cost = 1};
-
-static service shared;
-static request_context context = {.service = &shared, .role = ROLE_SERVICE};
-static connection peer = {.fd = -1};
-
 static int begin(void **state)
 {
     (void)state;
-    shared = (service){.config = &options, .routes = &api_routes, .formats = &formats};
-    budget_init(&shared.memory, 1 << 20);
+    bare_service_begin(&formats);
     return 0;
 }
 
 /* What happened to the headers of such a request. */
 static outcome send_headers(request *r, const char *type, const char *coding)
 {
-    *r = (request){.context = &context, .connection = &peer, .state = REQUEST_RECEIVING};
-    request_begin(r);
-    snprintf(r->method, sizeof r->method, "POST");
-    snprintf(r->path, sizeof r->path, "/v1/gradients");
-    r->headers = (headers){.host = "x", .content_type = type, .content_encoding = coding};
+    bare_request_begin(r, "POST", "/v1/gradients");
+    r->headers.content_type = type;
+    r->headers.content_encoding = coding;
     outcome admitted = admission_run(r);
     return admitted == OUTCOME_MORE ? r->route->handler->on_headers(r) : admitted;
 }
@@ -203,15 +185,6 @@ static outcome send_request(request *r, const char *type, const char *coding, co
     return happened == OUTCOME_MORE ? r->route->handler->on_end(r) : happened;
 }
 
-static void forget(request *r)
-{
-    if (r->response.free)
-        r->response.free(r->response.context);
-    if (r->route)
-        r->route->handler->release(r);
-    assert_int_equal(shared.memory.in_use, 0);
-}
-
 static void expect_answer(request *r, outcome happened, const char *type)
 {
     static const char expected[] = "{\"layers\":[{\"weight_delta\":[[6]],\"bias_delta\":[3],"
@@ -222,7 +195,7 @@ static void expect_answer(request *r, outcome happened, const char *type)
     assert_int_equal(r->response.segment_count, 1);
     assert_int_equal(r->response.segments->length, sizeof expected - 1);
     assert_memory_equal(r->response.segments->text, expected, sizeof expected - 1);
-    forget(r);
+    bare_request_end(r);
 }
 
 static void expect_problem(request *r, outcome happened, int status, const char *code)
@@ -230,7 +203,7 @@ static void expect_problem(request *r, outcome happened, int status, const char 
     assert_int_equal(happened, OUTCOME_REJECTED);
     assert_int_equal(r->status, status);
     assert_string_equal(r->error.code, code);
-    forget(r);
+    bare_request_end(r);
 }
 
 /* ---- The tests ------------------------------------------------------------------------------- */
