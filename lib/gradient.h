@@ -1,6 +1,6 @@
 /* libgradient: the backward pass of neural-network layers, batched. This header is the manual: the
  * types that cross the library's border and the functions that compute. What lives here is
- * mathematics and memory; losses, whole networks and the check by central differences are in
+ * mathematics and memory; losses, whole networks and the check of a gradient are in
  * gradient_network.h, documents (JSON) in gradient_wire.h, and nothing here knows of HTTP.
  *
  * The mathematics. B samples, K inputs, N outputs. Matrices are row-major; a batch has one sample a

@@ -1,4 +1,4 @@
-/* gradient_network.h: losses, whole networks, and the check of a gradient by central differences.
+/* gradient_network.h: losses, whole networks, and the check of a gradient.
  * What lives here extends a grad_batch (gradient.h), whose rules hold here too; documents are in
  * gradient_wire.h.
  *
@@ -143,11 +143,12 @@ typedef struct grad_network {
 
 /* ---- The check of a gradient ----------------------------------------------------------------- */
 
-/* Central differences in double precision, (L(θ + h) - L(θ - h)) / 2h over steps that adapt, beside
- * the analytic gradient: for tensors of up to `samples` numbers each of them, for larger ones that
- * many, chosen by the seed; and for each tensor the slope along one random direction, which sees
- * all of it. How, what is allowed for rounding, and where no difference can tell:
- * docs/mathematics.md.
+/* The analytic gradient beside a backward pass in double precision that knows how far the slopes
+ * chosen at kinks, and rounding, may move each number, and beside central differences, which must
+ * confirm that pass, (L(θ + h) - L(θ - h)) / 2h over steps that adapt: for tensors of up to
+ * `samples` numbers each of them, for larger ones that many, chosen by the seed; and for each
+ * tensor the slope along one random direction, which sees all of it. How, and where no difference
+ * can tell: docs/mathematics.md.
  *
  * L is the loss of a network (the mean or the sum; the sum where its reduction is none), or Σ
  * grad_output ⊙ y where there is none. Dense layers that give z, and either are independent or have
@@ -162,25 +163,46 @@ typedef struct grad_check_options {
     double tolerance; /* 0: 1e-6 for FP64, 1e-4 for FP32 */
 } grad_check_options;
 
-/* The verdict on one tensor. A kink is a difference where the two one-sided slopes disagree, as at
- * relu's 0: no gradient is right there, so it is told and not counted as a failure. */
+/* The verdict on one tensor. A kink is a place where the two one-sided slopes disagree, as at
+ * relu's 0: there all of an interval is right, which is told and not counted as a failure. What
+ * lies outside of it fails. */
 typedef enum grad_check_verdict {
     GRAD_CHECK_PASS,
     GRAD_CHECK_KINK,
     GRAD_CHECK_FAIL
 } grad_check_verdict;
 
-/* How far one gradient is from the differences, at its worst place: where the verdict is worst, and
- * of those places where the error is largest. */
+/* What an order of convergence says, or why there is none. */
+typedef enum grad_order_state {
+    GRAD_ORDER_ABSENT,  /* nobody looked */
+    GRAD_ORDER_FOUND,   /* all halvings agree on it */
+    GRAD_ORDER_LINEAR,  /* L is as linear as can be told: nothing remains */
+    GRAD_ORDER_KINK,    /* at kinks any gradient is of order 1 */
+    GRAD_ORDER_ROUNDING /* the halvings disagree, or what remains is lost in rounding */
+} grad_order_state;
+
+/* The order of convergence in h of L(θ + h d) - L(θ) - h g·d, over five halvings of h, along the
+ * tensor's random direction d: 2 of a right gradient g, 1 of a wrong one. It knows no tolerance:
+ * errors that a tolerance allows for count as well. */
+typedef struct grad_taylor {
+    grad_order_state state;
+    double order;
+} grad_taylor;
+
+/* How far one gradient is from what it should be, at its worst place: where the verdict is worst,
+ * and of those places where the error is largest. */
 typedef struct grad_check_finding {
     grad_check_verdict verdict;
-    double largest_error; /* |gradient - difference| / max(|either|, floor): but for kinks the
-                           * verdict is PASS up to the tolerance. The floor is a part of the
-                           * tensor's typical number, or what rounding may do over the tolerance.
-                           * Infinite where the gradient is not finite */
+    double largest_error; /* |gradient - difference| / max(|either|, floor); at a kink, and where
+                           * differences cannot tell, how far the gradient lies outside of what is
+                           * right. Up to the tolerance it does not fail. The floor is a part of
+                           * the tensor's typical number, or what rounding may do over the
+                           * tolerance. Infinite where the gradient is not finite */
     size_t index;         /* in row-major order; SIZE_MAX: along the random direction */
-    double gradient, difference; /* NaN: L is not finite to both sides, which is told as a kink */
-    size_t checked, kinks;       /* differences taken, and those of them at kinks */
+    double gradient, difference; /* NaN: L is not finite to both sides */
+    size_t checked, kinks;       /* places looked at, and those of them at kinks */
+    double low, high;            /* at a kink what may be right there; else low < high is false */
+    grad_taylor taylor;
 } grad_check_finding;
 
 /* One tensor: of a layer, or (layer == SIZE_MAX) the network's grad_input. */
@@ -227,9 +249,8 @@ typedef struct grad_check grad_check;
 #define GRAD_MAX_CHECK_FLOPS UINT64_C(1000000000000)
 
 /* What a check asks for; the limits are those of the analytic run. memory holds for any number of
- * threads; flops and elements are the most that one look at each difference may take: usually a
- * third is taken. A claim that is wrong is looked at twice, and our own gradient, were it wrong, up
- * to ten times.
+ * threads; flops and elements are the most that a difference may take which finds no contradiction:
+ * usually a quarter is taken. While there is one it may take twice as many.
  * Errors: as grad_batch_measure; GRAD_INVALID unsupported_value (options that a check has no use
  * for, or that claims can't be freed of, no gradient at all, a claim of a gradient that there is
  * not), shape_mismatch (a claim),

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { COLUMNS = 7, VERDICT_COLUMN = COLUMNS - 1, CELL_SIZE = 64 };
+enum { COLUMNS = 8, VERDICT_COLUMN = COLUMNS - 1, CELL_SIZE = 64 };
 
 typedef struct row {
     char cells[COLUMNS][CELL_SIZE];
@@ -75,10 +75,26 @@ static void write_verdict(char cell[CELL_SIZE], const grad_check_finding *findin
         [GRAD_CHECK_PASS] = "pass", [GRAD_CHECK_KINK] = "kink", [GRAD_CHECK_FAIL] = "FAIL"};
     int length = snprintf(cell, CELL_SIZE, "%s", words[finding->verdict]);
 
-    if (finding->kinks > 0) {
+    if (finding->low < finding->high)
+        length += snprintf(cell + length, CELL_SIZE - (size_t)length, " [%.5g, %.5g]", finding->low,
+                           finding->high);
+    if (finding->kinks > 0)
         snprintf(cell + length, CELL_SIZE - (size_t)length, " (%zu of %zu at kinks)",
                  finding->kinks, finding->checked);
-    }
+}
+
+/* The order of convergence, or why there is none. */
+static void write_order(char cell[CELL_SIZE], const grad_taylor *taylor)
+{
+    static const char *const words[] = {[GRAD_ORDER_ABSENT] = "-",
+                                        [GRAD_ORDER_FOUND] = "",
+                                        [GRAD_ORDER_LINEAR] = "linear",
+                                        [GRAD_ORDER_KINK] = "kink",
+                                        [GRAD_ORDER_ROUNDING] = "rounding"};
+
+    snprintf(cell, CELL_SIZE, "%s", words[taylor->state]);
+    if (taylor->state == GRAD_ORDER_FOUND)
+        snprintf(cell, CELL_SIZE, "%.2f", taylor->order);
 }
 
 /* All but the names, which differ between a tensor's line and the client's. */
@@ -89,6 +105,7 @@ static void write_finding(row *r, const grad_check_tensor *tensor,
     write_place(r->cells[3], tensor, finding->index);
     snprintf(r->cells[4], CELL_SIZE, "%.8g", finding->gradient);
     snprintf(r->cells[5], CELL_SIZE, "%.8g", finding->difference);
+    write_order(r->cells[6], &finding->taylor);
     write_verdict(r->cells[VERDICT_COLUMN], finding);
     r->verdict = finding->verdict;
 }
@@ -142,9 +159,10 @@ static void take_row(table *t, const row *r)
 
 static void walk(table *t, const grad_check_report *report)
 {
-    const row heading = {{"layer", "tensor", "error", "where", "gradient", "difference", "verdict"},
-                         GRAD_CHECK_PASS,
-                         true};
+    const row heading = {
+        {"layer", "tensor", "error", "where", "gradient", "difference", "order", "verdict"},
+        GRAD_CHECK_PASS,
+        true};
 
     take_row(t, &heading);
     for (size_t i = 0; i < report->tensor_count; i++) {
@@ -178,7 +196,8 @@ static void print_verdict(table *t, const grad_check_report *report)
         grad_text_printf(&t->text, "%zu gradients, none off by more than %g", t->rows,
                          report->tolerance);
     if (t->kinks > 0)
-        grad_text_printf(&t->text, "; %zu of them with places at kinks, where no gradient is right",
+        grad_text_printf(&t->text,
+                         "; %zu of them with places at kinks, where all of an interval is right",
                          t->kinks);
     grad_text_printf(&t->text, "\n");
 }

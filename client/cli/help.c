@@ -56,12 +56,12 @@ static const char backprop[] =
 static const char check[] =
     "gradient check [--local] [--datatype FP32|FP64] FILE|-\n"
     "\n"
-    "Holds the gradients of a document of compute or backprop against central differences in\n"
-    "double precision, and your own deltas where its layers have them. Prints a line for each\n"
-    "tensor: how far it is off at its worst place, where that is, and a verdict; yours are on the\n"
-    "line below. With --json the report itself. Exits with 0 where all are right, with 1 where "
-    "one\n"
-    "is wrong; a place at a kink (as relu's 0), where no gradient is right, is told and passes.\n"
+    "Judges the gradients of a document of compute or backprop in double precision, and your own\n"
+    "deltas where its layers have them. Prints a line for each tensor: how far it is off at its\n"
+    "worst place, where that is, the order of convergence (2 is right, 1 is wrong) and a verdict;\n"
+    "yours are on the line below. A place at a kink (as relu's 0) has an interval: all that lies\n"
+    "in it passes. With --json the report itself. Exits with 0 where all are right, with 1 where\n"
+    "one is wrong.\n"
     "\n";
 
 static const char health[] =

@@ -10,6 +10,9 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
+/* Why there is no order of convergence, from GRAD_ORDER_LINEAR on. */
+static const char *const no_order_names[] = {"linear", "kink", "rounding"};
+
 /* ---- Writing --------------------------------------------------------------------------------- */
 
 static void write_number(grad_text *text, const char *name, double value)
@@ -50,6 +53,18 @@ static void write_finding(grad_text *text, const grad_check_tensor *tensor,
     write_number(text, "gradient", finding->gradient);
     write_number(text, "difference", finding->difference);
     grad_text_printf(text, ",\"checked\":%zu,\"kinks\":%zu", finding->checked, finding->kinks);
+    if (finding->low < finding->high) {
+        grad_text_printf(text, ",\"interval\":[");
+        grad_text_scalar(text, finding->low);
+        grad_text_add(text, ",", 1);
+        grad_text_scalar(text, finding->high);
+        grad_text_add(text, "]", 1);
+    }
+    if (finding->taylor.state == GRAD_ORDER_FOUND)
+        write_number(text, "order", finding->taylor.order);
+    else if (finding->taylor.state != GRAD_ORDER_ABSENT)
+        grad_text_printf(text, ",\"no_order\":\"%s\"",
+                         no_order_names[finding->taylor.state - GRAD_ORDER_LINEAR]);
 }
 
 static void write_tensor(grad_text *text, const grad_check_tensor *tensor)
@@ -130,6 +145,42 @@ static grad_status read_output(grad_binder *binder, const grad_path *path, const
     return status;
 }
 
+static grad_status read_interval(grad_binder *binder, const grad_path *path, const json_t *value,
+                                 void *target)
+{
+    grad_check_finding *finding = target;
+    grad_tensor interval;
+    grad_status status = grad_bind_tensor(binder, path, value, &interval);
+
+    if (status == GRAD_OK && (interval.rank != 1 || interval.shape[0] != 2))
+        return grad_bind_fail(binder, path, "shape_mismatch", "expected two numbers");
+    if (status == GRAD_OK) {
+        finding->low = ((const double *)interval.data)[0];
+        finding->high = ((const double *)interval.data)[1];
+    }
+    return status;
+}
+
+static grad_status read_order(grad_binder *binder, const grad_path *path, const json_t *value,
+                              void *target)
+{
+    grad_taylor *taylor = target;
+
+    taylor->state = GRAD_ORDER_FOUND;
+    return grad_bind_scalar(binder, path, value, &taylor->order);
+}
+
+static grad_status read_no_order(grad_binder *binder, const grad_path *path, const json_t *value,
+                                 void *target)
+{
+    size_t which = 0;
+    grad_status status =
+        grad_bind_choice(binder, path, value, no_order_names, COUNT(no_order_names), &which);
+
+    ((grad_taylor *)target)->state = (grad_order_state)(GRAD_ORDER_LINEAR + which);
+    return status;
+}
+
 /* An element's place becomes its number in row-major order. */
 static grad_status bind_place(grad_binder *binder, const grad_path *path, const json_t *finding,
                               const grad_tensor *shape, size_t *element)
@@ -166,9 +217,15 @@ static grad_status bind_finding(grad_binder *binder, const grad_path *path, cons
                                 const grad_tensor *shape, grad_check_finding *finding)
 {
     static const grad_field fields[] = {
-        FINDING(verdict, read_verdict),      FINDING(largest_error, grad_bind_scalar),
-        FINDING(gradient, grad_bind_scalar), FINDING(difference, grad_bind_scalar),
-        FINDING(checked, grad_bind_size),    FINDING(kinks, grad_bind_size),
+        FINDING(verdict, read_verdict),
+        FINDING(largest_error, grad_bind_scalar),
+        FINDING(gradient, grad_bind_scalar),
+        FINDING(difference, grad_bind_scalar),
+        FINDING(checked, grad_bind_size),
+        FINDING(kinks, grad_bind_size),
+        {"interval", read_interval, 0, NULL},
+        GRAD_FIELD("order", read_order, grad_check_finding, taylor),
+        GRAD_FIELD("no_order", read_no_order, grad_check_finding, taylor),
     };
     grad_status status =
         grad_bind_object(binder, path, value, "an object", fields, COUNT(fields), finding);

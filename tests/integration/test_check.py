@@ -4,6 +4,7 @@ and of wrong claims, of the kinds that people make by hand, the wrong one is nam
 test_cli_check.py's."""
 
 import copy
+import fractions
 import random
 import unittest
 
@@ -55,6 +56,20 @@ SABOTAGE = {"sign": lambda t: mapped(t, lambda v: -v),
             "twice": lambda t: mapped(t, lambda v: 2 * v),
             "one off": one_off, "shifted": shifted,
             "forgotten": lambda t: mapped(t, lambda v: 0)}
+
+
+def flat_pairs(tensor):
+    return [tensor] if isinstance(tensor, tuple) else [p for t in tensor for p in flat_pairs(t)]
+
+
+def total(pairs):
+    """(Σ middles, Σ radii)"""
+    middles, radii = zip(*pairs)
+    return (sum(middles), sum(radii))
+
+
+def scaled_pair(pair, by):
+    return (pair[0] * by, pair[1] * abs(by))
 
 
 class Checks(DaemonCase):
@@ -410,7 +425,7 @@ class Kinks(Checks):
             verdict, found = self.report({"layers": [layer]})
             self.assertEqual((verdict, found[0, "grad_input"]["verdict"]), ("pass", "kink"))
             self.assertGreater(found[0, "grad_input"]["kinks"], 0)
-        for loss, told in (("l1", "pass"), ("hinge", "kink")):  # l1's 0 is halfway between
+        for loss, told in (("l1", "kink"), ("hinge", "kink")):
             network = {"layers": [{"type": "activation", "activation": "identity"}],
                        "input": [[1, 0.5]], "loss": {"name": loss, "target": [[1, 1]]}}
             verdict, found = self.report(network)
@@ -440,6 +455,148 @@ class Kinks(Checks):
                                ([[2.5, 1]], "fail"), ([[0, 1.5]], "fail"), ([[-1.5, 1]], "fail")):
             found, _ = self.report({"layers": [{**layer, "grad_input": claim}]})
             self.assertEqual(found, verdict, claim)
+
+
+# f of whole numbers, and its slopes to the left and to the right of z
+PIECES = {
+    "relu": (lambda z: max(z, 0), lambda z: (int(z > 0), int(z >= 0))),
+    "relu6": (lambda z: min(max(z, 0), 6), lambda z: (int(0 < z <= 6), int(0 <= z < 6))),
+    "hard_tanh": (lambda z: min(max(z, -1), 1), lambda z: (int(-1 < z <= 1), int(-1 <= z < 1))),
+    "leaky_relu": (lambda z: z if z > 0 else z / 8,
+                   lambda z: (1 if z > 0 else EIGHTH, 1 if z >= 0 else EIGHTH)),
+    "hardswish": (lambda z: z * min(max(z + 3, 0), 6) / 6,
+                  lambda z: (0 if z <= -3 else 1 if z > 3 else (2 * z + 3) / 6,
+                             0 if z < -3 else 1 if z >= 3 else (2 * z + 3) / 6))}
+EIGHTH = fractions.Fraction(1, 8)
+
+
+class Conventions(Checks):
+    """Networks of whole numbers, as people type them, many of whose units lie on kinks: what some
+    choice of slopes there gives is no failure, and what none could is one. By exact arithmetic."""
+
+    def network(self, seed):
+        """One or two hidden layers, whose f is the first that has not been yet."""
+        generator = random.Random(seed)
+
+        def whole(*shape):
+            return mapped(values(generator, *shape), lambda v: round(3 * v))
+        names = sorted(PIECES)
+        widths = [generator.randint(1, 3) for _ in range(3 + seed % 2)]
+        layers = [{"activation": names[(seed // 2 + i) % len(names)], "weight": whole(N, K),
+                   "bias": whole(N)} for i, (K, N) in enumerate(zip(widths, widths[1:]))]
+        for layer in layers:
+            if layer["activation"] == "leaky_relu":
+                layer["activation"] = {"name": "leaky_relu", "negative_slope": 0.125}
+        layers[-1]["activation"] = "identity"
+        return {"layers": layers, "input": whole(4, widths[0]),
+                "loss": {"name": ("mse", "l1")[seed // 3 % 2], "target": whole(4, widths[-1]),
+                         "reduction": "sum"}}
+
+    def states(self, network):
+        """Each layer's x and the slopes of its f; those of the loss by y."""
+        x = mapped(network["input"], fractions.Fraction)
+        states = []
+        for layer in network["layers"]:
+            z = [[sum(w * v for w, v in zip(row, sample)) + b
+                  for row, b in zip(layer["weight"], layer["bias"])] for sample in x]
+            f = layer["activation"]
+            f, slopes = PIECES.get(f["name"] if isinstance(f, dict) else f,
+                                   (lambda v: v, lambda v: (1, 1)))
+            states.append((x, mapped(z, slopes)))
+            x = mapped(z, f)
+        off = [[v - t for v, t in zip(*rows)] for rows in zip(x, network["loss"]["target"])]
+        squares = network["loss"]["name"] == "mse"
+        return states, mapped(off, lambda e: (2 * e,) * 2 if squares
+                              else (1 if e > 0 else -1, 1 if e >= 0 else -1))
+
+    def backward(self, network, choose, product):
+        """The deltas, as pairs, where slopes are chosen and multiplied so."""
+        states, ends = self.states(network)
+        dy = mapped(ends, choose)
+        found = {}
+        for i, (x, slopes) in reversed(list(enumerate(states))):
+            layer = network["layers"][i]
+            dz = [[product(d, choose(s)) for d, s in zip(*rows)] for rows in zip(dy, slopes)]
+            columns = list(zip(*dz))
+            found[i, "bias_delta"] = [total(column) for column in columns]
+            found[i, "weight_delta"] = [[total(scaled_pair(d, sample[k])
+                                               for d, sample in zip(column, x))
+                                         for k in range(len(x[0]))] for column in columns]
+            dy = [[total(scaled_pair(d, row[k]) for d, row in zip(sample, layer["weight"]))
+                   for k in range(len(x[0]))] for sample in dz]
+        found[None, "grad_input"] = dy
+        return found
+
+    def intervals(self, network):
+        """By tensor (middle, radius) of each number."""
+        return self.backward(network, lambda s: (fractions.Fraction(s[0] + s[1]) / 2,
+                                                 abs(fractions.Fraction(s[1] - s[0])) / 2),
+                             lambda d, s: (d[0] * s[0], abs(d[0]) * s[1] + abs(s[0]) * d[1]
+                                           + d[1] * s[1]))
+
+    def by_choice(self, network, generator):
+        """The deltas with any slope at every kink."""
+        def choose(slopes):
+            share = fractions.Fraction(generator.randint(0, 4), 4)
+            return (slopes[0] + share * (slopes[1] - slopes[0]), 0)
+        return self.backward(network, choose, lambda d, s: (d[0] * s[0], 0))
+
+    def with_claims(self, network, claims):
+        request = {**copy.deepcopy(network), "check": EVERYTHING}
+        for (layer, name), numbers in claims.items():
+            holder = request if layer is None else request["layers"][layer]
+            holder[name] = numbers
+        return request
+
+    def test_any_choice_of_slopes_passes(self):
+        kinks = 0
+        for seed in range(scaled(60, 10)):
+            network = self.network(seed)
+            claims = self.by_choice(network, random.Random(seed))
+            verdict, found = self.report(self.with_claims(
+                network, {name: mapped(t, lambda v: float(v[0]))
+                          for name, t in claims.items()}))
+            self.assertEqual(verdict, "pass", (seed, found))
+            kinks += sum(t["kinks"] for t in found.values())
+        self.assertGreater(kinks, scaled(60, 10))
+
+    def test_what_no_choice_gives_fails(self):
+        outside = 0
+        for seed in range(scaled(60, 10)):
+            network = self.network(seed)
+            ours = tensors(ask(self.daemon, network))
+            intervals = self.intervals(network)
+            for factor in (2, -1, 0, 5, 1.01):
+                claims = {name: mapped(ours[name], lambda v, by=factor: v * by)
+                          for name in intervals}
+                found = self.report(self.with_claims(network, claims))[1]
+                for name, numbers in claims.items():
+                    pairs = flat_pairs(intervals[name])
+                    off = max(abs(v - m) - r - 1e-4 * max(abs(v), abs(m), 1)
+                              for v, (m, r) in zip(flat(numbers), pairs))
+                    verdict = found[name]["claim"]["verdict"]
+                    with self.subTest(seed=seed, factor=factor, tensor=name):
+                        if off > 0:
+                            self.assertEqual(verdict, "fail")
+                            outside += 1
+                        elif all(abs(v - m) <= r for v, (m, r) in zip(flat(numbers), pairs)):
+                            self.assertNotEqual(verdict, "fail")
+        self.assertGreater(outside, scaled(400, 60))
+
+    def test_the_interval_is_told(self):
+        """By hand: z is 0, 1 and 3, so that ΔW is [8, 2] with relu'(0) = 0 and [10, 3] with 1."""
+        layer = {"activation": "relu", "weight": [[1, -2]], "bias": [0],
+                 "input": [[2, 1], [3, 1], [5, 1]], "grad_output": [[1], [1], [1]],
+                 "weight_delta": [[-8, -2]], "bias_delta": [-2]}
+        verdict, found = self.report({"layers": [layer]})
+        self.assertEqual(verdict, "fail")
+        for name, interval in (("weight_delta", [8, 10]), ("bias_delta", [2, 3])):
+            self.assertEqual(found[0, name]["interval"], interval)
+            self.assertEqual(found[0, name]["verdict"], "kink")
+            self.assertEqual(found[0, name]["claim"]["verdict"], "fail")
+            self.assertEqual(found[0, name]["claim"]["interval"], interval)
+        layer.update(weight_delta=[[9, 2.5]], bias_delta=[2.5])
+        self.assertEqual(self.report({"layers": [layer]})[0], "pass")
 
 
 class CommandLine(Checks):

@@ -40,24 +40,26 @@ class Table(unittest.TestCase):
         return result.code, result.out.decode()
 
     def test_a_table(self):
-        claim = {**FINDING, "verdict": "fail", "largest_error": 0.5, "index": [0, 0]}
+        claim = {**FINDING, "verdict": "fail", "largest_error": 0.5, "index": [0, 0], "order": 1,
+                 "interval": [1, 2.5]}
         code, out = self.check(report(
-            tensor("weight_delta", name="fc1", claim=claim),
-            tensor("bias_delta", layer=3, shape=(4,), finding=ALONG),
+            tensor("weight_delta", name="fc1", claim=claim, order=1.998),
+            tensor("bias_delta", layer=3, shape=(4,), finding=ALONG, no_order="linear"),
             {k: v for k, v in tensor("grad_input").items() if k != "layer"}, verdict="fail"))
         self.assertEqual(code, 1)
         self.assertEqual([line.rstrip() for line in out.splitlines()], [
-            "layer     tensor        error    where      gradient  difference  verdict",
-            "fc1       weight_delta  1.5e-09  [1,2]      0.25      -3          pass",
-            "            yours       5.0e-01  [0,0]      0.25      -3          FAIL",
-            "layers/3  bias_delta    1.5e-09  direction  0.25      -3          pass",
-            "network   grad_input    1.5e-09  [1,2]      0.25      -3          pass",
+            "layer     tensor        error    where      gradient  difference  order   verdict",
+            "fc1       weight_delta  1.5e-09  [1,2]      0.25      -3          2.00    pass",
+            "            yours       5.0e-01  [0,0]      0.25      -3          1.00    "
+            "FAIL [1, 2.5]",
+            "layers/3  bias_delta    1.5e-09  direction  0.25      -3          linear  pass",
+            "network   grad_input    1.5e-09  [1,2]      0.25      -3          -       pass",
             "fail: 1 of 4 gradients are off by more than 1e-06"])
 
     def test_kinks_are_told_and_pass(self):
-        code, out = self.check(report(tensor(verdict="kink", kinks=2)))
+        code, out = self.check(report(tensor(verdict="kink", kinks=2, interval=[0, 0.5])))
         self.assertEqual(code, 0)
-        self.assertIn("kink (2 of 7 at kinks)\n", out)
+        self.assertIn("kink [0, 0.5] (2 of 7 at kinks)\n", out)
         self.assertIn("pass: 1 gradients, none off by more than 1e-06; 1 of them with places at "
                       "kinks", out)
 

@@ -45,7 +45,7 @@ ROOMS = {
     "lib/kernels/": ("kernels/", "core/") + MATHEMATICS,
     "lib/model/": ("model/", "kernels/", "core/") + MATHEMATICS,
     "lib/plan/": ("plan/", "model/", "kernels/", "core/") + MATHEMATICS,
-    "lib/differences/": ("differences/", "core/") + MATHEMATICS,
+    "lib/gradcheck/": ("gradcheck/", "core/") + MATHEMATICS,
     "lib/wire/": ("wire/", "core/") + PUBLIC,
     "lib/gradient": PUBLIC,
     "client/": PUBLIC + ("gradient_client.h",),

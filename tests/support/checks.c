@@ -46,6 +46,9 @@ void check_assert_passes(grad_batch *batch, bool no_kinks, const char *what)
                      what, grad_output_name(t->output), t->layer, t->analytic.largest_error,
                      t->analytic.index, t->analytic.gradient, t->analytic.difference,
                      t->analytic.kinks);
+        if (t->analytic.taylor.state == GRAD_ORDER_FOUND && t->analytic.taylor.order < 1.5)
+            fail_msg("%s: %s of layer %zu is of order %g", what, grad_output_name(t->output),
+                     t->layer, t->analytic.taylor.order);
         assert_true(t->analytic.checked > 1);
     }
     assert_int_equal(report->verdict, GRAD_CHECK_PASS);

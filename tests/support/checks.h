@@ -11,7 +11,8 @@ const grad_check_report *check_report_of(const grad_check_request *request, grad
 const grad_check_tensor *check_find(const grad_check_report *report, size_t layer,
                                     grad_output_kind output);
 
-/* The batch's gradients pass the check; where no_kinks, not one of them for want of a slope. */
+/* The batch's gradients pass the check, and none is of order 1; where no_kinks, not one of them for
+ * want of a slope. */
 void check_assert_passes(grad_batch *batch, bool no_kinks, const char *what);
 
 /* What the library answers, as claims that may be spoiled; they belong to the run. */

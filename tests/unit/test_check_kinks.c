@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <math.h>
+
 #include "core/real.h"
 #include "support/checks.h"
 
@@ -133,6 +135,63 @@ static void kinks_that_cancel_are_told(void **state)
         grad_run_destroy(run);
         network_free(n);
     }
+}
+
+/* The verdict on a claim of ∂L/∂x of a network whose first element it is. */
+static grad_check_verdict verdict_on(network *n, double claim)
+{
+    grad_check_request request = {0};
+    grad_check *check = NULL;
+    grad_run *run = check_make_claims(n, &request);
+    const grad_check_report *report;
+    grad_check_verdict verdict;
+
+    put(n, &request.claimed_grad_input, 0, claim);
+    report = check_report_of(&request, &check);
+    assert_int_equal(check_find(report, SIZE_MAX, GRAD_GRAD_INPUT)->analytic.verdict,
+                     GRAD_CHECK_KINK);
+    verdict = check_find(report, SIZE_MAX, GRAD_GRAD_INPUT)->claim.verdict;
+    grad_check_destroy(check);
+    grad_run_destroy(run);
+    return verdict;
+}
+
+/* x̂ of -1, 0 and 1 is 0 in the middle, where relu is: 1/σ of it goes to all three. */
+static void kinks_behind_norms_are_told(void **state)
+{
+    const network_recipe one[] = {{GRAD_BATCH_NORM, 0, GRAD_RELU, 0, 0, false}};
+    network *n = network_of(2350, GRAD_FP64, 3, 1, GRAD_LOSS_ABSENT, 1, one);
+    double scale = 1 / sqrt(2. / 3 + n->batch.layers[0].epsilon);
+
+    (void)state;
+    put(n, &n->batch.layers[0].gain, 0, 1);
+    put(n, &n->batch.layers[0].shift, 0, 0);
+    for (size_t i = 0; i < 3; i++) {
+        put(n, &n->network.input, i, (double)i - 1);
+        put(n, &n->network.grad_output, i, i == 1 ? 1 : 0);
+    }
+    assert_int_equal(verdict_on(n, 0), GRAD_CHECK_KINK);
+    assert_int_equal(verdict_on(n, -scale / 3), GRAD_CHECK_KINK);
+    assert_int_equal(verdict_on(n, -scale / 2), GRAD_CHECK_FAIL);
+    assert_int_equal(verdict_on(n, scale / 3), GRAD_CHECK_FAIL);
+    network_free(n);
+}
+
+/* relu of x + x: what goes back by both ways is 0 to 2. */
+static void kinks_go_back_by_residuals(void **state)
+{
+    const network_recipe two[] = {{GRAD_ELEMENTS, 0, GRAD_IDENTITY, 0, GRAD_RESIDUAL_INPUT, false},
+                                  {GRAD_ELEMENTS, 0, GRAD_RELU, 0, 0, false}};
+    network *n = network_of(2360, GRAD_FP64, 1, 1, GRAD_LOSS_ABSENT, 2, two);
+
+    (void)state;
+    put(n, &n->network.input, 0, 0);
+    put(n, &n->network.grad_output, 0, 1);
+    assert_int_equal(verdict_on(n, 0), GRAD_CHECK_KINK);
+    assert_int_equal(verdict_on(n, 2), GRAD_CHECK_KINK);
+    assert_int_equal(verdict_on(n, 2.1), GRAD_CHECK_FAIL);
+    assert_int_equal(verdict_on(n, -0.1), GRAD_CHECK_FAIL);
+    network_free(n);
 }
 
 /* The first step of many: biases of zero, and one sample that is all zeros. */
@@ -335,6 +394,8 @@ int main(void)
         cmocka_unit_test(a_state_rounded_to_its_kink_is_at_it),
         cmocka_unit_test(many_kinks_nearby_are_no_kinks),
         cmocka_unit_test(kinks_that_cancel_are_told),
+        cmocka_unit_test(kinks_behind_norms_are_told),
+        cmocka_unit_test(kinks_go_back_by_residuals),
         cmocka_unit_test(untrained_networks_pass),
         cmocka_unit_test(kinks_in_narrow_features_are_told),
         cmocka_unit_test(kinks_narrower_than_the_steps_are_told),

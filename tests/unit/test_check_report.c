@@ -18,19 +18,37 @@ static grad_check_tensor tensors[3] = {
      .output = GRAD_WEIGHT_DELTA,
      .rank = 3,
      .shape = {2, 3, 4},
-     .analytic = {GRAD_CHECK_KINK, 1.25e-9, 17, 0.1, -0.30000000000000004, 16, 2},
+     .analytic = {GRAD_CHECK_KINK,
+                  1.25e-9,
+                  17,
+                  0.1,
+                  -0.30000000000000004,
+                  16,
+                  2,
+                  -0.5,
+                  0.25,
+                  {GRAD_ORDER_KINK, 0}},
      .has_claim = true,
-     .claim = {GRAD_CHECK_FAIL, (double)INFINITY, SIZE_MAX, (double)NAN, 5, 3, 0}},
+     .claim = {GRAD_CHECK_FAIL,
+               (double)INFINITY,
+               SIZE_MAX,
+               (double)NAN,
+               5,
+               3,
+               0,
+               0,
+               0,
+               {GRAD_ORDER_FOUND, 1.25}}},
     {.layer = SIZE_MAX,
      .output = GRAD_GRAD_INPUT,
      .rank = 1,
      .shape = {5},
-     .analytic = {GRAD_CHECK_PASS, 0, SIZE_MAX, 1, 1, 5, 0}},
+     .analytic = {GRAD_CHECK_PASS, 0, SIZE_MAX, 1, 1, 5, 0, 0, 0, {GRAD_ORDER_LINEAR, 0}}},
     {.layer = 0,
      .output = GRAD_SHIFT_DELTA,
      .rank = 2,
      .shape = {1, 20000000},
-     .analytic = {GRAD_CHECK_PASS, 1e-300, 19999999, 2, 2, 16, 0}},
+     .analytic = {GRAD_CHECK_PASS, 1e-300, 19999999, 2, 2, 16, 0, 0, 0, {GRAD_ORDER_ROUNDING, 0}}},
 };
 
 static const grad_check_report report = {.id = "c",
@@ -45,15 +63,17 @@ static const char expected_text[] =
     "{\"id\":\"c\",\"verdict\":\"fail\",\"tolerance\":1e-06,\"loss\":2.5,\"tensors\":["
     "{\"layer\":1,\"name\":\"fc\\\"1\",\"tensor\":\"weight_delta\",\"shape\":[2,3,4],"
     "\"verdict\":\"kink\",\"largest_error\":1.25e-09,\"index\":[1,1,1],\"gradient\":0.1,"
-    "\"difference\":-0.30000000000000004,\"checked\":16,\"kinks\":2,\"claim\":{\"verdict\":"
+    "\"difference\":-0.30000000000000004,\"checked\":16,\"kinks\":2,\"interval\":[-0.5,0.25],\"no_"
+    "order\":\"kink\",\"claim\":{\"verdict\":"
     "\"fail\","
     "\"largest_error\":\"Infinity\",\"direction\":true,\"gradient\":\"NaN\",\"difference\":5,"
-    "\"checked\":3,\"kinks\":0}},"
+    "\"checked\":3,\"kinks\":0,\"order\":1.25}},"
     "{\"tensor\":\"grad_input\",\"shape\":[5],\"verdict\":\"pass\",\"largest_error\":0,"
-    "\"direction\":true,\"gradient\":1,\"difference\":1,\"checked\":5,\"kinks\":0},"
+    "\"direction\":true,\"gradient\":1,\"difference\":1,\"checked\":5,\"kinks\":0,\"no_order\":"
+    "\"linear\"},"
     "{\"layer\":0,\"tensor\":\"shift_delta\",\"shape\":[1,20000000],\"verdict\":\"pass\","
     "\"largest_error\":1e-300,\"index\":[0,19999999],\"gradient\":2,\"difference\":2,"
-    "\"checked\":16,\"kinks\":0}]}\n";
+    "\"checked\":16,\"kinks\":0,\"no_order\":\"rounding\"}]}\n";
 
 static grad_text write(const grad_check_report *which)
 {
@@ -88,6 +108,9 @@ static void expect_finding(const grad_check_finding *found, const grad_check_fin
     assert_true(found->difference == sent->difference);
     assert_int_equal(found->checked, sent->checked);
     assert_int_equal(found->kinks, sent->kinks);
+    assert_true(found->low == sent->low && found->high == sent->high);
+    assert_int_equal(found->taylor.state, sent->taylor.state);
+    assert_true(found->taylor.order == sent->taylor.order);
 }
 
 static void test_there_and_back(void **unused)
@@ -182,6 +205,8 @@ static void test_refusals(void **unused)
         {TENSOR("\"claim\":{\"index\":[7]}"), GRAD_INVALID, "unsupported_value",
          "/tensors/0/claim/index"},
         {TENSOR("\"claim\":null"), GRAD_INVALID, "unexpected_type", "/tensors/0/claim"},
+        {TENSOR("\"interval\":[1]"), GRAD_INVALID, "shape_mismatch", "/tensors/0/interval"},
+        {TENSOR("\"no_order\":\"why\""), GRAD_INVALID, "unsupported_value", "/tensors/0/no_order"},
         {TENSOR("\"checked\":-1"), GRAD_INVALID, "unsupported_value", "/tensors/0/checked"},
     };
 

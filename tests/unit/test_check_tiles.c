@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "differences/crew.h"
+#include "gradcheck/slot_limiter.h"
 #include "support/checks.h"
 
 #define THREADS 24 /* more than there are places */
@@ -106,7 +106,7 @@ static void the_order_and_the_threads_do_not_matter(void **state)
 /* ---- The crew -------------------------------------------------------------------------------- */
 
 typedef struct yard {
-    grad_crew *crew;
+    grad_slot_limiter *crew;
     atomic_size_t at_work, most;
     atomic_size_t *done; /* how often each tile was */
     size_t tiles, fails_at;
@@ -124,12 +124,12 @@ static void wait_until(bool (*is_so)(const yard *y), const yard *y)
 /* All places are taken, and a tile was left to those that have them: nobody else is back. */
 static bool is_crowded(const yard *y)
 {
-    return atomic_load(&y->most) == GRAD_CREW_PLACES && atomic_load(&y->brought) > 0;
+    return atomic_load(&y->most) == GRAD_LIMITER_SLOTS && atomic_load(&y->brought) > 0;
 }
 
 static bool has_failed(const yard *y)
 {
-    return grad_crew_status(y->crew, NULL) != GRAD_OK;
+    return grad_slot_limiter_status(y->crew, NULL) != GRAD_OK;
 }
 
 static grad_status toil(void *context, size_t tile, grad_error *error)
@@ -154,7 +154,7 @@ static void *bring(void *context)
     while ((tile = atomic_fetch_add(&y->next, 1)) < y->tiles) {
         if (y->fails_at < y->tiles && tile > y->tiles / 2)
             wait_until(has_failed, y);
-        grad_crew_do(y->crew, tile, toil, y);
+        grad_slot_limiter_do(y->crew, tile, toil, y);
         atomic_fetch_add(&y->brought, 1);
     }
     return NULL;
@@ -164,7 +164,7 @@ static void fill_yard(yard *y, size_t tiles, size_t fails_at)
 {
     pthread_t threads[THREADS];
 
-    *y = (yard){.crew = grad_crew_create(tiles),
+    *y = (yard){.crew = grad_slot_limiter_create(tiles),
                 .done = calloc(tiles, sizeof *y->done),
                 .tiles = tiles,
                 .fails_at = fails_at};
@@ -184,10 +184,10 @@ static void every_tile_is_done_once_by_few(void **state)
     fill_yard(&y, 600, SIZE_MAX);
     for (size_t i = 0; i < y.tiles; i++)
         assert_int_equal(atomic_load(&y.done[i]), 1);
-    assert_int_equal(atomic_load(&y.most), GRAD_CREW_PLACES);
+    assert_int_equal(atomic_load(&y.most), GRAD_LIMITER_SLOTS);
     assert_true(is_crowded(&y));
-    assert_int_equal(grad_crew_status(y.crew, NULL), GRAD_OK);
-    grad_crew_destroy(y.crew);
+    assert_int_equal(grad_slot_limiter_status(y.crew, NULL), GRAD_OK);
+    grad_slot_limiter_destroy(y.crew);
     free(y.done);
 }
 
@@ -200,9 +200,9 @@ static void nothing_is_done_behind_a_failure(void **state)
     fill_yard(&y, 600, 0);
     for (size_t i = 0; i < y.tiles; i++)
         done += atomic_load(&y.done[i]);
-    assert_int_equal(grad_crew_status(y.crew, NULL), GRAD_OUT_OF_MEMORY);
+    assert_int_equal(grad_slot_limiter_status(y.crew, NULL), GRAD_OUT_OF_MEMORY);
     assert_true(done < 600);
-    grad_crew_destroy(y.crew);
+    grad_slot_limiter_destroy(y.crew);
     free(y.done);
 }
 

@@ -1,4 +1,4 @@
-/* The functions that are differentiated: the request's network, or a network of one layer for each
+/* The objectives that are differentiated: the request's network, or a network of one layer for each
  * independent layer, with every number widened to double. States that the parameters can give are
  * left out, so that a change of the parameters reaches everything above them. Nothing is worked out
  * here. */
@@ -8,8 +8,8 @@
 #include "core/error.h"
 #include "core/real.h"
 #include "core/size.h"
-#include "differences/state.h"
-#include "differences/tensors.h"
+#include "gradcheck/state.h"
+#include "gradcheck/tensors.h"
 
 /* A tensor in double: the same one where it is so already. False: no memory. */
 static bool widen(grad_check *check, grad_tensor *tensor)
@@ -86,8 +86,7 @@ static grad_layer without_states(const grad_layer *given, bool is_first)
 }
 
 /* From f->given, and of a network f->network, whatever their datatype. */
-static void derive(grad_function_of_layers *f, bool is_network, size_t layer_count,
-                   grad_datatype type)
+static void derive(grad_objective *f, bool is_network, size_t layer_count, grad_datatype type)
 {
     const grad_layer *first = &f->given[0];
 
@@ -112,19 +111,19 @@ static void derive(grad_function_of_layers *f, bool is_network, size_t layer_cou
                             .network = &f->network};
 }
 
-void grad_function_draft(const grad_batch *batch, size_t layer, grad_layer *layers,
-                         grad_function_of_layers *f)
+void grad_objective_draft(const grad_batch *batch, size_t layer, grad_layer *layers,
+                          grad_objective *f)
 {
     bool is_network = batch->network != NULL;
 
-    *f = (grad_function_of_layers){.layers = layers, .given = batch->layers + layer};
+    *f = (grad_objective){.layers = layers, .given = batch->layers + layer};
     if (is_network)
         f->network = *batch->network;
     derive(f, is_network, is_network ? batch->layer_count : 1, batch->datatype);
 }
 
 /* The network itself, or a layer of its own. */
-static bool make_function(grad_check *check, size_t layer, grad_function_of_layers *f)
+static bool make_objective(grad_check *check, size_t layer, grad_objective *f)
 {
     const grad_batch *batch = &check->batch;
     size_t layer_count = batch->network != NULL ? batch->layer_count : 1;
@@ -147,38 +146,20 @@ static bool make_function(grad_check *check, size_t layer, grad_function_of_laye
     return true;
 }
 
-grad_status grad_check_make_functions(grad_check *check, grad_error *error)
+grad_status grad_check_make_objectives(grad_check *check, grad_error *error)
 {
     bool is_network = check->batch.network != NULL, made = true;
 
-    check->function_count = is_network ? 1 : check->batch.layer_count;
-    check->functions = grad_check_take(check, check->function_count, sizeof *check->functions);
-    if (check->functions == NULL)
-        return grad_fail_memory(error, check->function_count * sizeof *check->functions);
-    for (size_t i = 0; i < check->function_count && made; i++)
-        made = make_function(check, i, &check->functions[i]);
+    check->objective_count = is_network ? 1 : check->batch.layer_count;
+    check->objectives = grad_check_take(check, check->objective_count, sizeof *check->objectives);
+    if (check->objectives == NULL)
+        return grad_fail_memory(error, check->objective_count * sizeof *check->objectives);
+    for (size_t i = 0; i < check->objective_count && made; i++)
+        made = make_objective(check, i, &check->objectives[i]);
     return made ? GRAD_OK : grad_fail_memory(error, sizeof(double));
 }
 
-grad_tensor *grad_function_tensor(grad_network *network, grad_layer *layer, grad_output_kind output)
-{
-    switch (output) {
-    case GRAD_WEIGHT_DELTA:
-        return &layer->weight;
-    case GRAD_BIAS_DELTA:
-        return &layer->bias;
-    case GRAD_SLOPE_DELTA:
-        return &layer->slope;
-    case GRAD_GAIN_DELTA:
-        return &layer->gain;
-    case GRAD_SHIFT_DELTA:
-        return &layer->shift;
-    default:
-        return &network->input;
-    }
-}
-
-bool grad_function_moves_state(const grad_layer *layer, grad_output_kind output)
+bool grad_objective_moves_state(const grad_layer *layer, grad_output_kind output)
 {
     return layer->kind == GRAD_DENSE && layer->pre_activation.data != NULL &&
            output != GRAD_SLOPE_DELTA;

@@ -1,11 +1,11 @@
 /* The check of gradient_network.h: made, worked out in stages of tiles, judged. Its stages are
- * those of the analytic run; one tile for what differences start from; a tile for each variable's
- * random direction; and one for each element's difference and each neighbour. */
+ * those of the analytic run; one tile for what differences start from, the radii among it; and a
+ * tile for each difference and each parameter's order of convergence. */
 #include <stdlib.h>
 
 #include "core/error.h"
 #include "core/size.h"
-#include "differences/state.h"
+#include "gradcheck/state.h"
 
 /* ---- Making ---------------------------------------------------------------------------------- */
 
@@ -25,16 +25,16 @@ void *grad_check_take(grad_check *check, size_t count, size_t size)
 
 static grad_status make(grad_check *c, grad_error *error)
 {
-    grad_status status = grad_check_make_functions(c, error);
+    grad_status status = grad_check_make_objectives(c, error);
 
     if (status == GRAD_OK)
         status = grad_run_create(&c->batch, &c->run, error);
     if (status == GRAD_OK)
-        status = grad_check_make_variables(c, error);
+        status = grad_check_make_parameters(c, error);
     if (status != GRAD_OK)
         return status;
-    c->crew = grad_crew_create(c->sample_count + GRAD_NEIGHBOURS);
-    return c->crew == NULL ? grad_fail_memory(error, c->sample_count * sizeof(size_t)) : GRAD_OK;
+    c->limiter = grad_slot_limiter_create(c->sample_count + c->parameter_count);
+    return c->limiter == NULL ? grad_fail_memory(error, c->sample_count * sizeof(size_t)) : GRAD_OK;
 }
 
 grad_status grad_check_create(const grad_check_request *request, grad_check **check,
@@ -65,14 +65,14 @@ void grad_check_destroy(grad_check *check)
         free(check->blocks[i]);
     free(check->blocks);
     grad_run_destroy(check->run);
-    grad_crew_destroy(check->crew);
+    grad_slot_limiter_destroy(check->limiter);
     free(check);
 }
 
 /* ---- Tiles ----------------------------------------------------------------------------------- */
 
 /* Stages behind those of the analytic run. */
-enum { SETTLING, DIRECTIONS, ELEMENTS, OWN_STAGES };
+enum { SETTLING, DIFFERENCES, OWN_STAGES };
 
 size_t grad_check_stage_count(const grad_check *check)
 {
@@ -87,9 +87,7 @@ size_t grad_check_tile_count(const grad_check *check, size_t stage)
         return grad_run_tile_count(check->run, stage);
     if (stage == of_run + SETTLING)
         return 1;
-    if (stage == of_run + DIRECTIONS)
-        return check->variable_count;
-    return check->sample_count - check->variable_count + GRAD_NEIGHBOURS;
+    return check->sample_count + check->parameter_count;
 }
 
 /* The analytic gradient is complete; what differences start from. */
@@ -99,49 +97,22 @@ static grad_status settle(void *context, size_t tile, grad_error *error)
     grad_status status = grad_run_finish(check->run, error);
 
     (void)tile;
-    for (size_t i = 0; i < check->function_count && status == GRAD_OK; i++)
-        status = grad_check_settle(check, &check->functions[i], error);
+    for (size_t i = 0; i < check->objective_count && status == GRAD_OK; i++)
+        status = grad_check_settle(check, &check->objectives[i], error);
+    for (size_t i = 0; i < check->objective_count && status == GRAD_OK; i++)
+        status = grad_check_find_radii(check, &check->objectives[i], error);
     if (status == GRAD_OK)
-        grad_check_scale_variables(check);
+        grad_check_scale_parameters(check);
     return status;
 }
 
-static grad_status work_out_direction(void *context, size_t tile, grad_error *error)
+static grad_status take_difference(void *context, size_t tile, grad_error *error)
 {
     grad_check *check = context;
-    grad_variable *v = &check->variables[tile];
 
-    return grad_check_estimate(check, v, &check->samples[v->first_sample + v->sample_count - 1],
-                               error);
-}
-
-/* The variable whose element it is, elements being numbered without the directions. */
-static size_t find_variable(const grad_check *check, size_t element)
-{
-    size_t low = 0, high = check->variable_count;
-
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-
-        if (check->variables[middle].first_sample - middle <= element)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static grad_status work_out_element(void *context, size_t tile, grad_error *error)
-{
-    grad_check *check = context;
-    size_t variable;
-
-    if (tile < GRAD_NEIGHBOURS)
-        return grad_check_visit(check, tile, error);
-    tile -= GRAD_NEIGHBOURS;
-    variable = find_variable(check, tile);
-    return grad_check_estimate(check, &check->variables[variable], &check->samples[tile + variable],
-                               error);
+    if (tile < check->sample_count)
+        return grad_check_estimate(check, &check->samples[tile], error);
+    return grad_check_find_order(check, &check->parameters[tile - check->sample_count], error);
 }
 
 void grad_check_tile(grad_check *check, size_t stage, size_t tile)
@@ -151,17 +122,15 @@ void grad_check_tile(grad_check *check, size_t stage, size_t tile)
     if (stage < of_run)
         grad_run_tile(check->run, stage, tile);
     else if (stage == of_run + SETTLING)
-        grad_crew_do(check->crew, tile, settle, check);
-    else if (stage == of_run + DIRECTIONS)
-        grad_crew_do(check->crew, tile, work_out_direction, check);
+        grad_slot_limiter_do(check->limiter, tile, settle, check);
     else
-        grad_crew_do(check->crew, tile, work_out_element, check);
+        grad_slot_limiter_do(check->limiter, tile, take_difference, check);
 }
 
 grad_status grad_check_finish(grad_check *check, const grad_check_report **report,
                               grad_error *error)
 {
-    grad_status status = grad_crew_status(check->crew, error);
+    grad_status status = grad_slot_limiter_status(check->limiter, error);
 
     if (status != GRAD_OK)
         return status;

@@ -7,8 +7,8 @@
 #include "core/error.h"
 #include "core/size.h"
 #include "core/spelling.h"
-#include "differences/state.h"
-#include "differences/tensors.h"
+#include "gradcheck/radii.h"
+#include "gradcheck/tensors.h"
 
 #define DEFAULT_SAMPLES 16
 #define TOLERANCE_FP64 1e-6
@@ -16,7 +16,7 @@
 
 #define ELEMENT_FLOPS 20.0 /* that an element worked out is counted as */
 
-#define RUNS (1 + 1.5 * GRAD_NEIGHBOURS) /* of the batch; neighbours' layers run forward twice */
+#define RUNS 16 /* of the batch, its radii counted in */
 
 grad_check_options grad_check_options_of(const grad_check_request *request)
 {
@@ -142,11 +142,13 @@ static grad_status verify_layer_claims(const grad_check_request *request, const 
 /* What is to be done, summed up layer by layer. */
 typedef struct work {
     double flops, elements; /* of all differences */
-    size_t variables, samples;
-    size_t numbers; /* of all tensors of the request */
-    size_t states;  /* of all layers' outputs and inputs */
-    size_t largest; /* tensor that moves */
-    size_t forward; /* bytes of the largest run of a function */
+    size_t parameters, samples;
+    size_t numbers;   /* of all tensors of the request */
+    size_t states;    /* of all layers' outputs and inputs */
+    size_t gradients; /* numbers of all of them */
+    size_t radii;     /* numbers of the backward pass of radii */
+    size_t largest;   /* tensor that moves */
+    size_t forward;   /* bytes of the largest run of a objective */
 } work;
 
 static bool add(size_t *sum, size_t count)
@@ -154,26 +156,27 @@ static bool add(size_t *sum, size_t count)
     return grad_size_add(*sum, count, sum);
 }
 
-/* A run of a function in double takes at most twice what one in float would. */
+/* A run of a objective in double takes at most twice what one in float would. */
 static grad_status measure_function(const grad_batch *batch, size_t layer, grad_layer *layers,
                                     grad_measure *measure, grad_error *error)
 {
-    grad_function_of_layers f;
+    grad_objective f;
     grad_status status;
 
-    grad_function_draft(batch, layer, layers, &f);
+    grad_objective_draft(batch, layer, layers, &f);
     status = grad_batch_measure(&f.batch, NULL, measure, error);
     if (status == GRAD_OK && !grad_size_mul(measure->memory, 2, &measure->memory))
         return grad_fail_memory(error, SIZE_MAX);
     return status;
 }
 
-/* The differences of one layer's variables. forward: a run of its function. */
+/* The differences of one layer's parameters. forward: a run of its objective. */
 static bool add_layer(const grad_batch *batch, size_t layer, const grad_extent *extent,
                       const grad_measure *forward, size_t samples, work *w)
 {
-    size_t state = 0, first = w->samples, variables = w->variables;
-    bool fits = grad_size_mul(extent->B, extent->N, &state);
+    size_t state = 0, radii = 0, first = w->samples, parameters = w->parameters;
+    bool fits = grad_size_mul(extent->B, extent->N, &state) &&
+                grad_radii_numbers(extent->B, extent->K, extent->N, &radii);
     double runs;
 
     for (grad_output_kind k = 0; k < GRAD_OUTPUT_COUNT; k++) {
@@ -184,17 +187,18 @@ static bool add_layer(const grad_batch *batch, size_t layer, const grad_extent *
             continue;
         for (size_t axis = 0; axis < gradient.rank; axis++)
             fits = fits && grad_size_mul(count, gradient.shape[axis], &count);
-        w->variables++;
+        w->parameters++;
         w->largest = count > w->largest ? count : w->largest;
-        fits = fits && add(&w->samples, grad_size_min(count, samples) + 1);
+        fits = fits && add(&w->samples, grad_size_min(count, samples) + 1) &&
+               add(&w->gradients, count);
     }
     w->largest = state > w->largest ? state : w->largest;
     w->forward = forward->memory > w->forward ? forward->memory : w->forward;
     runs = (double)(w->samples - first) * GRAD_SLOPE_CALLS +
-           (double)(w->variables - variables) * GRAD_NOISE_CALLS;
+           (double)(w->parameters - parameters) * GRAD_TAYLOR_CALLS;
     w->flops += runs * forward->flops;
     w->elements += runs * forward->elements;
-    return fits && add(&w->states, state) &&
+    return fits && add(&w->states, state) && add(&w->radii, radii) &&
            grad_size_add_product(extent->B, extent->K, &w->states);
 }
 
@@ -242,39 +246,36 @@ static grad_status walk(const grad_check_request *request, const grad_batch *bat
     return status;
 }
 
-/* Bytes of one tile: a function with a tensor of its own and a run of it, or a neighbour with
- * biases, y and ∂L/∂y of all layers and a run of one, which answers its own y as well. */
-static bool tile_memory(const grad_batch *batch, const work *w, size_t run, size_t *bytes)
+/* What is needed for a while: by the radii, whose layers run one by one, or by the tiles at work at
+ * once, each an objective with a tensor of its own. */
+static bool passing_memory(const grad_batch *batch, const work *w, size_t run, size_t *bytes)
 {
-    size_t mover = w->forward, neighbour = run;
-    size_t number = grad_datatype_size(batch->datatype);
-    bool fits = grad_size_add_product(w->largest, 6 * sizeof(double), &mover) &&
-                grad_size_add_product(w->numbers, number, &neighbour) &&
-                grad_size_add_product(w->states, 3 * number, &neighbour) &&
-                grad_size_add_product(w->largest, 2 * number, &neighbour);
+    size_t tile = w->forward, radii = run, tiles = 0;
+    bool fits = grad_size_add_product(w->largest, 2 * sizeof(double), &tile) &&
+                grad_size_add_product(batch->layer_count, sizeof(grad_layer), &tile) &&
+                grad_size_add_product(GRAD_LIMITER_SLOTS, tile, &tiles) && add(&radii, run) &&
+                grad_size_add_product(w->radii, sizeof(double), &radii) &&
+                grad_size_add_product(batch->layer_count + 1, sizeof(grad_stage), &radii);
 
-    *bytes = mover > neighbour ? mover : neighbour;
-    return fits &&
-           grad_size_add_product(batch->layer_count,
-                                 sizeof(grad_layer) + GRAD_LAYER_TENSORS * sizeof(void *), bytes);
+    *bytes = tiles > radii ? tiles : radii;
+    return fits;
 }
 
-/* The run that is checked, everything in double, results, and the tiles at work at once. */
+/* The same, the run that is checked, everything in double, and results. */
 static bool all_memory(const grad_batch *batch, const work *w, size_t run, size_t *bytes)
 {
     bool is_wide = batch->datatype == GRAD_FP64;
-    size_t tile, crew, results = sizeof(grad_sample) + GRAD_NEIGHBOURS * sizeof(double);
-    size_t variables =
-        sizeof(grad_variable) + sizeof(grad_check_tensor) + GRAD_NEIGHBOURS * sizeof(double);
-    size_t layers = 2 * sizeof(grad_layer) + sizeof(grad_function_of_layers) +
-                    (GRAD_LAYER_TENSORS + 8) * sizeof(void *);
+    size_t limiter, passing,
+        parameter = sizeof(grad_parameter) + sizeof(grad_check_tensor) + sizeof(void *);
+    size_t layers =
+        2 * sizeof(grad_layer) + sizeof(grad_objective) + (GRAD_LAYER_TENSORS + 8) * sizeof(void *);
 
     *bytes = sizeof(grad_check);
-    return tile_memory(batch, w, run, &tile) &&
-           grad_crew_memory(w->samples + GRAD_NEIGHBOURS, &crew) && add(bytes, crew) &&
-           add(bytes, run) && grad_size_add_product(GRAD_CREW_PLACES, tile, bytes) &&
-           grad_size_add_product(w->samples, results, bytes) &&
-           grad_size_add_product(w->variables, variables, bytes) &&
+    return passing_memory(batch, w, run, &passing) && add(bytes, passing) && add(bytes, run) &&
+           grad_slot_limiter_memory(w->samples + w->parameters, &limiter) && add(bytes, limiter) &&
+           grad_size_add_product(w->samples, sizeof(grad_sample), bytes) &&
+           grad_size_add_product(w->gradients, 3 * sizeof(double), bytes) &&
+           grad_size_add_product(w->parameters, parameter, bytes) &&
            grad_size_add_product(batch->layer_count + GRAD_NETWORK_TENSORS, layers, bytes) &&
            grad_size_add_product(w->states, 2 * sizeof(double), bytes) &&
            grad_size_add_product(w->numbers, is_wide ? 0 : sizeof(double), bytes);
@@ -288,7 +289,7 @@ static grad_status measure_differences(const grad_check_request *request, const 
 
     if (status != GRAD_OK)
         return status;
-    if (w.variables == 0)
+    if (w.parameters == 0)
         return refuse(error, "/outputs", "a request without any gradient");
     if (!add_numbers(batch, &w) || !all_memory(batch, &w, found->memory, &found->memory))
         return grad_fail(error, GRAD_TOO_LARGE, "size_overflow", "/check",

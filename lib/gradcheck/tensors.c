@@ -1,5 +1,5 @@
 /* Lists of tensors, and the shapes of gradients, which follow gradient.h's comments on each. */
-#include "differences/tensors.h"
+#include "gradcheck/tensors.h"
 
 #include <string.h>
 

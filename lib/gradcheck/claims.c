@@ -8,8 +8,8 @@
 
 #include "core/error.h"
 #include "core/real.h"
-#include "differences/state.h"
-#include "differences/tensors.h"
+#include "gradcheck/state.h"
+#include "gradcheck/tensors.h"
 
 #define ROUNDINGS                                                                                  \
     4 /* units that a claim may be off by: reduced, decayed and scaled, and one over */
@@ -61,7 +61,7 @@ grad_status grad_check_verify_claims(const grad_check_request *request, grad_err
 
 /* ---- Claims ---------------------------------------------------------------------------------- */
 
-/* What the request makes of the sum of a variable's deltas. */
+/* What the request makes of the sum of a parameter's deltas. */
 typedef struct finishing {
     grad_datatype datatype;
     bool is_none;
@@ -70,7 +70,7 @@ typedef struct finishing {
     const void *weight; /* where there is decay */
 } finishing;
 
-static finishing finishing_of(const grad_check *check, const grad_variable *v)
+static finishing finishing_of(const grad_check *check, const grad_parameter *v)
 {
     const grad_batch *batch = check->request->batch;
     size_t first = batch->network != NULL ? 0 : v->layer; /* that gives the number of samples */
@@ -95,14 +95,14 @@ static double sign_of(double value)
 }
 
 /* One element of a claim, without the finishing. */
-static grad_told undo(const finishing *f, const grad_tensor *claim, size_t i)
+static grad_interval undo(const finishing *f, const grad_tensor *claim, size_t i)
 {
     double claimed = grad_real_at(f->datatype, claim->data, i), decay = 0, size;
     double unit = f->datatype == GRAD_FP64 ? DBL_EPSILON / 2 : (double)FLT_EPSILON / 2;
     double least = f->datatype == GRAD_FP64 ? DBL_TRUE_MIN : (double)FLT_TRUE_MIN;
 
     if (f->is_none)
-        return (grad_told){claimed, 0};
+        return (grad_interval){claimed, 0, 0};
     if (f->weight != NULL) {
         double w = grad_real_at(f->datatype, f->weight, i);
 
@@ -110,21 +110,22 @@ static grad_told undo(const finishing *f, const grad_tensor *claim, size_t i)
     }
     claimed /= f->scale;
     size = unit * (fabs(claimed) + fabs(decay)) + least / fabs(f->scale);
-    return (grad_told){(claimed - decay) * f->divisor, ROUNDINGS * size * f->divisor};
+    return (grad_interval){(claimed - decay) * f->divisor, 0, ROUNDINGS * size * f->divisor};
 }
 
 /* Along the direction roundings have random signs, and add up as a random walk does. */
-grad_told grad_check_claim_at(const grad_check *check, const grad_variable *v, const grad_sample *s)
+grad_interval grad_check_claim_at(const grad_check *check, const grad_sample *s)
 {
-    finishing f = finishing_of(check, v);
-    grad_told sum = {0, 0};
+    const grad_parameter *p = &check->parameters[s->parameter];
+    finishing f = finishing_of(check, p);
+    grad_interval sum = {0, 0, 0};
 
     if (s->index != GRAD_ALONG_DIRECTION)
-        return undo(&f, v->claim, s->index);
-    for (size_t i = 0; i < grad_tensor_count(v->claim); i++) {
-        grad_told one = undo(&f, v->claim, i);
+        return undo(&f, p->claim, s->index);
+    for (size_t i = 0; i < grad_tensor_count(p->claim); i++) {
+        grad_interval one = undo(&f, p->claim, i);
 
-        sum.value += grad_check_sign(check, s->variable, i) * one.value;
+        sum.middle += grad_check_sign(check, s->parameter, i) * one.middle;
         sum.rounding = hypot(sum.rounding, one.rounding);
     }
     return sum;

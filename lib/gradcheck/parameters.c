@@ -1,16 +1,16 @@
-/* What is differentiated by what: each tensor of the analytic answer is a variable, with some of
+/* What is differentiated by what: each tensor of the analytic answer is a parameter, with some of
  * its elements and one random direction as samples. */
 #include <math.h>
 
 #include "core/error.h"
 #include "core/real.h"
 #include "core/size.h"
-#include "differences/state.h"
+#include "gradcheck/state.h"
 
 #define FLOOR 0x1p-5 /* of the typical number of a tensor */
 
 /* SplitMix64 (Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators, 2014). */
-uint64_t grad_check_mix(uint64_t state)
+static uint64_t mix(uint64_t state)
 {
     uint64_t z = state + 0x9E3779B97F4A7C15U;
 
@@ -19,10 +19,9 @@ uint64_t grad_check_mix(uint64_t state)
     return z ^ z >> 31;
 }
 
-double grad_check_sign(const grad_check *check, size_t variable, size_t element)
+double grad_check_sign(const grad_check *check, size_t parameter, size_t element)
 {
-    return (grad_check_mix(grad_check_mix(check->options.seed + variable) + element) & 1) != 0 ? 1
-                                                                                               : -1;
+    return (mix(mix(check->options.seed + parameter) + element) & 1) != 0 ? 1 : -1;
 }
 
 /* Calls visit for each tensor of the answer, in its order; stops where it returns false. */
@@ -53,7 +52,7 @@ static bool count_tensor(grad_check *check, size_t layer, grad_output_kind outpu
 {
     (void)layer;
     (void)output;
-    check->variable_count++;
+    check->parameter_count++;
     return grad_size_add(check->sample_count, samples_of(check, gradient) + 1,
                          &check->sample_count);
 }
@@ -71,67 +70,70 @@ static const grad_tensor *claim_of(const grad_check *check, size_t layer, grad_o
 }
 
 /* Distinct elements: all of them, or as many as asked for at random, in rising order. */
-static void choose_elements(const grad_check *check, size_t variable, size_t count, size_t chosen,
+static void choose_elements(const grad_check *check, size_t parameter, size_t count, size_t chosen,
                             grad_sample *samples)
 {
-    uint64_t state = grad_check_mix(check->options.seed ^ (variable + 1) * 0x5851F42D4C957F2DU);
+    uint64_t state = mix(check->options.seed ^ (parameter + 1) * 0x5851F42D4C957F2DU);
     size_t taken = 0;
 
     for (size_t i = 0; i < count && taken < chosen; i++) { /* Knuth's selection sampling */
         double left = (double)(count - i), wanted = (double)(chosen - taken);
 
-        state = grad_check_mix(state);
+        state = mix(state);
         if ((double)(state >> 11) * 0x1p-53 * left >= wanted)
             continue;
-        samples[taken++] = (grad_sample){.variable = variable, .index = i};
+        samples[taken++] = (grad_sample){.parameter = parameter, .index = i};
     }
-    samples[taken] = (grad_sample){.variable = variable, .index = GRAD_ALONG_DIRECTION};
+    samples[taken] = (grad_sample){.parameter = parameter, .index = GRAD_ALONG_DIRECTION};
 }
 
 static bool add_tensor(grad_check *check, size_t layer, grad_output_kind output,
                        const grad_tensor *gradient)
 {
     bool is_network = check->batch.network != NULL;
-    grad_variable *v = &check->variables[check->variable_count];
-    size_t inner = layer == SIZE_MAX ? 0 : layer;
+    grad_parameter *p = &check->parameters[check->parameter_count];
+    size_t inner = layer == SIZE_MAX ? 0 : layer, count = grad_tensor_count(gradient);
 
-    *v = (grad_variable){.layer = layer,
-                         .output = output,
-                         .function = &check->functions[is_network ? 0 : layer],
-                         .function_layer = is_network ? inner : 0,
-                         .gradient = gradient,
-                         .claim = claim_of(check, layer, output),
-                         .first_sample = check->sample_count,
-                         .sample_count = samples_of(check, gradient) + 1};
-    choose_elements(check, check->variable_count, grad_tensor_count(gradient),
-                    samples_of(check, gradient), &check->samples[check->sample_count]);
-    check->variable_count++;
-    check->sample_count += v->sample_count;
+    *p = (grad_parameter){.layer = layer,
+                          .output = output,
+                          .objective = &check->objectives[is_network ? 0 : layer],
+                          .objective_layer = is_network ? inner : 0,
+                          .gradient = gradient,
+                          .claim = claim_of(check, layer, output),
+                          .first_sample = check->sample_count,
+                          .sample_count = samples_of(check, gradient) + 1};
+    choose_elements(check, check->parameter_count, count, samples_of(check, gradient),
+                    &check->samples[check->sample_count]);
+    check->parameter_count++;
+    check->sample_count += p->sample_count;
+    p->expected.middle = grad_check_take(check, count, 3 * sizeof(double));
+    if (p->expected.middle == NULL)
+        return false;
+    p->expected.kink = p->expected.middle + count;
+    p->expected.rounding = p->expected.kink + count;
     return true;
 }
 
-/* Everything that there is one of for each variable or sample. */
+/* Everything that there is one of for each parameter or sample. */
 static bool take_results(grad_check *check)
 {
-    size_t samples = check->sample_count, variables = check->variable_count;
+    size_t samples = check->sample_count, parameters = check->parameter_count;
 
-    check->variables = grad_check_take(check, variables, sizeof *check->variables);
+    check->parameters = grad_check_take(check, parameters, sizeof *check->parameters);
     check->samples = grad_check_take(check, samples, sizeof *check->samples);
-    check->spreads = grad_check_take(check, GRAD_NEIGHBOURS * samples, sizeof *check->spreads);
-    check->norms = grad_check_take(check, GRAD_NEIGHBOURS * variables, sizeof *check->norms);
-    check->report.tensors = grad_check_take(check, variables, sizeof *check->report.tensors);
-    return check->variables != NULL && check->samples != NULL && check->spreads != NULL &&
-           check->norms != NULL && check->report.tensors != NULL;
+    check->report.tensors = grad_check_take(check, parameters, sizeof *check->report.tensors);
+    return check->parameters != NULL && check->samples != NULL && check->report.tensors != NULL;
 }
 
-grad_status grad_check_make_variables(grad_check *check, grad_error *error)
+grad_status grad_check_make_parameters(grad_check *check, grad_error *error)
 {
     if (!each_tensor(check, count_tensor))
         return grad_fail_memory(error, SIZE_MAX);
     if (!take_results(check))
         return grad_fail_memory(error, check->sample_count * sizeof *check->samples);
-    check->variable_count = check->sample_count = 0;
-    each_tensor(check, add_tensor);
+    check->parameter_count = check->sample_count = 0;
+    if (!each_tensor(check, add_tensor))
+        return grad_fail_memory(error, check->sample_count * sizeof *check->samples);
     return GRAD_OK;
 }
 
@@ -146,10 +148,10 @@ static double root_mean_square(grad_datatype type, size_t count, const void *dat
     return norm / sqrt((double)count);
 }
 
-void grad_check_scale_variables(grad_check *check)
+void grad_check_scale_parameters(grad_check *check)
 {
-    for (size_t i = 0; i < check->variable_count; i++) {
-        grad_variable *v = &check->variables[i];
+    for (size_t i = 0; i < check->parameter_count; i++) {
+        grad_parameter *v = &check->parameters[i];
         size_t count = grad_tensor_count(v->gradient);
 
         v->gradient_scale = root_mean_square(check->batch.datatype, count, v->gradient->data);
@@ -157,29 +159,39 @@ void grad_check_scale_variables(grad_check *check)
     }
 }
 
-double grad_check_floor(const grad_variable *v, const grad_sample *s)
+double grad_check_floor(const grad_parameter *p, const grad_sample *s)
 {
-    return s->index == GRAD_ALONG_DIRECTION ? v->gradient_norm : FLOOR * v->gradient_scale;
+    return s->index == GRAD_ALONG_DIRECTION ? p->gradient_norm : FLOOR * p->gradient_scale;
 }
 
 /* ---- Gradients ------------------------------------------------------------------------------- */
 
-const grad_tensor *grad_check_gradient(const grad_reply *reply, const grad_variable *v)
+grad_interval grad_check_gradient_at(const grad_check *check, const grad_sample *s)
 {
-    if (v->layer == SIZE_MAX)
-        return &reply->grad_input;
-    return grad_layer_result_tensor(&reply->layers[v->layer], v->output);
-}
-
-grad_told grad_check_gradient_at(const grad_check *check, const grad_sample *s,
-                                 const grad_tensor *gradient)
-{
-    double sum = 0;
+    const grad_tensor *gradient = check->parameters[s->parameter].gradient;
+    grad_interval sum = {0, 0, 0};
 
     if (s->index != GRAD_ALONG_DIRECTION)
-        return (grad_told){grad_real_at(check->batch.datatype, gradient->data, s->index), 0};
+        return (grad_interval){grad_real_at(check->batch.datatype, gradient->data, s->index), 0, 0};
     for (size_t i = 0; i < grad_tensor_count(gradient); i++)
-        sum += grad_check_sign(check, s->variable, i) *
-               grad_real_at(check->batch.datatype, gradient->data, i);
-    return (grad_told){sum, 0};
+        sum.middle += grad_check_sign(check, s->parameter, i) *
+                      grad_real_at(check->batch.datatype, gradient->data, i);
+    return sum;
+}
+
+grad_interval grad_check_expected_at(const grad_check *check, const grad_sample *s)
+{
+    const grad_parameter *p = &check->parameters[s->parameter];
+    const grad_intervals *e = &p->expected;
+    size_t i = s->index;
+    grad_interval sum = {0, 0, 0};
+
+    if (i != GRAD_ALONG_DIRECTION)
+        return (grad_interval){e->middle[i], e->kink[i], e->rounding[i]};
+    for (i = 0; i < grad_tensor_count(p->gradient); i++) {
+        sum.middle += grad_check_sign(check, s->parameter, i) * e->middle[i];
+        sum.kink += e->kink[i];
+        sum.rounding += e->rounding[i];
+    }
+    return sum;
 }

@@ -1,7 +1,7 @@
 /* The tensors that layers and networks hold, as lists; and the sizes that follow from them. The
- * batch they belong to has been measured. Internal to differences/. */
-#ifndef GRAD_DIFFERENCES_TENSORS_H
-#define GRAD_DIFFERENCES_TENSORS_H
+ * batch they belong to has been measured. Internal to gradcheck/. */
+#ifndef GRAD_GRADCHECK_TENSORS_H
+#define GRAD_GRADCHECK_TENSORS_H
 
 #include "gradient_network.h"
 

@@ -1,4 +1,4 @@
-/* The point at which a function is differentiated: what it is there, term by term, and the states
+/* The point at which a objective is differentiated: what it is there, term by term, and the states
  * and biases that follow from the states given. How it changes around the point does not live
  * here. */
 #include <float.h>
@@ -7,42 +7,56 @@
 
 #include "core/error.h"
 #include "core/figure.h"
-#include "differences/state.h"
+#include "gradcheck/state.h"
 
 /* ---- Terms ----------------------------------------------------------------------------------- */
 
-static bool has_loss(const grad_function_of_layers *f)
+static bool has_loss(const grad_objective *f)
 {
     return f->network.loss.kind != GRAD_LOSS_ABSENT;
 }
 
-static size_t terms_of(const grad_function_of_layers *f, const grad_reply *reply, double *terms)
+static const grad_tensor *terms_of(const grad_objective *f, const grad_reply *reply)
 {
-    const grad_tensor *tensor = has_loss(f) ? &reply->losses : &reply->predictions;
-    const double *numbers = tensor->data, *dy = f->network.grad_output.data;
-    size_t count = grad_tensor_count(tensor);
-
-    for (size_t i = 0; terms != NULL && i < count; i++)
-        terms[i] = has_loss(f) ? numbers[i] : dy[i] * numbers[i];
-    return count;
+    return has_loss(f) ? &reply->losses : &reply->predictions;
 }
 
-static grad_status run(const grad_batch *batch, grad_run **forward, grad_error *error)
+static double term_at(const grad_objective *f, const grad_reply *reply, size_t i)
 {
-    grad_status status = grad_run_create(batch, forward, error);
+    const double *numbers = terms_of(f, reply)->data, *dy = f->network.grad_output.data;
 
-    return status == GRAD_OK ? grad_run_all(*forward, error) : status;
+    return has_loss(f) ? numbers[i] : dy[i] * numbers[i];
 }
 
-grad_status grad_function_terms(const grad_function_of_layers *function, const grad_batch *batch,
-                                double *terms, grad_error *error)
+grad_status grad_run_network(size_t layer_count, grad_layer *layers, const grad_network *network,
+                             unsigned outputs, grad_run **run, grad_error *error)
 {
-    grad_run *forward = NULL;
-    grad_status status = run(batch, &forward, error);
+    grad_batch batch = {.datatype = GRAD_FP64,
+                        .scale = 1,
+                        .outputs = outputs,
+                        .non_finite = GRAD_ALLOW_NON_FINITE,
+                        .no_notes = true,
+                        .layer_count = layer_count,
+                        .layers = layers,
+                        .network = network};
+    grad_status status = grad_run_create(&batch, run, error);
 
-    if (status == GRAD_OK)
-        terms_of(function, grad_run_reply(forward), terms);
-    grad_run_destroy(forward);
+    return status == GRAD_OK ? grad_run_all(*run, error) : status;
+}
+
+grad_status grad_objective_change(const grad_objective *f, const grad_batch *batch, double *change,
+                                  grad_error *error)
+{
+    grad_run *run = NULL;
+    grad_status status = grad_run_network(batch->layer_count, batch->layers, batch->network,
+                                          batch->outputs, &run, error);
+
+    if (status == GRAD_OK) {
+        *change = 0;
+        for (size_t i = 0; i < f->term_count; i++)
+            *change += (term_at(f, grad_run_reply(run), i) - f->terms[i]) / f->divisor;
+    }
+    grad_run_destroy(run);
     return status;
 }
 
@@ -56,27 +70,24 @@ static const char *place_of_terms(const grad_check *check)
     return network->loss.kind != GRAD_LOSS_ABSENT ? "/loss" : "/grad_output";
 }
 
-/* Reads the terms of the run at the point. */
-static grad_status take_terms(grad_check *check, grad_function_of_layers *f,
-                              const grad_reply *reply, grad_error *error)
+/* Reads the terms of the run at the baseline. */
+static grad_status take_terms(grad_check *check, grad_objective *f, const grad_reply *reply,
+                              grad_error *error)
 {
-    double norm = 0;
-
-    f->term_count = terms_of(f, reply, NULL);
+    f->term_count = grad_tensor_count(terms_of(f, reply));
+    f->divisor = has_loss(f) ? grad_run_reply(check->run)->loss_divisor : 1;
     f->terms = grad_check_take(check, f->term_count, sizeof *f->terms);
     if (f->terms == NULL)
         return grad_fail_memory(error, f->term_count * sizeof *f->terms);
-    terms_of(f, reply, f->terms);
     for (size_t i = 0; i < f->term_count; i++) {
+        f->terms[i] = term_at(f, reply, i);
         if (!isfinite(f->terms[i]))
             return grad_fail(error, GRAD_INVALID, "non_finite", place_of_terms(check),
                              "the loss is %s in double precision, expected a finite number to take "
                              "differences of",
                              GRAD_FIGURE(GRAD_FP64, f->terms[i]));
-        norm = hypot(norm, f->terms[i]);
+        f->noise += 4 * DBL_EPSILON * fabs(f->terms[i]) / f->divisor;
     }
-    f->divisor = has_loss(f) ? grad_run_reply(check->run)->loss_divisor : 1;
-    f->grain = norm * (DBL_EPSILON / 4) / f->divisor;
     return GRAD_OK;
 }
 
@@ -88,7 +99,7 @@ static size_t columns(const grad_tensor *tensor)
 }
 
 /* How many numbers the layers before that one give it a sample. */
-static size_t width_before(const grad_function_of_layers *f, size_t layer)
+static size_t width_before(const grad_objective *f, size_t layer)
 {
     for (size_t i = layer; i-- > 0;) {
         const grad_layer *l = &f->given[i];
@@ -100,13 +111,12 @@ static size_t width_before(const grad_function_of_layers *f, size_t layer)
 }
 
 /* What the layers before that one give it; owned by the check. */
-static grad_status run_before(grad_check *check, const grad_function_of_layers *f, size_t layer,
+static grad_status run_before(grad_check *check, const grad_objective *f, size_t layer,
                               grad_tensor *x, grad_error *error)
 {
     const grad_tensor *input = &f->network.input;
     size_t N = width_before(f, layer), B = grad_tensor_count(input) / columns(input);
     grad_network network = {.input = *input}; /* the rows of input, N columns */
-    grad_batch before = f->batch;
     grad_run *forward = NULL;
     grad_status status;
 
@@ -116,9 +126,7 @@ static grad_status run_before(grad_check *check, const grad_function_of_layers *
     if (x->data == NULL)
         return grad_fail_memory(error, B * N * sizeof(double));
     network.grad_output = *x; /* zeros: where nothing is asked for but y, nobody reads it */
-    before.layer_count = layer;
-    before.network = &network;
-    status = run(&before, &forward, error);
+    status = grad_run_network(layer, f->layers, &network, GRAD_OUTPUT_PREDICTIONS, &forward, error);
     if (status == GRAD_OK)
         memcpy(x->data, grad_run_reply(forward)->predictions.data, B * N * sizeof(double));
     grad_run_destroy(forward);
@@ -126,7 +134,7 @@ static grad_status run_before(grad_check *check, const grad_function_of_layers *
 }
 
 /* x of that layer: its own, or what the layers before it give. */
-static grad_status find_input(grad_check *check, const grad_function_of_layers *f, size_t layer,
+static grad_status find_input(grad_check *check, const grad_objective *f, size_t layer,
                               grad_tensor *x, grad_error *error)
 {
     *x = layer == 0 ? f->network.input : f->given[layer].input;
@@ -156,14 +164,14 @@ static grad_status find_bias(grad_check *check, grad_layer *layer, const grad_te
 }
 
 /* From the first layer to the last, as each stands on those before it. */
-static grad_status settle_states(grad_check *check, grad_function_of_layers *f, grad_error *error)
+static grad_status settle_states(grad_check *check, grad_objective *f, grad_error *error)
 {
     grad_status status = GRAD_OK;
 
     for (size_t i = 0; i < f->batch.layer_count && status == GRAD_OK; i++) {
         const grad_layer *given = &f->given[i];
         grad_layer *layer = &f->layers[i];
-        bool stands = grad_function_moves_state(layer, GRAD_WEIGHT_DELTA); /* on its z */
+        bool stands = grad_objective_moves_state(layer, GRAD_WEIGHT_DELTA); /* on its z */
         bool lacks_bias = given->kind == GRAD_DENSE && given->pre_activation.data != NULL &&
                           given->bias.data == NULL && !stands;
         grad_tensor x;
@@ -179,19 +187,19 @@ static grad_status settle_states(grad_check *check, grad_function_of_layers *f, 
     return status;
 }
 
-grad_status grad_check_settle(grad_check *check, grad_function_of_layers *function,
-                              grad_error *error)
+grad_status grad_check_settle(grad_check *check, grad_objective *objective, grad_error *error)
 {
     grad_run *forward = NULL;
     grad_measure measure;
-    grad_status status = settle_states(check, function, error);
+    grad_status status = settle_states(check, objective, error);
 
     if (status == GRAD_OK)
-        status = grad_batch_measure(&function->batch, NULL, &measure, error);
+        status = grad_batch_measure(&objective->batch, NULL, &measure, error);
     if (status == GRAD_OK)
-        status = run(&function->batch, &forward, error);
+        status = grad_run_network(objective->batch.layer_count, objective->layers,
+                                  &objective->network, GRAD_OUTPUT_PREDICTIONS, &forward, error);
     if (status == GRAD_OK)
-        status = take_terms(check, function, grad_run_reply(forward), error);
+        status = take_terms(check, objective, grad_run_reply(forward), error);
     grad_run_destroy(forward);
     return status;
 }

@@ -1,0 +1,325 @@
+/* A tensor of an objective being moved: the curve that its slopes and its orders of convergence are
+ * read off. What moves is a copy; the objectives are shared by all tiles. A dense layer whose z is
+ * not worked out from W, b and x has its z moved by what they would add to it: z + h (x Dᵀ),
+ * z + h d, z + h (D Wᵀ). */
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/real.h"
+#include "gradcheck/state.h"
+
+#define LEAST 0x1p-46 /* step, of the number that it moves */
+
+typedef struct perturbation {
+    const grad_check *check;
+    const grad_parameter *parameter;
+    const grad_sample *sample;
+    const grad_objective *objective;
+    grad_batch batch; /* the objective's, with one tensor of its own */
+    grad_network network;
+    grad_layer *layers;
+    const double *origin; /* what the tensor's numbers are at the baseline; NULL: all constant */
+    double constant;
+    size_t count;
+    bool is_one;     /* a single number moves, by h */
+    double *numbers; /* what they are now */
+    double *pattern; /* by how much each moves */
+    grad_error *error;
+} perturbation;
+
+/* ---- Patterns -------------------------------------------------------------------------------- */
+
+/* By how much an element of the parameter moves. */
+static double part(const perturbation *p, size_t element)
+{
+    if (p->sample->index != GRAD_ALONG_DIRECTION)
+        return element == p->sample->index ? 1 : 0;
+    return grad_check_sign(p->check, p->sample->parameter, element);
+}
+
+/* What z[b,n] gains from one element of W, b or x. */
+static void add_element(const perturbation *p, size_t element, size_t B, size_t K, size_t N,
+                        const double *x, const double *W)
+{
+    double change = part(p, element);
+
+    for (size_t b = 0; b < B && p->parameter->output == GRAD_WEIGHT_DELTA; b++)
+        p->pattern[b * N + element / K] += change * x[b * K + element % K];
+    for (size_t b = 0; b < B && p->parameter->output == GRAD_BIAS_DELTA; b++)
+        p->pattern[b * N + element] += change;
+    for (size_t n = 0; n < N && p->parameter->output == GRAD_GRAD_INPUT; n++)
+        p->pattern[element / K * N + n] += change * W[n * K + element % K];
+}
+
+static void fill_pattern(const perturbation *p, const grad_layer *layer, bool moves_state)
+{
+    const grad_tensor *input = layer->input.data != NULL ? &layer->input : &p->network.input;
+    size_t K = input->shape[input->rank - 1], B = grad_tensor_count(input) / K;
+    size_t index = p->sample->index;
+    bool is_one = index != GRAD_ALONG_DIRECTION;
+    size_t end = is_one ? index + 1 : grad_tensor_count(p->parameter->gradient);
+
+    for (size_t i = 0; i < p->count; i++)
+        p->pattern[i] = moves_state ? 0 : part(p, i);
+    for (size_t e = is_one ? index : 0; e < end && moves_state; e++)
+        add_element(p, e, B, K, p->count / B, input->data, layer->weight.data);
+}
+
+/* ---- Making ---------------------------------------------------------------------------------- */
+
+static void perturbation_free(perturbation *p)
+{
+    free(p->layers);
+    free(p->numbers);
+}
+
+/* The tensor that moves, in the place of which the perturbation's numbers are put. */
+static grad_tensor *moving_tensor(perturbation *p, grad_layer *layer)
+{
+    switch (p->parameter->output) {
+    case GRAD_WEIGHT_DELTA:
+        return &layer->weight;
+    case GRAD_BIAS_DELTA:
+        return &layer->bias;
+    case GRAD_SLOPE_DELTA:
+        return &layer->slope;
+    case GRAD_GAIN_DELTA:
+        return &layer->gain;
+    case GRAD_SHIFT_DELTA:
+        return &layer->shift;
+    case GRAD_GRAD_INPUT:
+    case GRAD_OUTPUT_COUNT:
+        break;
+    }
+    return &p->network.input;
+}
+
+static void own(perturbation *p, grad_tensor *tensor)
+{
+    p->origin = tensor->data;
+    for (size_t i = 0; i < p->count; i++)
+        p->numbers[i] = p->origin == NULL ? p->constant : p->origin[i];
+    if (p->origin == NULL)
+        *tensor = (grad_tensor){.rank = 1, .shape = {p->count}};
+    tensor->data = p->numbers;
+}
+
+/* *p stays where it is: its batch points into it. */
+static grad_status perturbation_make(perturbation *p, const grad_check *check, const grad_sample *s,
+                                     grad_error *error)
+{
+    const grad_parameter *parameter = &check->parameters[s->parameter];
+    const grad_objective *f = parameter->objective;
+    const grad_layer *layer = &f->layers[parameter->objective_layer];
+    bool moves_state = grad_objective_moves_state(layer, parameter->output);
+    grad_layer *own_layer;
+
+    *p = (perturbation){.check = check,
+                        .parameter = parameter,
+                        .sample = s,
+                        .objective = f,
+                        .batch = f->batch,
+                        .network = f->network,
+                        .error = error};
+    p->count = grad_tensor_count(moves_state ? &layer->pre_activation : parameter->gradient);
+    p->constant = parameter->output == GRAD_SLOPE_DELTA ? layer->activation.parameters[0] : 0;
+    p->layers = malloc(f->batch.layer_count * sizeof *p->layers);
+    p->numbers = malloc(2 * p->count * sizeof *p->numbers);
+    if (p->layers == NULL || p->numbers == NULL) {
+        perturbation_free(p);
+        return grad_fail_memory(error, 2 * p->count * sizeof *p->numbers);
+    }
+    p->pattern = p->numbers + p->count;
+    memcpy(p->layers, f->layers, f->batch.layer_count * sizeof *p->layers);
+    p->batch.layers = p->layers;
+    p->batch.network = &p->network;
+    own_layer = &p->layers[parameter->objective_layer];
+    p->is_one = !moves_state && s->index != GRAD_ALONG_DIRECTION;
+    fill_pattern(p, own_layer, moves_state);
+    own(p, moves_state ? &own_layer->pre_activation : moving_tensor(p, own_layer));
+    return GRAD_OK;
+}
+
+/* ---- The curve ------------------------------------------------------------------------------- */
+
+static double origin_of(const perturbation *p, size_t i)
+{
+    return p->origin == NULL ? p->constant : p->origin[i];
+}
+
+/* L where the tensor is moved by h, less L where it is. Of one number it is known how far it went;
+ * of many, steps are NaN of which rounding would leave too little. */
+static grad_status change_at(void *context, double h, double *change, double *moved)
+{
+    perturbation *p = context;
+    size_t index = p->sample->index;
+    bool is_lost = false;
+
+    for (size_t i = 0; i < p->count; i++) {
+        double step = h * p->pattern[i];
+
+        p->numbers[i] = origin_of(p, i) + step;
+        is_lost = is_lost || (step != 0 && fabs(step) < LEAST * fabs(origin_of(p, i)));
+    }
+    *moved = p->is_one ? p->numbers[index] - origin_of(p, index) : h;
+    *change = (double)NAN;
+    return is_lost && !p->is_one ? GRAD_OK
+                                 : grad_objective_change(p->objective, &p->batch, change, p->error);
+}
+
+/* The power of two above x; 1 where there is none. Steps that are powers of two are exact. */
+static double power_above(double x)
+{
+    int exponent;
+
+    if (!(x > 0x1p-500 && x < 0x1p500))
+        return 1;
+    frexp(x, &exponent);
+    return ldexp(1, exponent);
+}
+
+/* Steps are a part of the tensor's numbers, or, where z moves, move it by a part of its own. */
+static double scale_of(const perturbation *p)
+{
+    double size = 0, gain = 0;
+
+    for (size_t i = 0; i < p->count; i++) {
+        size += fabs(p->numbers[i]) / (double)p->count;
+        gain = fmax(gain, fabs(p->pattern[i]));
+    }
+    if (p->is_one)
+        size = fmax(size, fabs(p->numbers[p->sample->index]));
+    gain = gain > 0 ? gain : 1;
+    return power_above(size > 0 ? size / gain : 1 / gain);
+}
+
+grad_status grad_check_estimate(const grad_check *check, grad_sample *s, grad_error *error)
+{
+    const grad_parameter *parameter = &check->parameters[s->parameter];
+    grad_interval expected = grad_check_expected_at(check, s);
+    double in_double = check->batch.datatype == GRAD_FP64 ? 1 : 0x1p-29; /* both are */
+    perturbation p;
+    grad_curve curve = {.at = change_at,
+                        .context = &p,
+                        .noise = parameter->objective->noise,
+                        .expected = expected.middle,
+                        .radius = expected.kink + expected.rounding * in_double,
+                        .tolerance = check->options.tolerance,
+                        .floor = grad_check_floor(parameter, s)};
+    grad_status status = perturbation_make(&p, check, s, error);
+
+    if (status != GRAD_OK)
+        return status;
+    curve.scale = scale_of(&p);
+    status = grad_slope_find(&curve, &s->slope);
+    perturbation_free(&p);
+    return status;
+}
+
+/* ---- Orders of convergence ------------------------------------------------------------------- */
+
+#define HALVINGS 5
+#define TRIALS (GRAD_TAYLOR_CALLS / (HALVINGS + 2))
+#define FIRST 0x1p-3  /* step, of the scale */
+#define CLOSER 0x1p-4 /* of each further trial, of the one before */
+#define SAME 0.25     /* by how much the halvings of one order may differ */
+#define LINEAR 12     /* times as far L must move by 32 times the step: else it is saturated */
+#define BEYOND 4      /* a remainder of so many radii of the gradient can be told from them */
+
+/* The order that the remainders of steps h, h/2, … h/32 tell: found where all halvings do. Behind
+ * them stands the change to the other side, -h: there a wrong gradient is wrong by as much, and
+ * what is not is a kink that the steps went past. */
+static grad_taylor order_of(const double changes[HALVINGS + 2], double h, grad_interval gradient,
+                            double noise)
+{
+    double off = gradient.kink + gradient.rounding + 4 * DBL_EPSILON * fabs(gradient.middle);
+    double one_sided = changes[0] + changes[HALVINGS + 1], low = (double)INFINITY, high = -low;
+    double remainder[HALVINGS + 1], order;
+    bool is_nothing = true, is_seen = true;
+
+    for (size_t i = 0; i <= HALVINGS; i++, h /= 2) {
+        remainder[i] = fabs(changes[i] - h * gradient.middle);
+        is_nothing = is_nothing && remainder[i] <= noise + h * off;
+        is_seen = is_seen && isfinite(remainder[i]) && remainder[i] > noise + BEYOND * h * off;
+        if (i == 0 || !is_seen)
+            continue;
+        low = fmin(low, log2(remainder[i - 1] / remainder[i]));
+        high = fmax(high, log2(remainder[i - 1] / remainder[i]));
+    }
+    if (is_nothing)
+        return (grad_taylor){GRAD_ORDER_LINEAR, 0};
+    if (!is_seen)
+        return (grad_taylor){GRAD_ORDER_ABSENT, 0};
+    if (!(high - low <= SAME))
+        return (grad_taylor){GRAD_ORDER_ROUNDING, 0};
+    order = log2(remainder[0] / remainder[HALVINGS]) / HALVINGS;
+    if (order < 1.5 && fabs(one_sided) > remainder[0] / 2)
+        return (grad_taylor){GRAD_ORDER_KINK, 0};
+    if (!(fabs(changes[0]) > LINEAR * fabs(changes[HALVINGS])))
+        return (grad_taylor){GRAD_ORDER_ABSENT, 0};
+    return (grad_taylor){GRAD_ORDER_FOUND, order};
+}
+
+/* The smallest steps of which anything is seen count: there a wrong gradient outgrows the rest. */
+static void take_order(grad_taylor found, grad_taylor *taylor)
+{
+    bool is_seen = found.state != GRAD_ORDER_ABSENT && found.state != GRAD_ORDER_LINEAR;
+
+    if (is_seen || taylor->state == GRAD_ORDER_ABSENT)
+        *taylor = found;
+}
+
+/* Whether kinks are all that the remainder might consist of. */
+static bool is_at_kinks(const grad_check *check, const grad_parameter *p, const grad_sample *s)
+{
+    grad_interval e = grad_check_expected_at(check, s);
+
+    return e.kink > fmax(e.rounding,
+                         check->options.tolerance * fmax(fabs(e.middle), grad_check_floor(p, s)));
+}
+
+grad_status grad_check_find_order(const grad_check *check, grad_parameter *parameter,
+                                  grad_error *error)
+{
+    grad_sample *s = &check->samples[parameter->first_sample + parameter->sample_count - 1];
+    grad_interval gradient = grad_check_gradient_at(check, s), claim = {0, 0, 0}, expected;
+    double changes[HALVINGS + 2], h, moved;
+    perturbation p;
+    grad_status status;
+
+    parameter->taylor.state = parameter->claim_taylor.state = GRAD_ORDER_KINK;
+    if (is_at_kinks(check, parameter, s))
+        return GRAD_OK;
+    parameter->taylor.state = parameter->claim_taylor.state = GRAD_ORDER_ABSENT;
+    expected = grad_check_expected_at(check, s);
+    if (parameter->claim != NULL)
+        claim = grad_check_claim_at(check, s);
+    gradient.kink = claim.kink = expected.kink;
+    gradient.rounding = expected.rounding;
+    claim.rounding += expected.rounding;
+    status = perturbation_make(&p, check, s, error);
+    if (status != GRAD_OK)
+        return status;
+    h = FIRST * scale_of(&p);
+    for (size_t n = 0; n < TRIALS && status == GRAD_OK; n++, h *= CLOSER) {
+        for (size_t i = 0; i <= HALVINGS && status == GRAD_OK; i++)
+            status = change_at(&p, ldexp(h, -(int)i), &changes[i], &moved);
+        if (status == GRAD_OK)
+            status = change_at(&p, -h, &changes[HALVINGS + 1], &moved);
+        if (status == GRAD_OK) {
+            take_order(order_of(changes, h, gradient, parameter->objective->noise),
+                       &parameter->taylor);
+            take_order(order_of(changes, h, claim, parameter->objective->noise),
+                       &parameter->claim_taylor);
+        }
+    }
+    if (parameter->taylor.state == GRAD_ORDER_ABSENT)
+        parameter->taylor.state = GRAD_ORDER_ROUNDING;
+    if (parameter->claim_taylor.state == GRAD_ORDER_ABSENT)
+        parameter->claim_taylor.state = GRAD_ORDER_ROUNDING;
+    perturbation_free(&p);
+    return status;
+}
