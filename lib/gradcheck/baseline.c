@@ -1,4 +1,4 @@
-/* The point at which a objective is differentiated: what it is there, term by term, and the states
+/* The point at which an objective is differentiated: what it is there, term by term, and the states
  * and biases that follow from the states given. How it changes around the point does not live
  * here. */
 #include <float.h>

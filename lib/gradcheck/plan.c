@@ -148,7 +148,7 @@ typedef struct work {
     size_t gradients; /* numbers of all of them */
     size_t radii;     /* numbers of the backward pass of radii */
     size_t largest;   /* tensor that moves */
-    size_t forward;   /* bytes of the largest run of a objective */
+    size_t forward;   /* bytes of the largest run of an objective */
 } work;
 
 static bool add(size_t *sum, size_t count)
@@ -156,7 +156,7 @@ static bool add(size_t *sum, size_t count)
     return grad_size_add(*sum, count, sum);
 }
 
-/* A run of a objective in double takes at most twice what one in float would. */
+/* A run of an objective in double takes at most twice what one in float would. */
 static grad_status measure_function(const grad_batch *batch, size_t layer, grad_layer *layers,
                                     grad_measure *measure, grad_error *error)
 {

@@ -44,13 +44,20 @@ static double own_width(const grad_radii *r, double at, double error_at)
     return error_at + 8 * r->unit * fabs(at) + 0x1p-1000;
 }
 
-static double reach_of(const grad_radii *r, size_t count, const double *at)
+static double reach_of(const grad_radii *r, double mean_size, double error_at)
+{
+    double part = r->check->batch.datatype == GRAD_FP64 ? REACH_FP64 : REACH_FP32;
+
+    return part * (mean_size + error_at / (4 * r->unit)); /* of terms that cancelled, too */
+}
+
+static double mean_size(size_t count, const double *at)
 {
     double size = 0;
 
     for (size_t i = 0; i < count; i++)
         size += fabs(at[i]) / (double)count;
-    return (r->check->batch.datatype == GRAD_FP64 ? REACH_FP64 : REACH_FP32) * size;
+    return size;
 }
 
 grad_status grad_radii_slopes(const grad_radii *r, const grad_layer *f, const grad_network *network,
@@ -59,7 +66,7 @@ grad_status grad_radii_slopes(const grad_radii *r, const grad_layer *f, const gr
 {
     static const double offsets[OFFSETS] = {-1, -0.125, 0, 0.125, 1};
     size_t count = s->B * s->N;
-    double reach = reach_of(r, count, at);
+    double size = mean_size(count, at);
 
     for (size_t o = 0; o < OFFSETS; o++) {
         grad_layer alone = *f;
@@ -68,7 +75,8 @@ grad_status grad_radii_slopes(const grad_radii *r, const grad_layer *f, const gr
         grad_status status;
 
         for (size_t i = 0; i < count; i++)
-            s->moved[i] = at[i] + offsets[o] * (own_width(r, at[i], error_at[i]) + reach);
+            s->moved[i] = at[i] + offsets[o] * (own_width(r, at[i], error_at[i]) +
+                                                reach_of(r, size, error_at[i]));
         moved.input = grad_radii_state(r, s->moved, s->N);
         status = grad_run_network(1, &alone, &moved, GRAD_OUTPUT_GRAD_INPUT, &run, error);
         for (size_t i = 0; i < count && status == GRAD_OK; i++)
@@ -79,6 +87,7 @@ grad_status grad_radii_slopes(const grad_radii *r, const grad_layer *f, const gr
     }
     for (size_t i = 0; i < count; i++) {
         double own = own_width(r, at[i], error_at[i]);
+        double reach = reach_of(r, size, error_at[i]);
 
         take_slopes(s->values + i, count, &slopes->middle[i], &slopes->kink[i],
                     &slopes->rounding[i]);

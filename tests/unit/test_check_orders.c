@@ -119,6 +119,33 @@ static void jumps_have_no_order(void **state)
     expect_states(n, GRAD_ORDER_KINK, GRAD_ORDER_KINK);
 }
 
+/* A kink so near that all steps go past it: to one side the slope is another one, which looks like
+ * a wrong gradient, but not to the other. */
+static void kinks_beside_have_no_order(void **state)
+{
+    const network_recipe leaky[] = {{GRAD_DENSE, 1, GRAD_LEAKY_RELU, 0, 0, false}};
+    network *n = network_of(7006, GRAD_FP64, 1, 1, GRAD_LOSS_ABSENT, 1, leaky);
+    size_t kinks = 0;
+
+    (void)state;
+    grad_real_put(GRAD_FP64, n->network.input.data, 0, 1);
+    grad_real_put(GRAD_FP64, n->batch.layers[0].weight.data, 0, 1);
+    for (uint64_t seed = 0; seed < 16; seed++) {
+        grad_check_request request = {.batch = &n->batch, .options = {.seed = seed}};
+        grad_check *check = NULL;
+        const grad_check_report *report;
+
+        grad_real_put(GRAD_FP64, n->batch.layers[0].bias.data, 0, -1 + (seed < 8 ? 1e-13 : 5e-10));
+        report = check_report_of(&request, &check);
+        assert_int_equal(report->verdict, GRAD_CHECK_PASS);
+        assert_int_not_equal(report->tensors[0].analytic.taylor.state, GRAD_ORDER_FOUND);
+        kinks += report->tensors[0].analytic.taylor.state == GRAD_ORDER_KINK;
+        grad_check_destroy(check);
+    }
+    assert_true(kinks > 8);
+    network_free(n);
+}
+
 /* A second derivative that the rounding of a gradient in float32 hides looks like none. */
 static void what_drowns_in_rounding_has_no_order(void **state)
 {
@@ -144,6 +171,7 @@ int main(void)
         cmocka_unit_test(a_linear_loss_has_no_order),
         cmocka_unit_test(kinks_have_no_order),
         cmocka_unit_test(jumps_have_no_order),
+        cmocka_unit_test(kinks_beside_have_no_order),
         cmocka_unit_test(what_drowns_in_rounding_has_no_order),
     };
 
