@@ -56,6 +56,7 @@ extern "C" {
     X(HARDSWISH, hardswish)                                                                        \
     X(SOFTSHRINK, softshrink)                                                                      \
     X(HARDSHRINK, hardshrink)                                                                      \
+    X(SQUARED_RELU, squared_relu)                                                                  \
     X(EXP, exp)                                                                                    \
     X(ELU, elu)                                                                                    \
     X(CELU, celu)                                                                                  \

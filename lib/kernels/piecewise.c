@@ -164,6 +164,24 @@ GRAD_INLINE float softshrink_delta(float z, float dy, float lambda)
 PIECEWISE_1(softshrink);
 PIECEWISE_1(hardshrink);
 
+/* ---- A parabola ------------------------------------------------------------------------------ */
+
+/* So et al., Primer: Searching for Efficient Transformers for Language Modeling,
+ * arXiv:2109.08668 */
+GRAD_INLINE float squared_relu_value(float z)
+{
+    return z <= 0 ? 0 : z * z;
+}
+
+GRAD_INLINE float squared_relu_delta(float z, float dy)
+{
+    float rising = dy * z * 2; /* 2 z may overflow where that does not */
+
+    return z <= 0 ? 0 : rising;
+}
+
+PIECEWISE(squared_relu);
+
 /* ---- Over double ----------------------------------------------------------------------------- */
 
 /* name_double: the value, an expression in z, and δ, one in z and dy, with parameters p; δ is
@@ -223,6 +241,8 @@ PIECES(relu6, hold(z, 0, 6), delta_within(z, dy, 0, 6));
 PIECES(softshrink, z > p[0] ? z - p[0] : z >= -p[0] ? 0 : z + p[0], delta_outside(z, dy, p[0]));
 PIECES(hardshrink, z >= -p[0] && z <= p[0] ? 0 : z, delta_outside(z, dy, p[0]));
 PIECES(hard_sigmoid, hold(z + 3, 0, 6) / 6, z > -3 && z < 3 ? dy / 6 : 0);
+
+PIECES(squared_relu, z <= 0 ? 0 : z * z, z <= 0 ? 0 : dy * z * 2);
 
 /* (2z + 3) / 6 between -3 and 3, neither of which belongs to it. */
 static double delta_of_hardswish(double z, double dy)
@@ -294,4 +314,9 @@ GRAD_ACTIVATION_ROW(HARDSHRINK, hardshrink,
     "z >= -lambda and z <= lambda ? 0 : z",
     "z >= -lambda and z <= lambda ? 0 : 1",
     1, {{"lambda", 0.5, false}}, GRAD_NO_SYNONYMS);
+
+GRAD_ACTIVATION_ROW(SQUARED_RELU, squared_relu,
+    "max(z, 0)^2",
+    "z > 0 ? 2 * z : 0",
+    0, {{0}}, GRAD_SYNONYMS("relu_squared"));
 /* clang-format on */

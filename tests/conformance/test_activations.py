@@ -60,6 +60,7 @@ ELEMENT_WISE = {
     "hard_sigmoid": (F.hardsigmoid, (-3, 3)), "hardswish": (hardswish, (-3, 3)),
     "softshrink": (lambda z, **p: F.softshrink(z, p.get("lambda", 0.5)), (-0.5, 0.5)),
     "hardshrink": (lambda z, **p: F.hardshrink(z, p.get("lambda", 0.5)), (-0.5, 0.5)),
+    "squared_relu": (lambda z: F.relu(z) ** 2, (0,)),
     "exp": (torch.exp, ()), "elu": (F.elu, (0,)), "celu": (F.celu, (0,)), "selu": (F.selu, (0,)),
     "sigmoid": (torch.sigmoid, ()), "log_sigmoid": (F.logsigmoid, ()),
     "softplus": (F.softplus, (1.5, 20)), "silu": (F.silu, ()), "mish": (F.mish, ()),

@@ -46,6 +46,7 @@ ACTIVATIONS = (
     ("ONNX", "Gelu", "=gelu"), ("ONNX", "Softsign", "=softsign"),
     ("Transformers", "gelu_pytorch_tanh", "=gelu_tanh"), ("Transformers", "quick_gelu", "1.702"),
     ("MobileNetV3", "h-swish", "=hardswish"), ("MobileNetV3", "h_sigmoid", "=hard_sigmoid"),
+    ("common", "squared_relu", "=squared_relu"), ("common", "relu_squared", "=squared_relu"),
     ("common", "gelu_approx", '"gelu_tanh"'), ("common", "gelu_exact", '"gelu"'),
     ("common", "lrelu", '"leaky_relu"'), ("common", "none", '"identity"'),
     ("common", "maxout", LISTED), ("common", "sign", LISTED), ("common", "srelu", LISTED),

@@ -18,7 +18,8 @@ ACTIVATIONS = (
     "identity", "relu", "relu6", {"name": "leaky_relu", "negative_slope": 0.1}, "prelu",
     {"name": "prelu", "slope": [0.125]}, {"name": "threshold", "threshold": 0.25, "value": -0.5},
     {"name": "hard_tanh", "min_val": -0.75, "max_val": 1.5}, "hard_sigmoid", "hardswish",
-    {"name": "softshrink", "lambda": 0.25}, "hardshrink", "exp", {"name": "elu", "alpha": 0.75},
+    {"name": "softshrink", "lambda": 0.25}, "hardshrink", "squared_relu",
+    "exp", {"name": "elu", "alpha": 0.75},
     {"name": "celu", "alpha": 1.5}, "selu", "sigmoid", "log_sigmoid",
     {"name": "softplus", "beta": 2, "threshold": 3}, "silu", "mish", "tanh", "tanhshrink",
     "softsign", "gelu", "gelu_tanh", "softmax", "log_softmax", "softmin")

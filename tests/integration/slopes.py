@@ -71,6 +71,7 @@ SLOPES = {
     "hardswish": hardswish_slope,
     "softshrink": lambda z, **parameters: outside(z, float32(parameters.get("lambda", 0.5))),
     "hardshrink": lambda z, **parameters: outside(z, float32(parameters.get("lambda", 0.5))),
+    "squared_relu": lambda z: 2 * z if z > 0 else 0.0,
     "exp": lambda z: math.exp(min(z, 700)),
     "elu": lambda z, alpha=1.0: exponential_branch(z, float32(alpha)),
     "celu": lambda z, alpha=1.0: exponential_branch(z, 1.0, 1 / float32(alpha)),

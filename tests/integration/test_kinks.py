@@ -21,6 +21,7 @@ KINKS = (
     ("hard_sigmoid", -3, 0), ("hard_sigmoid", 3, 0), ("hardswish", -3, 0), ("hardswish", 3, 1),
     ("softshrink", 0.5, 0), ("softshrink", -0.5, 0), ({"name": "softshrink", "lambda": 0}, 0, 0),
     ("hardshrink", 0.5, 0), ("hardshrink", -0.5, 0), ({"name": "hardshrink", "lambda": 0}, 0, 0),
+    ("squared_relu", 0, 0),
     ({"name": "elu", "alpha": 0.5}, 0, 0.5), ({"name": "elu", "alpha": 2}, 0, 2),
     ({"name": "celu", "alpha": 0.5}, 0, 1), ("selu", 0, 1.7580993408473766),
     ({"name": "softplus", "beta": 2, "threshold": 3}, 1.5, 0.9525741268224333))
@@ -32,6 +33,7 @@ LIMITS = {
     "prelu": ("-Infinity", "Infinity", 0.25, 1), "threshold": (0, "Infinity", 0, 1),
     "hard_tanh": (-1, 1, 0, 0), "hard_sigmoid": (0, 1, 0, 0), "hardswish": (0, "Infinity", 0, 1),
     "softshrink": ("-Infinity", "Infinity", 1, 1), "hardshrink": ("-Infinity", "Infinity", 1, 1),
+    "squared_relu": (0, "Infinity", 0, "Infinity"),
     "exp": (0, "Infinity", 0, "Infinity"), "elu": (-1, "Infinity", 0, 1),
     "celu": (-1, "Infinity", 0, 1), "selu": (-1.7580993408473766, "Infinity", 0,
                                              1.0507009873554805),

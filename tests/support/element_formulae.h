@@ -85,6 +85,7 @@ TWIN(hard_sigmoid, fmin(fmax(z + 3, 0), 6) / 6, z > -3 && z < 3 ? (real)1 / 6 : 
 TWIN(hardswish, z * fmin(fmax(z + 3, 0), 6) / 6, z <= -3 ? 0 : z < 3 ? (2 * z + 3) / 6 : 1)
 TWIN(softshrink, z > p[0] ? z - p[0] : z < -p[0] ? z + p[0] : 0, z > p[0] || z < -p[0])
 TWIN(hardshrink, z > p[0] || z < -p[0] ? z : 0, z > p[0] || z < -p[0])
+TWIN(squared_relu, z > 0 ? z * z : 0, z > 0 ? 2 * z : 0)
 TWIN(exp, capped_exp(z), capped_exp(z))
 TWIN(elu, z > 0 ? z : p[0] * expm1(z), z > 0 ? 1 : p[0] * exp(z))
 TWIN(celu, z > 0 ? z : p[0] * expm1(z / p[0]), z > 0 ? 1 : exp(z / p[0]))
@@ -117,6 +118,7 @@ static const twin twins[GRAD_SOFTMAX] = {
     ROW(PRELU, leaky_relu),
     ROW(THRESHOLD, threshold), ROW(HARD_TANH, hard_tanh), ROW(HARD_SIGMOID, hard_sigmoid),
     ROW(HARDSWISH, hardswish), ROW(SOFTSHRINK, softshrink), ROW(HARDSHRINK, hardshrink),
+    ROW(SQUARED_RELU, squared_relu),
     ROW(EXP, exp), ROW(ELU, elu), ROW(CELU, celu), ROW(SELU, selu), ROW(SIGMOID, sigmoid),
     ROW(LOG_SIGMOID, log_sigmoid), ROW(SOFTPLUS, softplus), ROW(SILU, silu), ROW(MISH, mish),
     ROW(TANH, tanh), ROW(TANHSHRINK, tanhshrink), ROW(SOFTSIGN, softsign), ROW(GELU, gelu),

@@ -270,8 +270,8 @@ static void a_softplus_of_small_beta_is_right_far_out(void **state)
 /* As the float loops: what is cut off is cut off, also where ∂L/∂y is not finite. */
 static void what_is_flat_passes_nothing(void **state)
 {
-    static const grad_activation_kind flat[] = {GRAD_RELU, GRAD_RELU6, GRAD_THRESHOLD,
-                                                GRAD_HARD_TANH, GRAD_HARDSWISH};
+    static const grad_activation_kind flat[] = {GRAD_RELU,      GRAD_RELU6,     GRAD_THRESHOLD,
+                                                GRAD_HARD_TANH, GRAD_HARDSWISH, GRAD_SQUARED_RELU};
 
     (void)state;
     for (size_t i = 0; i < sizeof flat / sizeof *flat; i++) {

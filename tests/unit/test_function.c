@@ -237,7 +237,7 @@ static void check_zeros(grad_datatype type)
         assert_int_equal(zeros > 0, kind == GRAD_RELU || kind == GRAD_RELU6 ||
                                         kind == GRAD_THRESHOLD || kind == GRAD_HARD_TANH ||
                                         kind == GRAD_SOFTSHRINK || kind == GRAD_HARDSHRINK ||
-                                        kind == GRAD_TANHSHRINK);
+                                        kind == GRAD_SQUARED_RELU || kind == GRAD_TANHSHRINK);
     }
     arrays_free(&a);
 }
