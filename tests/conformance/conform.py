@@ -54,8 +54,8 @@ def main():
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 8
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     os.environ["GRADIENTD_BUILD"] = os.path.abspath(build)
-    from support import Daemon
-    with Daemon() as daemon, daemon.connect() as connection:
+    from support import PATIENT, Daemon
+    with Daemon(*PATIENT) as daemon, daemon.connect() as connection:
         report = compare(connection, seed, rounds)
     print("\n".join(report.lines()))
     for problem in report.problems[:SHOWN]:

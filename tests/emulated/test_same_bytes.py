@@ -12,7 +12,7 @@ import unittest
 
 import conform
 from compare import Comparison, Report, spelled
-from support import Daemon
+from support import PATIENT, Daemon
 
 EMULATED = [*shlex.split(os.environ["GRADIENTD_THROUGH"]),
             os.path.join(os.environ["GRADIENTD_EMULATED_BUILD"], "gradientd")]
@@ -45,7 +45,7 @@ def without_products(case, response):
 class SameBytes(unittest.TestCase):
     def test_answers_differ_by_products_alone(self):
         asked, differing, report = 0, 0, Report()
-        with Daemon() as here, Daemon(command=EMULATED) as there, \
+        with Daemon(*PATIENT) as here, Daemon(*PATIENT, command=EMULATED) as there, \
                 here.connect() as ours, there.connect() as theirs:
             for case in conform.cases(SEED, ROUNDS):
                 if case.datatype != "FP32":

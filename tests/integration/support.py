@@ -23,6 +23,9 @@ SLOW = os.environ.get("GRADIENTD_SLOW", "1" if SANITIZED else "0") not in ("", "
 
 REPORTS = re.compile(r"(Address|Leak|Thread|Memory)Sanitizer|runtime error:|Assertion .* failed")
 
+# For tests that work long between the requests of one connection, longer where much else runs.
+PATIENT = ("--header-timeout", "30m", "--idle-timeout", "30m")
+
 
 def scaled(plain, slow):
     """A size of a test: what it is in the plain build, and under a sanitizer."""
