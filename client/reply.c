@@ -114,32 +114,16 @@ static grad_tensor axes_of_samples(const extent *e)
     return e->samples.rank > 0 ? e->samples : with_axes(e->samples, 1, 1, 0);
 }
 
-/* The axes, and behind them those of the slot whose delta that output is. */
-static grad_tensor with_slot(grad_tensor axes, const grad_layer *layer, extent e,
-                             grad_output_kind output)
-{
-    const grad_layer_info *info = grad_layer_info_of(layer->kind);
-
-    for (size_t i = 0; i < info->slot_count; i++)
-        if (info->slots[i].delta == output)
-            for (const char *axis = info->slots[i].shape; *axis != '\0'; axis++)
-                axes = with_axes(axes, 1, *axis == 'K' ? e.K : e.N, 0);
-    return axes;
-}
-
 static bool matches_output(const grad_batch *batch, const grad_layer *layer, extent e,
                            grad_output_kind output, const grad_tensor *tensor)
 {
     bool wanted = (outputs_of(batch, layer) & 1u << output) != 0;
     grad_tensor axes = batch->reduction == GRAD_PER_SAMPLE ? axes_of_samples(&e) : (grad_tensor){0};
+    grad_tensor shape = grad_layer_output_shape(layer, e.K, e.N, output);
 
     if (output == GRAD_GRAD_INPUT)
-        return has_shape(tensor, wanted, with_axes(e.samples, 1, e.K, 0));
-    if (output == GRAD_SLOPE_DELTA)
-        return has_shape(
-            tensor, wanted,
-            with_axes(axes, 1, layer->slope.data == NULL ? 1 : layer->slope.shape[0], 0));
-    return has_shape(tensor, wanted, with_slot(axes, layer, e, output));
+        axes = e.samples;
+    return has_shape(tensor, wanted, with_axes(axes, shape.rank, shape.shape[0], shape.shape[1]));
 }
 
 static bool same_text(const char *a, const char *b)

@@ -227,8 +227,17 @@ typedef enum grad_layer_kind {
         GRAD_LAYER_KIND_COUNT
 } grad_layer_kind;
 
-/* What a layer is whose document does not say it. */
+/* What a layer is whose document does not say it, and one that is its activation alone. */
 #define GRAD_DEFAULT_LAYER_KIND GRAD_DENSE
+#define GRAD_PLAIN_LAYER_KIND GRAD_ELEMENTS
+
+/* What makes z of x, for those who follow numbers through a layer. */
+typedef enum grad_layer_map {
+    GRAD_MAP_IDENTITY,
+    GRAD_MAP_PRODUCT,         /* with its essential slot, and a sum */
+    GRAD_MAP_NORM_OF_SAMPLES, /* each sample normalized over its features */
+    GRAD_MAP_NORM_OF_FEATURES /* each feature over the samples, or by running values */
+} grad_layer_map;
 
 #define GRAD_MAX_LAYER_SLOTS 4
 #define GRAD_MAX_ATTRIBUTES 1
@@ -252,7 +261,8 @@ typedef struct grad_attribute_info {
 /* A kind of layer as people and programs read about it. */
 typedef struct grad_layer_info {
     grad_layer_kind kind;
-    const char *name;         /* "layer_norm" */
+    const char *name; /* "layer_norm" */
+    grad_layer_map map;
     bool may_lack_activation; /* documents may leave the activation out: it is identity */
     size_t slot_count;
     grad_slot_info slots[GRAD_MAX_LAYER_SLOTS];
@@ -315,6 +325,11 @@ GRAD_API size_t grad_layer_columns(const grad_layer *layer, size_t K);
 
 /* The parameters' deltas that a layer has, GRAD_OUTPUT_* bits. */
 GRAD_API unsigned grad_layer_deltas(const grad_layer *layer);
+
+/* The shape, without numbers, of an output that a layer of these sizes has: of the sums over the
+ * batch, and of one sample's ∂L/∂x. */
+GRAD_API grad_tensor grad_layer_output_shape(const grad_layer *layer, size_t K, size_t N,
+                                             grad_output_kind output);
 
 /* Whether ∂L/∂x of the layer can be worked out. */
 GRAD_API bool grad_layer_has_grad_input(const grad_layer *layer);

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/figure.h"
 #include "gradcheck/state.h"
+#include "gradcheck/tensors.h"
 
 /* ---- Terms ----------------------------------------------------------------------------------- */
 
@@ -104,8 +105,8 @@ static size_t width_before(const grad_objective *f, size_t layer)
     for (size_t i = layer; i-- > 0;) {
         const grad_layer *l = &f->given[i];
 
-        if (l->kind == GRAD_DENSE)
-            return l->weight.data != NULL ? l->weight.shape[0] : columns(&l->pre_activation);
+        if (grad_map_of(l) == GRAD_MAP_PRODUCT)
+            return grad_layer_columns(l, 0);
     }
     return columns(&f->network.input);
 }
@@ -172,8 +173,8 @@ static grad_status settle_states(grad_check *check, grad_objective *f, grad_erro
         const grad_layer *given = &f->given[i];
         grad_layer *layer = &f->layers[i];
         bool stands = grad_objective_moves_state(layer, GRAD_WEIGHT_DELTA); /* on its z */
-        bool lacks_bias = given->kind == GRAD_DENSE && given->pre_activation.data != NULL &&
-                          given->bias.data == NULL && !stands;
+        bool lacks_bias = grad_map_of(given) == GRAD_MAP_PRODUCT &&
+                          given->pre_activation.data != NULL && given->bias.data == NULL && !stands;
         grad_tensor x;
 
         if (stands && i > 0)

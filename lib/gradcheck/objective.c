@@ -75,7 +75,7 @@ static bool widen_network(grad_check *check, grad_network *network)
 /* A layer of a network whose states are left to its parameters, where they can give them. */
 static grad_layer without_states(const grad_layer *given, bool is_first)
 {
-    bool follows = given->kind != GRAD_DENSE || given->weight.data != NULL;
+    bool follows = grad_layer_has_grad_input(given);
     grad_layer layer = *given;
 
     if (follows)
@@ -95,10 +95,10 @@ static void derive(grad_objective *f, bool is_network, size_t layer_count, grad_
     if (is_network) {
         f->network.loss.reduction = GRAD_LOSS_NONE;
         f->network.input = first->input.data != NULL ? first->input : f->network.input;
-    } else { /* a dense layer keeps its z, which may be more than x Wᵀ + b */
+    } else { /* a product keeps its z, which may be more than x Wᵀ + b */
         f->network = (grad_network){.input = first->input, .grad_output = first->grad_output};
         f->layers[0].input = f->layers[0].grad_output = (grad_tensor){0};
-        if (first->kind != GRAD_DENSE)
+        if (grad_map_of(first) != GRAD_MAP_PRODUCT)
             f->layers[0].pre_activation = (grad_tensor){0};
     }
     f->batch = (grad_batch){.datatype = type,
@@ -161,6 +161,6 @@ grad_status grad_check_make_objectives(grad_check *check, grad_error *error)
 
 bool grad_objective_moves_state(const grad_layer *layer, grad_output_kind output)
 {
-    return layer->kind == GRAD_DENSE && layer->pre_activation.data != NULL &&
+    return grad_map_of(layer) == GRAD_MAP_PRODUCT && layer->pre_activation.data != NULL &&
            output != GRAD_SLOPE_DELTA;
 }

@@ -79,21 +79,13 @@ static void perturbation_free(perturbation *p)
 /* The tensor that moves, in the place of which the perturbation's numbers are put. */
 static grad_tensor *moving_tensor(perturbation *p, grad_layer *layer)
 {
-    switch (p->parameter->output) {
-    case GRAD_WEIGHT_DELTA:
-        return &layer->weight;
-    case GRAD_BIAS_DELTA:
-        return &layer->bias;
-    case GRAD_SLOPE_DELTA:
+    const grad_layer_info *info = grad_layer_info_of(layer->kind);
+
+    if (p->parameter->output == GRAD_SLOPE_DELTA)
         return &layer->slope;
-    case GRAD_GAIN_DELTA:
-        return &layer->gain;
-    case GRAD_SHIFT_DELTA:
-        return &layer->shift;
-    case GRAD_GRAD_INPUT:
-    case GRAD_OUTPUT_COUNT:
-        break;
-    }
+    for (size_t i = 0; i < info->slot_count; i++)
+        if (info->slots[i].delta == p->parameter->output) /* the layer is the perturbation's own */
+            return (grad_tensor *)(uintptr_t)grad_layer_slot(layer, info->slots[i].slot);
     return &p->network.input;
 }
 

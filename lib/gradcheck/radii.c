@@ -204,14 +204,14 @@ static grad_status forward_map(const grad_radii *r, grad_stage *s, grad_error *e
             s->z[i] = ((const double *)s->layer.pre_activation.data)[i];
         return GRAD_OK;
     }
-    if (s->layer.kind == GRAD_DENSE)
+    if (grad_map_of(&s->layer) == GRAD_MAP_PRODUCT)
         status = forward_dense(r, s, error);
     else
         status = run_map(r, s, map_of(s), s->x, s->z, error);
-    if (s->layer.kind == GRAD_ELEMENTS)
+    if (grad_map_of(&s->layer) == GRAD_MAP_IDENTITY)
         for (size_t i = 0; i < s->B * s->N; i++)
             s->ez[i] = s->ex[i];
-    else if (s->layer.kind != GRAD_DENSE)
+    else if (grad_map_of(&s->layer) != GRAD_MAP_PRODUCT)
         grad_radii_forward_norm(r, s);
     if (status == GRAD_OK)
         allow_for_given(r, &s->given->pre_activation, s->B * s->N, s->z, s->ez);
@@ -256,8 +256,7 @@ static grad_status go_forward(const grad_radii *r, grad_stage *s, grad_error *er
 
 static unsigned asked_of(const grad_radii *r, const grad_stage *s)
 {
-    unsigned asked =
-        s->layer.kind != GRAD_DENSE || s->layer.weight.data != NULL ? GRAD_OUTPUT_GRAD_INPUT : 0;
+    unsigned asked = grad_layer_has_grad_input(&s->layer) ? GRAD_OUTPUT_GRAD_INPUT : 0;
 
     for (grad_output_kind k = GRAD_WEIGHT_DELTA; k < GRAD_OUTPUT_COUNT; k++)
         if (k != GRAD_GRAD_INPUT && k != GRAD_SLOPE_DELTA && grad_radii_of(r, s, k) != NULL)
@@ -335,16 +334,16 @@ static grad_status backward_map(const grad_radii *r, grad_stage *s, grad_error *
     grad_layer map = map_of(s);
     grad_status status;
 
-    if (s->layer.kind == GRAD_DENSE)
+    if (grad_map_of(&s->layer) == GRAD_MAP_PRODUCT)
         map.pre_activation = grad_radii_state(r, s->z, s->N);
     status = add_products(r, s, map, s->x, s->dz.middle, asked, middle_of, error);
     if (status != GRAD_OK)
         return status;
-    if (s->layer.kind == GRAD_DENSE)
+    if (grad_map_of(&s->layer) == GRAD_MAP_PRODUCT)
         return backward_dense(r, s, asked, error);
-    if (s->layer.kind != GRAD_ELEMENTS)
+    if (grad_map_of(&s->layer) != GRAD_MAP_IDENTITY)
         grad_radii_backward_norm(r, s, s[-1].dy.middle, &s[-1].dy);
-    for (size_t i = 0; i < s->B * s->N && s->layer.kind == GRAD_ELEMENTS; i++) {
+    for (size_t i = 0; i < s->B * s->N && grad_map_of(&s->layer) == GRAD_MAP_IDENTITY; i++) {
         s[-1].dy.kink[i] += s->dz.kink[i];
         s[-1].dy.rounding[i] += s->dz.rounding[i];
     }
@@ -391,7 +390,7 @@ static void part_loss(grad_radii *r)
     bool is_one = (f == GRAD_SIGMOID && loss == GRAD_BINARY_CROSS_ENTROPY) ||
                   (f == GRAD_LOG_SOFTMAX && loss == GRAD_NLL);
 
-    r->loss = (grad_layer){.kind = GRAD_ELEMENTS,
+    r->loss = (grad_layer){.kind = GRAD_PLAIN_LAYER_KIND,
                            .activation = grad_activation_default(GRAD_IDENTITY),
                            .epsilon = GRAD_DEFAULT_EPSILON};
     if (!is_one || last->dropout_mask.data != NULL || last->residual != GRAD_RESIDUAL_NONE)

@@ -7,6 +7,7 @@
 #define GRAD_GRADCHECK_RADII_H
 
 #include "gradcheck/state.h"
+#include "gradcheck/tensors.h"
 
 /* A layer and its states. That before the first stands for the network's input: it has y and ∂L/∂y
  * only. The errors e are forward: what rounding may have made of the number. */

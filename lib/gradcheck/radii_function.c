@@ -163,7 +163,7 @@ static void backward_row(const grad_radii *r, grad_stage *s, const grad_interval
 /* The layer without anything but its f. */
 static grad_layer function_of(const grad_stage *s)
 {
-    return (grad_layer){.kind = GRAD_ELEMENTS,
+    return (grad_layer){.kind = GRAD_PLAIN_LAYER_KIND,
                         .activation = s->layer.activation,
                         .slope = s->layer.slope,
                         .epsilon = s->layer.epsilon};

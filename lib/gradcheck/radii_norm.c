@@ -30,12 +30,12 @@ static double error_of_x(const grad_stage *s, const set *t, size_t i)
 
 static size_t count_sets(const grad_stage *s)
 {
-    return s->layer.kind == GRAD_LAYER_NORM ? s->B : s->N;
+    return grad_map_of(&s->layer) == GRAD_MAP_NORM_OF_SAMPLES ? s->B : s->N;
 }
 
 static set set_of(const grad_stage *s, size_t number)
 {
-    bool is_rows = s->layer.kind == GRAD_LAYER_NORM;
+    bool is_rows = grad_map_of(&s->layer) == GRAD_MAP_NORM_OF_SAMPLES;
     set t = {.first = is_rows ? number * s->N : number,
              .step = is_rows ? 1 : s->N,
              .count = is_rows ? s->N : s->B,

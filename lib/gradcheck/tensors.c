@@ -1,19 +1,19 @@
-/* Lists of tensors, and the shapes of gradients, which follow gradient.h's comments on each. */
+/* Lists of tensors, and the shapes of gradients. */
 #include "gradcheck/tensors.h"
 
+#include <stdint.h>
 #include <string.h>
 
 void grad_layer_tensors(grad_layer *layer, grad_tensor *list[GRAD_LAYER_TENSORS])
 {
-    grad_tensor *const tensors[GRAD_LAYER_TENSORS] = {
-        &layer->input,        &layer->pre_activation,
-        &layer->grad_output,  &layer->weight,
-        &layer->bias,         &layer->slope,
-        &layer->gain,         &layer->shift,
-        &layer->running_mean, &layer->running_variance,
-        &layer->dropout_mask};
+    size_t count = 0;
 
-    memcpy(list, tensors, sizeof tensors);
+    list[count++] = &layer->input;
+    list[count++] = &layer->pre_activation;
+    list[count++] = &layer->grad_output;
+    for (grad_slot slot = 0; slot < GRAD_SLOT_COUNT; slot++)
+        list[count++] = (grad_tensor *)(uintptr_t)grad_layer_slot(layer, slot);
+    list[count] = &layer->dropout_mask;
 }
 
 void grad_network_tensors(grad_network *network, grad_tensor *list[GRAD_NETWORK_TENSORS])
@@ -42,10 +42,13 @@ grad_extent grad_extent_of(const grad_batch *batch, size_t layer, const grad_ext
     if (x->data != NULL)
         extent = (grad_extent){grad_tensor_count(x) / columns(x), columns(x), 0, *x};
     extent.input.data = NULL;
-    extent.N = extent.K;
-    if (l->kind == GRAD_DENSE)
-        extent.N = l->weight.data != NULL ? l->weight.shape[0] : columns(&l->pre_activation);
+    extent.N = grad_layer_columns(l, extent.K);
     return extent;
+}
+
+grad_layer_map grad_map_of(const grad_layer *layer)
+{
+    return grad_layer_info_of(layer->kind)->map;
 }
 
 grad_tensor grad_extent_state(const grad_extent *extent, size_t columns)
@@ -60,35 +63,19 @@ static bool has_gradient(const grad_batch *batch, size_t layer, grad_output_kind
 {
     const grad_layer *l = &batch->layers[layer];
 
-    switch (output) {
-    case GRAD_WEIGHT_DELTA:
-    case GRAD_BIAS_DELTA:
-        return l->kind == GRAD_DENSE;
-    case GRAD_GRAD_INPUT:
-        return (batch->network == NULL || layer == 0) &&
-               (l->kind != GRAD_DENSE || l->weight.data != NULL);
-    case GRAD_SLOPE_DELTA:
-        return l->activation.kind == GRAD_PRELU;
-    case GRAD_GAIN_DELTA:
-        return l->gain.data != NULL;
-    default:
-        return l->shift.data != NULL;
-    }
+    if (output == GRAD_GRAD_INPUT)
+        return (batch->network == NULL || layer == 0) && grad_layer_has_grad_input(l);
+    return (grad_layer_deltas(l) & 1U << output) != 0;
 }
 
 grad_tensor grad_extent_gradient(const grad_batch *batch, size_t layer, const grad_extent *extent,
                                  grad_output_kind output)
 {
-    const grad_tensor *slope = &batch->layers[layer].slope;
     unsigned outputs = batch->outputs;
 
     if (!has_gradient(batch, layer, output) || (outputs != 0 && (outputs & 1U << output) == 0))
         return (grad_tensor){0};
-    if (output == GRAD_WEIGHT_DELTA)
-        return (grad_tensor){.rank = 2, .shape = {extent->N, extent->K}};
     if (output == GRAD_GRAD_INPUT)
         return grad_extent_state(extent, extent->K);
-    if (output == GRAD_SLOPE_DELTA)
-        return (grad_tensor){.rank = 1, .shape = {slope->data == NULL ? 1 : slope->shape[0]}};
-    return (grad_tensor){.rank = 1, .shape = {extent->N}};
+    return grad_layer_output_shape(&batch->layers[layer], extent->K, extent->N, output);
 }

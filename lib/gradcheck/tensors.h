@@ -24,6 +24,9 @@ typedef struct grad_extent {
 /* Of a layer, given that of the layer before it (which only a network's later layers look at). */
 grad_extent grad_extent_of(const grad_batch *batch, size_t layer, const grad_extent *before);
 
+/* What makes z of x in that layer. */
+grad_layer_map grad_map_of(const grad_layer *layer);
+
 /* A tensor without numbers, of so many columns for each of the samples. */
 grad_tensor grad_extent_state(const grad_extent *extent, size_t columns);
 

@@ -67,11 +67,6 @@ bool grad_kind_has(const grad_kind *kind, grad_slot slot);
  * slope_delta is prelu's (slope.c). */
 grad_operation grad_kind_operation(const grad_kind *kind, grad_output_kind output);
 
-/* The elements of an output, one sample's where there is one of each: their shape, without what
- * they are. A shared slope is [1]. */
-grad_tensor grad_output_shape(const grad_layer *layer, const grad_layer_sizes *n,
-                              grad_output_kind output);
-
 /* Δslope of prelu. (slope.c) */
 extern const grad_operation grad_slope_operation;
 

@@ -151,23 +151,17 @@ grad_operation grad_kind_operation(const grad_kind *kind, grad_output_kind outpu
     return none;
 }
 
-/* A size of the layer by its letter. */
-static size_t size_of(const grad_layer_sizes *n, char letter)
-{
-    return letter == 'K' ? n->K : n->N;
-}
-
-grad_tensor grad_output_shape(const grad_layer *layer, const grad_layer_sizes *n,
-                              grad_output_kind output)
+grad_tensor grad_layer_output_shape(const grad_layer *layer, size_t K, size_t N,
+                                    grad_output_kind output)
 {
     const grad_layer_info *info = &table[layer->kind]->info;
-    grad_tensor shape = {.rank = 1, .shape = {n->K}};
+    grad_tensor shape = {.rank = 1, .shape = {K}};
 
     if (output == GRAD_SLOPE_DELTA)
         shape.shape[0] = layer->slope.data == NULL ? 1 : layer->slope.shape[0];
     for (size_t i = 0; i < info->slot_count; i++)
         if (info->slots[i].delta == output)
             for (shape.rank = 0; info->slots[i].shape[shape.rank] != '\0'; shape.rank++)
-                shape.shape[shape.rank] = size_of(n, info->slots[i].shape[shape.rank]);
+                shape.shape[shape.rank] = info->slots[i].shape[shape.rank] == 'K' ? K : N;
     return shape;
 }

@@ -95,7 +95,7 @@ static void lay_answer(const grad_layout *l, size_t i, grad_output_kind output)
     const grad_sample_axes none = {0}, samples = axes_of_samples(&n);
     const grad_sample_axes *axes = l->batch->reduction == GRAD_PER_SAMPLE ? &samples : &none;
     grad_tensor *tensor = l->run == NULL ? NULL : grad_run_output(l->run, i, output);
-    grad_tensor shape = grad_output_shape(grad_layout_layer(l, i), &n, output);
+    grad_tensor shape = grad_layer_output_shape(grad_layout_layer(l, i), n.K, n.N, output);
 
     if (output == GRAD_GRAD_INPUT)
         axes = &n.axes;

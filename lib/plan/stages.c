@@ -178,7 +178,7 @@ static grad_grid output_grid(const grad_layout *l, size_t i, grad_output_kind ou
     const grad_layer *layer = grad_layout_layer(l, i);
     grad_layer_sizes n = l->states[i].sizes;
     bool by_sample = l->batch->reduction == GRAD_PER_SAMPLE || output == GRAD_GRAD_INPUT;
-    grad_tensor shape = grad_output_shape(layer, &n, output);
+    grad_tensor shape = grad_layer_output_shape(layer, n.K, n.N, output);
     size_t count = by_sample ? n.B : 1;
 
     for (size_t axis = 0; axis < shape.rank; axis++)

@@ -15,6 +15,7 @@ import docstrings  # noqa: E402
 import findings  # noqa: E402
 import formulas  # noqa: E402
 import includes  # noqa: E402
+import kinds  # noqa: E402
 import mutants  # noqa: E402
 import seeded  # noqa: E402
 import shape  # noqa: E402
@@ -25,6 +26,7 @@ import words  # noqa: E402
 RULES = (
     ("law of includes", includes.law, "see the table in tests/lint/includes.py: move the code to "
      "the room that may know of it"),
+    ("kinds of layers", kinds.named, "ask grad_layer_info what the kind has"),
     ("file length", shape.file_lengths, "split the file by concept"),
     ("line length", shape.line_lengths, "wrap the line"),
     ("function length", shape.function_lengths, "split the function"),

@@ -9,6 +9,7 @@ import files
 import findings
 import formulas
 import includes
+import kinds
 import mutants
 import shape
 import symbols
@@ -38,6 +39,7 @@ SEEDS = (
     (includes.law, "server/a.c", OPEN),
     (includes.law, "server/other/a.c", OPEN),
     (includes.law, "lib/other/a.c", OPEN),
+    (kinds.named, "lib/plan/a.c", OPEN + "int x = GRAD_BATCH_NORM;\n"),
     (shape.file_lengths, "lib/core/a.h", OPEN + "\n" * 800),
     (shape.line_lengths, "lib/core/a.h", OPEN + "/*" + " " * 98 + "*/\n"),
     (shape.function_lengths, "lib/core/a.c", OPEN + LONG_FUNCTION),
