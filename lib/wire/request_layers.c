@@ -69,15 +69,23 @@ static grad_status read_kind(grad_binder *binder, const grad_path *path, const j
                                   known, GRAD_LAYER_KIND_COUNT);
 }
 
-static void set_defaults(grad_layer_kind kind, grad_layer *layer)
+static void set_attributes(size_t kind, grad_layer *layer)
 {
-    const grad_layer_info *info = grad_layer_info_of(kind);
+    const grad_layer_info *info = grad_layer_info_of((grad_layer_kind)kind);
 
-    layer->kind = kind;
-    layer->activation = grad_activation_default(GRAD_IDENTITY);
     for (size_t i = 0; i < info->attribute_count; i++)
         *(double *)(void *)((char *)layer + info->attributes[i].offset) =
             info->attributes[i].default_value;
+}
+
+/* Attributes of other kinds have a default too; where two kinds differ, it is the layer's own. */
+static void set_defaults(grad_layer_kind kind, grad_layer *layer)
+{
+    layer->kind = kind;
+    layer->activation = grad_activation_default(GRAD_IDENTITY);
+    for (size_t other = 0; other < GRAD_LAYER_KIND_COUNT; other++)
+        set_attributes(other, layer);
+    set_attributes(kind, layer);
 }
 
 static grad_status bind_layer(grad_binder *binder, const grad_path *path, const json_t *value,
