@@ -313,7 +313,8 @@ typedef struct grad_layer {
 
 #define GRAD_DEFAULT_EPSILON 1e-5
 
-/* One of its tensors; the caller may change it where the layer may be changed. */
+/* That tensor of the layer, absent where its data is NULL. Points into the layer: it may be changed
+ * where the layer may. */
 GRAD_API const grad_tensor *grad_layer_slot(const grad_layer *layer, grad_slot slot);
 
 /* One of the attributes of its kind, by its index in the grad_layer_info. */
@@ -323,7 +324,7 @@ GRAD_API double grad_layer_attribute(const grad_layer *layer, size_t index);
  * pre_activation and of what the kind has. */
 GRAD_API size_t grad_layer_columns(const grad_layer *layer, size_t K);
 
-/* The parameters' deltas that a layer has, GRAD_OUTPUT_* bits. */
+/* The parameters' deltas that a layer has, GRAD_OUTPUT_* bits; grad_input is not among them. */
 GRAD_API unsigned grad_layer_deltas(const grad_layer *layer);
 
 /* The shape, without numbers, of an output that a layer of these sizes has: of the sums over the

@@ -52,12 +52,12 @@ grad_status grad_fail_layer(grad_error *error, const grad_batch *batch, size_t l
 grad_status grad_fail_element(grad_error *error, const grad_batch *batch, size_t layer,
                               const char *member, const grad_tensor *tensor, size_t index);
 
-/* Where a slot stands in a layer: "/weight", "/activation/slope". */
-const char *grad_slot_member(grad_slot slot);
-
 /* The same of an output, by its name without the slash. */
 grad_status grad_fail_output(grad_error *error, const grad_batch *batch, size_t layer,
                              const char *name, const grad_tensor *tensor, size_t index);
+
+/* Where a slot stands in a layer: "/weight", "/activation/slope". Static storage. */
+const char *grad_slot_member(grad_slot slot);
 
 /* The shape of a tensor as people read it: "[2, 3]". */
 grad_pointer_text grad_shape_text(const grad_tensor *tensor);

@@ -50,7 +50,8 @@ typedef struct grad_field {
 /* elsewhere of a field that only other kinds of layers have: its owners are told when it is met. */
 #define GRAD_OF_OTHER_LAYERS ""
 
-/* Where such a field belongs: "belongs to layers of type layer_norm and batch_norm". */
+/* Where such a field belongs: "belongs to layers of type layer_norm and batch_norm". text has room
+ * for size bytes. */
 void grad_layer_field_owners(const char *name, char *text, size_t size);
 
 #define GRAD_FIELD(name, read, type, member)                                                       \

@@ -20,7 +20,7 @@ static const route routes[] = {
      {[ROLE_SERVICE] = true},
      ROUTE_CHECK,
      &handler_check,
-     "how far gradients are from central differences"},
+     "whether gradients are right"},
     {"/v1/info",
      "GET, HEAD, OPTIONS",
      {[ROLE_SERVICE] = true},

@@ -62,7 +62,7 @@ make_root() {
     mount --bind /dev/pts "$root/dev/pts"
     mount -t tmpfs tmpfs "$root/dev/shm"
     cp /etc/resolv.conf "$root/etc/resolv.conf"
-    # As an installer leaves it: debootstrap does not, and glibc 2.36 has no localhost of its own.
+    # As an installer leaves it: debootstrap does not, and without it nobody knows localhost.
     printf '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n' >"$root/etc/hosts"
     # A mirror's copy of testing may be older than its Release file says it may be used.
     if [ "$1" = testing ]; then

@@ -34,7 +34,7 @@ SEEDS = (
     (includes.law, "server/http/a.c", OPEN + '#include "gradient_client.h"\n'),
     (includes.law, "server/http/a.c", OPEN + '#include "api/handlers.h"\n'),
     (includes.law, "server/net/a.h", OPEN + '#include "http/service.h"\n'),
-    (includes.law, "server/work/a.h", OPEN + '#include "gradient.h"\n'),
+    (includes.law, "server/platform/a.h", OPEN + '#include "gradient.h"\n'),
     (includes.law, "server/api/a.c", OPEN + "#include <microhttpd.h>\n"),
     (includes.law, "server/a.c", OPEN),
     (includes.law, "server/other/a.c", OPEN),
