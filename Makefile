@@ -40,7 +40,7 @@ LIB_LIBS = $(shell pkg-config --libs jansson) $(BLAS_LIBS) -lm
 SERVER_LIBS = $(shell pkg-config --libs libmicrohttpd) $(LIB_LIBS) -lpthread
 CLIENT_LIBS = $(shell pkg-config --libs libcurl) $(LIB_LIBS) -lpthread
 
-LIB_SRC := $(wildcard lib/*/*.c)
+LIB_SRC := $(wildcard lib/*/*.c lib/codec/*/*.c)
 SERVER_SRC := $(wildcard server/*.c server/*/*.c)
 CLIENT_SRC := $(wildcard client/*.c)
 CLI_SRC := $(wildcard client/cli/*.c)

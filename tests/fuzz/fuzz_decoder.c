@@ -4,7 +4,8 @@
  *
  *     clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Ilib -Itests \
  *         tests/fuzz/fuzz_decoder.c tests/support/wire_[a-z]*.c lib/core/[a-z]*.c \
- *         lib/wire/[a-z]*.c lib/kernels/[a-z]*.c -ljansson -lopenblas -lm -o build/fuzz_decoder
+ *         lib/codec/number/[a-z]*.c lib/codec/json/[a-z]*.c lib/codec/document/[a-z]*.c \
+ *         lib/kernels/[a-z]*.c -ljansson -lopenblas -lm -o build/fuzz_decoder
  *     build/fuzz_decoder -max_len=4096 build/fuzz tests/fuzz/corpus
  *
  * Under AFL++ the same file is built with afl-clang-fast and -fsanitize=fuzzer. */

@@ -1,7 +1,7 @@
 """The law of dependencies: which room of the house may include what. Arrows only downwards:
-core -> libc, kernels -> core, model -> kernels and core, plan -> model, kernels and core, wire ->
-core and the public headers, client and server -> the public headers and their own. Inside the
-server each room has arrows of its own. Tests may include anything."""
+core -> libc, kernels -> core, model -> kernels and core, plan -> model, kernels and core, codec ->
+core and the public headers, client and server -> the public headers and their own. Inside the codec
+and the server each room has arrows of its own. Tests may include anything."""
 import re
 
 import files
@@ -46,7 +46,9 @@ ROOMS = {
     "lib/model/": ("model/", "kernels/", "core/") + MATHEMATICS,
     "lib/plan/": ("plan/", "model/", "kernels/", "core/") + MATHEMATICS,
     "lib/gradcheck/": ("gradcheck/", "core/") + MATHEMATICS,
-    "lib/wire/": ("wire/", "core/") + PUBLIC,
+    "lib/codec/number/": ("codec/number/", "core/") + PUBLIC,
+    "lib/codec/json/": ("codec/json/", "codec/number/", "core/") + PUBLIC,
+    "lib/codec/document/": ("codec/document/", "codec/json/", "codec/number/", "core/") + PUBLIC,
     "lib/gradient": PUBLIC,
     "client/": PUBLIC + ("gradient_client.h",),
     **dict(_server_rows()),
@@ -55,7 +57,7 @@ ROOMS = {
 # a header of a library below us: the only place that may include it
 OWNERS = {
     "cblas.h": "lib/kernels/gemm.c",
-    "jansson.h": "lib/wire/",
+    "jansson.h": ("lib/codec/json/", "lib/codec/document/"),
     "curl/curl.h": "client/transport.c",
     "microhttpd.h": "server/http/",
 }

@@ -22,10 +22,14 @@ DECISIONS = "int f(int x)\n{\n" + "    if (x) { x--; }\n" * 15 + "    return x;\
 
 # rule, file, text
 SEEDS = (
-    (includes.law, "lib/core/a.c", OPEN + '#include "wire/scanner.h"\n'),
+    (includes.law, "lib/core/a.c", OPEN + '#include "codec/json/scanner.h"\n'),
     (includes.law, "lib/core/a.c", OPEN + "#include <unistd.h>\n"),
-    (includes.law, "lib/plan/a.c", OPEN + '#include "wire/scanner.h"\n'),
-    (includes.law, "lib/wire/a.c", OPEN + '#include "plan/plan.h"\n'),
+    (includes.law, "lib/plan/a.c", OPEN + '#include "codec/json/scanner.h"\n'),
+    (includes.law, "lib/codec/document/a.c", OPEN + '#include "plan/plan.h"\n'),
+    (includes.law, "lib/codec/json/a.c", OPEN + '#include "codec/document/document.h"\n'),
+    (includes.law, "lib/codec/number/a.c", OPEN + '#include "codec/json/scanner.h"\n'),
+    (includes.law, "lib/codec/number/a.c", OPEN + "#include <jansson.h>\n"),
+    (includes.law, "lib/codec/a.c", OPEN),
     (includes.law, "lib/kernels/dense.c", OPEN + "#include <cblas.h>\n"),
     (includes.law, "lib/plan/a.c", OPEN + "#include <jansson.h>\n"),
     (includes.law, "client/a.c", OPEN + '#include "core/size.h"\n'),

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Prints lib/wire/number_tables.c. Exact: integers and fractions only.
+"""Prints lib/codec/number/tables.c. Exact: integers and fractions only.
 
-    tests/support/make_number_tables.py > lib/wire/number_tables.c
+    tests/support/make_number_tables.py > lib/codec/number/tables.c
 """
 
 from fractions import Fraction
@@ -13,8 +13,8 @@ DIGITS_MAX = 9
 
 HEAD = """\
 /* Made by tests/support/make_number_tables.py; change that, not this. What the tables hold is said
- * in number_tables.h. */
-#include "wire/number_tables.h"
+ * in tables.h. */
+#include "codec/number/tables.h"
 """
 
 
@@ -72,7 +72,7 @@ def scientific_length(count, exponent):
 
 
 def layout_of(exponent):
-    """A grad_layout of number_tables.h: {0, 1, 16, …} where no plain notation is used."""
+    """A grad_layout of tables.h: {0, 1, 16, …} where no plain notation is used."""
     zeros, point = max(0, -exponent), max(1, exponent + 1)
     shorter = [count for count in range(1, DIGITS_MAX + 1)
                if scientific_length(count, exponent) < plain_length(count, exponent)]

@@ -7,8 +7,8 @@
 #define grad_number_row_write variant_number_row_write
 #define grad_number_row_read variant_number_row_read
 
-#include "wire/number_row_read.c"
-#include "wire/number_write.c"
+#include "codec/number/row_read.c"
+#include "codec/number/write.c"
 
 #undef grad_number_write
 #undef grad_number_row_write

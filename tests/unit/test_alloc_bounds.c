@@ -12,12 +12,12 @@
 
 #include <cmocka.h>
 
+#include "codec/json/envelope.h"
 #include "core/real.h"
 #include "gradient_wire.h"
 #include "support/between.h"
 #include "support/documents.h"
 #include "support/failing_alloc.h"
-#include "wire/envelope.h"
 
 /* What a finish function takes at its peak is within the bound, for documents made to be dear, and
  * what it keeps is told. */

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
+#include "codec/json/encoder.h"
 #include "support/wire_oracle.h"
-#include "wire/encoder.h"
 
 static grad_text run(grad_encoder *encoder)
 {

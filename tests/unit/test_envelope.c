@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "wire/envelope.h"
+#include "codec/json/envelope.h"
 
 static void add(grad_envelope *envelope, const char *text, int64_t offset)
 {

@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
+#include "codec/number/double.h"
 #include "support/random.h"
-#include "wire/number_double.h"
 
 enum { CASES = 200000, ROW = 24 };
 

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/number/row.h"
 #include "support/number_cases.h"
-#include "wire/number_row.h"
 
 typedef struct outcome {
     size_t count;

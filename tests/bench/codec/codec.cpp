@@ -20,7 +20,7 @@
 
 #include "gradient_wire.h"
 extern "C" {
-#include "wire/number_row.h"
+#include "codec/number/row.h"
 }
 #include "tests/bench/kernels/timing.h"
 

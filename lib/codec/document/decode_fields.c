@@ -1,0 +1,332 @@
+/* Decoding objects by tables of fields, and the errors of every decoding. */
+#include "codec/document/decode_fields.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "codec/document/enum_names.h"
+#include "codec/document/foreign_fields.h"
+#include "codec/json/word.h"
+#include "core/error.h"
+#include "core/foreign.h"
+#include "core/size.h"
+
+/* Writes the pointer of path. False where it does not fit; pointer then is that of a parent. */
+static bool print_path(const grad_path *path, char *pointer, size_t *length)
+{
+    char token[GRAD_POINTER_SIZE];
+    size_t used = 0;
+
+    if (path == NULL || path->parent == NULL)
+        return true;
+    if (!print_path(path->parent, pointer, length))
+        return false;
+    if (path->key == NULL)
+        used = (size_t)snprintf(token, sizeof token, "%zu", path->index);
+    for (const char *c = path->key; c != NULL && *c != '\0'; c++) {
+        if (used + 3 > sizeof token)
+            return false;
+        if (*c == '~' || *c == '/')
+            token[used++] = '~';
+        token[used++] = (char)(*c == '~' ? '0' : *c == '/' ? '1' : *c);
+    }
+    if (*length + 1 + used >= GRAD_POINTER_SIZE)
+        return false;
+    pointer[(*length)++] = '/';
+    memcpy(pointer + *length, token, used);
+    *length += used;
+    pointer[*length] = '\0';
+    return true;
+}
+
+size_t grad_decode_find(const grad_reader *reader, const grad_path *path, char *pointer)
+{
+    size_t length = 0;
+
+    pointer[0] = '\0';
+    print_path(path, pointer, &length);
+    return grad_envelope_find_from(reader->envelope, reader->base,
+                                   pointer + grad_size_min(reader->base_length, length));
+}
+
+grad_status grad_decode_fail(grad_reader *reader, const grad_path *path, const char *code,
+                             const char *format, ...)
+{
+    char pointer[GRAD_POINTER_SIZE];
+    char detail[GRAD_DETAIL_SIZE];
+    size_t position = grad_decode_find(reader, path, pointer);
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    return grad_fail_at_byte(reader->error, GRAD_INVALID, code,
+                             position == SIZE_MAX
+                                 ? GRAD_OFFSET_UNKNOWN
+                                 : grad_envelope_offset(reader->envelope, position),
+                             pointer, "%s", detail);
+}
+
+grad_status grad_decode_fail_fault(grad_reader *reader, const grad_path *path,
+                                   const grad_fault *fault)
+{
+    grad_path steps[GRAD_MAX_RANK];
+    const grad_path *last = path;
+    char pointer[GRAD_POINTER_SIZE] = "";
+    size_t length = 0;
+
+    for (size_t i = 0; i < fault->levels; i++) {
+        steps[i] = (grad_path){.parent = last, .index = fault->index[i]};
+        last = &steps[i];
+    }
+    print_path(last, pointer, &length);
+    return grad_fail_at_byte(reader->error, GRAD_INVALID, fault->code, fault->offset, pointer, "%s",
+                             fault->detail);
+}
+
+static const char *type_of_array(const grad_reader *reader, const json_t *value)
+{
+    const grad_number_array *array = grad_decode_array(reader, value);
+
+    return array != NULL && array->rank > 0 ? "an array of numbers"
+           : json_array_size(value) == 0    ? "an empty array"
+                                            : "an array";
+}
+
+static const char *type_name(const grad_reader *reader, const json_t *value)
+{
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return "an object";
+    case JSON_ARRAY:
+        return type_of_array(reader, value);
+    case JSON_STRING:
+        return "a string";
+    case JSON_INTEGER:
+    case JSON_REAL:
+        return "a number";
+    case JSON_TRUE:
+        return "true";
+    case JSON_FALSE:
+        return "false";
+    default:
+        return "null";
+    }
+}
+
+grad_status grad_decode_fail_type(grad_reader *reader, const grad_path *path, const char *expected,
+                                  const json_t *value)
+{
+    return grad_decode_fail(reader, path, "unexpected_type", "expected %s, found %s", expected,
+                            type_name(reader, value));
+}
+
+grad_status grad_decode_fail_string(grad_reader *reader, const grad_path *path,
+                                    const char *expected, const json_t *value)
+{
+    char detail[GRAD_DETAIL_SIZE];
+
+    grad_word_explain_string(json_string_value(value), json_string_length(value), expected, detail,
+                             sizeof detail);
+    return grad_decode_fail(reader, path, "unexpected_type", "%s", detail);
+}
+
+grad_status grad_decode_fail_scalar(grad_reader *reader, const grad_path *path,
+                                    const char *expected, const json_t *value)
+{
+    if (json_is_string(value))
+        return grad_decode_fail_string(reader, path, expected, value);
+    if (json_array_size(value) == 0)
+        return grad_decode_fail_type(reader, path, expected, value);
+    return grad_decode_fail(reader, path, "unexpected_type",
+                            "expected %s, found %s; a single value stands without brackets (R's "
+                            "jsonlite: auto_unbox = TRUE)",
+                            expected, type_name(reader, value));
+}
+
+/* "a, b, c", cut where it does not fit. */
+static void list_names(const grad_known_name *known, size_t count, char list[GRAD_DETAIL_SIZE])
+{
+    size_t used = 0;
+
+    list[0] = '\0';
+    for (size_t i = 0; i < count && used < GRAD_DETAIL_SIZE; i++)
+        used += (size_t)snprintf(list + used, GRAD_DETAIL_SIZE - used, "%s%s", i > 0 ? ", " : "",
+                                 known[i].name);
+}
+
+static void offer_names(grad_suggestion *search, const grad_known_name *known, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        grad_suggestion_offer(search, known[i].name, known[i].name);
+        for (size_t j = 0; known[i].synonyms != NULL && known[i].synonyms[j] != NULL; j++)
+            grad_suggestion_offer(search, known[i].synonyms[j], known[i].name);
+    }
+}
+
+static grad_status fail_slip(grad_reader *reader, const grad_path *path, const char *code,
+                             const char *what, const grad_suggestion *search,
+                             const grad_known_name *known, size_t count)
+{
+    const char *best = grad_suggestion_best(search);
+    char list[GRAD_DETAIL_SIZE];
+
+    if (best != NULL)
+        return grad_decode_fail(reader, path, code, "unknown %s \"%.60s\", did you mean \"%s\"?",
+                                what, search->wanted, best);
+    list_names(known, count, list);
+    return grad_decode_fail(reader, path, code, "unknown %s \"%.60s\", expected %s%s", what,
+                            search->wanted, count > 1 ? "one of " : "", list);
+}
+
+grad_status grad_decode_fail_name(grad_reader *reader, const grad_path *path, const char *code,
+                                  const char *what, const char *name, const grad_known_name *known,
+                                  size_t count)
+{
+    grad_suggestion search = {.wanted = name};
+
+    offer_names(&search, known, count);
+    return fail_slip(reader, path, code, what, &search, known, count);
+}
+
+grad_status grad_decode_unknown_word(grad_reader *reader, const grad_path *path,
+                                     grad_vocabulary vocabulary, const char *what, const char *name,
+                                     const grad_known_name *known, size_t count)
+{
+    const char *meaning = grad_foreign_meaning(vocabulary, name);
+    grad_suggestion search = {.wanted = name};
+
+    if (meaning != NULL && meaning[0] != '\0')
+        return grad_decode_fail(reader, path, "unknown_name", "unknown %s \"%.60s\": %s", what,
+                                name, meaning);
+    offer_names(&search, known, count);
+    grad_foreign_offer(vocabulary, &search);
+    return fail_slip(reader, path, "unknown_name", what, &search, known, count);
+}
+
+static grad_status fail_field(grad_reader *reader, const grad_path *path, const char *name,
+                              const grad_field *fields, size_t count)
+{
+    grad_known_name known[GRAD_FIELDS_MAX];
+    size_t known_count = 0;
+    const grad_foreign_field *foreign;
+
+    for (size_t i = 0; i < count; i++)
+        if (fields[i].elsewhere == NULL && known_count < GRAD_FIELDS_MAX)
+            known[known_count++] = (grad_known_name){fields[i].name, NULL};
+    foreign = grad_foreign_field_find(name, known, known_count);
+    if (foreign == NULL)
+        return grad_decode_fail_name(reader, path, "unknown_field", "field", name, known,
+                                     known_count);
+    return grad_decode_fail(reader, path, "unknown_field",
+                            "unknown field \"%.60s\", did you mean \"%s\"?%s%s", name,
+                            foreign->field, foreign->remark[0] != '\0' ? " " : "", foreign->remark);
+}
+
+static grad_status fail_elsewhere(grad_reader *reader, const grad_path *path,
+                                  const grad_field *field)
+{
+    char owners[GRAD_DETAIL_SIZE];
+
+    snprintf(owners, sizeof owners, "%s", field->elsewhere);
+    if (owners[0] == '\0')
+        grad_layer_field_owners(field->name, owners, sizeof owners);
+    return grad_decode_fail(reader, path, "unknown_field", "unknown field \"%s\", it %s", path->key,
+                            owners);
+}
+
+/* Reads one member, which is fields[i] or, if i is count, none of them. */
+static grad_status read_member(grad_reader *reader, const grad_path *path, const json_t *member,
+                               const grad_field *fields, size_t count, size_t i, void *target)
+{
+    if (i < count && fields[i].elsewhere == NULL)
+        return fields[i].read(reader, path, member, (char *)target + fields[i].offset);
+    if (reader->skips_unknown_fields)
+        return GRAD_OK;
+    return i < count ? fail_elsewhere(reader, path, &fields[i])
+                     : fail_field(reader, path, path->key, fields, count);
+}
+
+static size_t find_field(const grad_field *fields, size_t count, const char *name)
+{
+    size_t i = 0;
+
+    while (i < count && strcmp(fields[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+/* The field of that name, or that it is another name of; *other is then the field's own. count
+ * where there is none. */
+static size_t find_by_any_name(const grad_field *fields, size_t count, const char *name,
+                               const char **other)
+{
+    size_t i = find_field(fields, count, name);
+
+    *other = i == count ? grad_other_field_name(name) : NULL;
+    return *other == NULL ? i : find_field(fields, count, *other);
+}
+
+grad_status grad_decode_object(grad_reader *reader, const grad_path *path, const json_t *value,
+                               const char *what, const grad_field *fields, size_t count,
+                               void *target)
+{
+    const char *key;
+    json_t *member;
+
+    if (!json_is_object(value))
+        return grad_decode_fail_type(reader, path, what, value);
+    /* jansson's iterators take no const; the object is not changed. */
+    json_object_foreach((json_t *)(uintptr_t)value, key, member)
+    {
+        grad_path here = {.parent = path, .key = key};
+        grad_status status;
+        const char *other;
+        size_t i;
+
+        if (json_is_null(member) && reader->request != NULL)
+            continue;
+        i = find_by_any_name(fields, count, key, &other);
+        if (i < count && other != NULL && grad_decode_member(value, other) != NULL)
+            return grad_decode_fail(reader, &here, "duplicate_field",
+                                    "expected \"%s\" or \"%s\", which are the same, found both",
+                                    other, key);
+        status = read_member(reader, &here, member, fields, count, i, target);
+        if (status != GRAD_OK)
+            return status;
+    }
+    return GRAD_OK;
+}
+
+grad_status grad_decode_elements(grad_reader *reader, const grad_path *path, const json_t *value,
+                                 grad_decode_function *read, void *target, size_t stride)
+{
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        grad_path here = {.parent = path, .index = i};
+        grad_status status =
+            read(reader, &here, json_array_get(value, i), (char *)target + i * stride);
+
+        if (status != GRAD_OK)
+            return status;
+    }
+    return GRAD_OK;
+}
+
+const json_t *grad_decode_member(const json_t *object, const char *name)
+{
+    const json_t *member = json_object_get(object, name);
+
+    return json_is_null(member) ? NULL : member;
+}
+
+grad_status grad_decode_require(grad_reader *reader, const grad_path *path, const json_t *value,
+                                const char *name)
+{
+    const json_t *member = json_object_get(value, name);
+
+    if (member != NULL && !json_is_null(member))
+        return GRAD_OK;
+    return grad_decode_fail(reader, path, "missing_field", "expected a field \"%s\", found %s",
+                            name, member == NULL ? "none" : "null, which stands for none");
+}

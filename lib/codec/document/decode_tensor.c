@@ -1,0 +1,322 @@
+/* Decoding tensors: form 1, nested arrays, whose shape the scanner inferred; and form 2, an object
+ * with a shape and data. Whether the shapes of different tensors agree is asked elsewhere. */
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "codec/document/decode_fields.h"
+#include "codec/json/word.h"
+#include "core/figure.h"
+#include "core/real.h"
+#include "core/size.h"
+
+/* Where a tensor of no numbers points: it is there, and none of it is read. */
+static const double no_numbers = 0;
+
+/* A tensor as form 2 spells it. */
+typedef struct spelled_tensor {
+    grad_tensor shape; /* no data */
+    grad_tensor data;
+    bool takes_flags; /* true and false stand for 1 and 0 */
+} spelled_tensor;
+
+const grad_number_array *grad_decode_array(const grad_reader *reader, const json_t *value)
+{
+    const json_t *reference = json_array_get(value, 0);
+    const json_t *index = json_array_get(reference, 0);
+
+    if (json_array_size(reference) != 1 || !json_is_number(index))
+        return NULL;
+    return &reader->envelope->arrays[(size_t)json_number_value(index)];
+}
+
+static grad_status decode_array(grad_reader *reader, const grad_path *path, const json_t *value,
+                                bool takes_flags, grad_tensor *target)
+{
+    const grad_number_array *array = grad_decode_array(reader, value);
+
+    if (array == NULL)
+        return grad_decode_fail(reader, path, "empty_tensor", GRAD_EMPTY_ARRAY);
+    if (array->flags > 0 && !takes_flags)
+        return grad_decode_fail_fault(reader, path, &reader->envelope->faults[array->flags - 1]);
+    if (array->rank == 0)
+        return grad_decode_fail_fault(reader, path, &reader->envelope->faults[array->first]);
+    *target =
+        (grad_tensor){.data = grad_real_offset(reader->datatype, reader->numbers, array->first),
+                      .rank = array->rank};
+    for (size_t i = 0; i < array->rank; i++)
+        target->shape[i] = array->shape[i];
+    return GRAD_OK;
+}
+
+/* ---- Numbers alone --------------------------------------------------------------------------- */
+
+/* The number at path as the datatype has it: read from its text, for the tree has the nearest
+ * double, and a float is not rounded twice. */
+static grad_status read_single(grad_reader *reader, const grad_path *path, const json_t *value,
+                               double *number)
+{
+    char pointer[GRAD_POINTER_SIZE];
+    const grad_text *text = &reader->envelope->text;
+    size_t position = grad_decode_find(reader, path, pointer);
+    float single = (float)json_number_value(value);
+    const char *stop;
+
+    *number = json_number_value(value);
+    if (reader->datatype == GRAD_FP64)
+        return GRAD_OK;
+    if (position != SIZE_MAX && grad_number_read(text->data + position, text->data + text->length,
+                                                 &single, &stop) == GRAD_NUMBER_OUT_OF_RANGE)
+        return grad_decode_fail(reader, path, "number_out_of_range",
+                                "expected a number within float32's range, found %s%s",
+                                GRAD_FIGURE(GRAD_FP64, *number), GRAD_FP64_HOLDS_IT);
+    *number = (double)single;
+    return GRAD_OK;
+}
+
+static grad_status decode_single(grad_reader *reader, const grad_path *path, const json_t *value,
+                                 grad_tensor *target)
+{
+    double number = json_is_true(value) ? 1 : 0;
+    grad_status status = GRAD_OK;
+
+    if (json_is_number(value))
+        status = read_single(reader, path, value, &number);
+    if (status != GRAD_OK)
+        return status;
+    grad_real_put(reader->datatype, --reader->singles, 0, number);
+    *target = (grad_tensor){.data = reader->singles};
+    return GRAD_OK;
+}
+
+static bool is_single(const grad_reader *reader, const json_t *value, bool takes_flags)
+{
+    return reader->singles != NULL &&
+           (json_is_number(value) || (takes_flags && json_is_boolean(value)));
+}
+
+void grad_decode_give_rank(grad_tensor *tensor, size_t rank)
+{
+    if (tensor->data == NULL || tensor->rank > 0)
+        return;
+    tensor->rank = rank;
+    for (size_t i = 0; i < rank; i++)
+        tensor->shape[i] = 1;
+}
+
+grad_status grad_decode_fail_single(grad_reader *reader, const grad_path *path)
+{
+    return grad_decode_fail(
+        reader, path, "unexpected_type",
+        "expected an array of numbers or an object, found a number; a tensor of "
+        "one is [5], in a batch of one [[5]]");
+}
+
+/* ---- Tensors --------------------------------------------------------------------------------- */
+
+grad_status grad_decode_shape(grad_reader *reader, const grad_path *path, const json_t *value,
+                              void *target)
+{
+    grad_tensor *shape = target;
+    size_t rank = json_array_size(value);
+
+    if (json_is_number(value)) {
+        shape->rank = 1;
+        return grad_decode_size(reader, path, value, shape->shape);
+    }
+    if (!json_is_array(value))
+        return grad_decode_fail_type(reader, path, "an array of integers", value);
+    if ((rank == 0 && reader->singles == NULL) || rank > GRAD_MAX_RANK)
+        return grad_decode_fail(reader, path, "unsupported_value",
+                                "expected 1 to %d dimensions, found %zu", GRAD_MAX_RANK, rank);
+    shape->rank = rank;
+    return grad_decode_elements(reader, path, value, grad_decode_size, shape->shape,
+                                sizeof *shape->shape);
+}
+
+/* Something that is no tensor: what it may be. */
+static grad_status fail_tensor(grad_reader *reader, const grad_path *path, const char *expected,
+                               const json_t *value)
+{
+    if (json_is_string(value))
+        return grad_decode_fail_string(reader, path, expected, value);
+    if (json_object_size(value) > 0)
+        return grad_decode_fail(reader, path, "unexpected_type",
+                                "expected %s, found an object of numbered members%s", expected,
+                                GRAD_TYPED_ARRAY);
+    if (json_is_object(value))
+        return grad_decode_fail(reader, path, "unexpected_type",
+                                "expected %s, found an empty object; null stands for none (R's "
+                                "jsonlite: null = \"null\")",
+                                expected);
+    if (json_is_boolean(value))
+        return grad_decode_fail(reader, path, "unexpected_type", GRAD_NO_FLAG,
+                                json_is_true(value) ? "true" : "false");
+    return grad_decode_fail_type(reader, path, expected, value);
+}
+
+static grad_status read_data(grad_reader *reader, const grad_path *path, const json_t *value,
+                             void *target)
+{
+    spelled_tensor *tensor = target;
+
+    if (json_is_array(value) && json_array_size(value) == 0) {
+        tensor->data = (grad_tensor){.data = (void *)(uintptr_t)&no_numbers, .rank = 1};
+        return GRAD_OK;
+    }
+    if (json_is_array(value))
+        return decode_array(reader, path, value, tensor->takes_flags, &tensor->data);
+    if (!is_single(reader, value, tensor->takes_flags))
+        return fail_tensor(reader, path, "an array of numbers", value);
+    return decode_single(reader, path, value, &tensor->data);
+}
+
+static grad_status read_datatype(grad_reader *reader, const grad_path *path, const json_t *value,
+                                 void *target)
+{
+    static const char *const datatypes[] = {[GRAD_FP32] = "FP32", [GRAD_FP64] = "FP64"};
+    const grad_datatype other = reader->datatype == GRAD_FP32 ? GRAD_FP64 : GRAD_FP32;
+    const char *found = json_string_value(value);
+    size_t index;
+
+    (void)target;
+    if (found != NULL && strcmp(found, datatypes[other]) == 0)
+        return grad_decode_fail(reader, path, "unsupported_value",
+                                "expected \"%s\" as the request's other numbers, found \"%s\"; "
+                                "?datatype=%s reads all of them as such",
+                                datatypes[reader->datatype], found, found);
+    return grad_decode_choice(reader, path, value, &datatypes[reader->datatype], 1, &index);
+}
+
+static grad_status refuse_encoding(grad_reader *reader, const grad_path *path, const json_t *value,
+                                   void *target)
+{
+    (void)value;
+    (void)target;
+    return grad_decode_fail(reader, path, "unsupported_value",
+                            "expected \"data\", found \"%s\", which this version does not read",
+                            path->key);
+}
+
+static const grad_field tensor_fields[] = {
+    GRAD_FIELD("shape", grad_decode_shape, spelled_tensor, shape),
+    {"data", read_data, 0, NULL},
+    {"datatype", read_datatype, 0, NULL},
+    {"base64", refuse_encoding, 0, NULL},
+    {"binary_data_size", refuse_encoding, 0, NULL},
+};
+
+/* Whether the shape has an axis of length 0. */
+static bool is_of_none(const grad_tensor *shape)
+{
+    for (size_t i = 0; i < shape->rank; i++)
+        if (shape->shape[i] == 0)
+            return true;
+    return false;
+}
+
+/* Flat data takes the shape; nested data must already have it. */
+static bool shapes_agree(const grad_tensor *shape, const grad_tensor *data)
+{
+    size_t count = 1;
+
+    if (data->rank > 1 && data->rank != shape->rank)
+        return false;
+    for (size_t i = 0; i < shape->rank; i++) {
+        if (data->rank > 1 && data->shape[i] != shape->shape[i])
+            return false;
+        if (!grad_size_mul(count, shape->shape[i], &count))
+            return false;
+    }
+    return data->rank > 1 || count == (data->rank == 0 ? 1 : data->shape[0]);
+}
+
+static grad_status fail_shape(grad_reader *reader, const grad_path *path,
+                              const spelled_tensor *tensor)
+{
+    enum { SHAPE_TEXT = 22 * GRAD_MAX_RANK }; /* integers of 20 digits, what stands between them */
+    const grad_tensor *shapes[2] = {&tensor->shape, &tensor->data};
+    char texts[2][SHAPE_TEXT];
+
+    for (size_t which = 0; which < 2; which++) {
+        size_t used = 0;
+
+        for (size_t i = 0; i < shapes[which]->rank; i++)
+            used += (size_t)snprintf(texts[which] + used, SHAPE_TEXT - used, "%s%zu",
+                                     i > 0 ? ", " : "", shapes[which]->shape[i]);
+    }
+    return grad_decode_fail(reader, path, "shape_mismatch",
+                            "expected data of shape [%s], found [%s]", texts[0], texts[1]);
+}
+
+/* Whether an object's members are called 0, 1, 2 …, as those of an array that was taken for one. */
+static bool is_numbered(const json_t *value)
+{
+    return json_object_get(value, "0") != NULL || json_object_get(value, "1") != NULL;
+}
+
+static grad_status decode_object(grad_reader *reader, const grad_path *path, const json_t *value,
+                                 bool takes_flags, grad_tensor *target)
+{
+    const grad_path data = {.parent = path, .key = "data"};
+    spelled_tensor tensor = {.takes_flags = takes_flags};
+    grad_status status =
+        grad_decode_object(reader, path, value, "an array of numbers or an object", tensor_fields,
+                           sizeof tensor_fields / sizeof *tensor_fields, &tensor);
+
+    if (status == GRAD_OK)
+        status = grad_decode_require(reader, path, value, "shape");
+    if (status == GRAD_OK)
+        status = grad_decode_require(reader, path, value, "data");
+    if (status != GRAD_OK)
+        return status;
+    if (tensor.data.data == &no_numbers && !is_of_none(&tensor.shape))
+        return grad_decode_fail(reader, &data, "empty_tensor", GRAD_EMPTY_ARRAY);
+    if (!shapes_agree(&tensor.shape, &tensor.data))
+        return fail_shape(reader, path, &tensor);
+    tensor.shape.data = tensor.data.data;
+    *target = tensor.shape;
+    return GRAD_OK;
+}
+
+static grad_status decode_tensor(grad_reader *reader, const grad_path *path, const json_t *value,
+                                 bool takes_flags, grad_tensor *target)
+{
+    if (json_is_array(value))
+        return decode_array(reader, path, value, takes_flags, target);
+    if (is_single(reader, value, takes_flags))
+        return decode_single(reader, path, value, target);
+    if (json_object_size(value) == 0 || is_numbered(value))
+        return fail_tensor(reader, path, "an array of numbers or an object", value);
+    return decode_object(reader, path, value, takes_flags, target);
+}
+
+grad_status grad_decode_tensor(grad_reader *reader, const grad_path *path, const json_t *value,
+                               void *target)
+{
+    return decode_tensor(reader, path, value, false, target);
+}
+
+grad_status grad_decode_flags(grad_reader *reader, const grad_path *path, const json_t *value,
+                              void *target)
+{
+    return decode_tensor(reader, path, value, true, target);
+}
+
+grad_status grad_decode_vector(grad_reader *reader, const grad_path *path, const json_t *value,
+                               void *target)
+{
+    grad_status status = decode_tensor(reader, path, value, false, target);
+
+    grad_decode_give_rank(target, 1);
+    return status;
+}
+
+grad_status grad_decode_matrix(grad_reader *reader, const grad_path *path, const json_t *value,
+                               void *target)
+{
+    grad_status status = decode_tensor(reader, path, value, false, target);
+
+    grad_decode_give_rank(target, 2);
+    return status;
+}

@@ -1,0 +1,293 @@
+/* The decoder of gradient_wire.h: a scanner while the document arrives, jansson over the envelope
+ * once it is whole, a reader for what it says. jansson's verdict is translated here. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec/document/document.h"
+#include "codec/json/explain.h"
+#include "codec/json/load.h"
+#include "codec/json/scanner.h"
+#include "core/error.h"
+#include "core/size.h"
+
+/* jansson 2.14 spends 79 bytes a byte on [{},{},…], the dearest of its trees; 18 on a layer. */
+enum { TREE_BYTES_PER_BYTE = 80 };
+
+struct grad_decoder {
+    grad_scanner scanner;
+    size_t max_layers;
+    void *block; /* the request, the reply or the report, once read */
+    size_t block_size;
+};
+
+static size_t or_default(size_t value, size_t otherwise)
+{
+    return value > 0 ? value : otherwise;
+}
+
+grad_status grad_decoder_create(const grad_wire_limits *limits, grad_datatype datatype,
+                                size_t expected_bytes, grad_decoder **decoder, grad_error *error)
+{
+    grad_wire_limits l = limits != NULL ? *limits : (grad_wire_limits){0};
+    grad_decoder *d = calloc(1, sizeof *d);
+
+    if (d == NULL)
+        return grad_fail_memory(error, sizeof *d);
+    l.max_numbers = or_default(l.max_numbers, GRAD_DEFAULT_MAX_NUMBERS);
+    l.max_envelope = or_default(l.max_envelope, GRAD_DEFAULT_MAX_ENVELOPE);
+    l.max_depth = or_default(l.max_depth, GRAD_DEFAULT_MAX_DEPTH);
+    d->max_layers = or_default(l.max_layers, GRAD_DEFAULT_MAX_LAYERS);
+    if (grad_scanner_init(&d->scanner, &l, datatype, expected_bytes, error) != GRAD_OK) {
+        free(d);
+        return GRAD_OUT_OF_MEMORY;
+    }
+    *decoder = d;
+    return GRAD_OK;
+}
+
+/* Hands the decoder's own error to the caller, whose first error wins as ever. */
+static grad_status report(const grad_decoder *decoder, grad_error *error)
+{
+    const grad_error *own = &decoder->scanner.error;
+
+    if (own->status != GRAD_OK && error != NULL && error->status == GRAD_OK)
+        *error = *own;
+    return own->status;
+}
+
+grad_status grad_decoder_push(grad_decoder *decoder, const char *bytes, size_t length,
+                              grad_error *error)
+{
+    if (length > 0)
+        grad_scanner_push(&decoder->scanner, bytes, length);
+    return report(decoder, error);
+}
+
+size_t grad_decoder_memory(const grad_decoder *decoder)
+{
+    const grad_scanner *scanner = &decoder->scanner;
+
+    return sizeof *decoder + scanner->number_count * grad_datatype_size(scanner->datatype) +
+           grad_envelope_memory(&scanner->envelope) + decoder->block_size;
+}
+
+size_t grad_decoder_finish_bound(const grad_decoder *decoder)
+{
+    size_t length = decoder->scanner.envelope.text.length;
+    size_t layers = grad_size_min(decoder->scanner.item_count + 1, decoder->max_layers);
+    size_t bound = grad_document_block_bound(layers, length);
+
+    return grad_size_add_product(length, TREE_BYTES_PER_BYTE, &bound) ? bound : SIZE_MAX;
+}
+
+/* Where the string that ends before position begins. */
+static size_t string_begin(const char *text, size_t position)
+{
+    size_t begin = position - 1;
+
+    while (begin > 0) {
+        size_t slashes = 0;
+
+        begin--;
+        while (slashes < begin && text[begin - slashes - 1] == '\\')
+            slashes++;
+        if (text[begin] == '"' && slashes % 2 == 0)
+            break;
+    }
+    return begin;
+}
+
+/* The envelope is no JSON. */
+static void fail_syntax(grad_decoder *decoder)
+{
+    const grad_envelope *envelope = &decoder->scanner.envelope;
+    const grad_text *text = &envelope->text;
+    char pointer[GRAD_POINTER_SIZE];
+    char detail[GRAD_DETAIL_SIZE];
+    size_t position;
+
+    grad_json_explain(text->data, text->length, &position, detail, sizeof detail);
+    grad_envelope_pointer_at(envelope, position, pointer);
+    grad_fail_at_byte(&decoder->scanner.error, GRAD_MALFORMED, "malformed_json",
+                      grad_envelope_offset(envelope, position), pointer, "%s", detail);
+}
+
+/* Says in our words what jansson found wrong with the envelope. */
+static void translate(grad_decoder *decoder, const json_error_t *found)
+{
+    const grad_envelope *envelope = &decoder->scanner.envelope;
+    grad_error *error = &decoder->scanner.error;
+    size_t position = found->position > 0 ? (size_t)found->position : 1;
+    int64_t offset = grad_envelope_offset(envelope, position - 1);
+    char pointer[GRAD_POINTER_SIZE];
+
+    grad_envelope_pointer_at(envelope, position, pointer);
+    switch (json_error_code(found)) {
+    case json_error_duplicate_key:
+        offset = grad_envelope_offset(envelope, string_begin(envelope->text.data, position));
+        grad_fail_at_byte(error, GRAD_INVALID, "duplicate_field", offset, pointer,
+                          "expected each field once, found this one again");
+        break;
+    case json_error_numeric_overflow:
+        grad_fail_at_byte(error, GRAD_INVALID, "number_out_of_range", offset, pointer,
+                          "expected a number that a double can hold, found a larger one");
+        break;
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        grad_fail_at_byte(error, GRAD_INVALID, "unsupported_value", offset, pointer,
+                          "expected no \\u0000 in a string, found one");
+        break;
+    default:
+        fail_syntax(decoder);
+    }
+}
+
+/* The envelope's tree, or NULL and the scanner's error. */
+static json_t *parse_envelope(grad_decoder *decoder)
+{
+    const grad_text *text = &decoder->scanner.envelope.text;
+    json_error_t found;
+    json_t *root =
+        grad_json_load(text->data, text->length,
+                       JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &found);
+
+    if (root == NULL && found.text[0] == '\0')
+        grad_fail_memory(&decoder->scanner.error, text->length);
+    else if (root == NULL)
+        translate(decoder, &found);
+    return root;
+}
+
+static void read_block(grad_decoder *decoder, grad_document *document)
+{
+    grad_error *error = &decoder->scanner.error;
+
+    if (document->kind == GRAD_DOCUMENT_REPLY)
+        grad_reply_read(document, &decoder->block, &decoder->block_size, error);
+    else if (document->kind == GRAD_DOCUMENT_REPORT)
+        grad_report_read(document, &decoder->block, &decoder->block_size, error);
+    else
+        grad_request_read(document, &decoder->block, &decoder->block_size, error);
+}
+
+grad_status grad_decoder_finish(grad_decoder *decoder, grad_document_kind kind, void **block,
+                                grad_error *error)
+{
+    grad_scanner *scanner = &decoder->scanner;
+    grad_document document = {.kind = kind,
+                              .envelope = &scanner->envelope,
+                              .datatype = scanner->datatype,
+                              .numbers = scanner->numbers,
+                              .max_layers = decoder->max_layers};
+    json_t *root;
+
+    if (grad_scanner_end(scanner) != GRAD_OK)
+        return report(decoder, error);
+    root = parse_envelope(decoder);
+    if (root != NULL) {
+        free(decoder->block);
+        decoder->block = NULL;
+        document.root = root;
+        read_block(decoder, &document);
+        if (decoder->block == NULL)
+            decoder->block_size = 0;
+        json_decref(root);
+    }
+    if (scanner->error.status == GRAD_OK)
+        *block = decoder->block;
+    return report(decoder, error);
+}
+
+void *grad_decoder_release(grad_decoder *decoder)
+{
+    void *block = decoder->block;
+
+    decoder->block = NULL;
+    decoder->block_size = 0;
+    return block;
+}
+
+grad_status grad_decoder_finish_request(grad_decoder *decoder, grad_request_kind kind,
+                                        grad_batch **batch, grad_error *error)
+{
+    void *block = NULL;
+    grad_status status = grad_decoder_finish(
+        decoder, kind == GRAD_REQUEST_BACKPROP ? GRAD_DOCUMENT_BACKPROP : GRAD_DOCUMENT_GRADIENTS,
+        &block, error);
+
+    if (status == GRAD_OK)
+        *batch = &((grad_request_block *)block)->batch;
+    return status;
+}
+
+grad_status grad_decoder_finish_check(grad_decoder *decoder, grad_check_request **request,
+                                      grad_error *error)
+{
+    void *block = NULL;
+    grad_status status = grad_decoder_finish(decoder, GRAD_DOCUMENT_CHECK, &block, error);
+
+    if (status == GRAD_OK)
+        *request = &((grad_request_block *)block)->check;
+    return status;
+}
+
+grad_status grad_decoder_finish_reply(grad_decoder *decoder, grad_reply **reply, grad_error *error)
+{
+    void *block = NULL;
+    grad_status status = grad_decoder_finish(decoder, GRAD_DOCUMENT_REPLY, &block, error);
+
+    if (status == GRAD_OK)
+        *reply = block;
+    return status;
+}
+
+const grad_envelope *grad_decoder_envelope(const grad_decoder *decoder)
+{
+    return &decoder->scanner.envelope;
+}
+
+int64_t grad_decoder_locate(const grad_decoder *decoder, const char *pointer)
+{
+    const grad_envelope *envelope = &decoder->scanner.envelope;
+    size_t position = grad_envelope_find(envelope, pointer);
+
+    return position == SIZE_MAX ? GRAD_OFFSET_UNKNOWN : grad_envelope_offset(envelope, position);
+}
+
+/* Where a member is missing that is there and null, the error says so. */
+static void mention_null(const grad_decoder *decoder, grad_error *error)
+{
+    const grad_envelope *envelope = &decoder->scanner.envelope;
+    const char *name = strstr(error->detail, " has no ");
+    size_t used = strlen(error->detail);
+    grad_pointer_text pointer;
+    size_t position;
+
+    if (name == NULL || strcmp(error->code, "missing_field") != 0)
+        return;
+    name += strlen(" has no ");
+    pointer = grad_pointer_format("%s/%.*s", error->pointer, (int)strcspn(name, " ,"), name);
+    position = grad_envelope_find(envelope, pointer.text);
+    if (position != SIZE_MAX && strncmp(envelope->text.data + position, "null", 4) == 0)
+        snprintf(error->detail + used, sizeof error->detail - used, "; null stands for none");
+}
+
+void grad_decoder_locate_error(const grad_decoder *decoder, grad_error *error)
+{
+    bool is_of_the_document = error->status == GRAD_INVALID || error->status == GRAD_TOO_LARGE;
+
+    if (is_of_the_document && error->offset == GRAD_OFFSET_UNKNOWN)
+        error->offset = grad_decoder_locate(decoder, error->pointer);
+    if (is_of_the_document)
+        mention_null(decoder, error);
+}
+
+void grad_decoder_destroy(grad_decoder *decoder)
+{
+    if (decoder == NULL)
+        return;
+    grad_scanner_free(&decoder->scanner);
+    free(decoder->block);
+    free(decoder);
+}

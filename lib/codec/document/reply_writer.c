@@ -1,0 +1,162 @@
+/* The reply document: which members a 200 answer to a request for gradients has. How large it may
+ * become is in reply_bound.c, how numbers look is the encoder's. */
+#include <stdio.h>
+#include <string.h>
+
+#include "codec/document/document.h"
+#include "codec/document/notes.h"
+#include "codec/document/problem.h"
+#include "codec/json/encoder.h"
+
+/* A layer of the request: where an error of it may be. */
+typedef struct place {
+    const grad_envelope *envelope; /* NULL: not known */
+    size_t position;               /* where the layer begins in it, or SIZE_MAX */
+    size_t layer;
+} place;
+
+static void write_statistics(grad_encoder *encoder, const grad_statistics *statistics)
+{
+    grad_encoder_number(encoder, "l2_norm", statistics->l2_norm);
+    grad_encoder_number(encoder, "max_abs", statistics->max_abs);
+    grad_encoder_size(encoder, "non_finite", statistics->non_finite);
+}
+
+/* Negative: there is no such share, as f' is a matrix. */
+static void write_zero_derivative(grad_encoder *encoder, double share)
+{
+    if (!(share < 0))
+        grad_encoder_number(encoder, "zero_derivative", share);
+}
+
+static void write_layer_statistics(grad_encoder *encoder, const grad_layer_result *result)
+{
+    grad_encoder_open(encoder, "statistics");
+    for (size_t i = 0; i < GRAD_OUTPUT_COUNT; i++) {
+        grad_output_kind output = (grad_output_kind)i;
+
+        if (grad_layer_result_tensor(result, output)->data == NULL)
+            continue;
+        grad_encoder_open(encoder, grad_output_name(output));
+        write_statistics(encoder, &result->statistics[output]);
+        grad_encoder_close(encoder);
+    }
+    write_zero_derivative(encoder, result->zero_derivative);
+    grad_encoder_close(encoder);
+}
+
+static void write_clipping(grad_encoder *encoder, const grad_clip_report *report)
+{
+    grad_encoder_open(encoder, "clipping");
+    grad_encoder_size(encoder, "clipped_values", report->clipped_values);
+    grad_encoder_number(encoder, "norm", report->norm);
+    grad_encoder_number(encoder, "factor", report->factor);
+    grad_encoder_close(encoder);
+}
+
+/* From the layer's beginning on, for each of many may have an error. */
+static int64_t find_offset(const place *layer, const char *pointer)
+{
+    char prefix[32];
+    size_t length = (size_t)snprintf(prefix, sizeof prefix, "/layers/%zu", layer->layer);
+    size_t found = SIZE_MAX;
+
+    if (layer->envelope != NULL && strncmp(pointer, prefix, length) == 0)
+        found = grad_envelope_find_from(layer->envelope, layer->position, pointer + length);
+    return found == SIZE_MAX ? GRAD_OFFSET_UNKNOWN : grad_envelope_offset(layer->envelope, found);
+}
+
+static void write_error(grad_encoder *encoder, const grad_error *error, const place *layer)
+{
+    grad_error located = *error;
+
+    if (located.offset == GRAD_OFFSET_UNKNOWN)
+        located.offset = find_offset(layer, located.pointer);
+    grad_encoder_member(encoder, "error");
+    grad_problem_error(&located, grad_encoder_text(encoder));
+}
+
+static void write_layer(grad_encoder *encoder, const grad_layer_result *result, const place *layer)
+{
+    grad_encoder_open(encoder, NULL);
+    grad_encoder_string(encoder, "name", result->name);
+    if (result->error != NULL) {
+        write_error(encoder, result->error, layer);
+    } else {
+        for (size_t i = 0; i < GRAD_OUTPUT_COUNT; i++)
+            grad_encoder_tensor(encoder, grad_output_name((grad_output_kind)i),
+                                grad_layer_result_tensor(result, (grad_output_kind)i),
+                                layer->layer);
+        if (result->has_statistics)
+            write_layer_statistics(encoder, result);
+        if (result->has_clipping)
+            write_clipping(encoder, &result->clipping);
+    }
+    grad_encoder_close(encoder);
+}
+
+static void write_layers(grad_encoder *encoder, const grad_batch *batch, const grad_reply *reply,
+                         const grad_decoder *request)
+{
+    place layer = {0};
+
+    if (request != NULL && batch->continue_on_error) {
+        layer.envelope = grad_decoder_envelope(request);
+        layer.position = grad_envelope_find(layer.envelope, "/layers/0");
+    }
+    for (; layer.layer < reply->layer_count; layer.layer++) {
+        write_layer(encoder, &reply->layers[layer.layer], &layer);
+        if (layer.envelope != NULL)
+            layer.position = grad_envelope_next(layer.envelope, layer.position);
+    }
+}
+
+/* Absent where there is nothing to note. */
+static void write_notes(grad_encoder *encoder, const grad_reply *reply)
+{
+    if (reply->note_count == 0)
+        return;
+    grad_encoder_member(encoder, "notes");
+    grad_notes_write(reply->notes, reply->note_count, grad_encoder_text(encoder));
+}
+
+static void write_totals(grad_encoder *encoder, const grad_reply *reply)
+{
+    grad_encoder_tensor(encoder, "grad_input", &reply->grad_input, GRAD_NO_LAYER);
+    if (reply->has_statistics) {
+        grad_encoder_open(encoder, "statistics");
+        write_statistics(encoder, &reply->statistics);
+        write_zero_derivative(encoder, reply->zero_derivative);
+        grad_encoder_close(encoder);
+    }
+    if (reply->has_clipping)
+        write_clipping(encoder, &reply->clipping);
+    write_notes(encoder, reply);
+}
+
+grad_status grad_encode_reply(const grad_batch *batch, const grad_reply *reply,
+                              const grad_decoder *request, grad_encoder **encoder,
+                              grad_error *error)
+{
+    grad_encoder *e = NULL;
+    grad_status status = grad_encoder_create(batch, &e, error);
+
+    if (status != GRAD_OK)
+        return status;
+    grad_encoder_open(e, NULL);
+    grad_encoder_string(e, "id", reply->id != NULL ? reply->id : batch->id);
+    if (reply->has_loss)
+        grad_encoder_number(e, "loss", reply->loss);
+    grad_encoder_tensor(e, "loss", &reply->losses, GRAD_NO_LAYER);
+    grad_encoder_tensor(e, "predictions", &reply->predictions, GRAD_NO_LAYER);
+    grad_encoder_member(e, "layers");
+    grad_text_add(grad_encoder_text(e), "[", 1);
+    write_layers(e, batch, reply, request);
+    grad_text_add(grad_encoder_text(e), "]", 1);
+    write_totals(e, reply);
+    grad_text_add(grad_encoder_text(e), "}\n", 2);
+    status = grad_encoder_seal(&e, error);
+    if (status == GRAD_OK)
+        *encoder = e;
+    return status;
+}

@@ -1,0 +1,70 @@
+/* An encoder being built: a document is a list of pieces, literal text or a range of a tensor's
+ * numbers, and segments are runs of pieces of about the same size. The writers say what a document
+ * consists of; how numbers look is the room number's. */
+#ifndef GRAD_CODEC_JSON_ENCODER_H
+#define GRAD_CODEC_JSON_ENCODER_H
+
+#include "gradient_wire.h"
+
+/* Numbers in a segment: large enough that a segment's overhead is nothing, small enough that a few
+ * workers share a document evenly. */
+#define GRAD_SEGMENT_NUMBERS ((size_t)16384)
+
+/* Either the bytes [begin, end) of the literal text (tensor NULL), or the elements [begin, end) of
+ * a tensor with the brackets that belong to them. */
+typedef struct grad_piece {
+    size_t begin, end;
+    const grad_tensor *tensor;
+    size_t layer;      /* whose tensor it is, or GRAD_NO_LAYER, and */
+    const char *field; /* where in it, "weight" or "dropout/mask": for errors. Static storage. */
+} grad_piece;
+
+/* The layer of what belongs to none. */
+#define GRAD_NO_LAYER SIZE_MAX
+
+/* How the numbers of a document are printed. */
+typedef struct grad_number_format {
+    grad_datatype datatype;
+    grad_non_finite policy;
+} grad_number_format;
+
+/* An encoder of a document about that batch. */
+grad_status grad_encoder_create(const grad_batch *batch, grad_encoder **encoder, grad_error *error);
+
+/* Where literal text is added. Its status holds the failures of the functions below too. */
+grad_text *grad_encoder_text(grad_encoder *encoder);
+
+/* Begins a member of the object being written, with a comma where one came before. name needs no
+ * escapes. */
+void grad_encoder_member(grad_encoder *encoder, const char *name);
+
+/* Members of one value. A string that is NULL is left out; numbers that are not finite are spelled
+ * as strings. */
+void grad_encoder_string(grad_encoder *encoder, const char *name, const char *value);
+void grad_encoder_number(grad_encoder *encoder, const char *name, double value);
+void grad_encoder_size(grad_encoder *encoder, const char *name, size_t value);
+void grad_encoder_flag(grad_encoder *encoder, const char *name, bool value);
+
+/* A member that is an object, whose members come between the two; its name is NULL for an element
+ * of an array, before which a comma comes where it is needed. */
+void grad_encoder_open(grad_encoder *encoder, const char *name);
+void grad_encoder_close(grad_encoder *encoder);
+
+/* Adds a tensor's member, which is called as the last part of field, to the object being written;
+ * nothing where the tensor is absent. */
+void grad_encoder_tensor(grad_encoder *encoder, const char *field, const grad_tensor *tensor,
+                         size_t layer);
+
+/* The document is complete. On a failure the encoder is destroyed. */
+grad_status grad_encoder_seal(grad_encoder **encoder, grad_error *error);
+
+/* Prints a piece of numbers, whose bound is given by grad_piece_bound. Returns the end of the text;
+ * NULL and an error where a number may not be printed. */
+char *grad_piece_print(const grad_piece *piece, const grad_number_format *format, char *buffer,
+                       grad_error *error);
+size_t grad_piece_bound(const grad_piece *piece, const grad_number_format *format);
+
+/* The most bytes of one number and the comma behind it. */
+size_t grad_number_bound(grad_datatype datatype);
+
+#endif

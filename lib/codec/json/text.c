@@ -1,0 +1,133 @@
+/* A growing text with a maximum, and the JSON spelling of strings and single numbers. Nothing here
+ * knows what a document is made of; arrays of numbers are the encoder's. */
+#include "gradient_wire.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec/json/utf8.h"
+#include "codec/number/double.h"
+#include "core/error.h"
+
+enum { FIRST_CAPACITY = 256 };
+
+void grad_text_init(grad_text *text, size_t max)
+{
+    *text = (grad_text){.max = max < SIZE_MAX / 2 ? max : SIZE_MAX / 2};
+}
+
+/* Room for length more bytes and the NUL. */
+static bool reserve(grad_text *text, size_t length)
+{
+    if (text->status != GRAD_OK)
+        return false;
+    if (length > text->max - text->length) {
+        text->status = GRAD_TOO_LARGE;
+        return false;
+    }
+    size_t needed = text->length + length + 1;
+    if (needed <= text->capacity)
+        return true;
+    size_t capacity = text->capacity > 0 ? text->capacity * 2 : FIRST_CAPACITY;
+    if (capacity > text->max + 1)
+        capacity = text->max + 1;
+    if (capacity < needed)
+        capacity = needed;
+    char *data = realloc(text->data, capacity);
+    if (data == NULL) {
+        text->status = GRAD_OUT_OF_MEMORY;
+        return false;
+    }
+    text->data = data;
+    text->capacity = capacity;
+    return true;
+}
+
+void grad_text_add(grad_text *text, const char *bytes, size_t length)
+{
+    if (length == 0 || !reserve(text, length))
+        return;
+    memcpy(text->data + text->length, bytes, length);
+    text->length += length;
+    text->data[text->length] = '\0';
+}
+
+void grad_text_printf(grad_text *text, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    va_list again;
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    if (length > 0 && reserve(text, (size_t)length)) {
+        vsnprintf(text->data + text->length, (size_t)length + 1, format, again);
+        text->length += (size_t)length;
+    }
+    va_end(again);
+    va_end(arguments);
+}
+
+static void add_escaped(grad_text *text, unsigned char c)
+{
+    static const char short_escapes[] = "\"\"\\\\\bb\ff\nn\rr\tt";
+    for (const char *pair = short_escapes; *pair != '\0'; pair += 2) {
+        if ((unsigned char)pair[0] == c) {
+            char escape[2] = {'\\', pair[1]};
+            grad_text_add(text, escape, sizeof escape);
+            return;
+        }
+    }
+    grad_text_printf(text, "\\u%04x", c);
+}
+
+void grad_text_string(grad_text *text, const char *utf8)
+{
+    const char *p = utf8;
+    const char *end = utf8 + strlen(utf8);
+    grad_text_add(text, "\"", 1);
+    while (p < end && text->status == GRAD_OK) {
+        const char *run = p;
+        size_t length = 1;
+        while (p < end && (unsigned char)*p >= 0x20 && *p != '"' && *p != '\\' &&
+               (length = grad_utf8_length(p, end)) > 0)
+            p += length;
+        grad_text_add(text, run, (size_t)(p - run));
+        if (p == end)
+            break;
+        if (length == 0)
+            grad_text_add(text, "\xEF\xBF\xBD", 3);
+        else
+            add_escaped(text, (unsigned char)*p);
+        p++;
+    }
+    grad_text_add(text, "\"", 1);
+}
+
+void grad_text_number(grad_text *text, double value)
+{
+    char number[GRAD_DOUBLE_WRITE_MAX] = "";
+
+    if (isfinite(value))
+        grad_text_add(text, number, (size_t)(grad_number_write_double(value, number) - number));
+    else
+        grad_text_add(text, "null", 4);
+}
+
+grad_status grad_text_status(const grad_text *text, grad_error *error)
+{
+    if (text->status == GRAD_OUT_OF_MEMORY)
+        return grad_fail_memory(error, text->length + 1);
+    if (text->status == GRAD_TOO_LARGE)
+        return grad_fail_limit(error, "max_text", text->max, "",
+                               "expected at most %zu bytes of text, found more", text->max);
+    return GRAD_OK;
+}
+
+void grad_text_free(grad_text *text)
+{
+    free(text->data);
+    *text = (grad_text){.max = text->max};
+}

@@ -1,0 +1,197 @@
+/* float32 to the shortest decimal text that reads back as the same float32. What stands between
+ * numbers is the encoder's, but for the commas of a row.
+ *
+ * The search is that of R. Giulietti, "The Schubfach way to render doubles", 2020, with one product
+ * for the number and the ends of its interval alike: float32 leaves 36 bits of 60 for the error. */
+#include "codec/number/digits.h"
+#include "codec/number/row.h"
+
+#include <stdbool.h>
+
+/* value = digits * 10^exponent */
+typedef struct decimal {
+    uint32_t digits;
+    int exponent;
+} decimal;
+
+/* A float's place between multiples of ten units of 10^exponent, in 60-bit fractions of that unit:
+ * the float is 10 * tens + rest, and reach is half the distance to the next one. */
+typedef struct place {
+    uint32_t tens;
+    uint64_t rest;
+    uint64_t reach;
+    int exponent;
+} place;
+
+#define UNIT ((uint64_t)1 << 60)
+
+/* The scale is rounded up, so that rest is up to 2^24 too large. Nothing comes closer than this to
+ * an end of the interval but what stands on it, which belongs to even mantissas. */
+#define SLACK ((uint64_t)1 << 25)
+
+/* How much shorter the reach of an odd mantissa is: what a reader that goes through a double would
+ * round to the very end of the interval, and from there to the even neighbour. Half a unit of that
+ * double is at most 2^-53 of the number, which is below 2^28 times 2^60 here. */
+#define ODD_MARGIN_BITS 35
+
+/* bits: of a finite magnitude that isn't 0. */
+GRAD_NUMBER_INLINE place find_place(uint32_t bits)
+{
+    uint32_t field = bits >> 23;
+    uint64_t c = (bits & 0x7FFFFF) | (uint64_t)(field > 0) << 23;
+    uint64_t scale = grad_print_scale[field], fraction;
+    uint64_t whole = grad_wide_product(c << 4, scale, &fraction);
+    place found = {.tens = (uint32_t)whole / 10, .exponent = grad_print_exponent[field]};
+
+    found.rest = (whole - (uint64_t)found.tens * 10) << 60 | fraction >> 4;
+    found.reach = (scale >> 1) + SLACK - ((uint64_t)(bits & 1) << ODD_MARGIN_BITS);
+    return found;
+}
+
+/* The nearest of 0 … 10, ties to even. */
+GRAD_NUMBER_INLINE uint32_t nearest_digit(uint64_t rest)
+{
+    return (uint32_t)((rest + UNIT / 2 - 1 + (rest >> 60 & 1)) >> 60);
+}
+
+/* The shortest decimal in the interval of reals that round to this float, and of those the nearest.
+ *
+ * Let u be the float's unit in the last place and 10^k <= u < 10^(k+1). The interval is as wide as
+ * u: it holds some multiple of 10^k, and at most one of 10^(k+1), which is taken if it is there. */
+GRAD_NUMBER_INLINE decimal find_shortest(uint32_t bits)
+{
+    place at = find_place(bits);
+    uint32_t up = at.rest + at.reach >= 10 * UNIT;
+    uint32_t between = (at.rest > at.reach) & (up ^ 1);
+
+    /* Bits rather than branches, which no machine could foretell. */
+    at.tens += up;
+    return (decimal){10 * at.tens + (nearest_digit(at.rest) & (0 - between)), at.exponent};
+}
+
+/* The same for a power of two: the float below is half as far as the one above, and it may be that
+ * only a multiple of 10^(k-1) is in the interval. */
+static decimal find_shortest_of_power(uint32_t bits)
+{
+    place at = find_place(bits);
+    uint64_t below = at.reach >> 1, above = at.reach;
+    uint64_t fraction = at.rest & (UNIT - 1);
+    uint32_t whole = 10 * at.tens + (uint32_t)(at.rest >> 60);
+
+    if (at.rest <= below)
+        return (decimal){10 * at.tens, at.exponent};
+    if (at.rest + above >= 10 * UNIT)
+        return (decimal){10 * at.tens + 10, at.exponent};
+    if (fraction > below && UNIT - fraction > above)
+        return (decimal){10 * whole + nearest_digit(10 * fraction), at.exponent - 1};
+    if (fraction > below)
+        return (decimal){whole + 1, at.exponent};
+    return (decimal){10 * at.tens + nearest_digit(at.rest), at.exponent};
+}
+
+/* Seven digits to nine, as those of most normal floats: the others get zeros at the end. */
+static decimal widen(decimal d)
+{
+    while (d.digits < 1000000) {
+        d.digits *= 10;
+        d.exponent--;
+    }
+    return d;
+}
+
+GRAD_NUMBER_INLINE decimal find_any(uint32_t bits)
+{
+    if ((bits & 0x7FFFFF) == 0)
+        return find_shortest_of_power(bits);
+    if (bits < 0x800000)
+        return widen(find_shortest(bits));
+    return find_shortest(bits);
+}
+
+/* The e and the exponent behind count digits; index is that of the exponent in the tables. */
+GRAD_NUMBER_INLINE char *write_exponent(int index, int count, char *p)
+{
+    p += count + (count > 1);
+    memcpy(p, grad_exponent_text[index], 4);
+    return p + grad_layouts[index].exponent_length;
+}
+
+/* Plain notation was written at p and is longer: scientific instead. */
+static char *write_again(decimal d, int length, int index, char *p)
+{
+    return write_exponent(index, grad_digits_write(d.digits, 12 - length, 1, p), p);
+}
+
+/* The shorter of plain and scientific notation, the plain one where they are as long. The zeros
+ * that the plain one needs in front come by themselves if the digits stand further back among the
+ * 12. */
+GRAD_NUMBER_INLINE char *write_decimal(decimal d, char *p)
+{
+    int length = 7 + (d.digits >= 10000000) + (d.digits >= 100000000);
+    int index = d.exponent + length - 1 - GRAD_EXPONENT_MIN;
+    const grad_layout *layout = &grad_layouts[index];
+    int end = grad_digits_write(d.digits, 12 - length - layout->zeros, layout->point, p);
+
+    if (end > layout->scientific)
+        return p + (end > layout->point ? end + 1 : layout->point);
+    if (layout->scientific < 16)
+        return write_again(d, length, index, p);
+    return write_exponent(index, end, p);
+}
+
+/* Writes up to GRAD_NUMBER_WRITE_MAX bytes, and nonsense behind them up to WRITE_ROOM in all. */
+enum { WRITE_ROOM = 32 };
+
+GRAD_NUMBER_INLINE char *write_number(float value, char *p)
+{
+    uint32_t bits, magnitude;
+
+    memcpy(&bits, &value, sizeof bits);
+    magnitude = bits & 0x7FFFFFFF;
+    *p = '-';
+    p += bits >> 31;
+    if (magnitude == 0) {
+        memcpy(p, "0.0", 3);
+        return p + (bits != 0 ? 3 : 1);
+    }
+    return write_decimal(find_any(magnitude), p);
+}
+
+char *grad_number_write(float value, char *buffer)
+{
+    char text[WRITE_ROOM];
+    size_t length = (size_t)(write_number(value, text) - text);
+
+    memcpy(buffer, text, length);
+    return buffer + length;
+}
+
+/* All but the last number have at least WRITE_ROOM bytes left of the buffer's promised size. */
+GRAD_NUMBER_INLINE char *write_row(const float *values, size_t count, char *buffer)
+{
+    for (size_t i = 0; i < count - 1; i++) {
+        buffer = write_number(values[i], buffer);
+        *buffer++ = ',';
+    }
+    return grad_number_write(values[count - 1], buffer);
+}
+
+#if GRAD_NUMBER_TWICE
+
+GRAD_NUMBER_MODERN static char *write_row_modern(const float *values, size_t count, char *buffer)
+{
+    return write_row(values, count, buffer);
+}
+
+#endif
+
+char *grad_number_row_write(const float *values, size_t count, char *buffer)
+{
+    if (count == 0)
+        return buffer;
+#if GRAD_NUMBER_TWICE
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2"))
+        return write_row_modern(values, count, buffer);
+#endif
+    return write_row(values, count, buffer);
+}
