@@ -1,9 +1,293 @@
-/* The table of steps. To ask one thing more of every request: a function in a file of its own, and
- * a row where it belongs in the order. */
+/* The steps of admission, and their table at the end. A step asks one thing of a request and
+ * returns OUTCOME_MORE, or OUTCOME_REJECTED with the request's problem. To ask one thing more of
+ * every request: a function here, or in a file of its own, and a row of the table. */
 #include "admission/admission.h"
 
-#include "admission/steps.h"
+#include "body/body.h"
+#include "config/suggest.h"
+#include "observe/metrics.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- Framing, room, length ------------------------------------------------------------------- */
+
+/* 400: two readers could understand the request differently. */
+static outcome step_framing(request *r)
+{
+    if (!r->headers.fault)
+        return OUTCOME_MORE;
+    r->closes = true;
+    metrics_count_rejection(REJECT_BAD_FRAMING);
+    return request_reject_with(r, MHD_HTTP_BAD_REQUEST, "bad_framing", r->headers.fault);
+}
+
+/* 431: no room is left for the response's headers. */
+static outcome step_header_room(request *r)
+{
+    char detail[GRAD_DETAIL_SIZE];
+    size_t limit = r->context->role == ROLE_SERVICE ? SERVICE_MAX_HEADERS : ADMIN_MAX_HEADERS;
+    if (r->header_room <= limit)
+        return OUTCOME_MORE;
+    snprintf(detail, sizeof detail,
+             "expected headers that take at most %zu bytes, with %zu for each of them, found %zu",
+             limit, HEADER_NOTE_SIZE, r->header_room);
+    r->closes = true;
+    return request_reject_limit(r, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large",
+                                detail, "max_headers", limit);
+}
+
+/* 413: the declared length is beyond the limit of bodies. */
+static outcome step_length(request *r)
+{
+    char detail[GRAD_DETAIL_SIZE];
+    uint64_t limit = request_body_limit(r);
+    if (r->declared <= limit)
+        return OUTCOME_MORE;
+    metrics_count_rejection(REJECT_BODY_TOO_LARGE);
+    snprintf(detail, sizeof detail, "expected a body of at most %" PRIu64 " bytes, found %" PRIu64,
+             limit, r->declared);
+    return request_reject_limit(r, MHD_HTTP_CONTENT_TOO_LARGE, "body_too_large", detail,
+                                request_body_limit_name(r), limit);
+}
+
+/* ---- The route ------------------------------------------------------------------------------- */
+
+static outcome reject_path(request *r)
+{
+    char detail[GRAD_DETAIL_SIZE];
+    routes_explain(r->context->service->routes, r->context->role, r->path, detail, sizeof detail);
+    return request_reject_with(r, MHD_HTTP_NOT_FOUND, "unknown_path", detail);
+}
+
+static outcome reject_method(request *r)
+{
+    char detail[GRAD_DETAIL_SIZE];
+    r->methods = r->route->methods;
+    snprintf(detail, sizeof detail, "expected %s, found %s", r->methods, r->method);
+    return request_reject_with(r, MHD_HTTP_METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+}
+
+/* Which methods a path takes may be asked of any that there is, or of all (RFC 9110, section
+ * 9.3.7). A preflight is granted for any: then the page may read what is wrong with its request. */
+static outcome route_options(request *r)
+{
+    if (!r->route && strcmp(r->path, "*") != 0 && !r->preflight)
+        return reject_path(r);
+    r->methods = r->route ? r->route->methods : "GET, HEAD, POST, OPTIONS";
+    r->route = r->context->service->routes->options;
+    return OUTCOME_MORE;
+}
+
+/* 404, 405: sets the route. */
+static outcome step_route(request *r)
+{
+    route_found found =
+        routes_find(r->context->service->routes, r->context->role, r->method, r->path, &r->route);
+    if (strcmp(r->method, MHD_HTTP_METHOD_OPTIONS) == 0)
+        return route_options(r);
+    switch (found) {
+    case ROUTE_UNKNOWN_PATH:
+        return reject_path(r);
+    case ROUTE_WRONG_METHOD:
+        return reject_method(r);
+    case ROUTE_FOUND:
+        break;
+    }
+    return OUTCOME_MORE;
+}
+
+#define WORD_SIZE 128
+
+/* ---- The query ------------------------------------------------------------------------------- */
+
+static int digit_of(char c)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *at = c ? memchr(digits, c | 0x20, sizeof digits - 1) : NULL;
+    return c >= '0' && c <= '9' ? c - '0' : at && c > '9' ? (int)(at - digits) : -1;
+}
+
+/* Undoes %XX. What is no escape stands for itself, and so does %00, which would end the word. Cut
+ * off where the word is longer than any known one. */
+static void unescape(const char *text, char word[WORD_SIZE])
+{
+    size_t length = 0;
+    while (*text && length + 1 < WORD_SIZE) {
+        int high = *text == '%' ? digit_of(text[1]) : -1;
+        int low = high >= 0 ? digit_of(text[2]) : -1;
+        bool is_escape = low >= 0 && high + low > 0;
+        int byte = is_escape ? high << 4 | low : *text;
+        word[length++] = (char)byte;
+        text += is_escape ? 3 : 1;
+    }
+    word[length] = '\0';
+}
+
+/* A word, and what it means here. */
+typedef struct hint {
+    const char *word;
+    const char *meant;
+} hint;
+
+/* What is known first, then what is near: FP16 is neither, and no other datatype. */
+static const char *find_hint(const char *word, const hint *known, size_t count)
+{
+    suggest_search search = {.given = word};
+    for (size_t i = 0; i < count; i++)
+        if (strcasecmp(word, known[i].word) == 0)
+            return known[i].meant;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(known[i].word, known[i].meant) == 0)
+            suggest_offer(&search, known[i].word);
+    return search.best && search.distance <= strlen(word) / 4 ? search.best : NULL;
+}
+
+static void reject_word(request *r, const char *code, const char *what, const char *word,
+                        const char *meant)
+{
+    char detail[GRAD_DETAIL_SIZE];
+    snprintf(detail, sizeof detail, "%s \"%.100s\"%s%s%s", what, word,
+             meant ? ", did you mean \"" : "", meant ? meant : "", meant ? "\"?" : "");
+    request_reject_with(r, MHD_HTTP_UNPROCESSABLE_CONTENT, code, detail);
+}
+
+static void reject_name(request *r, const char *name)
+{
+    static const hint names[] = {
+        {"datatype", "datatype"}, {"dtype", "datatype"}, {"precision", "datatype"}};
+    char what[WORD_SIZE];
+    if (r->route->handler->takes_body) {
+        reject_word(r, "unknown_field", "expected no query parameter but datatype, found", name,
+                    find_hint(name, names, sizeof names / sizeof names[0]));
+    } else {
+        snprintf(what, sizeof what, "%.60s takes no query, found the parameter", r->route->path);
+        reject_word(r, "unknown_field", what, name, NULL);
+    }
+}
+
+static void reject_value(request *r, const char *value)
+{
+    static const hint values[] = {{"FP32", "FP32"},    {"FP64", "FP64"},   {"float", "FP32"},
+                                  {"float32", "FP32"}, {"single", "FP32"}, {"double", "FP64"},
+                                  {"float64", "FP64"}};
+    reject_word(r, "unsupported_value", "expected datatype=FP32 or datatype=FP64, found", value,
+                find_hint(value, values, sizeof values / sizeof values[0]));
+}
+
+static bool read_datatype(const char *name, grad_datatype *datatype)
+{
+    static const char *const names[] = {[GRAD_FP32] = "FP32", [GRAD_FP64] = "FP64"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *datatype = (grad_datatype)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Two of one name could be understood in two ways. */
+static enum MHD_Result check_parameter(void *context, enum MHD_ValueKind kind, const char *name,
+                                       const char *value)
+{
+    (void)kind;
+    request *r = context;
+    char name_word[WORD_SIZE], value_word[WORD_SIZE];
+    unescape(name, name_word);
+    unescape(value ? value : "", value_word);
+    if (strcmp(name_word, "datatype") != 0 || !r->route->handler->takes_body)
+        reject_name(r, name_word);
+    else if (r->has_datatype)
+        request_reject_with(r, MHD_HTTP_UNPROCESSABLE_CONTENT, "duplicate_field",
+                            "expected one query parameter datatype, found two");
+    else if (!read_datatype(value_word, &r->datatype))
+        reject_value(r, value_word);
+    r->has_datatype = true;
+    return r->status == 0 ? MHD_YES : MHD_NO;
+}
+
+/* 422: sets the datatype, the one parameter there is, of the paths that compute. */
+static outcome step_query(request *r)
+{
+    if (!r->route->handler->ignores_query)
+        MHD_get_connection_values(r->mhd, MHD_GET_ARGUMENT_KIND, check_parameter, r);
+    return r->status == 0 ? OUTCOME_MORE : OUTCOME_REJECTED;
+}
+
+/* ---- The content ----------------------------------------------------------------------------- */
+
+static void append(char list[REQUEST_ACCEPT_SIZE], const char *name)
+{
+    size_t length = strlen(list);
+    snprintf(list + length, REQUEST_ACCEPT_SIZE - length, "%s%s", length > 0 ? ", " : "", name);
+}
+
+/* The response says besides what would have done. */
+static outcome reject_content(request *r, const char *code, const char *detail)
+{
+    const body_formats *formats = r->context->service->formats;
+    for (size_t i = 0; formats->payloads[i]; i++)
+        append(r->accept, formats->payloads[i]->media_type);
+    for (size_t i = 0; formats->filters[i]; i++)
+        append(r->accept_encoding, formats->filters[i]->coding);
+    return request_reject_with(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, code, detail);
+}
+
+static outcome find_payload(request *r)
+{
+    const payload_kind *const *payloads = r->context->service->formats->payloads;
+    const char *type = r->headers.content_type ? r->headers.content_type : "none";
+    char detail[GRAD_DETAIL_SIZE], types[REQUEST_ACCEPT_SIZE] = "";
+    for (size_t i = 0; payloads[i]; i++) {
+        switch (headers_match_media_type(type, payloads[i]->media_type, detail, sizeof detail)) {
+        case MEDIA_TYPE_SAME:
+            r->payload = payloads[i];
+            return OUTCOME_MORE;
+        case MEDIA_TYPE_FAULTY:
+            return reject_content(r, "unsupported_media_type", detail);
+        case MEDIA_TYPE_OTHER:
+            append(types, payloads[i]->media_type);
+            break;
+        }
+    }
+    snprintf(detail, sizeof detail, "expected the Content-Type %s, found %.150s", types, type);
+    return reject_content(r, "unsupported_media_type", detail);
+}
+
+static outcome find_filter(request *r)
+{
+    const body_filter *const *filters = r->context->service->formats->filters;
+    const char *coding = r->headers.content_encoding;
+    char detail[GRAD_DETAIL_SIZE], codings[REQUEST_ACCEPT_SIZE] = "";
+    for (size_t i = 0; filters[i]; i++) {
+        if (strcasecmp(coding ? coding : "identity", filters[i]->coding) == 0) {
+            r->filter = filters[i];
+            return OUTCOME_MORE;
+        }
+        append(codings, filters[i]->coding);
+    }
+    if (!filters[1])
+        snprintf(codings, sizeof codings, "a body that is not compressed");
+    snprintf(detail, sizeof detail, "expected %s, found the Content-Encoding %.150s", codings,
+             coding ? coding : "identity");
+    return reject_content(r, "unsupported_content_encoding", detail);
+}
+
+/* 415: sets the filter and the payload of a body that is expected. */
+static outcome step_content(request *r)
+{
+    if (!r->route->handler->takes_body)
+        return OUTCOME_MORE;
+    outcome found = find_payload(r);
+    return found == OUTCOME_MORE ? find_filter(r) : found;
+}
+
+/* ---- The table ------------------------------------------------------------------------------- */
+
+/* In this order: each step may rely on what those before it have found. */
 static outcome (*const steps[])(request *r) = {
     step_framing, step_header_room, step_route, step_length, step_query, step_content,
 };

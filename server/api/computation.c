@@ -1,11 +1,13 @@
 /* Computing and printing one request: the stages of its run or check, then the response's segments,
- * as stages of tiles that the pool's workers share, or all in a row on the event loop. What a stage
- * does is its kind's to know. */
+ * as stages of tiles that the pool's workers share, or all in a row on the event loop; and the
+ * kinds of computation, which say what a stage does. */
 #include "api/computation.h"
 
 #include "platform/clock.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
@@ -166,7 +168,7 @@ static size_t begin_stage(void *context, size_t stage)
     return c->segment_count;
 }
 
-static void run_tile(void *context, size_t stage, size_t tile)
+static void compute_tile(void *context, size_t stage, size_t tile)
 {
     computation *c = context;
     if (is_given_up(c))
@@ -188,7 +190,7 @@ static void job_done(void *context, bool expired)
 }
 
 static const pool_job_kind compute_job = {
-    .begin_stage = begin_stage, .run_tile = run_tile, .done = job_done};
+    .begin_stage = begin_stage, .run_tile = compute_tile, .done = job_done};
 
 bool computation_submit(computation *c, pool *workers, int64_t start_deadline)
 {
@@ -207,3 +209,169 @@ void computation_destroy(computation *c)
     reservation_release(&c->memory);
     free(c);
 }
+
+/* ---- Kinds: runs, answered by an encoder ----------------------------------------------------- */
+
+/* Seconds, rough and on the high side, measured on one core of an AMD EPYC: what matters is the
+ * order of magnitude, which decides between the event loop and a worker. */
+static const struct {
+    double number;  /* printed */
+    double element; /* of a function, forward or backward */
+    double flop;
+} seconds_per[] = {
+    [GRAD_FP32] = {12e-9, 4e-9, 5e-11},
+    [GRAD_FP64] = {8e-7, 20e-9, 1e-10},
+};
+
+static double run_cost(const computation *c)
+{
+    grad_datatype datatype = c->batch->datatype;
+    return (double)c->measure.result_numbers * seconds_per[datatype].number +
+           c->measure.elements * seconds_per[datatype].element +
+           c->measure.flops * seconds_per[datatype].flop;
+}
+
+static grad_status read_run(computation *c, grad_error *error)
+{
+    return body_read_batch(c->body, c->kind->request, &c->batch, error);
+}
+
+static grad_status measure_run(computation *c, const grad_limits *limits, grad_error *error)
+{
+    return grad_batch_measure(c->batch, limits, &c->measure, error);
+}
+
+static size_t run_print_bound(const computation *c)
+{
+    return grad_reply_bound(c->batch, c->measure.result_numbers);
+}
+
+static grad_status create_run(computation *c, grad_error *error)
+{
+    return grad_run_create(c->batch, &c->run, error);
+}
+
+static size_t run_stage_count(const computation *c)
+{
+    return grad_run_stage_count(c->run);
+}
+
+static size_t run_tile_count(const computation *c, size_t stage)
+{
+    return grad_run_tile_count(c->run, stage);
+}
+
+static void run_tile(computation *c, size_t stage, size_t tile)
+{
+    grad_run_tile(c->run, stage, tile);
+}
+
+static grad_status finish_run(computation *c, grad_error *error)
+{
+    grad_status status = grad_run_finish(c->run, error);
+    if (status == GRAD_OK)
+        status = body_encode(c->body, c->batch, grad_run_reply(c->run), &c->encoder, error);
+    if (status == GRAD_OK)
+        c->segment_count = grad_encoder_segment_count(c->encoder);
+    return status;
+}
+
+static grad_status print_run(computation *c, size_t segment, grad_error *error)
+{
+    return grad_encoder_segment_run(c->encoder, segment, error);
+}
+
+#define RUN_KIND(which)                                                                            \
+    {                                                                                              \
+        .read = read_run, .measure = measure_run, .print_bound = run_print_bound,                  \
+        .cost = run_cost, .create = create_run, .stage_count = run_stage_count,                    \
+        .tile_count = run_tile_count, .tile = run_tile, .finish = finish_run, .print = print_run,  \
+        .request = which                                                                           \
+    }
+
+const computation_kind compute_gradients = RUN_KIND(GRAD_REQUEST_GRADIENTS);
+const computation_kind compute_backprop = RUN_KIND(GRAD_REQUEST_BACKPROP);
+
+/* ---- Kinds: checks, answered by a small text ------------------------------------------------- */
+
+/* A check is a row of forward passes in double precision: never for the event loop. */
+static double check_cost(const computation *c)
+{
+    (void)c;
+    return INFINITY;
+}
+
+static grad_status read_check(computation *c, grad_error *error)
+{
+    grad_status status = body_read_check(c->body, &c->request, error);
+    if (status == GRAD_OK)
+        c->batch = c->request->batch;
+    return status;
+}
+
+static grad_status measure_check(computation *c, const grad_limits *limits, grad_error *error)
+{
+    return grad_check_measure(c->request, limits, &c->measure, error);
+}
+
+/* Generously: a tensor's findings, its own and the client's, are twelve numbers and their names. */
+static size_t check_print_bound(const computation *c)
+{
+    enum {
+        HEAD = 1024,
+        TENSOR = 1536,
+        ESCAPED = 6, /* bytes that one byte of a name may become */
+        GROWING = 3  /* a text that doubles, and its copy while it does */
+    };
+    size_t bound = HEAD + (c->batch->id ? ESCAPED * strlen(c->batch->id) : 0);
+    for (size_t i = 0; i < c->batch->layer_count; i++) {
+        const char *name = c->batch->layers[i].name;
+        bound += GRAD_OUTPUT_COUNT * (TENSOR + (name ? ESCAPED * strlen(name) : 0));
+    }
+    return GROWING * bound;
+}
+
+static grad_status create_check(computation *c, grad_error *error)
+{
+    return grad_check_create(c->request, &c->check, error);
+}
+
+static size_t check_stage_count(const computation *c)
+{
+    return grad_check_stage_count(c->check);
+}
+
+static size_t check_tile_count(const computation *c, size_t stage)
+{
+    return grad_check_tile_count(c->check, stage);
+}
+
+static void check_tile(computation *c, size_t stage, size_t tile)
+{
+    grad_check_tile(c->check, stage, tile);
+}
+
+static grad_status finish_check(computation *c, grad_error *error)
+{
+    c->segment_count = 1;
+    return grad_check_finish(c->check, &c->report, error);
+}
+
+static grad_status print_check(computation *c, size_t segment, grad_error *error)
+{
+    (void)segment;
+    grad_text_init(&c->text, SIZE_MAX);
+    grad_check_report_write(c->report, &c->text);
+    return grad_text_status(&c->text, error);
+}
+
+const computation_kind compute_check = {.read = read_check,
+                                        .measure = measure_check,
+                                        .print_bound = check_print_bound,
+                                        .cost = check_cost,
+                                        .create = create_check,
+                                        .stage_count = check_stage_count,
+                                        .tile_count = check_tile_count,
+                                        .tile = check_tile,
+                                        .finish = finish_check,
+                                        .print = print_check};

@@ -1,5 +1,101 @@
-/* The table of routes. To add a path: a row here and its handler. */
+/* The table of paths at the end, and the handlers of the small pages. To add a path: a row of the
+ * table and its handler, here or in a file of its own that handlers.h names. */
 #include "api/handlers.h"
+
+#include "http/request.h"
+
+#define HEALTH_MAX 128
+#define ROOT_MAX 4096
+#define METRICS_MAX (4 << 20)
+
+/* ---- GET /livez, /readyz --------------------------------------------------------------------- */
+
+static outcome respond(request *r, const char *word)
+{
+    grad_text text;
+    grad_text_init(&text, HEALTH_MAX);
+    grad_text_printf(&text, "{\"status\":\"%s\"}\n", word);
+    return request_respond_text(r, MHD_HTTP_OK, "application/json", &text);
+}
+
+static outcome answer_livez(request *r)
+{
+    return respond(r, "alive");
+}
+
+static outcome answer_readyz(request *r)
+{
+    if (atomic_load(&r->context->service->draining)) {
+        return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "draining",
+                                   "the daemon is stopping and takes no new connections");
+    }
+    return respond(r, "ready");
+}
+
+static const handler handler_livez = {.on_end = answer_livez};
+static const handler handler_readyz = {.on_end = answer_readyz};
+
+/* ---- GET / ----------------------------------------------------------------------------------- */
+
+/* What answers here, for whoever tries the address. */
+static outcome answer_root(request *r)
+{
+    service_role role = r->context->role;
+    const route_table *table = r->context->service->routes;
+    grad_text text;
+    grad_text_init(&text, ROOT_MAX);
+    grad_text_printf(&text,
+                     "{\"name\":\"gradientd\",\"version\":\"%s\",\"documentation\":"
+                     "\"docs/api.md in the sources\",\"paths\":[",
+                     GRAD_VERSION);
+    for (const route *at = routes_next(table, role, NULL); at; at = routes_next(table, role, at)) {
+        grad_text_printf(&text, "%s{\"path\":\"%s\",\"methods\":\"%s\",\"about\":\"%s\"}",
+                         at == routes_next(table, role, NULL) ? "" : ",", at->path, at->methods,
+                         at->about);
+    }
+    grad_text_printf(&text, "]}\n");
+    return request_respond_text(r, MHD_HTTP_OK, "application/json", &text);
+}
+
+static const handler handler_root = {.on_end = answer_root};
+
+/* ---- OPTIONS --------------------------------------------------------------------------------- */
+
+/* Which methods a path takes (in Allow), and the preflights of pages. */
+static outcome answer_options(request *r)
+{
+    const http_response empty = {.content_type = NULL};
+    return request_respond(r, MHD_HTTP_NO_CONTENT, &empty);
+}
+
+static const handler handler_options = {.ignores_query = true, .on_end = answer_options};
+
+/* ---- GET /metrics ---------------------------------------------------------------------------- */
+
+static outcome answer_metrics(request *r)
+{
+    service *s = r->context->service;
+    const metrics_gauges gauges = {
+        .connections = connections_count(s->connections[ROLE_SERVICE]),
+        .lingering = lingering_count(s->lingering),
+        .in_flight = atomic_load(&s->in_flight),
+        .queue_waiting = pool_waiting(s->workers),
+        .queue_depth = s->config->queue_depth,
+        .workers = s->config->workers,
+        .workers_busy_jobs = pool_running(s->workers),
+        .memory_reserved = atomic_load(&s->memory.in_use),
+        .memory_budget = s->memory.total,
+        .draining = atomic_load(&s->draining),
+    };
+    grad_text text;
+    grad_text_init(&text, METRICS_MAX);
+    metrics_write(&gauges, &text);
+    return request_respond_text(r, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", &text);
+}
+
+static const handler handler_metrics = {.on_end = answer_metrics};
+
+/* ---- The table ------------------------------------------------------------------------------- */
 
 static const route routes[] = {
     {"/", "GET, HEAD, OPTIONS", {true, true}, ROUTE_INFO, &handler_root, "this list"},

@@ -4,6 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* A body without a coding goes on as it is. */
+static grad_status pass_on(void *state, const char *bytes, size_t length, const body_sink *next,
+                           grad_error *error)
+{
+    (void)state;
+    return next->push(next->context, bytes, length, error);
+}
+
+const body_filter body_filter_identity = {.coding = "identity", .push = pass_on};
+
 static const body_filter *const filters[] = {&body_filter_identity, NULL};
 static const payload_kind *const payloads[] = {&payload_json, NULL};
 

@@ -1,13 +1,68 @@
-/* The body of one request, on its way from bytes to a batch: a filter that takes off its coding,
- * then a payload that reads the document. Which of each, the headers say. No HTTP here.
+/* The body of one request, on its way from bytes to a batch: a filter takes off its coding
+ * (Content-Encoding), then a payload reads the document (Content-Type). No HTTP here.
  *
- * A body is used by one thread at a time, but for body_locate_error and body_encode once it was
- * read, which bear several. */
+ * To add a coding or a kind of payload: a file of this room, its row declared here, and the row's
+ * place in the tables of body.c. */
 #ifndef GRADIENTD_BODY_H
 #define GRADIENTD_BODY_H
 
-#include "body/filter.h"
-#include "body/payload.h"
+#include "gradient_wire.h"
+
+/* ---- Filters --------------------------------------------------------------------------------- */
+
+/* Who takes the decoded bytes. */
+typedef struct body_sink {
+    grad_status (*push)(void *context, const char *bytes, size_t length, grad_error *error);
+    void *context;
+} body_sink;
+
+/* A coding. Bytes come in pieces of any length and go on in such; whatever the sink returns but
+ * GRAD_OK is returned at once. Functions that are NULL have nothing to do. */
+typedef struct body_filter {
+    const char *coding; /* as in Content-Encoding */
+    grad_status (*create)(void **state, grad_error *error);
+    grad_status (*push)(void *state, const char *bytes, size_t length, const body_sink *next,
+                        grad_error *error);
+    /* The body is whole: passes on what is left. Errors: GRAD_MALFORMED where it ends too early. */
+    grad_status (*end)(void *state, const body_sink *next, grad_error *error);
+    size_t (*memory)(const void *state);
+    void (*destroy)(void *state);
+} body_filter;
+
+extern const body_filter body_filter_identity; /* passes on what it is given */
+
+/* ---- Payloads -------------------------------------------------------------------------------- */
+
+/* What every body is read by. */
+typedef struct body_options {
+    grad_wire_limits limits;
+    size_t max_body; /* bytes, decoded */
+    grad_datatype datatype;
+    size_t expected; /* bytes, where they are known, else 0; no cap */
+} body_options;
+
+/* A kind of payload. state is a document being read: create makes it, push takes its bytes in
+ * pieces of any length, and once it is whole one of the two read functions is called; what that
+ * gives belongs to the document. Threads and errors are those of a grad_decoder. */
+typedef struct payload_kind {
+    const char *media_type; /* of the request, and of its response */
+    grad_status (*create)(const body_options *options, void **state, grad_error *error);
+    grad_status (*push)(void *state, const char *bytes, size_t length, grad_error *error);
+    size_t (*memory)(const void *state);
+    size_t (*read_bound)(const void *state); /* bytes that reading takes besides */
+    grad_status (*read_batch)(void *state, grad_request_kind kind, grad_batch **batch,
+                              grad_error *error);
+    grad_status (*read_check)(void *state, grad_check_request **request, grad_error *error);
+    /* Gives an error that was found after the reading its place in the document. */
+    void (*locate_error)(const void *state, grad_error *error);
+    grad_status (*encode)(const void *state, const grad_batch *batch, const grad_reply *reply,
+                          grad_encoder **encoder, grad_error *error);
+    void (*destroy)(void *state);
+} payload_kind;
+
+extern const payload_kind payload_json; /* documents of numbers: gradient_wire.h */
+
+/* ---- Bodies ---------------------------------------------------------------------------------- */
 
 /* What bodies may be, the preferred first. Ended by NULL. */
 typedef struct body_formats {
@@ -17,6 +72,8 @@ typedef struct body_formats {
 
 extern const body_formats body_formats_known;
 
+/* Used by one thread at a time, but for body_locate_error and body_encode once it was read, which
+ * bear several. */
 typedef struct body body;
 
 /* An empty body of that coding and kind, which must outlive it. The caller owns *created. Errors:

@@ -1,5 +1,5 @@
 /* JSON documents: the library's decoder and encoder. */
-#include "body/payload.h"
+#include "body/body.h"
 
 static grad_status create(const body_options *options, void **state, grad_error *error)
 {

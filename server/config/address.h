@@ -1,8 +1,10 @@
-/* HOST:PORT, as options spell the address of a listener. Text only: nothing is looked up. */
+/* What options spell of network addresses: HOST:PORT of a listener, and lists of origins. Text
+ * only: nothing is looked up. */
 #ifndef GRADIENTD_ADDRESS_H
 #define GRADIENTD_ADDRESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* A host that stands for all addresses of this machine, whatever protocols it has. */
 #define ADDRESS_ALL "*"
@@ -16,5 +18,15 @@ typedef struct address {
 /* Reads 127.0.0.1:8080, [::1]:8080, [fe80::1%eth0]:8080, localhost:8080 or *:8080. False, and
  * *parts untouched, where the text is none of these. */
 bool address_split(const char *text, address *parts);
+
+/* ---- Origins --------------------------------------------------------------------------------- */
+
+/* Lists of origins (RFC 6454): https://a.example, http://localhost:3000. */
+
+/* Whether text is "*" or a list with commas between, each SCHEME://HOST or SCHEME://HOST:PORT. */
+bool origins_are_sound(const char *text);
+
+/* Whether an origin is in such a list, in any case; of "*" every one is. */
+bool origins_hold(const char *list, const char *origin);
 
 #endif

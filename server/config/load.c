@@ -2,10 +2,8 @@
  * the order in which they can be found, each value with a rank that says who overrules whom. */
 #include "config/options.h"
 #include "config/suggest.h"
-#include "config/values.h"
-#include "platform/cpus.h"
 #include "platform/files.h"
-#include "platform/memory.h"
+#include "platform/resources.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,9 +1,8 @@
 /* One option's value: text to value and back. Numbers are plain digits and a unit; nothing that
  * strtod would take besides ("inf", "0x10", " 1", "1e3") is one. */
-#include "config/values.h"
+#include "config/options.h"
 
 #include "config/address.h"
-#include "config/origins.h"
 
 #include <math.h>
 #include <stdint.h>

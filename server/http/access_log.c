@@ -1,5 +1,6 @@
 /* What is left of a request: one line in the log, and the counters. */
-#include "http/request.h"
+#include "http/response.h"
+
 #include "observe/log.h"
 #include "platform/clock.h"
 

@@ -2,7 +2,7 @@
  * has. */
 #include "http/event_loops.h"
 
-#include "http/library_responses.h"
+#include "http/response.h"
 
 #include <fcntl.h>
 #include <microhttpd.h>

@@ -5,7 +5,7 @@
 #define GRADIENTD_EVENT_LOOPS_H
 
 #include "http/service.h"
-#include "net/acceptor.h"
+#include "net/listener.h"
 
 typedef struct event_loops event_loops;
 

@@ -1,7 +1,9 @@
-/* Putting problem documents in the place of libmicrohttpd's pages. */
-#include "http/library_responses.h"
-
-#include "http/request_id.h"
+/* Replaces the responses that libmicrohttpd gives by itself (to a request without a Host, to a
+ * Content-Length that is no number, to a line that is too long) with problem documents. It has no
+ * hook for them and its texts differ between versions; but it sends each in one call, in which ours
+ * are known by their Server. So this program has a send and a sendmsg of its own, which
+ * libmicrohttpd finds before libc's. */
+#include "http/response.h"
 
 #include <errno.h>
 #include <stdio.h>

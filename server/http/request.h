@@ -92,6 +92,10 @@ struct request {
     void *work;                              /* the handler's own */
 };
 
+/* Writes 16 hexadecimal digits; no two of one daemon are the same, and hardly any of two daemons.
+ * Thread-safe. */
+void request_id_make(char id[GRAD_REQUEST_ID_SIZE]);
+
 /* What a new request has besides zeros: an identity, and no stages yet. */
 void request_begin(request *r);
 
@@ -141,22 +145,5 @@ void request_log_number(request *r, const char *name, double value);
 /* The most bytes that a request's body may have, and what that limit is called. */
 uint64_t request_body_limit(const request *r);
 const char *request_body_limit_name(const request *r);
-
-/* Hands the response to libmicrohttpd, or a problem where there is no memory for that. False: the
- * connection must close. */
-bool response_send(request *r);
-
-/* Sends the problem of a rejected request whose body is still to come: libmicrohttpd takes
- * no response. The connection must close and linger, answered or not. */
-void response_send_early(request *r);
-
-/* Hands the problem of a rejected request to libmicrohttpd. False: the connection must close. */
-bool response_send_problem(request *r);
-
-/* Prints the whole response, as it goes over the wire. False: no memory, and nothing to free. */
-bool response_print_problem(request *r, grad_text *answer);
-
-/* The line in the log and the counters, when all is over. */
-void access_log_write(const request *r, bool whole);
 
 #endif

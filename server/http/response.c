@@ -1,5 +1,7 @@
-/* Replies: the headers that every one carries, and problems as application/problem+json. */
-#include "http/cors.h"
+/* Responses: the headers that every one carries, and problems as application/problem+json. */
+#include "http/response.h"
+
+#include "config/address.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -10,6 +12,56 @@
 #define PROBLEM_TYPE "application/problem+json"
 #define PROBLEM_MAX 16384
 #define RETRY_AFTER_SECONDS "1"
+
+#define READABLE "Accept, Accept-Encoding, Allow, Retry-After, Server-Timing, X-Request-Id"
+/* A page may name itself and its content; a proxy in front may ask for authorization. */
+#define SENDABLE "Authorization, Content-Type, X-Request-Id"
+/* Two hours, the most that Chromium keeps it. */
+#define MAX_AGE "7200"
+
+/* ---- Pages of other origins ------------------------------------------------------------------ */
+
+/* "": nobody. */
+static const char *allowed_of(const request *r)
+{
+    return r->context->role == ROLE_SERVICE ? r->context->service->config->allow_origin : "";
+}
+
+static bool allows_all(const request *r)
+{
+    return strcmp(allowed_of(r), "*") == 0;
+}
+
+void cors_read(request *r)
+{
+    const headers *h = &r->headers;
+    if (!h->origin || !origins_hold(allowed_of(r), h->origin) ||
+        strlen(h->origin) >= sizeof r->origin)
+        return;
+    snprintf(r->origin, sizeof r->origin, "%s", h->origin);
+    r->preflight = h->requested_method && strcmp(r->method, MHD_HTTP_METHOD_OPTIONS) == 0;
+}
+
+static void add_cors_headers(const request *r, struct MHD_Response *response)
+{
+    if (allowed_of(r)[0] == '\0')
+        return;
+    if (!allows_all(r))
+        MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Origin");
+    if (!allows_all(r) && r->origin[0] == '\0')
+        return;
+    MHD_add_response_header(response, "Access-Control-Allow-Origin",
+                            allows_all(r) ? "*" : r->origin);
+    if (r->preflight) {
+        MHD_add_response_header(response, "Access-Control-Allow-Methods", r->methods);
+        MHD_add_response_header(response, "Access-Control-Allow-Headers", SENDABLE);
+        MHD_add_response_header(response, "Access-Control-Max-Age", MAX_AGE);
+    } else {
+        MHD_add_response_header(response, "Access-Control-Expose-Headers", READABLE);
+    }
+}
+
+/* ---- Headers of every response --------------------------------------------------------------- */
 
 static void add_header(struct MHD_Response *response, const char *name, const char *value)
 {
@@ -49,7 +101,7 @@ static void add_headers(const request *r, const char *content_type, struct MHD_R
         add_header(response, MHD_HTTP_HEADER_ACCEPT_ENCODING, r->accept_encoding);
     if (r->methods)
         add_header(response, MHD_HTTP_HEADER_ALLOW, r->methods);
-    cors_add_headers(r, response);
+    add_cors_headers(r, response);
     if (r->closes || (r->in_flight && atomic_load(&r->context->service->draining)))
         add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 }

@@ -1,7 +1,9 @@
-/* Listening sockets: from HOST:PORT to a descriptor, and back to the address that was chosen. What
- * is accepted, and by whom, is acceptor.h. */
+/* Listening sockets: from HOST:PORT to a descriptor, back to the address that was chosen, and the
+ * thread that accepts connections and hands them on. Above the limit it answers 503 itself. */
 #ifndef GRADIENTD_LISTENER_H
 #define GRADIENTD_LISTENER_H
+
+#include "net/lingering.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,5 +24,26 @@ bool listener_is_local(int fd);
 
 /* Any address as text; "unknown" where it is neither IPv4 nor IPv6. */
 void listener_format(const struct sockaddr *socket_address, char text[LISTENER_ADDRESS_SIZE]);
+
+/* ---- Accepting ------------------------------------------------------------------------------- */
+
+typedef struct acceptor acceptor;
+
+/* Where connections go. take owns the descriptor from then on, also where it returns false; it is
+ * called by the acceptor's thread alone. */
+typedef struct acceptor_target {
+    void *context;
+    size_t (*load)(void *context); /* connections taken and not closed yet */
+    bool (*take)(void *context, int fd, const struct sockaddr *peer, socklen_t size);
+} acceptor_target;
+
+/* Takes over the listening descriptor. The target and what lingers must outlive the acceptor. NULL:
+ * no memory or no thread; the descriptor is closed then. */
+acceptor *acceptor_start(int listening_fd, acceptor_target target, size_t max_connections,
+                         lingering *rejected);
+
+/* Accepts what the kernel has completed already, closes the listener and ends the thread. NULL is
+ * fine. */
+void acceptor_stop(acceptor *a);
 
 #endif

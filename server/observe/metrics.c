@@ -2,7 +2,7 @@
  * atomics: each is right by itself, and a scrape is no snapshot of all of them. */
 #include "observe/metrics.h"
 
-#include "platform/process.h"
+#include "platform/resources.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>

@@ -2,7 +2,6 @@
 #include "config/address.h"
 #include "config/options.h"
 #include "config/suggest.h"
-#include "config/values.h"
 #include "gradient.h"
 
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* Headers that two readers could understand differently are found, and only those; values that the
  * daemon reads (media types, request identities, lengths) on both sides of their rules. */
 #include "http/headers.h"
-#include "http/request_id.h"
+#include "http/request.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

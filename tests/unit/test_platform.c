@@ -1,10 +1,7 @@
 /* CPUs and memory by control groups, on trees of files that stand for machines; the figures of this
  * very process. */
-#include "platform/cgroup.h"
-#include "platform/cpus.h"
 #include "platform/files.h"
-#include "platform/memory.h"
-#include "platform/process.h"
+#include "platform/resources.h"
 #include "support/between.h"
 
 #include <errno.h>

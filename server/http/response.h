@@ -1,0 +1,42 @@
+/* Responses on their way to the peer: ours, problem documents, and those of libmicrohttpd's own
+ * that problem documents replace. Between the files of this room. */
+#ifndef GRADIENTD_RESPONSE_H
+#define GRADIENTD_RESPONSE_H
+
+#include "http/request.h"
+
+/* Hands the response to libmicrohttpd, or a problem where there is no memory for that. False: the
+ * connection must close. */
+bool response_send(request *r);
+
+/* Sends the problem of a rejected request whose body is still to come: libmicrohttpd takes
+ * no response. The connection must close and linger, answered or not. */
+void response_send_early(request *r);
+
+/* Hands the problem of a rejected request to libmicrohttpd. False: the connection must close. */
+bool response_send_problem(request *r);
+
+/* Prints the whole response, as it goes over the wire. False: no memory, and nothing to free. */
+bool response_print_problem(request *r, grad_text *answer);
+
+/* The line in the log and the counters, when all is over. */
+void access_log_write(const request *r, bool whole);
+
+/* ---- Pages of other origins ------------------------------------------------------------------ */
+
+/* Looks at the headers of a request, where allow-origin names origins: whose page it is of, whether
+ * that may read the response, and whether it asks beforehand (a preflight; the Fetch standard's
+ * CORS protocol). On the service's listener only. */
+void cors_read(request *r);
+
+/* ---- libmicrohttpd's own responses ----------------------------------------------------------- */
+
+/* The calling thread serves this context's connections from now on. */
+void library_responses_enter(request_context *context);
+
+/* A request whose line was read, and its end: one that libmicrohttpd answers itself is known by its
+ * connection. On the thread of its event loop. */
+void library_responses_add(request *r);
+void library_responses_remove(request *r);
+
+#endif
