@@ -234,10 +234,18 @@ typedef enum grad_layer_kind {
 /* What makes z of x, for those who follow numbers through a layer. */
 typedef enum grad_layer_map {
     GRAD_MAP_IDENTITY,
-    GRAD_MAP_PRODUCT,         /* with its essential slot, and a sum */
-    GRAD_MAP_NORM_OF_SAMPLES, /* each sample normalized over its features */
-    GRAD_MAP_NORM_OF_FEATURES /* each feature over the samples, or by running values */
+    GRAD_MAP_PRODUCT, /* with its essential slot, and a sum */
+    GRAD_MAP_NORM /* z = γ x̂ + β with x̂ = (x - mean) / √(variance + ε): see grad_norm_info */
 } grad_layer_map;
+
+/* Which numbers of x a norm takes the mean and the variance of: sets of them, each by itself. */
+typedef struct grad_norm_info {
+    bool over_samples; /* a feature of all samples is a set, or has running values; else features
+                        * of a sample are */
+    bool uncentred;    /* the mean is taken for 0: x̂ = x / √(mean x² + ε) */
+    size_t groups;     /* which attribute, counted from 1, is the number of groups that a sample's
+                        * features are cut into, each a set; 0: all are one */
+} grad_norm_info;
 
 #define GRAD_MAX_LAYER_SLOTS 4
 #define GRAD_MAX_ATTRIBUTES 1
@@ -263,6 +271,7 @@ typedef struct grad_layer_info {
     grad_layer_kind kind;
     const char *name; /* "layer_norm" */
     grad_layer_map map;
+    grad_norm_info norm;      /* of GRAD_MAP_NORM */
     bool may_lack_activation; /* documents may leave the activation out: it is identity */
     size_t slot_count;
     grad_slot_info slots[GRAD_MAX_LAYER_SLOTS];

@@ -1,5 +1,7 @@
-/* Norms among the radii. Errors and radii take the way of the numbers, dx = s (g - mean g - x̂ mean
- * g x̂) with g = γ ⊙ δ, by sizes; what x̂ and s are off by comes in besides. */
+/* Norms among the radii. Errors and radii take the way of the numbers, dx = s (g - mean g - x̂
+ * mean g x̂) with g = γ ⊙ δ, by sizes; what x̂ and s are off by comes in besides. A norm
+ * without a centre has no mean g. Over which numbers the means are, the kind's grad_norm_info
+ * says. */
 #include <float.h>
 #include <math.h>
 
@@ -9,6 +11,7 @@
 typedef struct set {
     size_t first, step, count;
     double mean, scale; /* 1 / √(variance + ε) */
+    double centring;    /* 1: the mean is taken off; 0: it is taken for 0 */
     bool is_fixed;      /* the running values, which do not depend on x */
 } set;
 
@@ -28,17 +31,27 @@ static double error_of_x(const grad_stage *s, const set *t, size_t i)
     return s->ex[at(t, i)] + 4 * DBL_EPSILON * (fabs(s->x[at(t, i)]) + fabs(t->mean));
 }
 
+/* Into how many sets the features of a sample are cut. */
+static size_t groups_of(const grad_stage *s)
+{
+    size_t attribute = grad_layer_info_of(s->layer.kind)->norm.groups;
+
+    return attribute == 0 ? 1 : (size_t)grad_layer_attribute(&s->layer, attribute - 1);
+}
+
 static size_t count_sets(const grad_stage *s)
 {
-    return grad_map_of(&s->layer) == GRAD_MAP_NORM_OF_SAMPLES ? s->B : s->N;
+    return grad_layer_info_of(s->layer.kind)->norm.over_samples ? s->N : s->B * groups_of(s);
 }
 
 static set set_of(const grad_stage *s, size_t number)
 {
-    bool is_rows = grad_map_of(&s->layer) == GRAD_MAP_NORM_OF_SAMPLES;
-    set t = {.first = is_rows ? number * s->N : number,
-             .step = is_rows ? 1 : s->N,
-             .count = is_rows ? s->N : s->B,
+    const grad_norm_info *norm = &grad_layer_info_of(s->layer.kind)->norm;
+    size_t width = s->N / groups_of(s);
+    set t = {.first = norm->over_samples ? number : number * width,
+             .step = norm->over_samples ? s->N : 1,
+             .count = norm->over_samples ? s->B : width,
+             .centring = norm->uncentred ? 0 : 1,
              .is_fixed = s->layer.running_mean.data != NULL};
     double variance = 0;
 
@@ -47,7 +60,7 @@ static set set_of(const grad_stage *s, size_t number)
         variance = ((const double *)s->layer.running_variance.data)[number];
     }
     for (size_t i = 0; i < t.count && !t.is_fixed; i++)
-        t.mean += s->x[at(&t, i)] / (double)t.count;
+        t.mean += t.centring * s->x[at(&t, i)] / (double)t.count;
     for (size_t i = 0; i < t.count && !t.is_fixed; i++)
         variance += pow(s->x[at(&t, i)] - t.mean, 2) / (double)t.count;
     t.scale = 1 / sqrt(variance + s->layer.epsilon);
@@ -64,7 +77,7 @@ static spread spread_of(const grad_stage *s, const set *t)
     spread m = {0, 0};
 
     for (size_t i = 0; i < t->count && !t->is_fixed; i++) {
-        m.ex += error_of_x(s, t, i) / (double)t->count;
+        m.ex += t->centring * error_of_x(s, t, i) / (double)t->count;
         m.ex_normal += error_of_x(s, t, i) * fabs(normal(s, t, i)) / (double)t->count;
     }
     return m;
@@ -119,12 +132,12 @@ static sums sums_of(const grad_radii *r, const grad_stage *s, const set *t, cons
         const double *gain = s->layer.gain.data;
         double sign = gain != NULL && gain[e % s->N] < 0 ? -share : share;
 
-        total.kink += share * s->dz.kink[e];
+        total.kink += t->centring * share * s->dz.kink[e];
         total.kink_normal += share * s->dz.kink[e] * fabs(x);
-        total.rounding += share * s->dz.rounding[e];
+        total.rounding += t->centring * share * s->dz.rounding[e];
         total.rounding_normal += share * s->dz.rounding[e] * fabs(x);
         total.signed_normal += sign * s->dz.middle[e] * x;
-        total.size += share * fabs(s->dz.middle[e]);
+        total.size += t->centring * share * fabs(s->dz.middle[e]);
         total.size_normal += share * fabs(s->dz.middle[e] * x);
         total.size_error += share * fabs(s->dz.middle[e]) * error_of_normal(r, s, t, m, i);
     }

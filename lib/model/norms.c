@@ -26,7 +26,7 @@ static bool is_inference(const grad_layer *layer)
 
 static bool is_by_sample(const grad_layer *layer)
 {
-    return grad_layer_info_of(layer->kind)->map == GRAD_MAP_NORM_OF_SAMPLES;
+    return !grad_layer_info_of(layer->kind)->norm.over_samples;
 }
 
 static grad_norm norm_of(const grad_layer_view *v)
@@ -102,7 +102,7 @@ static void grad_input_by_sample(const grad_layer_view *v, grad_block block, voi
 const grad_kind grad_kind_layer_norm = {
     .info = {.kind = GRAD_LAYER_NORM,
              .name = "layer_norm",
-             .map = GRAD_MAP_NORM_OF_SAMPLES,
+             .map = GRAD_MAP_NORM,
              .may_lack_activation = true,
              .slot_count = 2,
              .slots = {GAIN, SHIFT},
@@ -191,7 +191,8 @@ static grad_status validate_running(const grad_subject *s, const grad_layer *lay
 const grad_kind grad_kind_batch_norm = {
     .info = {.kind = GRAD_BATCH_NORM,
              .name = "batch_norm",
-             .map = GRAD_MAP_NORM_OF_FEATURES,
+             .map = GRAD_MAP_NORM,
+             .norm = {.over_samples = true},
              .may_lack_activation = true,
              .slot_count = 4,
              .slots = {GAIN,

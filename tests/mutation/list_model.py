@@ -6,8 +6,8 @@ NETWORK = "test_network test_network_forward"
 
 MUTANTS = [
     *of("lib/model/norms.c", NETWORK,
-        ("batch_norm normalizes by sample", "->map == GRAD_MAP_NORM_OF_SAMPLES;",
-         "->map != GRAD_MAP_IDENTITY;"),
+        ("batch_norm normalizes by sample", "->norm.over_samples;",
+         "->norm.uncentred;"),
         ("running values are ignored", "if (is_inference(l))", "if (false)"),
         ("a norm's gain is its shift", ".gain = v->layer->gain.data,",
          ".gain = v->layer->shift.data,")),
