@@ -92,17 +92,27 @@ typedef struct grad_activation {
     double parameters[GRAD_MAX_PARAMETERS]; /* rounded to float where the batch is FP32 */
 } grad_activation;
 
-/* One parameter of an activation. */
+/* Which values a parameter of an activation or a loss may have: finite ones, and of those … */
+typedef enum grad_parameter_domain {
+    GRAD_ANY_NUMBER,
+    GRAD_POSITIVE,
+    GRAD_NOT_NEGATIVE,
+    GRAD_FRACTION, /* 0 to 1 */
+    GRAD_FLAG,     /* false or true, as 0 or 1 */
+    GRAD_INTEGER
+} grad_parameter_domain;
+
+/* One parameter of an activation or a loss. */
 typedef struct grad_parameter_info {
     const char *name; /* "negative_slope" */
     double default_value;
-    bool positive; /* the value must be > 0; otherwise any finite value will do */
+    grad_parameter_domain domain;
 } grad_parameter_info;
 
 /* One activation as people and programs read about it. Conventions at kinks are PyTorch's
  * (2.14). Where z is NaN, f and f' are NaN (but for identity's f', which is 1); at an infinity they
  * are their limits; a row of softmax, log_softmax or softmin that has no finite largest number
- * is NaN. hard_tanh's min_val may not be above max_val, nor softshrink's lambda below 0. */
+ * is NaN. hard_tanh's min_val may not be above max_val. */
 typedef struct grad_activation_info {
     grad_activation_kind kind;
     const char *name;       /* "leaky_relu" */
@@ -208,11 +218,7 @@ typedef enum grad_slot {
 GRAD_API const char *grad_slot_name(grad_slot slot);
 
 /* The kinds of layers, by what makes z of x: the constant of each, GRAD_DENSE, and its name in
- * documents. K = N for all but the dense layer.
- *     dense        z = x Wᵀ + b
- *     activation   z = x
- *     layer_norm   z = γ x̂ + β, x̂ = (x - mean) / √(variance + ε) over each sample
- *     batch_norm   the same over each feature: of the batch, or (inference) of running values */
+ * documents. Formulae and parameters are in grad_layer_info. K = N for all but the dense layer. */
 #define GRAD_LAYER_KINDS(X)                                                                        \
     X(DENSE, dense)                                                                                \
     X(ELEMENTS, activation)                                                                        \
@@ -269,7 +275,8 @@ typedef struct grad_attribute_info {
 /* A kind of layer as people and programs read about it. */
 typedef struct grad_layer_info {
     grad_layer_kind kind;
-    const char *name; /* "layer_norm" */
+    const char *name;    /* "layer_norm" */
+    const char *formula; /* of z: "x W^T + b" */
     grad_layer_map map;
     grad_norm_info norm;      /* of GRAD_MAP_NORM */
     bool may_lack_activation; /* documents may leave the activation out: it is identity */

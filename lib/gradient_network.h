@@ -74,23 +74,6 @@ typedef struct grad_loss {
     grad_tensor other;         /* [B,N]: what cosine_embedding compares y with */
 } grad_loss;
 
-/* Which values a loss's parameter may have: finite ones, and of those … */
-typedef enum grad_parameter_domain {
-    GRAD_ANY_NUMBER,
-    GRAD_POSITIVE,
-    GRAD_NOT_NEGATIVE,
-    GRAD_FRACTION, /* 0 to 1 */
-    GRAD_FLAG,     /* false or true, as 0 or 1 */
-    GRAD_INTEGER
-} grad_parameter_domain;
-
-/* One parameter of a loss. */
-typedef struct grad_loss_parameter_info {
-    const char *name; /* "label_smoothing" */
-    double default_value;
-    grad_parameter_domain domain;
-} grad_loss_parameter_info;
-
 /* Which of its other tensors a loss takes, bits of grad_loss_info.tensors. */
 enum {
     GRAD_LOSS_CLASS_WEIGHT = 1,
@@ -110,7 +93,7 @@ typedef struct grad_loss_info {
     const char *gradient; /* by y */
     unsigned tensors;     /* GRAD_LOSS_* bits */
     size_t parameter_count;
-    grad_loss_parameter_info parameters[GRAD_MAX_LOSS_PARAMETERS];
+    grad_parameter_info parameters[GRAD_MAX_LOSS_PARAMETERS];
     const char *const *synonyms; /* other names of exactly this loss; ended by NULL */
 } grad_loss_info;
 
@@ -122,6 +105,10 @@ GRAD_API const grad_loss_info *grad_loss_info_of(grad_loss_kind kind);
  * storage. */
 GRAD_API const grad_loss_info *grad_loss_find(const char *name);
 
+/* The loss of z that a last activation f and a loss are together (sigmoid and binary_cross_entropy:
+ * GRAD_BCE_WITH_LOGITS), worked out as one function; GRAD_LOSS_ABSENT where they stay two. */
+GRAD_API grad_loss_kind grad_loss_fusion_of(grad_activation_kind f, grad_loss_kind loss);
+
 /* The loss with its default parameters, the mean, and no tensors. */
 GRAD_API grad_loss grad_loss_default(grad_loss_kind kind);
 
@@ -131,9 +118,8 @@ GRAD_API grad_loss grad_loss_default(grad_loss_kind kind);
  * only there: x of a layer is its own input, or the output of the layer before it; z its own
  * pre_activation, or what x and the parameters give.
  *
- * Where the last layer's f is sigmoid and the loss binary_cross_entropy, or f is log_softmax and
- * the loss nll, the two are one function of z, worked out without the cancellation and the clamps
- * of their composition. */
+ * Where the last layer's f and the loss are one function of z (grad_loss_fusion_of), that is worked
+ * out, without the cancellation and the clamps of their composition. */
 typedef struct grad_network {
     grad_tensor input;       /* x of the first layer [B,K]; absent where that layer has its own */
     grad_tensor grad_output; /* ∂L/∂y of the last layer [B,N]; absent where there is a loss, or only

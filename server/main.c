@@ -1,5 +1,6 @@
 /* gradientd: the process. Reads what it was asked to do, prepares the ground (libraries, signals,
  * memory), runs the daemon and ends it. Exit statuses are listed in docs/architecture.md. */
+#include "api/describe.h"
 #include "config/config.h"
 #include "daemon.h"
 #include "net/healthcheck.h"
@@ -336,6 +337,16 @@ static int end_printing(void)
     return EXIT_CANNOT_START;
 }
 
+static int print_description(const char *topic)
+{
+    char topics[MESSAGE_SIZE];
+    if (describe(topic, stdout))
+        return end_printing();
+    describe_topics(topics, sizeof topics);
+    fprintf(stderr, "gradientd: --describe knows no \"%.100s\"; it knows %s\n", topic, topics);
+    return EXIT_USAGE;
+}
+
 static int act(process *p, const config_sources *sources, config_action action)
 {
     const config *c = p->loaded;
@@ -349,9 +360,8 @@ static int act(process *p, const config_sources *sources, config_action action)
     case CONFIG_CHECK:
         config_print_effective(c, sources, stdout);
         return end_printing();
-    case CONFIG_MARKDOWN:
-        config_print_markdown(stdout);
-        return end_printing();
+    case CONFIG_DESCRIBE:
+        return print_description(c->topic);
     case CONFIG_HEALTHCHECK:
         return check_health(c);
     case CONFIG_RUN:

@@ -1,6 +1,6 @@
 # The targets that test, measure and lint. Included by the Makefile.
 
-.PHONY: test test-arm64 suite-build lint conformance mutation long findings
+.PHONY: test test-arm64 suite-build lint docs conformance mutation long findings
 
 # A recursive make on all processors, unless the caller chose a number of jobs.
 MAKE_ALL = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -37,10 +37,15 @@ test-arm64: packages-arm64
 
 suite-build: all unit-tests
 
-## lint        the law of dependencies, sizes, format, cppcheck, exported symbols
+## lint        dependencies, sizes, format, cppcheck, exported symbols, tables of docs/
 lint: packages-test
-	@$(MAKE_ALL) lib client
+	@$(MAKE_ALL) lib client server
 	$(PYTHON) tests/lint/lint.py
+
+## docs        writes the tables of docs/ as gradientd --describe prints them
+docs:
+	@$(MAKE_ALL) server
+	@$(PYTHON) tests/lint/tables.py
 
 ## conformance everything against PyTorch over HTTP, each f deeply, training (CONFORMANCE_ROUNDS)
 CONFORMANCE_ROUNDS ?= 8

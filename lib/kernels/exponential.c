@@ -210,12 +210,12 @@ GRAD_ACTIVATION_ROW(EXP, exp,
 GRAD_ACTIVATION_ROW(ELU, elu,
     "z > 0 ? z : alpha * (exp(z) - 1)",
     "z > 0 ? 1 : alpha * exp(z)",
-    1, {{"alpha", 1, false}}, GRAD_NO_SYNONYMS);
+    1, {{"alpha", 1, GRAD_ANY_NUMBER}}, GRAD_NO_SYNONYMS);
 
 GRAD_ACTIVATION_ROW(CELU, celu,
     "z > 0 ? z : alpha * (exp(z / alpha) - 1)",
     "z > 0 ? 1 : exp(z / alpha)",
-    1, {{"alpha", 1, true}}, GRAD_NO_SYNONYMS);
+    1, {{"alpha", 1, GRAD_POSITIVE}}, GRAD_NO_SYNONYMS);
 
 GRAD_ACTIVATION_ROW(SELU, selu,
     "s * (z > 0 ? z : a * (exp(z) - 1)) with s = 1.05070098735548, a = 1.67326324235438",

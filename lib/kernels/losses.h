@@ -5,11 +5,6 @@
 
 #include "gradient_network.h"
 
-/* How a last activation and a loss that are one function of z go together: the loss of z that they
- * are (sigmoid and binary_cross_entropy: bce_with_logits), or GRAD_LOSS_ABSENT where they are none.
- */
-grad_loss_kind grad_loss_fusion_of(grad_activation_kind f, grad_loss_kind loss);
-
 /* A loss over a batch whose shapes and parameters have been checked. */
 typedef struct grad_loss_view {
     const grad_loss *loss;

@@ -276,24 +276,24 @@ GRAD_ACTIVATION_ROW(RELU6, relu6,
 GRAD_ACTIVATION_ROW(LEAKY_RELU, leaky_relu,
     "z > 0 ? z : negative_slope * z",
     "z > 0 ? 1 : negative_slope",
-    1, {{"negative_slope", 0.01, false}}, GRAD_NO_SYNONYMS);
+    1, {{"negative_slope", 0.01, GRAD_ANY_NUMBER}}, GRAD_NO_SYNONYMS);
 
 const grad_activation_row grad_prelu_activation = {
     {GRAD_PRELU, "prelu",
         "z > 0 ? z : slope * z",
         "z > 0 ? 1 : slope",
-        1, {{"slope", 0.25, false}}, GRAD_NO_SYNONYMS},
+        1, {{"slope", 0.25, GRAD_ANY_NUMBER}}, GRAD_NO_SYNONYMS},
     &leaky_relu_loops, &leaky_relu_double};
 
 GRAD_ACTIVATION_ROW(THRESHOLD, threshold,
     "z > threshold ? z : value",
     "z > threshold ? 1 : 0",
-    2, {{"threshold", 0, false}, {"value", 0, false}}, GRAD_NO_SYNONYMS);
+    2, {{"threshold", 0, GRAD_ANY_NUMBER}, {"value", 0, GRAD_ANY_NUMBER}}, GRAD_NO_SYNONYMS);
 
 GRAD_ACTIVATION_ROW(HARD_TANH, hard_tanh,
     "min(max(z, min_val), max_val)",
     "z > min_val and z < max_val ? 1 : 0",
-    2, {{"min_val", -1, false}, {"max_val", 1, false}}, GRAD_NO_SYNONYMS);
+    2, {{"min_val", -1, GRAD_ANY_NUMBER}, {"max_val", 1, GRAD_ANY_NUMBER}}, GRAD_NO_SYNONYMS);
 
 GRAD_ACTIVATION_ROW(HARD_SIGMOID, hard_sigmoid,
     "min(max(z + 3, 0), 6) / 6",
@@ -308,12 +308,12 @@ GRAD_ACTIVATION_ROW(HARDSWISH, hardswish,
 GRAD_ACTIVATION_ROW(SOFTSHRINK, softshrink,
     "z > lambda ? z - lambda : z < -lambda ? z + lambda : 0",
     "z >= -lambda and z <= lambda ? 0 : 1",
-    1, {{"lambda", 0.5, false}}, GRAD_NO_SYNONYMS);
+    1, {{"lambda", 0.5, GRAD_NOT_NEGATIVE}}, GRAD_NO_SYNONYMS);
 
 GRAD_ACTIVATION_ROW(HARDSHRINK, hardshrink,
     "z >= -lambda and z <= lambda ? 0 : z",
     "z >= -lambda and z <= lambda ? 0 : 1",
-    1, {{"lambda", 0.5, false}}, GRAD_NO_SYNONYMS);
+    1, {{"lambda", 0.5, GRAD_ANY_NUMBER}}, GRAD_NO_SYNONYMS);
 
 GRAD_ACTIVATION_ROW(SQUARED_RELU, squared_relu,
     "max(z, 0)^2",

@@ -470,7 +470,7 @@ GRAD_ACTIVATION_ROW(LOG_SIGMOID, log_sigmoid,
 GRAD_ACTIVATION_ROW(SOFTPLUS, softplus,
     "beta * z > threshold ? z : log(1 + exp(beta * z)) / beta",
     "beta * z > threshold ? 1 : 1 / (1 + exp(-beta * z))",
-    2, {{"beta", 1, true}, {"threshold", 20, false}}, GRAD_NO_SYNONYMS);
+    2, {{"beta", 1, GRAD_POSITIVE}, {"threshold", 20, GRAD_ANY_NUMBER}}, GRAD_NO_SYNONYMS);
 
 GRAD_ACTIVATION_ROW(SILU, silu,
     "z * s with s = 1 / (1 + exp(-z))",

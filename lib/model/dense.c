@@ -71,6 +71,7 @@ void grad_sums_run(const grad_layer_view *v, grad_block block, void *out)
 const grad_kind grad_kind_dense = {
     .info = {.kind = GRAD_DENSE,
              .name = "dense",
+             .formula = "x W^T + b",
              .map = GRAD_MAP_PRODUCT,
              .slot_count = 2,
              .slots = {{GRAD_SLOT_WEIGHT, "NK", GRAD_WEIGHT_DELTA, true, true},

@@ -20,6 +20,7 @@ static void grad_input(const grad_layer_view *v, grad_block block, void *dx)
 const grad_kind grad_kind_activation = {
     .info = {.kind = GRAD_ELEMENTS,
              .name = "activation",
+             .formula = "x",
              .map = GRAD_MAP_IDENTITY,
              .synonyms = GRAD_NO_SYNONYMS},
     .grad_input = {grad_input_grid, grad_input, GRAD_COST_NOTHING},

@@ -102,6 +102,8 @@ static void grad_input_by_sample(const grad_layer_view *v, grad_block block, voi
 const grad_kind grad_kind_layer_norm = {
     .info = {.kind = GRAD_LAYER_NORM,
              .name = "layer_norm",
+             .formula = "gain * (x - mean) / sqrt(variance + epsilon) + shift, over the features "
+                        "of each sample",
              .map = GRAD_MAP_NORM,
              .may_lack_activation = true,
              .slot_count = 2,
@@ -191,6 +193,8 @@ static grad_status validate_running(const grad_subject *s, const grad_layer *lay
 const grad_kind grad_kind_batch_norm = {
     .info = {.kind = GRAD_BATCH_NORM,
              .name = "batch_norm",
+             .formula = "gain * (x - mean) / sqrt(variance + epsilon) + shift, of each feature "
+                        "over the samples, or by the running mean and variance",
              .map = GRAD_MAP_NORM,
              .norm = {.over_samples = true},
              .may_lack_activation = true,

@@ -6,7 +6,7 @@
 #include "core/error.h"
 #include "core/figure.h"
 
-/* What parameters have to be beside finite: ends in order, and a width. */
+/* What parameters must be to each other. */
 static grad_status check_ranges(const grad_subject *s, const grad_activation *f)
 {
     const double *p = f->parameters;
@@ -15,10 +15,6 @@ static grad_status check_ranges(const grad_subject *s, const grad_activation *f)
         return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter", "/activation/min_val",
                                " is %s, expected a number that is not above max_val (%s)",
                                GRAD_FIGURE(GRAD_FP64, p[0]), GRAD_FIGURE(GRAD_FP64, p[1]));
-    if (f->kind == GRAD_SOFTSHRINK && p[0] < 0)
-        return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter", "/activation/lambda",
-                               " is %s, expected a number that is not negative",
-                               GRAD_FIGURE(GRAD_FP64, p[0]));
     return GRAD_OK;
 }
 
@@ -37,12 +33,17 @@ static grad_status check_activation(const grad_subject *s, const grad_activation
 
         if (s->batch->datatype == GRAD_FP32)
             value = (float)given; /* which a tiny one does not survive */
-        if (!isfinite(value) || (parameter->positive && value <= 0))
+        if (!isfinite(value) || (parameter->domain == GRAD_POSITIVE && value <= 0))
+            return grad_fail_layer(
+                s->error, s->batch, s->layer, "bad_parameter",
+                GRAD_AT("/activation/%s", parameter->name), " is %s%s, expected a %s number",
+                GRAD_FIGURE(GRAD_FP64, given), value == given ? "" : grad_figure_as_float(given),
+                parameter->domain == GRAD_POSITIVE ? "finite positive" : "finite");
+        if (parameter->domain == GRAD_NOT_NEGATIVE && given < 0)
             return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter",
                                    GRAD_AT("/activation/%s", parameter->name),
-                                   " is %s%s, expected a %s number", GRAD_FIGURE(GRAD_FP64, given),
-                                   value == given ? "" : grad_figure_as_float(given),
-                                   parameter->positive ? "finite positive" : "finite");
+                                   " is %s, expected a number that is not negative",
+                                   GRAD_FIGURE(GRAD_FP64, given));
     }
     return check_ranges(s, f);
 }

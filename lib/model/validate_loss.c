@@ -58,7 +58,7 @@ static bool is_in_domain(double value, grad_parameter_domain domain)
 static grad_status check_parameters(const subject *s)
 {
     for (size_t i = 0; i < s->info->parameter_count; i++) {
-        const grad_loss_parameter_info *p = &s->info->parameters[i];
+        const grad_parameter_info *p = &s->info->parameters[i];
 
         if (!is_in_domain(s->loss->parameters[i], p->domain))
             return grad_fail(s->error, GRAD_INVALID, "bad_parameter", GRAD_AT("/loss/%s", p->name),

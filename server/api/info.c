@@ -1,6 +1,7 @@
 /* GET /v1/info: what this daemon is, what it reads and what it rejects, for people and programs. */
 #include "api/handlers.h"
 
+#include "api/limits.h"
 #include "gradient_network.h"
 #include "gradient_wire.h"
 #include "http/request.h"
@@ -60,7 +61,7 @@ static void add_activation(const grad_activation_info *info, grad_text *text)
         add_member(text, "name", p->name);
         grad_text_printf(text, ",\"default\":");
         grad_text_number(text, p->default_value);
-        grad_text_printf(text, ",\"positive\":%s}", p->positive ? "true" : "false");
+        grad_text_printf(text, ",\"positive\":%s}", p->domain == GRAD_POSITIVE ? "true" : "false");
     }
     grad_text_printf(text, "]}");
 }
@@ -77,7 +78,7 @@ static void add_activations(grad_text *text)
 
 /* ---- Losses ---------------------------------------------------------------------------------- */
 
-static void add_loss_parameter(const grad_loss_parameter_info *p, grad_text *text)
+static void add_loss_parameter(const grad_parameter_info *p, grad_text *text)
 {
     static const char *const domains[] = {
         [GRAD_ANY_NUMBER] = "any",
@@ -161,30 +162,12 @@ static void add_losses(grad_text *text)
 
 /* ---- The document ---------------------------------------------------------------------------- */
 
-/* Those that can be set, then those that cannot, by the names that errors give them. */
 static void add_limits(const config *c, grad_text *text)
 {
-    const struct {
-        const char *name;
-        uint64_t value;
-    } rows[] = {
-        {"max_body", c->max_body},
-        {"max_layers", c->max_layers},
-        {"max_numbers", c->max_numbers},
-        {"max_result_numbers", c->max_result_numbers},
-        {"max_envelope", c->max_envelope},
-        {"max_connections", c->max_connections},
-        {"queue_depth", c->queue_depth},
-        {"memory_budget", c->memory_budget},
-        {"max_depth", GRAD_DEFAULT_MAX_DEPTH},
-        {"max_number_text", GRAD_NUMBER_TEXT_MAX},
-        {"max_check_flops", GRAD_MAX_CHECK_FLOPS},
-        {"max_headers", SERVICE_MAX_HEADERS},
-        {"max_ignored_body", MAX_IGNORED_BODY},
-    };
+    const limit *l;
     grad_text_printf(text, "\"limits\":{");
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        grad_text_printf(text, "%s\"%s\":%" PRIu64, i > 0 ? "," : "", rows[i].name, rows[i].value);
+    for (size_t i = 0; (l = limit_at(i)); i++)
+        grad_text_printf(text, "%s\"%s\":%" PRIu64, i > 0 ? "," : "", l->name, limit_value(l, c));
     grad_text_printf(text, "}");
 }
 

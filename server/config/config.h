@@ -41,6 +41,7 @@ typedef struct config {
     _Atomic int log_level;          /* a log_level: the place of its word in the table */
     _Atomic int log_format;         /* a log_format: the place of its word in the table */
     _Atomic bool log_requests;      /* one line a request */
+    const char *topic;              /* of --describe, borrowed of argv; NULL: all */
 } config;
 
 /* What the command line asks for besides running. */
@@ -49,7 +50,7 @@ typedef enum config_action {
     CONFIG_HELP,
     CONFIG_VERSION,
     CONFIG_CHECK,      /* --check-config: effective values and where each came from */
-    CONFIG_MARKDOWN,   /* --help-markdown: the table in docs/configuration.md */
+    CONFIG_DESCRIBE,   /* --describe: the tables of the documentation */
     CONFIG_HEALTHCHECK /* the subcommand `healthcheck` */
 } config_action;
 
@@ -86,7 +87,8 @@ bool config_reload(int argc, char **argv, char **environment, config *loaded, co
                    char *message, size_t message_size);
 
 void config_print_help(FILE *out);
-void config_print_markdown(FILE *out);
+/* The options as a table in Markdown. */
+void config_print_table(FILE *out);
 
 /* Every option as a line `key = value   # source`, which a file may hold, with what config_resolve
  * would choose. */

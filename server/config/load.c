@@ -143,16 +143,18 @@ static const char *value_of(const flag *f, int argc, char **argv, int *at)
 static bool run_command(loader *l, const option_command *c, const flag *f, int argc, char **argv,
                         int *at)
 {
-    if (c->argument) {
+    if (c->action == CONFIG_DESCRIBE) {
+        bool follows = *at + 1 < argc && argv[*at + 1][0] != '-';
+        l->values->topic = follows || f->value ? value_of(f, argc, argv, at) : NULL;
+    } else if (c->argument) {
         l->path = value_of(f, argc, argv, at);
         return l->path || fail(l, "--%s needs a value: %s", c->name, c->argument);
-    }
-    if (f->value)
+    } else if (f->value) {
         return fail(l, "--%s takes no value", c->name);
+    }
     l->action = c->action;
     return true;
 }
-
 static bool read_flag(loader *l, int argc, char **argv, int *at)
 {
     const char *argument = argv[*at];

@@ -1,6 +1,5 @@
 /* The table of options, and what people read of it: --help, the documentation's table,
- * --check-config. To add an option: a row here, a field in config.h, and
- * `gradientd --help-markdown` into docs/configuration.md. */
+ * --check-config. To add an option: a row here, a field in config.h, and `make docs`. */
 #include "config/options.h"
 
 #include "gradient_wire.h"
@@ -86,8 +85,9 @@ _Static_assert(sizeof config_options / sizeof config_options[0] == OPTION_TOTAL,
 const option_command config_commands[OPTION_COMMAND_COUNT] = {
     {"config", NULL, "FILE", CONFIG_RUN, "file of `key = value` lines; also GRADIENTD_CONFIG"},
     {"check-config", NULL, NULL, CONFIG_CHECK, "print the effective values and their sources"},
+    {"describe", NULL, "[TOPIC]", CONFIG_DESCRIBE,
+     "print tables in Markdown of all it knows: layers, losses, limits, metrics, …"},
     {"help", "-h", NULL, CONFIG_HELP, "print this help"},
-    {"help-markdown", NULL, NULL, CONFIG_MARKDOWN, "print the options as a table in Markdown"},
     {"version", "-V", NULL, CONFIG_VERSION, "print the version"},
 };
 
@@ -153,7 +153,7 @@ void config_print_help(FILE *out)
         print_command(&config_commands[i], out);
 }
 
-void config_print_markdown(FILE *out)
+void config_print_table(FILE *out)
 {
     fputs("| flag and key | variable | default | values | changes at | meaning |\n"
           "|---|---|---|---|---|---|\n",

@@ -39,7 +39,7 @@ extern const option config_options[OPTION_TOTAL];
 typedef struct option_command {
     const char *name;
     const char *shorthand; /* "-h", or NULL */
-    const char *argument;  /* "FILE", or NULL */
+    const char *argument;  /* "FILE", or "[TOPIC]" where it may be left out; NULL: it takes none */
     config_action action;
     const char *help;
 } option_command;

@@ -127,24 +127,95 @@ const char *metrics_stage_name(metrics_stage stage)
     return stage_names[stage];
 }
 
-/* ---- The text -------------------------------------------------------------------------------- */
+/* ---- The families ---------------------------------------------------------------------------- */
 
-static void begin_family(grad_text *text, const char *name, const char *type, const char *help)
+typedef enum family {
+    FAMILY_REQUESTS,
+    FAMILY_STAGES,
+    FAMILY_RECEIVED_BYTES,
+    FAMILY_SENT_BYTES,
+    FAMILY_REJECTIONS,
+    FAMILY_LINGERING_ENDED,
+    FAMILY_LOST_LINES,
+    FAMILY_CONNECTIONS,
+    FAMILY_LINGERING,
+    FAMILY_IN_FLIGHT,
+    FAMILY_QUEUE_WAITING,
+    FAMILY_QUEUE_DEPTH,
+    FAMILY_WORKERS,
+    FAMILY_JOBS,
+    FAMILY_RESERVED,
+    FAMILY_BUDGET,
+    FAMILY_DRAINING,
+    FAMILY_BUILD,
+    FAMILY_START_TIME,
+    FAMILY_RESIDENT,
+    FAMILY_CPU,
+    FAMILY_FILES
+} family;
+
+/* In the order of the text. */
+static const metrics_family families[] = {
+    [FAMILY_REQUESTS] = {"gradientd_requests_total", "counter", "route, status",
+                         "Requests answered, by route and HTTP status; 0: the connection ended "
+                         "first."},
+    [FAMILY_STAGES] = {"gradientd_stage_duration_seconds", "histogram", "stage",
+                       "Time requests spent in each stage."},
+    [FAMILY_RECEIVED_BYTES] = {"gradientd_received_bytes_total", "counter", "",
+                               "Bytes of bodies received."},
+    [FAMILY_SENT_BYTES] = {"gradientd_sent_bytes_total", "counter", "", "Bytes of bodies sent."},
+    [FAMILY_REJECTIONS] = {"gradientd_rejections_total", "counter", "reason",
+                           "Requests and connections refused or cut off, by reason."},
+    [FAMILY_LINGERING_ENDED] = {"gradientd_lingering_ended_total", "counter", "reason",
+                                "Connections answered before their request ended, by what ended "
+                                "the discarding."},
+    [FAMILY_LOST_LINES] = {"gradientd_log_lines_lost_total", "counter", "",
+                           "Lines of the log that standard error did not take."},
+    [FAMILY_CONNECTIONS] = {"gradientd_connections", "gauge", "", "Open connections."},
+    [FAMILY_LINGERING] = {"gradientd_lingering_connections", "gauge", "",
+                          "Connections answered before their request ended, whose rest is being "
+                          "discarded."},
+    [FAMILY_IN_FLIGHT] = {"gradientd_in_flight", "gauge", "",
+                          "Requests between their headers and the end of their reply."},
+    [FAMILY_QUEUE_WAITING] = {"gradientd_queue_waiting", "gauge", "",
+                              "Requests waiting for a worker."},
+    [FAMILY_QUEUE_DEPTH] = {"gradientd_queue_depth", "gauge", "",
+                            "Requests that may wait for a worker."},
+    [FAMILY_WORKERS] = {"gradientd_workers", "gauge", "", "Threads that compute."},
+    [FAMILY_JOBS] = {"gradientd_jobs_running", "gauge", "", "Requests being computed."},
+    [FAMILY_RESERVED] = {"gradientd_memory_leased_bytes", "gauge", "", "Bytes leased to requests."},
+    [FAMILY_BUDGET] = {"gradientd_memory_budget_bytes", "gauge", "", "Bytes that may be leased."},
+    [FAMILY_DRAINING] = {"gradientd_draining", "gauge", "", "1 while the daemon is stopping."},
+    [FAMILY_BUILD] = {"gradientd_build_info", "gauge", "version, revision, compiler",
+                      "Always 1; the labels say what runs."},
+    [FAMILY_START_TIME] = {"process_start_time_seconds", "gauge", "",
+                           "Start of the process since 1970."},
+    [FAMILY_RESIDENT] = {"process_resident_memory_bytes", "gauge", "", "Resident memory."},
+    [FAMILY_CPU] = {"process_cpu_seconds_total", "counter", "", "CPU time, user and system."},
+    [FAMILY_FILES] = {"process_open_fds", "gauge", "", "Open file descriptors."},
+};
+
+const metrics_family *metrics_family_at(size_t index)
 {
-    grad_text_printf(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+    return index < sizeof families / sizeof families[0] ? &families[index] : NULL;
 }
 
-static void write_single(grad_text *text, const char *name, const char *type, const char *help,
-                         double value)
+/* ---- The text -------------------------------------------------------------------------------- */
+
+static void begin_family(grad_text *text, const metrics_family *f)
 {
-    begin_family(text, name, type, help);
-    grad_text_printf(text, "%s %.17g\n", name, value);
+    grad_text_printf(text, "# HELP %s %s\n# TYPE %s %s\n", f->name, f->help, f->name, f->type);
+}
+
+static void write_single(grad_text *text, family which, double value)
+{
+    begin_family(text, &families[which]);
+    grad_text_printf(text, "%s %.17g\n", families[which].name, value);
 }
 
 static void write_requests(grad_text *text)
 {
-    begin_family(text, "gradientd_requests_total", "counter",
-                 "Requests answered, by route and HTTP status; 0: the connection ended first.");
+    begin_family(text, &families[FAMILY_REQUESTS]);
     for (size_t route = 0; route < ROUTE_COUNT; route++) {
         for (size_t status = 0; status <= LARGEST_STATUS; status++) {
             uint64_t count = value_of(&requests[route][status]);
@@ -178,45 +249,35 @@ static void write_stage(grad_text *text, const char *name, histogram *h)
 
 static void write_stages(grad_text *text)
 {
-    begin_family(text, "gradientd_stage_duration_seconds", "histogram",
-                 "Time requests spent in each stage.");
+    begin_family(text, &families[FAMILY_STAGES]);
     for (size_t i = 0; i < STAGE_COUNT; i++)
         write_stage(text, stage_names[i], &stages[i]);
 }
 
 /* A counter with a value for each reason. */
-static void write_reasons(grad_text *text, const char *family, const char *help,
-                          const char *const *names, _Atomic uint64_t *values, size_t count)
+static void write_reasons(grad_text *text, family which, const char *const *names,
+                          _Atomic uint64_t *values, size_t count)
 {
-    begin_family(text, family, "counter", help);
+    begin_family(text, &families[which]);
     for (size_t i = 0; i < count; i++)
-        grad_text_printf(text, "%s{reason=\"%s\"} %" PRIu64 "\n", family, names[i],
+        grad_text_printf(text, "%s{reason=\"%s\"} %" PRIu64 "\n", families[which].name, names[i],
                          value_of(&values[i]));
 }
 
 static void write_gauges(const metrics_gauges *g, grad_text *text)
 {
     const struct {
-        const char *name;
-        const char *help;
+        family family;
         size_t value;
     } rows[] = {
-        {"gradientd_connections", "Open connections.", g->connections},
-        {"gradientd_lingering_connections",
-         "Connections answered before their request ended, whose rest is being discarded.",
-         g->lingering},
-        {"gradientd_in_flight", "Requests between their headers and the end of their reply.",
-         g->in_flight},
-        {"gradientd_queue_waiting", "Requests waiting for a worker.", g->queue_waiting},
-        {"gradientd_queue_depth", "Requests that may wait for a worker.", g->queue_depth},
-        {"gradientd_workers", "Threads that compute.", g->workers},
-        {"gradientd_jobs_running", "Requests being computed.", g->workers_busy_jobs},
-        {"gradientd_memory_leased_bytes", "Bytes leased to requests.", g->memory_reserved},
-        {"gradientd_memory_budget_bytes", "Bytes that may be leased.", g->memory_budget},
-        {"gradientd_draining", "1 while the daemon is stopping.", g->draining},
+        {FAMILY_CONNECTIONS, g->connections}, {FAMILY_LINGERING, g->lingering},
+        {FAMILY_IN_FLIGHT, g->in_flight},     {FAMILY_QUEUE_WAITING, g->queue_waiting},
+        {FAMILY_QUEUE_DEPTH, g->queue_depth}, {FAMILY_WORKERS, g->workers},
+        {FAMILY_JOBS, g->workers_busy_jobs},  {FAMILY_RESERVED, g->memory_reserved},
+        {FAMILY_BUDGET, g->memory_budget},    {FAMILY_DRAINING, g->draining},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        write_single(text, rows[i].name, "gauge", rows[i].help, (double)rows[i].value);
+        write_single(text, rows[i].family, (double)rows[i].value);
 }
 
 static void write_process(grad_text *text)
@@ -224,40 +285,31 @@ static void write_process(grad_text *text)
     process_figures p;
     process_read(&p);
     const struct {
-        const char *name;
-        const char *type;
-        const char *help;
+        family family;
         double value;
     } rows[] = {
-        {"process_start_time_seconds", "gauge", "Start of the process since 1970.", p.start_time},
-        {"process_resident_memory_bytes", "gauge", "Resident memory.", p.resident_memory},
-        {"process_cpu_seconds_total", "counter", "CPU time, user and system.", p.cpu_seconds},
-        {"process_open_fds", "gauge", "Open file descriptors.", p.open_files},
+        {FAMILY_START_TIME, p.start_time},
+        {FAMILY_RESIDENT, p.resident_memory},
+        {FAMILY_CPU, p.cpu_seconds},
+        {FAMILY_FILES, p.open_files},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (rows[i].value >= 0)
-            write_single(text, rows[i].name, rows[i].type, rows[i].help, rows[i].value);
+            write_single(text, rows[i].family, rows[i].value);
 }
 
 void metrics_write(const metrics_gauges *gauges, grad_text *text)
 {
     write_requests(text);
     write_stages(text);
-    write_single(text, "gradientd_received_bytes_total", "counter", "Bytes of bodies received.",
-                 (double)value_of(&received_bytes));
-    write_single(text, "gradientd_sent_bytes_total", "counter", "Bytes of bodies sent.",
-                 (double)value_of(&sent_bytes));
-    write_reasons(text, "gradientd_rejections_total",
-                  "Requests and connections refused or cut off, by reason.", rejection_names,
-                  rejections, REJECT_COUNT);
-    write_reasons(text, "gradientd_lingering_ended_total",
-                  "Connections answered before their request ended, by what ended the discarding.",
-                  lingering_end_names, lingering_ends, LINGERING_END_COUNT);
-    write_single(text, "gradientd_log_lines_lost_total", "counter",
-                 "Lines of the log that standard error did not take.",
-                 (double)value_of(&lost_lines));
+    write_single(text, FAMILY_RECEIVED_BYTES, (double)value_of(&received_bytes));
+    write_single(text, FAMILY_SENT_BYTES, (double)value_of(&sent_bytes));
+    write_reasons(text, FAMILY_REJECTIONS, rejection_names, rejections, REJECT_COUNT);
+    write_reasons(text, FAMILY_LINGERING_ENDED, lingering_end_names, lingering_ends,
+                  LINGERING_END_COUNT);
+    write_single(text, FAMILY_LOST_LINES, (double)value_of(&lost_lines));
     write_gauges(gauges, text);
-    begin_family(text, "gradientd_build_info", "gauge", "Always 1; the labels say what runs.");
+    begin_family(text, &families[FAMILY_BUILD]);
     grad_text_printf(text,
                      "gradientd_build_info{version=\"%s\",revision=\"%s\",compiler=\"%s\"} 1\n",
                      GRAD_VERSION, GRADIENTD_REVISION, "gcc " __VERSION__);

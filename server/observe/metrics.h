@@ -76,6 +76,17 @@ typedef struct metrics_gauges {
     bool draining;
 } metrics_gauges;
 
+/* A family of the exposition. */
+typedef struct metrics_family {
+    const char *name;   /* "gradientd_requests_total" */
+    const char *type;   /* "counter" */
+    const char *labels; /* "route, status", or "" */
+    const char *help;
+} metrics_family;
+
+/* The families in the order of the exposition; NULL behind the last. */
+const metrics_family *metrics_family_at(size_t index);
+
 /* Adds the whole exposition, text format 0.0.4, each family with HELP and TYPE. */
 void metrics_write(const metrics_gauges *gauges, grad_text *text);
 

@@ -1,7 +1,9 @@
-"""Starting: an environment full of other people's variables, and words that other servers know.
+"""Starting: an environment full of other people's variables, words that other servers know, and
+the tables of --describe.
 Exit statuses are test_exit_status.py's, the log's form test_log.py's."""
 
 import os
+import re
 import subprocess
 import unittest
 
@@ -33,6 +35,11 @@ def refusal_of(*arguments, **variables):
     return done.stderr.decode().splitlines()[0]
 
 
+def described(*topic):
+    return subprocess.run([DAEMON, "--describe", *topic], stdin=subprocess.DEVNULL, text=True,
+                          capture_output=True, timeout=patience(20), check=False)
+
+
 class Start(Case):
     def test_links_are_left_alone(self):
         with Daemon(environment=LINKS) as daemon:
@@ -55,6 +62,20 @@ class Start(Case):
                 self.assertEqual(
                     refusal_of(*words), "gradientd: unknown option %s; did you mean "
                     "--listen 127.0.0.1:8080?" % words[0])
+
+    def test_describe(self):
+        """All topics one below the other, or one of them; a topic that is none is told with those
+        that are."""
+        whole = described().stdout
+        topics = re.findall(r"^## (\w+)$", whole, re.MULTILINE)
+        self.assertIn("limits", topics)
+        self.assertEqual("\n".join("## %s\n\n%s" % (topic, described(topic).stdout)
+                                   for topic in topics), whole)
+        self.assertIn("| `max_layers` | 1024 | `--max-layers` |", described("limits").stdout)
+        wrong = described("limit")
+        self.assertEqual((wrong.returncode, wrong.stdout), (2, ""))
+        self.assertEqual(wrong.stderr, 'gradientd: --describe knows no "limit"; it knows %s\n'
+                         % ", ".join(topics))
 
     def test_a_warning_where_others_can_reach_it(self):
         """0.0.0.0 and [::], and any address of an interface; not those of the loopback."""

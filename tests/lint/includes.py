@@ -20,7 +20,7 @@ SERVER = {
     "http": ("platform", "config", "observe", "work", "net"),
     "body": ("platform",),
     "admission": ("config", "observe", "http", "body"),
-    "api": ("platform", "observe", "work", "net", "http", "body"),
+    "api": ("platform", "config", "observe", "work", "net", "http", "body"),
 }
 # Those that never see the library: they know nothing of gradients.
 WITHOUT_LIBRARY = ("platform", "work", "net")

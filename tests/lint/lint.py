@@ -20,6 +20,7 @@ import mutants  # noqa: E402
 import seeded  # noqa: E402
 import shape  # noqa: E402
 import symbols  # noqa: E402
+import tables  # noqa: E402
 import tools  # noqa: E402
 import words  # noqa: E402
 
@@ -39,6 +40,8 @@ RULES = (
     ("calls banned in lib/", words.calls_in_library, "the library returns a status, always"),
     ("banned words", words.banned, "finish it or take it out"),
     ("error codes", codes.table, "the sources and the table of docs/api.md name the same codes"),
+    ("tables of the pages", tables.current, "make docs"),
+    ("tables in the pages", tables.complete, "give the topic its two marks in a page: make docs"),
     ("formulas", formulas.tested, "name the test that holds the formula, as it is called now"),
     ("findings", findings.indexed, "line 2 of a finding is its title; the index repeats it"),
     ("conventions", findings.conventions, "name the finding and the test that hold the row"),

@@ -13,6 +13,7 @@ import kinds
 import mutants
 import shape
 import symbols
+import tables
 import tools
 import words
 
@@ -64,6 +65,8 @@ SEEDS = (
     *((formulas.tested, formulas.PAGE, page) for page in formulas.BROKEN_PAGES),
     *((findings.conventions, findings.PAGE, page) for page in findings.BROKEN_PAGES),
     *((findings.indexed, name, text) for name, text in findings.BROKEN),
+    *((tables.current, "docs/a.md", page) for page in tables.BROKEN_PAGES),
+    (tables.complete, "docs/a.md", "# A\n\n<!-- gradientd --describe limits -->\n<!-- end -->\n"),
     (mutants.current, "lib/kernels/dense.c", OPEN),
     (words.banned, "README.md", "To" + "do: TO" + "DO\n"),
     (tools.clang_format, "lib/core/a.c", OPEN + "int  x;\n"),

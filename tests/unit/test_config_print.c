@@ -1,5 +1,5 @@
-/* What people read of the options: --help names them all, and docs/configuration.md holds the table
- * as it is printed now. Run from the repository's root. */
+/* What people read of the options: --help names them all. The tables of --describe are
+ * test_describe.c's. */
 #include "config/config.h"
 #include "config/options.h"
 
@@ -7,8 +7,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "platform/files.h"
 
 #include <cmocka.h>
 
@@ -54,24 +52,11 @@ static void test_lines_of_help_fit_a_terminal(void **state)
     free(help);
 }
 
-static void test_the_documentation_is_current(void **state)
-{
-    (void)state;
-    char *page = files_read("docs/configuration.md");
-    char *table = printed(config_print_markdown);
-    assert_non_null(page);
-    if (!strstr(page, table))
-        fail_msg("docs/configuration.md lacks the table that gradientd --help-markdown prints");
-    free(table);
-    free(page);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_help_names_everything),
         cmocka_unit_test(test_lines_of_help_fit_a_terminal),
-        cmocka_unit_test(test_the_documentation_is_current),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@ static void write_parameters(grad_encoder *encoder, const grad_loss *loss,
                              const grad_loss_info *info)
 {
     for (size_t i = 0; i < info->parameter_count; i++) {
-        const grad_loss_parameter_info *parameter = &info->parameters[i];
+        const grad_parameter_info *parameter = &info->parameters[i];
         double value = loss->parameters[i];
 
         if (grad_scalar_same(value, parameter->default_value))

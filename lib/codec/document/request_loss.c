@@ -46,7 +46,7 @@ static grad_status read_flag(grad_reader *reader, const grad_path *path, const j
 
 static grad_field parameter_field(const grad_loss_info *info, size_t parameter)
 {
-    const grad_loss_parameter_info *p = &info->parameters[parameter];
+    const grad_parameter_info *p = &info->parameters[parameter];
 
     return (grad_field){p->name,
                         p->domain == GRAD_FLAG      ? read_flag
