@@ -1,11 +1,16 @@
-/* The loop of tries and its verdicts. What lives here is which outcome is whose fault and which is
- * worth another try: connection faults, timeouts of one try, 429, 502, 503 and 504 are. */
+/* The loop of tries and its verdicts: which outcome is whose fault, and which is worth another try
+ * (connection faults, timeouts of one try, 429, 502, 503 and 504); and the waits between tries. */
 #include "call.h"
 
+#include <errno.h>
+#include <math.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/random.h>
+#include <time.h>
 
 /* What became of one try. */
 typedef struct verdict {
@@ -42,17 +47,17 @@ gradient_client_status client_fail_as(gradient_client_error *error, gradient_cli
 }
 
 /* Whether the body of an error is the service's own words. */
-static bool read_problem(const client_answer *answer, const client_response *response,
+static bool read_problem(const client_response *response, const client_exchange *exchange,
                          grad_problem *problem)
 {
     static const char type[] = "application/problem+json";
     grad_error ignored = GRAD_ERROR_INIT;
 
-    if (strncasecmp(response->content_type, type, strlen(type)) != 0 ||
-        response->fault != CLIENT_FAULT_NONE ||
-        grad_problem_read(answer->text.data, answer->text.length, problem, &ignored) != GRAD_OK)
+    if (strncasecmp(exchange->content_type, type, strlen(type)) != 0 ||
+        exchange->fault != CLIENT_FAULT_NONE ||
+        grad_problem_read(response->text.data, response->text.length, problem, &ignored) != GRAD_OK)
         return false;
-    problem->http_status = response->http_status;
+    problem->http_status = exchange->http_status;
     return true;
 }
 
@@ -83,34 +88,34 @@ static verdict judge_status(int http_status, bool has_problem)
     }
 }
 
-/* The service answered, and not with a 200. */
-static verdict judge_refusal(const client_answer *answer, const client_response *response,
-                             const char *url, gradient_client_error *error)
+/* The service responded, and not with a 200. */
+static verdict judge_rejection(const client_response *response, const client_exchange *exchange,
+                               const char *url, gradient_client_error *error)
 {
     grad_problem problem = {.error = GRAD_ERROR_INIT};
-    bool has_problem = read_problem(answer, response, &problem);
-    verdict v = judge_status(response->http_status, has_problem);
+    bool has_problem = read_problem(response, exchange, &problem);
+    verdict v = judge_status(exchange->http_status, has_problem);
 
-    v.retry_after = response->retry_after;
+    v.retry_after = exchange->retry_after;
     if (has_problem) {
         client_fail(error, v.status, "%s",
                     problem.error.detail[0] != '\0' ? problem.error.detail : problem.title);
         error->problem = problem;
     } else {
         client_fail(error, v.status, "%s answered with HTTP status %d%s", url,
-                    response->http_status,
-                    response->http_status / 100 == 3 ? ", a redirection" : "");
+                    exchange->http_status,
+                    exchange->http_status / 100 == 3 ? ", a redirection" : "");
     }
     return v;
 }
 
-/* The connection failed, and there is no refusal that explains it. */
-static verdict judge_fault(const client_answer *answer, const client_response *response,
+/* The connection failed, and no rejection explains it. */
+static verdict judge_fault(const client_response *response, const client_exchange *exchange,
                            const char *url, gradient_client_error *error)
 {
-    const char *message = response->message;
+    const char *message = exchange->message;
 
-    switch (response->fault) {
+    switch (exchange->fault) {
     case CLIENT_FAULT_CONNECTION:
         client_fail(error, GRADIENT_CLIENT_UNREACHABLE, "%s can't be reached: %s", url, message);
         return (verdict){.status = GRADIENT_CLIENT_UNREACHABLE, .repeat = true};
@@ -122,63 +127,65 @@ static verdict judge_fault(const client_answer *answer, const client_response *r
         return (verdict){.status = GRADIENT_CLIENT_PROTOCOL};
     case CLIENT_FAULT_STOPPED:
         return (verdict){.status = client_fail_as(error, GRADIENT_CLIENT_PROTOCOL,
-                                                  "the answer isn't right: ", &answer->error)};
-    default:
-        client_fail(error, GRADIENT_CLIENT_INTERNAL, "libcurl failed: %s", message);
-        return (verdict){.status = GRADIENT_CLIENT_INTERNAL};
+                                                  "the answer isn't right: ", &response->error)};
+    case CLIENT_FAULT_INTERNAL:
+    case CLIENT_FAULT_NONE:
+        break;
     }
+    client_fail(error, GRADIENT_CLIENT_INTERNAL, "libcurl failed: %s", message);
+    return (verdict){.status = GRADIENT_CLIENT_INTERNAL};
 }
 
-static verdict judge(client_answer *answer, const client_response *response, const char *url,
+static verdict judge(client_response *response, const client_exchange *exchange, const char *url,
                      gradient_client_error *error)
 {
     grad_error cause = GRAD_ERROR_INIT;
 
-    /* A refusal counts even where the connection broke behind it, as it may when the service
-     * answers before it has read the body. */
-    if (response->http_status >= 300 ||
-        (response->fault == CLIENT_FAULT_NONE && response->http_status != 200))
-        return judge_refusal(answer, response, url, error);
-    if (response->fault != CLIENT_FAULT_NONE)
-        return judge_fault(answer, response, url, error);
-    if (client_answer_finish(answer, &cause) != GRAD_OK) {
+    /* A rejection counts even where the connection broke behind it, as it may when the service
+     * responds before it has read the body. */
+    if (exchange->http_status >= 300 ||
+        (exchange->fault == CLIENT_FAULT_NONE && exchange->http_status != 200))
+        return judge_rejection(response, exchange, url, error);
+    if (exchange->fault != CLIENT_FAULT_NONE)
+        return judge_fault(response, exchange, url, error);
+    if (client_response_finish(response, &cause) != GRAD_OK) {
         return (verdict){.status = client_fail_as(error, GRADIENT_CLIENT_PROTOCOL,
                                                   "the answer isn't right: ", &cause)};
     }
     return (verdict){.status = GRADIENT_CLIENT_OK};
 }
 
-/* Who asks for a token is not the service: it has none. */
-static void explain_unauthorized(const gradient_client *client, const client_response *response,
+/* The service has no tokens: whoever asks for one stands before it. */
+static void explain_unauthorized(const gradient_client *client, const client_exchange *exchange,
                                  gradient_client_error *error)
 {
     size_t length = strlen(error->message);
 
-    if (response->http_status == 401) {
+    if (exchange->http_status == 401) {
         snprintf(error->message + length, sizeof error->message - length, " (%s token was sent)",
-                 client_transport_has_token(client->transport) ? "a" : "no");
+                 client->has_token ? "a" : "no");
     }
 }
 
 /* One try, no longer than until the deadline. */
 static verdict try_once(gradient_client *client, client_request *request,
                         const client_expectation *expectation, double deadline,
-                        client_answer *answer, gradient_client_error *error)
+                        client_response *response, gradient_client_error *error)
 {
-    client_response response;
+    client_exchange exchange;
     double left = deadline - client_clock();
     double timeout = client->options.attempt_timeout;
     verdict v;
 
-    client_answer_begin(answer, expectation);
-    request->receive = client_answer_receive;
-    request->context = answer;
+    client_response_begin(response, expectation);
+    request->receive = client_response_receive;
+    request->context = response;
     client_transport_exchange(client->transport, request, left < timeout ? left : timeout,
-                              &response);
-    v = judge(answer, &response, client_transport_url(client->transport), error);
-    explain_unauthorized(client, &response, error);
+                              &exchange);
+    v = judge(response, &exchange, client_transport_url(client->transport), error);
+    explain_unauthorized(client, &exchange, error);
     if (v.status != GRADIENT_CLIENT_OK)
-        client_answer_free(answer);
+        client_response_free(response);
     return v;
 }
 
@@ -192,14 +199,14 @@ static void count_tries(gradient_client_error *error, unsigned tries)
 }
 
 gradient_client_status client_call(gradient_client *client, client_request request,
-                                   const client_expectation *expectation, client_answer *answer,
+                                   const client_expectation *expectation, client_response *response,
                                    unsigned *tries, gradient_client_error *error)
 {
     gradient_client_error own = GRADIENT_CLIENT_ERROR_INIT;
     double deadline = client_clock() + client->options.total_timeout;
 
     for (unsigned n = 1;; n++) {
-        verdict v = try_once(client, &request, expectation, deadline, answer, &own);
+        verdict v = try_once(client, &request, expectation, deadline, response, &own);
         double wait = client_backoff_wait(&client->backoff, n, v.retry_after);
 
         *tries = n;
@@ -213,5 +220,60 @@ gradient_client_status client_call(gradient_client *client, client_request reque
             return v.status;
         }
         client_sleep(wait);
+    }
+}
+
+/* ---- Waiting --------------------------------------------------------------------------------- */
+
+/* Full jitter: M. Brooker, "Exponential Backoff and Jitter", 2015. It comes from splitmix64 (G.
+ * Steele, D. Lea, C. Flood, OOPSLA 2014), whose state is a counter, so that threads share it
+ * without a lock. */
+#define GOLDEN_GAMMA 0x9e3779b97f4a7c15u
+
+void client_backoff_init(client_backoff *backoff, double base, double max)
+{
+    uint64_t seed;
+
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed)
+        seed = (uint64_t)(client_clock() * 1e9) ^ (uint64_t)(uintptr_t)backoff;
+    backoff->base = base;
+    backoff->max = max;
+    atomic_init(&backoff->random, seed);
+}
+
+/* Uniform in [0, 1). */
+static double random_share(client_backoff *backoff)
+{
+    uint64_t r = atomic_fetch_add(&backoff->random, GOLDEN_GAMMA) + GOLDEN_GAMMA;
+
+    r = (r ^ (r >> 30)) * 0xbf58476d1ce4e5b9u;
+    r = (r ^ (r >> 27)) * 0x94d049bb133111ebu;
+    r ^= r >> 31;
+    return (double)(r >> 11) * 0x1p-53;
+}
+
+double client_backoff_wait(client_backoff *backoff, unsigned tries, double retry_after)
+{
+    int doublings = tries > 64 ? 63 : (int)tries - 1;
+    double most = fmin(backoff->max, ldexp(backoff->base, doublings));
+
+    return retry_after + most * random_share(backoff);
+}
+
+double client_clock(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+void client_sleep(double seconds)
+{
+    struct timespec left;
+
+    left.tv_sec = (time_t)seconds;
+    left.tv_nsec = (long)((seconds - (double)left.tv_sec) * 1e9);
+    while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR) {
     }
 }

@@ -1,11 +1,7 @@
-/* The client's public functions: options, requests in, replies out. What lives here is what a call
- * sends and what it expects back; the tries are call.c's. */
-#include "address.h"
+/* The client's public functions: what a call sends and what it expects back. */
 #include "call.h"
-#include "headers.h"
-#include "reply.h"
+#include "options.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,54 +9,21 @@
 #define MAX_DOCUMENT_BYTES ((size_t)1 << 30)
 #define MAX_REPLY_ENVELOPE ((size_t)4 << 20) /* statistics, or errors, of 1,024 layers */
 #define MAX_SMALL_BYTES ((size_t)1 << 24)    /* of a GET, or a check */
-static double or_default(double value, double fallback)
-{
-    return value == 0 ? fallback : value;
-}
-
-static gradient_client_options complete(const gradient_client_options *given)
-{
-    static const gradient_client_options none = {0};
-    const gradient_client_options *o = given != NULL ? given : &none;
-
-    return (gradient_client_options){
-        .connect_timeout = or_default(o->connect_timeout, 5),
-        .attempt_timeout = or_default(o->attempt_timeout, 60),
-        .total_timeout = or_default(o->total_timeout, 120),
-        .max_attempts = o->max_attempts == 0 ? 5 : o->max_attempts,
-        .backoff_base = or_default(o->backoff_base, 0.1),
-        .backoff_max = or_default(o->backoff_max, 5),
-        .token = o->token,
-        .headers = o->headers,
-    };
-}
-
-/* Times end somewhere below what milliseconds in a long can hold. */
-static bool valid(const gradient_client_options *o)
-{
-    const double times[] = {o->connect_timeout, o->attempt_timeout, o->total_timeout,
-                            o->backoff_base, o->backoff_max};
-
-    for (size_t i = 0; i < sizeof times / sizeof *times; i++)
-        if (!(times[i] > 0 && times[i] <= 1e6))
-            return false;
-    return true;
-}
 
 gradient_client_status gradient_client_open(const char *url, const gradient_client_options *options,
                                             gradient_client **client, gradient_client_error *error)
 {
-    gradient_client_options completed = complete(options);
+    gradient_client_options completed = client_options_complete(options);
     grad_error cause = GRAD_ERROR_INIT;
     char address[CLIENT_ADDRESS_SIZE];
     gradient_client *opened;
 
-    if (!valid(&completed)) {
+    if (!client_options_have_valid_times(&completed)) {
         return client_fail(error, GRADIENT_CLIENT_BAD_INPUT,
                            "times are above 0 and at most 1,000,000 seconds");
     }
     if (client_address_read(url, address, &cause) != GRAD_OK ||
-        client_headers_check(&completed, &cause) != GRAD_OK)
+        client_options_check_headers(&completed, &cause) != GRAD_OK)
         return client_fail_as(error, GRADIENT_CLIENT_BAD_INPUT, "", &cause);
     opened = calloc(1, sizeof *opened);
     if (opened != NULL)
@@ -69,6 +32,7 @@ gradient_client_status gradient_client_open(const char *url, const gradient_clie
         free(opened);
         return client_fail(error, GRADIENT_CLIENT_INTERNAL, "no memory for a client");
     }
+    opened->has_token = completed.token != NULL;
     opened->options = completed;
     opened->options.token = NULL; /* the transport has copies */
     opened->options.headers = NULL;
@@ -108,26 +72,26 @@ static gradient_client_status exchange(gradient_client *client, const grad_batch
                               .segments = grad_encoder_segments(encoder),
                               .segment_count = grad_encoder_segment_count(encoder)};
     client_expectation expectation = client_reply_expect(batch, measure);
-    client_answer answer;
+    client_response response;
     unsigned tries;
     gradient_client_status status =
-        client_call(client, request, &expectation, &answer, &tries, error);
+        client_call(client, request, &expectation, &response, &tries, error);
 
     if (status != GRADIENT_CLIENT_OK)
         return status;
-    status = client_reply_check(batch, answer.reply, error);
+    status = client_reply_check(batch, response.reply, error);
     if (status != GRADIENT_CLIENT_OK) {
-        client_answer_free(&answer);
+        client_response_free(&response);
         return status;
     }
     *reply = (gradient_client_reply){
-        .reply = answer.reply,
+        .reply = response.reply,
         .bytes_sent = client_body_length(&request),
-        .bytes_received = answer.received,
+        .bytes_received = response.received,
         .attempts = tries,
-        .owner = answer.decoder,
+        .owner = response.decoder,
     };
-    grad_text_free(&answer.text);
+    grad_text_free(&response.text);
     return GRADIENT_CLIENT_OK;
 }
 
@@ -224,20 +188,20 @@ gradient_client_status gradient_client_compute_into(gradient_client *client,
 
 /* ---- Documents as they are ------------------------------------------------------------------- */
 
-/* A call whose answer is wanted as text. */
+/* A call that returns the text of the response. */
 static gradient_client_status fetch(gradient_client *client, client_request request,
                                     const client_expectation *expectation, grad_text *body,
                                     gradient_client_error *error)
 {
-    client_answer answer;
+    client_response response;
     unsigned tries;
     gradient_client_status status =
-        client_call(client, request, expectation, &answer, &tries, error);
+        client_call(client, request, expectation, &response, &tries, error);
 
     if (status == GRADIENT_CLIENT_OK) {
-        *body = answer.text;
-        answer.text = (grad_text){0};
-        client_answer_free(&answer);
+        *body = response.text;
+        response.text = (grad_text){0};
+        client_response_free(&response);
     }
     return status;
 }
@@ -271,15 +235,15 @@ gradient_client_status gradient_client_check(gradient_client *client, grad_datat
     client_request request = {
         .path = path_of(GRADIENT_CLIENT_CHECK, datatype), .segments = &segment, .segment_count = 1};
     client_expectation expectation = {.form = CLIENT_REPORT, .max_bytes = MAX_SMALL_BYTES};
-    client_answer answer;
+    client_response response;
     unsigned tries;
     gradient_client_status status =
-        client_call(client, request, &expectation, &answer, &tries, error);
+        client_call(client, request, &expectation, &response, &tries, error);
 
     if (status == GRADIENT_CLIENT_OK) {
-        *report = answer.report;
-        answer.report = NULL;
-        client_answer_free(&answer);
+        *report = response.report;
+        response.report = NULL;
+        client_response_free(&response);
     }
     return status;
 }

@@ -1,11 +1,9 @@
-/* HTTP by libcurl: a small pool of easy handles, each with its kept-alive connection. The one file
- * that includes <curl/curl.h>. What lives here is how bytes travel; whether to try again, and what
- * an answer means, is call.c's business.
+/* HTTP by libcurl: a small pool of easy handles, each with its kept-alive connection.
  *
  * Proxies are libcurl's default: http_proxy and no_proxy of the environment count. */
 #include "transport.h"
 
-#include "headers.h"
+#include "options.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -28,7 +26,6 @@ typedef struct connection {
 
 struct client_transport {
     char *url; /* as far as the paths of the service begin */
-    bool has_token;
     long connect_timeout_ms;
     struct curl_slist *headers;      /* of every request */
     struct curl_slist *post_headers; /* with that of a body */
@@ -236,7 +233,7 @@ static client_fault fault_of(CURL *easy, CURLcode code)
     return CLIENT_FAULT_INTERNAL;
 }
 
-static void read_response(connection *c, CURLcode code, client_response *response)
+static void read_response(connection *c, CURLcode code, client_exchange *exchange)
 {
     const char *type = NULL;
     curl_off_t retry_after = 0, length = 0, received = 0;
@@ -247,72 +244,50 @@ static void read_response(connection *c, CURLcode code, client_response *respons
     curl_easy_getinfo(c->easy, CURLINFO_CONTENT_TYPE, &type);
     curl_easy_getinfo(c->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     curl_easy_getinfo(c->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
-    response->fault = fault_of(c->easy, code);
-    /* Headers that the end of the connection cut off pass for an empty answer of any length. */
+    exchange->fault = fault_of(c->easy, code);
+    /* The end of the connection may cut off headers: libcurl takes them for an empty response. */
     if (code == CURLE_OK && http_status == 200 && length < 0 && received == 0) {
-        response->fault = CLIENT_FAULT_CONNECTION;
+        exchange->fault = CLIENT_FAULT_CONNECTION;
         snprintf(c->error, sizeof c->error, "it ended before the answer's body");
     }
-    response->http_status = (int)http_status;
-    response->retry_after = retry_after > 0 ? (double)retry_after : 0;
-    snprintf(response->content_type, sizeof response->content_type, "%s", type ? type : "");
-    snprintf(response->message, sizeof response->message, "%s",
+    exchange->http_status = (int)http_status;
+    exchange->retry_after = retry_after > 0 ? (double)retry_after : 0;
+    snprintf(exchange->content_type, sizeof exchange->content_type, "%s", type ? type : "");
+    snprintf(exchange->message, sizeof exchange->message, "%s",
              c->error[0] != '\0' ? c->error : curl_easy_strerror(code));
-    client_redact(response->message); /* of a proxy of the environment, perhaps */
+    client_redact(exchange->message); /* of a proxy of the environment, perhaps */
 }
 
 void client_transport_exchange(client_transport *transport, const client_request *request,
-                               double timeout, client_response *response)
+                               double timeout, client_exchange *exchange)
 {
     connection *c = acquire(transport);
 
-    memset(response, 0, sizeof *response);
+    memset(exchange, 0, sizeof *exchange);
     if (c == NULL || !set_request(transport, c, request, timeout)) {
         connection_destroy(c);
-        response->fault = CLIENT_FAULT_INTERNAL;
-        snprintf(response->message, sizeof response->message, "libcurl can't make a request");
+        exchange->fault = CLIENT_FAULT_INTERNAL;
+        snprintf(exchange->message, sizeof exchange->message, "libcurl can't make a request");
         return;
     }
     c->request = request;
     c->segment = 0;
     c->offset = 0;
     c->error[0] = '\0';
-    read_response(c, curl_easy_perform(c->easy), response);
+    read_response(c, curl_easy_perform(c->easy), exchange);
     c->request = NULL;
     release(transport, c);
 }
 
-static bool add_header(struct curl_slist **list, const char *header)
+static bool add_header(void *context, const char *header)
 {
+    struct curl_slist **list = context;
     struct curl_slist *longer = curl_slist_append(*list, header);
 
     if (longer == NULL)
         return false;
     *list = longer;
     return true;
-}
-
-static bool add_token(struct curl_slist **list, const char *token)
-{
-    char *header = NULL;
-    bool ok;
-
-    if (token == NULL)
-        return true;
-    if (asprintf(&header, "Authorization: Bearer %s", token) < 0)
-        return false;
-    ok = add_header(list, header);
-    free(header);
-    return ok;
-}
-
-static bool add_headers(struct curl_slist **list, const gradient_client_options *options)
-{
-    bool ok = add_token(list, options->token);
-
-    for (const char *const *h = options->headers; ok && h != NULL && *h != NULL; h++)
-        ok = add_header(list, *h);
-    return ok;
 }
 
 client_transport *client_transport_create(const char *url, const gradient_client_options *options)
@@ -327,19 +302,14 @@ client_transport *client_transport_create(const char *url, const gradient_client
     pthread_mutex_init(&transport->lock, NULL);
     transport->connect_timeout_ms = (long)(connect_ms < 1 ? 1 : connect_ms);
     transport->url = strdup(url);
-    transport->has_token = options->token != NULL;
-    if (transport->url == NULL || !add_headers(&transport->headers, options) ||
+    if (transport->url == NULL ||
+        !client_options_visit_headers(options, add_header, &transport->headers) ||
         !add_header(&transport->post_headers, "Content-Type: application/json") ||
-        !add_headers(&transport->post_headers, options)) {
+        !client_options_visit_headers(options, add_header, &transport->post_headers)) {
         client_transport_destroy(transport);
         return NULL;
     }
     return transport;
-}
-
-bool client_transport_has_token(const client_transport *transport)
-{
-    return transport->has_token;
 }
 
 const char *client_transport_url(const client_transport *transport)

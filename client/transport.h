@@ -1,6 +1,5 @@
-/* One HTTP exchange with one service: a body of segments out, the answer's bytes handed on as they
- * arrive. What lives here is what the rest of the client may know of the network; transport.c
- * alone knows libcurl. Nothing here repeats a request or reads a document. */
+/* One HTTP exchange with one service: sends a body of segments, and hands on the bytes of the
+ * response as they arrive. Repeats nothing. */
 #ifndef CLIENT_TRANSPORT_H
 #define CLIENT_TRANSPORT_H
 
@@ -9,11 +8,11 @@
 #define CLIENT_TRANSPORT_MESSAGE_SIZE 256
 #define CLIENT_TRANSPORT_TYPE_SIZE 64
 
-/* How an exchange ended, the answer's own verdict aside. */
+/* How an exchange ended, whatever the response says. */
 typedef enum client_fault {
-    CLIENT_FAULT_NONE,       /* a whole answer came */
+    CLIENT_FAULT_NONE,       /* a whole response came */
     CLIENT_FAULT_CONNECTION, /* no connection, or it broke */
-    CLIENT_FAULT_TIMEOUT,    /* connected, but no whole answer in time */
+    CLIENT_FAULT_TIMEOUT,    /* connected, but no whole response in time */
     CLIENT_FAULT_GARBAGE,    /* the peer doesn't speak HTTP */
     CLIENT_FAULT_STOPPED,    /* receive returned false */
     CLIENT_FAULT_INTERNAL    /* memory, or libcurl failing */
@@ -23,28 +22,26 @@ typedef struct client_request {
     const char *path;
     const grad_segment *segments; /* the body of a POST; NULL: a GET */
     size_t segment_count;
-    /* Takes the next piece of the answer's body; false ends the exchange. */
+    /* Takes the next piece of the response's body; false ends the exchange. */
     bool (*receive)(void *context, int http_status, const char *bytes, size_t length);
     void *context;
 } client_request;
 
-typedef struct client_response {
+/* How an exchange ended. */
+typedef struct client_exchange {
     client_fault fault;
     int http_status;    /* 0: none came */
     double retry_after; /* seconds that the service asked for; 0: it didn't */
     char content_type[CLIENT_TRANSPORT_TYPE_SIZE];
     char message[CLIENT_TRANSPORT_MESSAGE_SIZE]; /* for people, where there is a fault */
-} client_response;
+} client_exchange;
 
 typedef struct client_transport client_transport;
 
 /* url: what client_address_read wrote; of the options, the time to connect, the token and the
- * headers, which client_headers_check found right. Makes no connection. NULL: no memory, or libcurl
- * doesn't start. */
+ * headers, which client_options_check_headers found right. Makes no connection. NULL: no memory, or
+ * libcurl doesn't start. */
 client_transport *client_transport_create(const char *url, const gradient_client_options *options);
-
-/* Whether requests carry a token. */
-bool client_transport_has_token(const client_transport *transport);
 
 /* The address, for messages. */
 const char *client_transport_url(const client_transport *transport);
@@ -54,7 +51,7 @@ size_t client_body_length(const client_request *request);
 
 /* One try, within timeout seconds. Thread-safe. */
 void client_transport_exchange(client_transport *transport, const client_request *request,
-                               double timeout, client_response *response);
+                               double timeout, client_exchange *exchange);
 
 void client_transport_destroy(client_transport *transport);
 

@@ -1,8 +1,6 @@
 /* The report of a check as a table for people: a line for each tensor, one below it for the user's
- * own, and the verdict. What lives here is the shape of the table; what was checked is the
- * report's. */
-#include "cli/commands.h"
-#include "cli/report.h"
+ * own, and the verdict. */
+#include "cli/cli.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,6 @@
-/* `gradient compute`, `backprop` and `check`: a document to the service as it is, the answer to
- * standard output. What lives here is reading the input too, which --local shares; computing is
- * local.c's, the table of a check check_table.c's. */
-#include "cli/commands.h"
-#include "cli/file_kind.h"
-#include "cli/report.h"
+/* `gradient compute`, `backprop` and `check`: a document to the service as it is, the response to
+ * standard output; or computed in this process (--local), to the same bytes. */
+#include "cli/cli.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,56 +8,10 @@
 #include <unistd.h>
 
 #define MAX_DOCUMENT_BYTES ((size_t)1 << 31)
-#define PIECE_BYTES 65536
 #define COMPUTE_ATTEMPTS 5
 #define COMPUTE_TIMEOUT 120
 
-/* Whether it can be a document, by its first piece. Returns the exit code. */
-static int judge_beginning(const options *o, const char *bytes, size_t length)
-{
-    const char *file = strcmp(o->file, "-") == 0 ? "standard input" : o->file;
-    file_kind kind = file_kind_of(bytes, length);
-
-    if (kind.name == NULL)
-        return EXIT_OK;
-    return report_failure(o, EXIT_BAD_INPUT, "%s: expected a JSON document, found %s%s%s%s", file,
-                          kind.name, kind.hint != NULL ? " (" : "",
-                          kind.hint != NULL ? kind.hint : "", kind.hint != NULL ? ")" : "");
-}
-
-static int read_pieces(const options *o, FILE *in,
-                       bool (*take)(void *context, const char *bytes, size_t length), void *context)
-{
-    char piece[PIECE_BYTES];
-    size_t length = fread(piece, 1, sizeof piece, in);
-    int exit_code = ferror(in) ? EXIT_OK : judge_beginning(o, piece, length);
-
-    if (exit_code != EXIT_OK)
-        return exit_code;
-    for (; length > 0; length = fread(piece, 1, sizeof piece, in))
-        if (!take(context, piece, length))
-            return EXIT_OK;
-    if (ferror(in))
-        return report_system_failure(o, EXIT_BAD_INPUT, o->file);
-    return EXIT_OK;
-}
-
-int command_read_document(const options *o,
-                          bool (*take)(void *context, const char *bytes, size_t length),
-                          void *context)
-{
-    FILE *in = strcmp(o->file, "-") == 0 ? stdin : fopen(o->file, "rb");
-    int exit_code;
-
-    if (in == NULL)
-        return report_system_failure(o, EXIT_BAD_INPUT, o->file);
-    if (in == stdin && isatty(STDIN_FILENO) && !o->quiet)
-        fprintf(stderr, "gradient: reading the document from standard input\n");
-    exit_code = read_pieces(o, in, take, context);
-    if (in != stdin)
-        fclose(in);
-    return exit_code;
-}
+/* ---- By the service -------------------------------------------------------------------------- */
 
 static bool keep(void *context, const char *bytes, size_t length)
 {
@@ -72,19 +23,14 @@ static bool keep(void *context, const char *bytes, size_t length)
 
 static gradient_client_route route_of(const options *o)
 {
-    switch (o->command) {
-    case COMMAND_BACKPROP:
-        return GRADIENT_CLIENT_BACKPROP;
-    case COMMAND_CHECK:
+    if (o->command == COMMAND_CHECK)
         return GRADIENT_CLIENT_CHECK;
-    default:
-        return GRADIENT_CLIENT_GRADIENTS;
-    }
+    return o->command == COMMAND_BACKPROP ? GRADIENT_CLIENT_BACKPROP : GRADIENT_CLIENT_GRADIENTS;
 }
 
 /* Notes stand at the end of an answer, which is read once more only where it has some: in a string
  * there is a backslash before each quote. */
-static void tell_notes(const options *o, const grad_text *body)
+static void print_notes(const options *o, const grad_text *body)
 {
     static const char member[] = "\"notes\":[{";
     grad_decoder *decoder = NULL;
@@ -100,7 +46,7 @@ static void tell_notes(const options *o, const grad_text *body)
 }
 
 /* The answer to a check says whether the gradients are right. */
-static int print_answer(const options *o, const grad_text *body)
+static int print_response(const options *o, const grad_text *body)
 {
     grad_error error = GRAD_ERROR_INIT;
     grad_check_report *report = NULL;
@@ -108,7 +54,7 @@ static int print_answer(const options *o, const grad_text *body)
 
     if (o->command != COMMAND_CHECK) {
         report_write(body->data, body->length);
-        tell_notes(o, body);
+        print_notes(o, body);
         return EXIT_OK;
     }
     if (grad_check_report_read(body->data, body->length, &report, &error) != GRAD_OK)
@@ -129,7 +75,7 @@ static int post(const options *o, const grad_text *document)
         return exit_code;
     if (gradient_client_post(client, route_of(o), o->datatype, document->data, document->length,
                              &body, &error) == GRADIENT_CLIENT_OK) {
-        exit_code = print_answer(o, &body);
+        exit_code = print_response(o, &body);
         grad_text_free(&body);
     } else {
         exit_code = report_client_error(o, &error);
@@ -152,5 +98,145 @@ int command_compute(const options *o)
                         : report_library_error(o, &error);
     }
     grad_text_free(&document);
+    return exit_code;
+}
+
+/* ---- In this process ------------------------------------------------------------------------- */
+
+typedef struct reading {
+    grad_decoder *decoder;
+    grad_error *error;
+} reading;
+
+static bool push(void *context, const char *bytes, size_t length)
+{
+    reading *r = context;
+
+    return grad_decoder_push(r->decoder, bytes, length, r->error) == GRAD_OK;
+}
+
+static grad_status print_reply(const grad_batch *batch, const grad_reply *reply,
+                               const grad_decoder *decoder, grad_error *error)
+{
+    grad_encoder *encoder = NULL;
+    grad_status status = grad_encode_reply(batch, reply, decoder, &encoder, error);
+
+    if (status == GRAD_OK)
+        status = grad_encoder_run_all(encoder, error);
+    if (status == GRAD_OK) {
+        const grad_segment *segments = grad_encoder_segments(encoder);
+        for (size_t s = 0; s < grad_encoder_segment_count(encoder); s++)
+            report_write(segments[s].text, segments[s].length);
+    }
+    grad_encoder_destroy(encoder);
+    return status;
+}
+
+static grad_status compute(const options *o, const grad_batch *batch, const grad_decoder *decoder,
+                           grad_error *error)
+{
+    grad_run *run = NULL;
+    grad_status status = grad_run_create(batch, &run, error);
+
+    if (status == GRAD_OK)
+        status = grad_run_all(run, error);
+    if (status == GRAD_OK)
+        status = print_reply(batch, grad_run_reply(run), decoder, error);
+    if (status == GRAD_OK)
+        report_notes(o, grad_run_reply(run)->notes, grad_run_reply(run)->note_count);
+    grad_run_destroy(run);
+    return status;
+}
+
+static const grad_limits limits = {.max_result_numbers = GRAD_DEFAULT_MAX_RESULT_NUMBERS};
+
+static grad_status answer_run(const options *o, grad_decoder *decoder, grad_error *error)
+{
+    grad_request_kind kind =
+        o->command == COMMAND_BACKPROP ? GRAD_REQUEST_BACKPROP : GRAD_REQUEST_GRADIENTS;
+    grad_measure measure;
+    grad_batch *batch;
+    grad_status status = grad_decoder_finish_request(decoder, kind, &batch, error);
+
+    if (status != GRAD_OK)
+        return status;
+    status = grad_batch_measure(batch, &limits, &measure, error);
+    return status == GRAD_OK ? compute(o, batch, decoder, error) : status;
+}
+
+/* The verdict goes to *exit_code. */
+static grad_status print_report(const options *o, const grad_check_report *report, int *exit_code,
+                                grad_error *error)
+{
+    grad_text document;
+    grad_status status;
+
+    grad_text_init(&document, SIZE_MAX);
+    grad_check_report_write(report, &document);
+    status = grad_text_status(&document, error);
+    if (status == GRAD_OK)
+        *exit_code = command_print_check(o, &document, report);
+    grad_text_free(&document);
+    return status;
+}
+
+static grad_status answer_check(const options *o, grad_decoder *decoder, int *exit_code,
+                                grad_error *error)
+{
+    const grad_check_report *report = NULL;
+    grad_check_request *request;
+    grad_check *check = NULL;
+    grad_measure measure;
+    grad_status status = grad_decoder_finish_check(decoder, &request, error);
+
+    if (status != GRAD_OK)
+        return status;
+    status = grad_check_measure(request, &limits, &measure, error);
+    if (status == GRAD_OK)
+        status = grad_check_create(request, &check, error);
+    if (status == GRAD_OK)
+        status = grad_check_all(check, &report, error);
+    if (status == GRAD_OK)
+        status = print_report(o, report, exit_code, error);
+    grad_check_destroy(check);
+    return status;
+}
+
+/* The whole document was pushed: what it asks for is checked, computed and printed. */
+static grad_status answer(const options *o, grad_decoder *decoder, int *exit_code,
+                          grad_error *error)
+{
+    grad_status status = o->command == COMMAND_CHECK ? answer_check(o, decoder, exit_code, error)
+                                                     : answer_run(o, decoder, error);
+
+    grad_decoder_locate_error(decoder, error);
+    return status;
+}
+
+/* OpenBLAS starts its threads before main(): to do without them, this process begins again. Where
+ * it can't, the threads idle; the tiles of a run give the same bits either way. */
+static void use_one_blas_thread(char **arguments)
+{
+    const char *threads = getenv("OPENBLAS_NUM_THREADS");
+
+    if ((threads == NULL || strcmp(threads, "1") != 0) &&
+        setenv("OPENBLAS_NUM_THREADS", "1", 1) == 0)
+        execv("/proc/self/exe", arguments);
+}
+
+int command_compute_local(const options *o)
+{
+    grad_error error = GRAD_ERROR_INIT;
+    reading r = {.error = &error};
+    int exit_code;
+
+    use_one_blas_thread(o->arguments);
+    if (grad_decoder_create(NULL, o->datatype, 0, &r.decoder, &error) != GRAD_OK)
+        return report_library_error(o, &error);
+    exit_code = command_read_document(o, push, &r);
+    if (exit_code == EXIT_OK &&
+        (error.status != GRAD_OK || answer(o, r.decoder, &exit_code, &error) != GRAD_OK))
+        exit_code = report_library_error(o, &error);
+    grad_decoder_destroy(r.decoder);
     return exit_code;
 }

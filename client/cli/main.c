@@ -1,7 +1,6 @@
-/* The command line `gradient`. What lives here is the way in and out: the command is found, output
- * that couldn't be written is an error, and the exit code says how it went. */
-#include "cli/commands.h"
-#include "cli/report.h"
+/* The command line `gradient`: finds the command, reports output that could not be written, and
+ * exits with how it went. */
+#include "cli/cli.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -21,10 +20,12 @@ static int run(const options *o)
     case COMMAND_VERSION:
         printf("gradient %s\n", GRAD_VERSION);
         return EXIT_OK;
-    default:
-        options_print_help(o->topic);
-        return EXIT_OK;
+    case COMMAND_HELP:
+    case COMMAND_NONE:
+        break;
     }
+    options_print_help(o->topic);
+    return EXIT_OK;
 }
 
 int main(int argc, char **argv)

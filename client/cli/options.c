@@ -1,5 +1,6 @@
-/* Reads the arguments. What lives here is which words there are and what they may hold. */
-#include "cli/options.h"
+/* The arguments: which words there are, what they may hold, and what --help says of them. To add an
+ * option: its word here with its text in the help, and its field in cli.h. */
+#include "cli/cli.h"
 
 #include <getopt.h>
 #include <math.h>
@@ -264,4 +265,155 @@ bool options_read(int argc, char **argv, options *o, char *message, size_t size)
         return true;
     }
     return read_operands(argc - optind, argv + optind, o, message, size) && check(o, message, size);
+}
+
+/* ---- The token ------------------------------------------------------------------------------- */
+
+/* The first bytes of a file, or of a text. False: errno says why. */
+static bool take_token(const char *text, const char *path, char token[OPTIONS_TOKEN_SIZE])
+{
+    FILE *in = text == NULL ? fopen(path, "r") : NULL;
+    bool ok = text != NULL || in != NULL;
+
+    if (text != NULL)
+        snprintf(token, OPTIONS_TOKEN_SIZE, "%s", text);
+    if (in != NULL) {
+        token[fread(token, 1, OPTIONS_TOKEN_SIZE - 1, in)] = '\0';
+        ok = !ferror(in);
+        fclose(in);
+    }
+    return ok;
+}
+
+static int read_token(const options *o, char token[OPTIONS_TOKEN_SIZE])
+{
+    const char *text = o->token_file == NULL ? getenv("GRADIENT_TOKEN") : NULL;
+    const char *path = o->token_file != NULL ? o->token_file : getenv("GRADIENT_TOKEN_FILE");
+    const char *where;
+    size_t length;
+
+    token[0] = '\0';
+    if (text != NULL && text[0] == '\0')
+        text = NULL;
+    if (text == NULL && (path == NULL || path[0] == '\0'))
+        return EXIT_OK;
+    where = text != NULL ? "GRADIENT_TOKEN" : path;
+    if (!take_token(text, path, token))
+        return report_system_failure(o, EXIT_BAD_INPUT, where);
+    length = strcspn(token, "\r\n");
+    if (length > 0 && token[length + strspn(token + length, "\r\n")] != '\0')
+        return report_failure(o, EXIT_BAD_INPUT,
+                              "%s: expected one line with a token, found several", where);
+    token[length] = '\0';
+    if (token[0] == '\0' || strlen(token) == OPTIONS_TOKEN_SIZE - 1) {
+        return report_failure(o, EXIT_BAD_INPUT, "%s: expected a line with a token, found %s",
+                              where, token[0] == '\0' ? "none" : "a longer one");
+    }
+    return EXIT_OK;
+}
+
+int options_read_credentials(const options *o, char token[OPTIONS_TOKEN_SIZE],
+                             gradient_client_options *to)
+{
+    int exit_code = read_token(o, token);
+
+    to->token = token[0] != '\0' ? token : NULL;
+    to->headers = o->headers;
+    return exit_code;
+}
+
+/* ---- Help ------------------------------------------------------------------------------------ */
+
+static const char usage[] =
+    "gradient: gradients of neural-network layers, from gradientd or in-process\n"
+    "\n"
+    "  gradient compute FILE|-   POST a document to /v1/gradients, print the answer\n"
+    "  gradient backprop FILE|-  the same with /v1/backprop: a whole network\n"
+    "  gradient check FILE|-     are the gradients of a document right? A table, and exit code 1\n"
+    "                            where one is wrong\n"
+    "  gradient health           is the service ready?\n"
+    "  gradient info             what the service is and what its limits are\n"
+    "  gradient help COMMAND     more about one command\n"
+    "\n";
+
+static const char shared[] =
+    "  --url URL          of the service; else GRADIENT_URL, else http://127.0.0.1:8080\n"
+    "                     with a path where a proxy serves it below one\n"
+    "  --token-file FILE  holds a bearer token; else GRADIENT_TOKEN, else GRADIENT_TOKEN_FILE\n"
+    "  --header 'N: V'    one more header of each request; may be repeated\n"
+    "  --timeout SECONDS  for the whole command, retries and waits included\n"
+    "  --retries N        tries after the first one failed by overload or connection\n"
+    "  --json             answers as they came, errors as JSON on standard error\n"
+    "  --quiet, -q        nothing on standard error\n"
+    "  --help, -h         this text\n"
+    "  --version\n"
+    "\n"
+    "Data goes to standard output, messages to standard error. NO_COLOR is respected.\n"
+    "\n"
+    "Exit codes: 0 ok, 1 a checked gradient is wrong, 2 usage, 3 bad input, 4 unreachable, 5 "
+    "busy,\n"
+    "6 timeout, 7 refused (401, 403), 8 the answer isn't right, 9 internal or output can't be\n"
+    "written\n";
+
+static const char document_options[] =
+    "  --local            compute in this process, without a service: the same bytes out\n"
+    "  --datatype FP64    read the numbers as doubles and compute in them; FP32 is the default\n";
+
+static const char compute[] =
+    "gradient compute [--local] [--datatype FP32|FP64] FILE|-\n"
+    "\n"
+    "Sends the document (docs/api.md) to the service as it is and prints the answer's document.\n"
+    "A gradient is a pure function of the request, so the request is safely repeated on overload\n"
+    "and broken connections: 4 times (--retries) within 120 seconds (--timeout).\n"
+    "\n";
+
+static const char backprop[] =
+    "gradient backprop [--local] [--datatype FP32|FP64] FILE|-\n"
+    "\n"
+    "Forward and backward of a whole network: sends the document (docs/api.md) to /v1/backprop as\n"
+    "it is and prints the answer's document. Repeated as compute is.\n"
+    "\n";
+
+static const char check_words[] =
+    "gradient check [--local] [--datatype FP32|FP64] FILE|-\n"
+    "\n"
+    "Judges the gradients of a document of compute or backprop in double precision, and your own\n"
+    "deltas where its layers have them. Prints a line for each tensor: how far it is off at its\n"
+    "worst place, where that is, the order of convergence (2 is right, 1 is wrong) and a verdict;\n"
+    "yours are on the line below. A place at a kink (as relu's 0) has an interval: all that lies\n"
+    "in it passes. With --json the report itself. Exits with 0 where all are right, with 1 where\n"
+    "one is wrong.\n"
+    "\n";
+
+static const char health[] =
+    "gradient health\n"
+    "\n"
+    "Asks /readyz. Prints \"ready\" and exits with 0 where the service accepts requests, else "
+    "with\n"
+    "the reason and its code (5: draining). One try (--retries 0) within 5 seconds (--timeout).\n"
+    "\n";
+
+static const char info[] = "gradient info\n"
+                           "\n"
+                           "Asks /v1/info: version, limits, activations, losses, encodings, "
+                           "workers. One name and value a\n"
+                           "line; with --json the document itself.\n"
+                           "\n";
+
+void options_print_help(command topic)
+{
+    static const struct {
+        const char *text;
+        bool takes_document;
+    } topics[] = {
+        [COMMAND_COMPUTE] = {compute, true},   [COMMAND_BACKPROP] = {backprop, true},
+        [COMMAND_CHECK] = {check_words, true}, [COMMAND_HEALTH] = {health, false},
+        [COMMAND_INFO] = {info, false},        [COMMAND_HELP] = {usage, false},
+        [COMMAND_NONE] = {usage, false},       [COMMAND_VERSION] = {usage, false},
+    };
+
+    fputs(topics[topic].text, stdout);
+    if (topics[topic].takes_document)
+        fputs(document_options, stdout);
+    fputs(shared, stdout);
 }

@@ -1,6 +1,5 @@
-/* Failures in words or as JSON. What lives here is the shape of a message; which failure it is was
- * decided before. */
-#include "cli/report.h"
+/* Failures, in words or as JSON. */
+#include "cli/cli.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -1,6 +1,5 @@
-/* What all commands that talk with the service share, and the two small ones: health and info. */
-#include "cli/commands.h"
-#include "cli/report.h"
+/* What the commands that talk with the service share, and the two small ones: health and info. */
+#include "cli/cli.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,67 +9,20 @@
 #define HEALTH_TIMEOUT 5
 #define INFO_ATTEMPTS 5
 #define INFO_TIMEOUT 30
-#define TOKEN_SIZE 16384
-
-/* The first bytes of a file, or of a text. False: errno says why. */
-static bool take_token(const char *text, const char *path, char token[TOKEN_SIZE])
-{
-    FILE *in = text == NULL ? fopen(path, "r") : NULL;
-    bool ok = text != NULL || in != NULL;
-
-    if (text != NULL)
-        snprintf(token, TOKEN_SIZE, "%s", text);
-    if (in != NULL) {
-        token[fread(token, 1, TOKEN_SIZE - 1, in)] = '\0';
-        ok = !ferror(in);
-        fclose(in);
-    }
-    return ok;
-}
-
-/* The token of --token-file, GRADIENT_TOKEN or GRADIENT_TOKEN_FILE, "" where there is none. */
-static int read_token(const options *o, char token[TOKEN_SIZE])
-{
-    const char *text = o->token_file == NULL ? getenv("GRADIENT_TOKEN") : NULL;
-    const char *path = o->token_file != NULL ? o->token_file : getenv("GRADIENT_TOKEN_FILE");
-    const char *where;
-    size_t length;
-
-    token[0] = '\0';
-    if (text != NULL && text[0] == '\0')
-        text = NULL;
-    if (text == NULL && (path == NULL || path[0] == '\0'))
-        return EXIT_OK;
-    where = text != NULL ? "GRADIENT_TOKEN" : path;
-    if (!take_token(text, path, token))
-        return report_system_failure(o, EXIT_BAD_INPUT, where);
-    length = strcspn(token, "\r\n");
-    if (length > 0 && token[length + strspn(token + length, "\r\n")] != '\0')
-        return report_failure(o, EXIT_BAD_INPUT,
-                              "%s: expected one line with a token, found several", where);
-    token[length] = '\0';
-    if (token[0] == '\0' || strlen(token) == TOKEN_SIZE - 1) {
-        return report_failure(o, EXIT_BAD_INPUT, "%s: expected a line with a token, found %s",
-                              where, token[0] == '\0' ? "none" : "a longer one");
-    }
-    return EXIT_OK;
-}
 
 int command_open_client(const options *o, unsigned attempts, double timeout,
                         gradient_client **client)
 {
     gradient_client_error error = GRADIENT_CLIENT_ERROR_INIT;
     double total = o->timeout > 0 ? o->timeout : timeout;
-    char token[TOKEN_SIZE];
-    int exit_code = read_token(o, token);
+    char token[OPTIONS_TOKEN_SIZE];
     gradient_client_options client_options = {
         .connect_timeout = total < 5 ? total : 5,
         .attempt_timeout = total,
         .total_timeout = total,
         .max_attempts = o->attempts > 0 ? o->attempts : attempts,
-        .token = token[0] != '\0' ? token : NULL,
-        .headers = o->headers,
     };
+    int exit_code = options_read_credentials(o, token, &client_options);
 
     if (exit_code != EXIT_OK)
         return exit_code;
@@ -79,9 +31,15 @@ int command_open_client(const options *o, unsigned attempts, double timeout,
         return EXIT_OK;
     case GRADIENT_CLIENT_BAD_INPUT:
         return report_failure(o, EXIT_USAGE, "%s", error.message);
-    default:
-        return report_client_error(o, &error);
+    case GRADIENT_CLIENT_UNREACHABLE:
+    case GRADIENT_CLIENT_BUSY:
+    case GRADIENT_CLIENT_TIMEOUT:
+    case GRADIENT_CLIENT_REFUSED:
+    case GRADIENT_CLIENT_PROTOCOL:
+    case GRADIENT_CLIENT_INTERNAL:
+        break;
     }
+    return report_client_error(o, &error);
 }
 
 /* GETs a small document. Returns the exit code; on OK the caller frees *body. */

@@ -1,5 +1,5 @@
 /* Backoff: bounds, jitter, Retry-After, and that threads may share it. */
-#include "backoff.h"
+#include "call.h"
 
 #include <pthread.h>
 #include <setjmp.h>

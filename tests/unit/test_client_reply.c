@@ -2,7 +2,7 @@
  * every kind of layer, reduction and option; and nothing in which a tensor is missing, too many or
  * of another shape. */
 #include "call.h"
-#include "reply.h"
+#include "response.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

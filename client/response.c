@@ -1,9 +1,106 @@
-/* Holding a reply against its batch: the rules of docs/api.md from the other side. */
-#include "reply.h"
+/* Reading the bodies of responses as they arrive, and holding a reply against its batch. */
+#include "response.h"
 
 #include "call.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* The most that is read of a response that is not a 200. */
+#define MAX_PROBLEM_BYTES 65536
+
+void client_response_begin(client_response *response, const client_expectation *expectation)
+{
+    memset(response, 0, sizeof *response);
+    response->expectation = expectation;
+    response->error.offset = GRAD_OFFSET_UNKNOWN;
+    grad_text_init(&response->text, 0);
+}
+
+static bool over_the_cap(client_response *response, size_t cap)
+{
+    grad_error *error = &response->error;
+
+    error->status = GRAD_TOO_LARGE;
+    error->limit = cap;
+    snprintf(error->code, sizeof error->code, "answer_too_large");
+    snprintf(error->limit_name, sizeof error->limit_name, "max_answer");
+    snprintf(error->detail, sizeof error->detail,
+             "it is longer than the %zu bytes expected at most", cap);
+    return false;
+}
+
+/* The first piece has the status. */
+static bool start(client_response *response, int http_status)
+{
+    const client_expectation *expectation = response->expectation;
+
+    response->http_status = http_status;
+    if (http_status != 200) {
+        grad_text_init(&response->text, MAX_PROBLEM_BYTES);
+        return true;
+    }
+    grad_text_init(&response->text, expectation->max_bytes);
+    return expectation->form != CLIENT_REPLY ||
+           grad_decoder_create(&expectation->limits, expectation->datatype, expectation->bytes,
+                               &response->decoder, &response->error) == GRAD_OK;
+}
+
+static bool take(client_response *response, const char *bytes, size_t length)
+{
+    const client_expectation *expectation = response->expectation;
+    bool right = response->http_status == 200;
+
+    if (length > expectation->max_bytes - response->received)
+        return over_the_cap(response, expectation->max_bytes);
+    response->received += length;
+    if (right && response->decoder != NULL &&
+        grad_decoder_push(response->decoder, bytes, length, &response->error) != GRAD_OK)
+        return false;
+    if (right && response->decoder != NULL && !expectation->keep)
+        return true;
+    grad_text_add(&response->text, bytes, length);
+    return grad_text_status(&response->text, &response->error) == GRAD_OK;
+}
+
+bool client_response_receive(void *context, int http_status, const char *bytes, size_t length)
+{
+    client_response *response = context;
+
+    if (response->http_status == 0 && !start(response, http_status))
+        return false;
+    return take(response, bytes, length);
+}
+
+grad_status client_response_finish(client_response *response, grad_error *error)
+{
+    client_form form = response->expectation->form;
+
+    if (form == CLIENT_REPORT) {
+        return grad_check_report_read(response->text.length > 0 ? response->text.data : "",
+                                      response->text.length, &response->report, error);
+    }
+    if (form != CLIENT_REPLY)
+        return GRAD_OK;
+    if (response->decoder == NULL && !start(response, 200)) {
+        *error = response->error;
+        return error->status;
+    }
+    return grad_decoder_finish_reply(response->decoder, &response->reply, error);
+}
+
+void client_response_free(client_response *response)
+{
+    grad_decoder_destroy(response->decoder);
+    grad_text_free(&response->text);
+    free(response->report);
+    response->decoder = NULL;
+    response->reply = NULL;
+    response->report = NULL;
+}
+
+/* ---- What a right reply is ------------------------------------------------------------------- */
 
 /* Of a reply: the most that one number takes, with room for blanks; one layer with statistics but
  * without its name; a layer's error; and the whole without its layers. */
@@ -76,7 +173,7 @@ static extent extent_of(const grad_batch *batch, size_t layer, extent before)
     return e;
 }
 
-/* GRAD_OUTPUT_* bits of what a layer is answered with. */
+/* GRAD_OUTPUT_* bits of a layer's results. */
 static unsigned outputs_of(const grad_batch *batch, const grad_layer *layer)
 {
     unsigned outputs = grad_layer_deltas(layer);

@@ -1,15 +1,26 @@
-/* The beginnings of the files that people have their numbers in: arrays, tables, archives of
- * weights, compressed or strangely encoded text. */
-#include "cli/file_kind.h"
+/* Reading the document, and telling a file that holds no JSON by its first bytes: arrays, tables,
+ * archives of weights, compressed or strangely encoded text. */
+#include "cli/cli.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#define PIECE_BYTES 65536
 #define NUMPY "in Python: json.dump({… array.tolist() …}, file)"
 #define TORCH "in Python: json.dump({… tensor.tolist() …}, file)"
 #define UTF8 "save it as UTF-8"
 #define ZIP_NAME_OFFSET 30
 #define LONGEST_HEADER 100000000UL /* of safetensors */
+
+/* ---- What a file is -------------------------------------------------------------------------- */
+
+/* What a file is that holds no JSON. */
+typedef struct file_kind {
+    const char *name; /* "a NumPy array (.npy)"; NULL: it may be JSON */
+    const char *hint; /* how to make a document of it */
+} file_kind;
 
 static const struct {
     const char *bytes;
@@ -102,7 +113,8 @@ static bool begins_with(const char *bytes, size_t length, const char *beginning)
     return length >= strlen(beginning) && memcmp(bytes, beginning, strlen(beginning)) == 0;
 }
 
-file_kind file_kind_of(const char *bytes, size_t length)
+/* bytes: the first of the file, up to a few thousand; length 0: it is empty. */
+static file_kind file_kind_of(const char *bytes, size_t length)
 {
     static const char mark[] = "\xef\xbb\xbf";
     const file_kind *found = find_beginning(bytes, length);
@@ -122,4 +134,53 @@ file_kind file_kind_of(const char *bytes, size_t length)
     if (is_table(bytes, length))
         return (file_kind){"a table (CSV or alike)", "rows become arrays: [[1, 2], [3, 4]]"};
     return (file_kind){NULL, NULL};
+}
+
+/* ---- Reading --------------------------------------------------------------------------------- */
+
+/* Whether it can be a document, by its first piece. Returns the exit code. */
+static int judge_beginning(const options *o, const char *bytes, size_t length)
+{
+    const char *file = strcmp(o->file, "-") == 0 ? "standard input" : o->file;
+    file_kind kind = file_kind_of(bytes, length);
+
+    if (kind.name == NULL)
+        return EXIT_OK;
+    return report_failure(o, EXIT_BAD_INPUT, "%s: expected a JSON document, found %s%s%s%s", file,
+                          kind.name, kind.hint != NULL ? " (" : "",
+                          kind.hint != NULL ? kind.hint : "", kind.hint != NULL ? ")" : "");
+}
+
+static int read_pieces(const options *o, FILE *in,
+                       bool (*take)(void *context, const char *bytes, size_t length), void *context)
+{
+    char piece[PIECE_BYTES];
+    size_t length = fread(piece, 1, sizeof piece, in);
+    int exit_code = ferror(in) ? EXIT_OK : judge_beginning(o, piece, length);
+
+    if (exit_code != EXIT_OK)
+        return exit_code;
+    for (; length > 0; length = fread(piece, 1, sizeof piece, in))
+        if (!take(context, piece, length))
+            return EXIT_OK;
+    if (ferror(in))
+        return report_system_failure(o, EXIT_BAD_INPUT, o->file);
+    return EXIT_OK;
+}
+
+int command_read_document(const options *o,
+                          bool (*take)(void *context, const char *bytes, size_t length),
+                          void *context)
+{
+    FILE *in = strcmp(o->file, "-") == 0 ? stdin : fopen(o->file, "rb");
+    int exit_code;
+
+    if (in == NULL)
+        return report_system_failure(o, EXIT_BAD_INPUT, o->file);
+    if (in == stdin && isatty(STDIN_FILENO) && !o->quiet)
+        fprintf(stderr, "gradient: reading the document from standard input\n");
+    exit_code = read_pieces(o, in, take, context);
+    if (in != stdin)
+        fclose(in);
+    return exit_code;
 }

@@ -1,0 +1,127 @@
+/* The command line: its options, what it says of failures, and its commands. Each command does its
+ * work, says what went wrong, and returns the exit code. */
+#ifndef GRADIENT_CLI_H
+#define GRADIENT_CLI_H
+
+#include "gradient.h"
+#include "gradient_client.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* ---- Options --------------------------------------------------------------------------------- */
+
+typedef enum command {
+    COMMAND_NONE,
+    COMMAND_COMPUTE,
+    COMMAND_BACKPROP,
+    COMMAND_CHECK,
+    COMMAND_HEALTH,
+    COMMAND_INFO,
+    COMMAND_HELP,
+    COMMAND_VERSION
+} command;
+
+#define OPTIONS_MAX_HEADERS 32
+#define OPTIONS_TOKEN_SIZE 16384
+
+typedef struct options {
+    command command;
+    command topic;          /* of COMMAND_HELP; COMMAND_NONE: the whole */
+    const char *url;        /* --url, GRADIENT_URL, or the default */
+    const char *file;       /* of those that take a document; "-" is standard input */
+    const char *token_file; /* --token-file, or NULL */
+    const char *headers[OPTIONS_MAX_HEADERS + 1]; /* --header, up to a NULL */
+    double timeout;                               /* seconds; 0: the command's default */
+    unsigned attempts;                            /* tries; 0: the command's default */
+    bool local;                                   /* compute without a service */
+    bool has_datatype;                            /* --datatype was given */
+    grad_datatype datatype;                       /* what the document's numbers are read as */
+    bool json;                                    /* answers as they came, errors as JSON */
+    bool quiet;                                   /* nothing on standard error */
+    char **arguments;                             /* as main got them */
+} options;
+
+/* Its name; "" where it has none. */
+const char *options_command_name(command which);
+
+/* Reads the arguments and GRADIENT_URL. On failure fills message (of that size) and returns false;
+ * json and quiet are right even then. */
+bool options_read(int argc, char **argv, options *o, char *message, size_t size);
+
+/* Gives to->token what --token-file, GRADIENT_TOKEN or GRADIENT_TOKEN_FILE holds now, kept in
+ * token, and to->headers those of --header. Returns the exit code. */
+int options_read_credentials(const options *o, char token[OPTIONS_TOKEN_SIZE],
+                             gradient_client_options *to);
+
+/* Prints the help of a command, or the whole, to standard output. */
+void options_print_help(command topic);
+
+/* ---- Reports --------------------------------------------------------------------------------- */
+
+/* 1 says of a check that a gradient is wrong. From EXIT_BAD_INPUT on in the order of
+ * gradient_client_status. */
+enum {
+    EXIT_OK = 0,
+    EXIT_CHECK_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_BAD_INPUT = 3,
+    EXIT_UNREACHABLE,
+    EXIT_BUSY,
+    EXIT_TIMED_OUT,
+    EXIT_REFUSED,
+    EXIT_PROTOCOL,
+    EXIT_INTERNAL
+};
+
+/* Says what went wrong on standard error, as the options want it. Each returns the exit code. */
+int report_failure(const options *o, int exit_code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* What of the system failed, followed by its own words about errno. */
+int report_system_failure(const options *o, int exit_code, const char *what);
+int report_client_error(const options *o, const gradient_client_error *error);
+/* An error of the library in-process, said as the service would say it. */
+int report_library_error(const options *o, const grad_error *error);
+
+/* Tells the notes of an answer on standard error, but for those who read JSON: they have them in
+ * the answer. */
+void report_notes(const options *o, const grad_reply_note *notes, size_t count);
+
+/* Replaces control characters: names come from documents and words from the peer, and none of them
+ * steers the terminal. */
+void report_defuse(char *text, size_t length);
+
+/* Writes to standard output. What the system said of the first bytes it refused is kept. */
+void report_write(const char *bytes, size_t length);
+/* Sends the rest on its way; the errno of the first failure, or 0 where all of it was taken. */
+int report_write_end(void);
+
+/* Whether escape sequences belong into that stream (1 or 2): a terminal, and no NO_COLOR. */
+bool report_in_color(int descriptor);
+
+/* ---- Commands -------------------------------------------------------------------------------- */
+
+/* compute, backprop and check: by the service, or in this process. */
+int command_compute(const options *o);
+int command_compute_local(const options *o);
+
+/* Prints the report of a check, as a table or (--json) as the document that it is. Returns the exit
+ * code, which says the verdict. */
+int command_print_check(const options *o, const grad_text *document,
+                        const grad_check_report *report);
+
+int command_health(const options *o);
+int command_info(const options *o);
+
+/* A client by the options; attempts and timeout are used where these name none. Returns the exit
+ * code. */
+int command_open_client(const options *o, unsigned attempts, double timeout,
+                        gradient_client **client);
+
+/* Reads o->file piece by piece until take returns false, which knows why. A file that holds no JSON
+ * is told by its first bytes. Returns the exit code of the reading itself. */
+int command_read_document(const options *o,
+                          bool (*take)(void *context, const char *bytes, size_t length),
+                          void *context);
+
+#endif
