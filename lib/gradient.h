@@ -69,6 +69,7 @@ extern "C" {
     X(TANH, tanh)                                                                                  \
     X(TANHSHRINK, tanhshrink)                                                                      \
     X(SOFTSIGN, softsign)                                                                          \
+    X(SNAKE, snake)                                                                                \
     X(GELU, gelu)                                                                                  \
     X(GELU_TANH, gelu_tanh)                                                                        \
     X(SOFTMAX, softmax)                                                                            \

@@ -68,7 +68,6 @@ static const foreign_name of_activations[] = {
     {"lecun_tanh", ""},
     {"serf", ""},
     {"logit", ""},
-    {"snake", ""},
     {"maxout", ""},
     {"step", ""},
     {"sign", ""},

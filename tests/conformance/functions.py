@@ -56,6 +56,8 @@ SMOOTH = {
     "tanh": (lambda z, p: torch.tanh(z), {}, lambda p: 0.8),
     "tanhshrink": (lambda z, p: F.tanhshrink(z), {}, lambda p: 0.8),
     "softsign": (lambda z, p: F.softsign(z), {}, lambda p: 2.0),
+    "snake": (lambda z, p: z + torch.sin(p["alpha"] * z) ** 2 / p["alpha"], {"alpha": 1.0},
+              lambda p: 2 * p["alpha"]),
     "gelu": (lambda z, p: F.gelu(z), {}, lambda p: 0.8),
     "gelu_tanh": (lambda z, p: gelu_tanh(z), {}, lambda p: 1.2),
     "hard_sigmoid": (lambda z, p: F.relu6(z + 3) / 6, {}, lambda p: 0.0),
@@ -151,6 +153,8 @@ class Function:
             size = z.abs().clamp(max=40)
             cubic = self.name == "gelu_tanh" and of_slope
             terms = (1 + z.abs().clamp(max=10)) ** 3 if cubic else 1 + size
+            if self.name == "snake":  # whose argument PyTorch rounds
+                terms = 1 + (self.parameters["alpha"] * z).abs()
         return 8 * self.unit.u * value.abs() + self.unit.smooth * terms
 
     def value_error(self, z, e_z):

@@ -154,6 +154,7 @@ PARAMETERS = {
     "hard_tanh": [{"min_val": -0.25, "max_val": 3}], "softshrink": [{"lambda": 1.25}],
     "hardshrink": [{"lambda": 0}], "elu": [{"alpha": 0.3}], "celu": [{"alpha": 2.5}],
     "softplus": [{"beta": 2, "threshold": 3}, {"beta": 0.25}],
+    "snake": [{"alpha": 0.3}, {"alpha": 11}],
 }
 
 

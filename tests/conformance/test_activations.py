@@ -49,6 +49,11 @@ def hardswish(z):
     return torch.where(z == -3, z * 0, F.hardswish(z))
 
 
+def snake(z, alpha=1.0):
+    """Its f' is 1 + sin(2 alpha z), but PyTorch rounds the product; and 2 alpha z is exact here."""
+    return z + torch.sin(alpha * z) ** 2 / alpha
+
+
 # name: PyTorch's function, its kinks with the default parameters
 ELEMENT_WISE = {
     "identity": (lambda z: z * 1, ()),
@@ -65,6 +70,7 @@ ELEMENT_WISE = {
     "sigmoid": (torch.sigmoid, ()), "log_sigmoid": (F.logsigmoid, ()),
     "softplus": (F.softplus, (1.5, 20)), "silu": (F.silu, ()), "mish": (F.mish, ()),
     "tanh": (torch.tanh, ()), "tanhshrink": (F.tanhshrink, ()), "softsign": (F.softsign, ()),
+    "snake": (snake, ()),
     "gelu": (F.gelu, ()), "gelu_tanh": (functools.partial(F.gelu, approximate="tanh"), ()),
 }
 ROWS = {"softmax": F.softmax, "log_softmax": F.log_softmax, "softmin": F.softmin}
@@ -75,7 +81,8 @@ OTHER_PARAMETERS = (
     ("hard_tanh", {"min_val": -0.25, "max_val": 3}), ("softshrink", {"lambda": 1.25}),
     ("hardshrink", {"lambda": 0}), ("elu", {"alpha": 0.3}), ("celu", {"alpha": 2.5}),
     ("celu", {"alpha": 0.125}), ("softplus", {"beta": 2, "threshold": 3}),
-    ("softplus", {"beta": 0.25}))
+    ("softplus", {"beta": 0.25}),
+    ("snake", {"alpha": 0.3}), ("snake", {"alpha": 11}))
 EXTREMES = (0.0, 2.0 ** -149, 1e-40, 2.0 ** -126, 1e-20, 1e-7, 1e-3, 0.0625, 0.75179, 1.1924, 1.278,
             2, 5, 9.5, 13, 17, 20, 36, 50, 87.3, 88.72, 89, 104, 150, 1e4, 1e10, 1e19, 3e38)
 

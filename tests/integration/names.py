@@ -49,6 +49,7 @@ ACTIVATIONS = (
     ("common", "squared_relu", "=squared_relu"), ("common", "relu_squared", "=squared_relu"),
     ("common", "gelu_approx", '"gelu_tanh"'), ("common", "gelu_exact", '"gelu"'),
     ("common", "lrelu", '"leaky_relu"'), ("common", "none", '"identity"'),
+    ("BigVGAN", "Snake", "=snake"),
     ("common", "maxout", LISTED), ("common", "sign", LISTED), ("common", "srelu", LISTED),
 )
 

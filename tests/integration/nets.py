@@ -22,8 +22,9 @@ ACTIVATIONS = (
     "exp", {"name": "elu", "alpha": 0.75},
     {"name": "celu", "alpha": 1.5}, "selu", "sigmoid", "log_sigmoid",
     {"name": "softplus", "beta": 2, "threshold": 3}, "silu", "mish", "tanh", "tanhshrink",
-    "softsign", "gelu", "gelu_tanh", "softmax", "log_softmax", "softmin")
-SMOOTH = ("exp", "sigmoid", "log_sigmoid", "silu", "mish", "tanh", "tanhshrink", "gelu",
+    "softsign", {"name": "snake", "alpha": 1.5}, "gelu", "gelu_tanh",
+    "softmax", "log_softmax", "softmin")
+SMOOTH = ("exp", "sigmoid", "log_sigmoid", "silu", "mish", "tanh", "tanhshrink", "snake", "gelu",
           "gelu_tanh", "softmax", "log_softmax", "softmin", "identity")
 KINDS = ("dense", "activation", "layer_norm", "batch_norm", "batch_norm running")
 

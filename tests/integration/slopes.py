@@ -84,6 +84,7 @@ SLOPES = {
     "tanh": lambda z: 1 - math.tanh(z) ** 2 if abs(z) < 1 else 4 * sigmoid(2 * z) * sigmoid(-2 * z),
     "tanhshrink": lambda z: math.tanh(z) ** 2,
     "softsign": lambda z: (1 + abs(z)) ** -2,
+    "snake": lambda z, alpha=1.0: 1 + math.sin(2 * float32(alpha) * z),
     "gelu": gelu_slope,
     "gelu_tanh": gelu_tanh_slope,
 }

@@ -61,6 +61,26 @@ static real gelu_argument(real z)
     return sqrt(2 / pi) * (z + cubed * z * z * z);
 }
 
+/* az = high + low, whose sine and cosine need all its digits, whatever its size: two products. */
+static long double sine_of_product(long double a, long double z)
+{
+    long double high = a * z, low = fma(a, z, -high);
+
+    return sin(high) * cos(low) + cos(high) * sin(low);
+}
+
+static long double cosine_of_product(long double a, long double z)
+{
+    long double high = a * z, low = fma(a, z, -high);
+
+    return cos(high) * cos(low) - sin(high) * sin(low);
+}
+
+static long double squared(long double s)
+{
+    return s * s;
+}
+
 /* f(z) and f'(z), the parameters in p. */
 #define TWIN(name, value, slope)                                                                   \
     static real name##_value(real z, const double *p)                                              \
@@ -101,6 +121,8 @@ TWIN(mish, z * tanh(log_of_one_plus_exp(z)), tanh(log_of_one_plus_exp(z)) +
 TWIN(tanh, tanh(z), inverse_cosh_squared(z))
 TWIN(tanhshrink, shrunk_by_tanh(z), tanh(z) * tanh(z))
 TWIN(softsign, z / (1 + fabs(z)), 1 / (1 + fabs(z)) / (1 + fabs(z)))
+TWIN(snake, (real)(z + squared(sine_of_product(p[0], z)) / p[0]), /* 1 + sin 2az as a square */
+     (real)squared(sine_of_product(p[0], z) + cosine_of_product(p[0], z)))
 TWIN(gelu, z * normal_cdf(z), normal_cdf(z) + z * exp(-z * z / 2) / sqrt(2 * pi))
 TWIN(gelu_tanh, z * sigma(2 * gelu_argument(z)), /* (1 + tanh v) / 2 = σ(2v) */
      sigma(2 * gelu_argument(z)) + z / 2 * inverse_cosh_squared(gelu_argument(z)) *
@@ -121,8 +143,8 @@ static const twin twins[GRAD_SOFTMAX] = {
     ROW(SQUARED_RELU, squared_relu),
     ROW(EXP, exp), ROW(ELU, elu), ROW(CELU, celu), ROW(SELU, selu), ROW(SIGMOID, sigmoid),
     ROW(LOG_SIGMOID, log_sigmoid), ROW(SOFTPLUS, softplus), ROW(SILU, silu), ROW(MISH, mish),
-    ROW(TANH, tanh), ROW(TANHSHRINK, tanhshrink), ROW(SOFTSIGN, softsign), ROW(GELU, gelu),
-    ROW(GELU_TANH, gelu_tanh),
+    ROW(TANH, tanh), ROW(TANHSHRINK, tanhshrink), ROW(SOFTSIGN, softsign), ROW(SNAKE, snake),
+    ROW(GELU, gelu), ROW(GELU_TANH, gelu_tanh),
 };
 /* clang-format on */
 

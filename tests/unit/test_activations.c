@@ -57,6 +57,9 @@ static size_t activations_to_test(grad_activation *f)
     f[count++] = (grad_activation){GRAD_CELU, {0.3f}};
     f[count++] = (grad_activation){GRAD_CELU, {1e-40f}};
     f[count++] = (grad_activation){GRAD_CELU, {1e38f}};
+    f[count++] = (grad_activation){GRAD_SNAKE, {0.3f}};
+    f[count++] = (grad_activation){GRAD_SNAKE, {1e-40f}};
+    f[count++] = (grad_activation){GRAD_SNAKE, {1e38f}};
     f[count++] = (grad_activation){GRAD_HARD_TANH, {-2.5f, 0.75f}};
     f[count++] = (grad_activation){GRAD_THRESHOLD, {-1.5f, 20}};
     f[count++] = (grad_activation){GRAD_SOFTSHRINK, {2}};

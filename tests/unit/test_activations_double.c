@@ -21,9 +21,9 @@
 #define ACTIVATIONS_MAX 64
 
 /* Each f' is a product of up to two of libm's functions (2 u each) and a few roundings; the
- * arguments of exp carry their rounding errors, so that the size of z does not count. Magnitude:
- * the result; and next to the zeros of f' of silu, mish and the gelus, where terms of about 1
- * cancel, 1. */
+ * arguments of exp and sine carry their rounding errors, so that the size of z does not count.
+ * Magnitude: the result; next to the zeros of f' of silu, mish and the gelus, where terms of about
+ * 1 cancel, 1; and of snake, whose f' has zeros everywhere, 1, and its two terms. */
 #define TOLERANCE_DOUBLE (8 * UNIT_64)
 
 static const double extremes[] = {
@@ -126,6 +126,9 @@ static size_t activations_to_test(grad_activation *f)
         {GRAD_SOFTPLUS, {1e-20, -1}},
         {GRAD_SOFTPLUS, {1e300, 1e308}},
         {GRAD_SOFTPLUS, {1e-310, 20}},
+        {GRAD_SNAKE, {0.296875}}, /* floats, too */
+        {GRAD_SNAKE, {17.3125}},
+        {GRAD_SNAKE, {1e-310}},
         {GRAD_HARD_TANH, {-2.5, 0.75}},
         {GRAD_THRESHOLD, {-1.5, 20}},
         {GRAD_SOFTSHRINK, {2}},
@@ -152,17 +155,31 @@ static long double largest(long double a, long double b)
     return a > b ? a : b;
 }
 
+static long double magnitude_of_value(const grad_activation *f, double z, long double value)
+{
+    return f->kind == GRAD_SNAKE ? fabsl(z) + fabsl(value - z) : fabsl(value);
+}
+
+static long double magnitude_of_slope(const grad_activation *f, double z, long double slope)
+{
+    bool cancels = f->kind == GRAD_SNAKE || (has_zero_of_slope(f->kind) && fabs(z + 1) < 1);
+
+    return cancels ? largest(1, fabsl(slope)) : fabsl(slope);
+}
+
 static void check_at(const grad_activation *f, double z, double dy)
 {
     grad_function function = {f, GRAD_FP64, NULL, 0};
     long double value = twin_activation_64(f, z), slope = twin_derivative_64(f, z);
-    long double magnitude = has_zero_of_slope(f->kind) && fabs(z + 1) < 1 ? 1 : fabsl(slope);
+    long double magnitude = magnitude_of_slope(f, z, slope);
     char what[64];
     double y, dz;
 
+    if (f->kind == GRAD_SNAKE && !isfinite(f->parameters[0] * z))
+        return; /* a_snake_beyond_double_has_the_mean_slope */
     snprintf(what, sizeof what, "%s at %a by", grad_activation_info_of(f->kind)->name, z);
     grad_function_forward(&function, 1, 1, &z, &y);
-    reals_check(GRAD_FP64, what, 0, y, value, TOLERANCE_DOUBLE * fabsl(value));
+    reals_check(GRAD_FP64, what, 0, y, value, TOLERANCE_DOUBLE * magnitude_of_value(f, z, value));
     grad_function_backward(&function, 1, 1, &z, &dy, &dz);
     /* a subnormal f' is good to its last bit, times dy */
     reals_check(GRAD_FP64, what, 1, dz, slope * dy,
@@ -267,6 +284,20 @@ static void a_softplus_of_small_beta_is_right_far_out(void **state)
     }
 }
 
+/* Where alpha z overflows, as nowhere over float. */
+static void a_snake_beyond_double_has_the_mean_slope(void **state)
+{
+    const grad_activation f = {GRAD_SNAKE, {1e300}};
+    const grad_function function = {&f, GRAD_FP64, NULL, 0};
+    double z[2] = {1e10, -DBL_MAX}, dy[2] = {1, -3}, y[2], dz[2];
+
+    (void)state;
+    grad_function_forward(&function, 1, 2, z, y);
+    grad_function_backward(&function, 1, 2, z, dy, dz);
+    assert_memory_equal(y, z, sizeof z);
+    assert_memory_equal(dz, dy, sizeof dy);
+}
+
 /* As the float loops: what is cut off is cut off, also where ∂L/∂y is not finite. */
 static void what_is_flat_passes_nothing(void **state)
 {
@@ -292,6 +323,7 @@ int main(void)
         cmocka_unit_test(random_bit_patterns_are_right),
         cmocka_unit_test(kinks_are_those_of_float),
         cmocka_unit_test(a_softplus_of_small_beta_is_right_far_out),
+        cmocka_unit_test(a_snake_beyond_double_has_the_mean_slope),
         cmocka_unit_test(what_is_flat_passes_nothing),
     };
 

@@ -29,7 +29,7 @@ ACTIVATIONS = {
     "exp": torch.exp, "elu": F.elu, "celu": F.celu, "selu": F.selu,
     "sigmoid": torch.sigmoid, "log_sigmoid": F.logsigmoid, "softplus": F.softplus,
     "silu": F.silu, "mish": F.mish, "tanh": torch.tanh, "tanhshrink": F.tanhshrink,
-    "softsign": F.softsign, "gelu": F.gelu,
+    "softsign": F.softsign, "snake": lambda z: z + torch.sin(z) ** 2, "gelu": F.gelu,
     "gelu_tanh": lambda z: F.gelu(z, approximate="tanh"),
     "softmax": lambda z: F.softmax(z, dim=1), "log_softmax": lambda z: F.log_softmax(z, dim=1),
     "softmin": lambda z: F.softmin(z, dim=1),
