@@ -1,11 +1,31 @@
-/* libgradient-client: a C client of gradientd on libcurl. The caller keeps arrays of float or
- * double, and gets the like back; documents are encoded and decoded without a tree in between. What
- * lives here is talk with the service; the arithmetic's types are gradient.h's.
+/* gradient_client.h: a C client of gradientd on libcurl. You keep arrays of float or double, and
+ * get the like back; there is no tree of documents in between.
  *
- *     gradient_client *client = NULL;
- *     gradient_client_error error = GRADIENT_CLIENT_ERROR_INIT;
- *     gradient_client_open("http://127.0.0.1:8080", NULL, &client, &error);
- *     gradient_client_compute(client, &batch, &reply, &error);
+ *     #include <gradient_client.h>
+ *     #include <stdio.h>
+ *
+ *     int main(void)
+ *     {
+ *         float x[] = {1, 2, 3}, z[] = {0.5F, -1}, dy[] = {1, 10}; // one sample, K = 3, N = 2
+ *         grad_layer layer = {.activation = grad_activation_default(GRAD_RELU),
+ *                             .input = {x, 1, {3}},
+ *                             .pre_activation = {z, 1, {2}},
+ *                             .grad_output = {dy, 1, {2}}};
+ *         grad_batch batch = {.scale = 1, .layer_count = 1, .layers = &layer};
+ *         gradient_client *client = NULL;
+ *         gradient_client_reply reply = {0};
+ *         gradient_client_error error = GRADIENT_CLIENT_ERROR_INIT;
+ *         if (gradient_client_open("http://127.0.0.1:8080", NULL, &client, &error) ||
+ *             gradient_client_compute(client, &batch, &reply, &error))
+ *             return fprintf(stderr, "%s\n", error.message), 1;
+ *         const float *db = reply.reply->layers[0].bias_delta.data;
+ *         printf("db = %g %g\n", db[0], db[1]);
+ *         gradient_client_reply_free(&reply);
+ *         gradient_client_close(client);
+ *         return 0; // db = 1 0
+ *     }
+ *
+ * Compile it with `cc program.c $(pkg-config --cflags --libs gradient-client)`.
  *
  * A gradient is a pure function of the request, so a POST is safe to repeat, and the client repeats
  * it on connection faults, 429, 502, 503 and 504, after exponential backoff with jitter or what

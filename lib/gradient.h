@@ -1,7 +1,25 @@
-/* libgradient: the backward pass of neural-network layers, batched. This header is the manual: the
- * types that cross the library's border and the functions that compute. What lives here is
- * mathematics and memory; losses, whole networks and the check of a gradient are in
- * gradient_network.h, documents (JSON) in gradient_wire.h, and nothing here knows of HTTP.
+/* gradient.h: the backward pass of neural-network layers, batched. Arrays go in, arrays come out:
+ *
+ *     #include <gradient.h>
+ *     #include <stdio.h>
+ *
+ *     int main(void)
+ *     {
+ *         float x[] = {1, 2, 3};               // one sample of 3 inputs
+ *         float W[] = {1, 0, 0, 0, 1, 0};      // 2 outputs: a row each
+ *         float b[] = {0, -3}, dy[] = {1, 10}; // dy is the loss's gradient by the outputs
+ *         float dW[6], db[2];
+ *         grad_error error = GRAD_ERROR_INIT;
+ *         if (grad_dense_gradients(1, 3, 2, "relu", x, W, b, dy, dW, db, NULL, &error))
+ *             return fprintf(stderr, "%s\n", error.detail), 1;
+ *         printf("dW[0] = %g %g %g, db = %g %g\n", dW[0], dW[1], dW[2], db[0], db[1]);
+ *         return 0; // dW[0] = 1 2 3, db = 1 0
+ *     }
+ *
+ * Compile it with `cc program.c $(pkg-config --cflags --libs gradient)`. A grad_batch asks for
+ * more: many layers at once, other kinds of layers, doubles, clipping, threads of your own. Losses,
+ * whole networks and the check of a gradient are in gradient_network.h; JSON documents in
+ * gradient_wire.h.
  *
  * The mathematics. B samples, K inputs, N outputs. Matrices are row-major; a batch has one sample a
  * row; W is [N,K], as in PyTorch's nn.Linear. States may have more axes in front of their last one:
@@ -15,8 +33,7 @@
  *
  * For one sample ΔW is the outer product (∇_y L ⊙ f'(z)) · xᵀ: the delta that updates W, not the
  * Jacobian of the layer, which would be a 3-D tensor. For softmax f' is a matrix J per sample and
- * δ = Jᵀ ∂L/∂y. The other kinds of layer, and every convention, are derived in
- * docs/mathematics.md.
+ * δ = Jᵀ ∂L/∂y. docs/mathematics.md derives the other kinds of layers and every convention.
  *
  * Ground rules
  * - A function that can fail returns a grad_status and takes the error object last. Outputs are
@@ -149,6 +166,22 @@ GRAD_API void grad_activation_backward(const grad_activation *f, size_t B, size_
 /* z[B,N] = x[B,K] W[N,K]ᵀ + b[N]. b may be NULL (no bias). Nothing overlaps z. */
 GRAD_API void grad_dense_forward(size_t B, size_t K, size_t N, const float *x, const float *W,
                                  const float *b, float *z);
+
+/* ---- One dense layer ------------------------------------------------------------------------- */
+
+/* The gradients of y = f(x Wᵀ + b), given ∂L/∂y: the simple entry, one call for all of what follows
+ * below. In: input x[B,K], weight W[N,K], bias b[N] (NULL: none), grad_output ∂L/∂y[B,N], and the
+ * name of f ("relu"), which has its default parameters. Out: weight_delta ΔW[N,K] and bias_delta
+ * Δb[N], summed over the batch, and grad_input ∂L/∂x[B,K]; one that is NULL is not worked out.
+ * Outputs overlap nothing. Arrays stay the caller's. Thread-safe.
+ * Errors: GRAD_INVALID unknown_name, missing_field (an array that is NULL), empty_tensor (K or N is
+ * 0), non_finite (a NaN or infinity, in or out); GRAD_TOO_LARGE size_overflow; GRAD_OUT_OF_MEMORY.
+ */
+GRAD_API grad_status grad_dense_gradients(size_t B, size_t K, size_t N, const char *activation,
+                                          const float *input, const float *weight,
+                                          const float *bias, const float *grad_output,
+                                          float *weight_delta, float *bias_delta, float *grad_input,
+                                          grad_error *error);
 
 /* ---- A batch of layers ----------------------------------------------------------------------- */
 

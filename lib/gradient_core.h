@@ -1,5 +1,17 @@
-/* gradient_core.h: what the other public headers stand on: errors and tensors. Include gradient.h,
- * which includes this one and is the manual. Nothing that computes lives here. */
+/* gradient_core.h: the errors and tensors of the other public headers, which include it.
+ *
+ *     #include <gradient_core.h>
+ *     #include <stdio.h>
+ *
+ *     int main(void)
+ *     {
+ *         float numbers[] = {1, 2, 3, 4, 5, 6};
+ *         grad_tensor matrix = {numbers, 2, {2, 3}}; // rank 2: two rows of three
+ *         grad_error error = GRAD_ERROR_INIT;        // what a function writes when it fails
+ *         printf("%zu numbers, status %d\n", grad_tensor_count(&matrix), error.status);
+ *         return 0; // 6 numbers, status 0
+ *     }
+ */
 #ifndef GRADIENT_CORE_H
 #define GRADIENT_CORE_H
 

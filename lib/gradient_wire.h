@@ -1,6 +1,27 @@
-/* gradient_wire.h: documents of numbers (JSON) to batches and back, at the speed of the wire. Used
- * by both ends: the daemon reads requests and writes replies, a client writes requests and reads
- * replies. No sockets and no HTTP here: bytes come in pieces of any size, and go out as segments.
+/* gradient_wire.h: JSON documents to batches and back, for both ends: the daemon reads requests and
+ * writes replies, a client writes requests and reads replies.
+ *
+ *     #include <gradient_wire.h>
+ *     #include <stdio.h>
+ *     #include <string.h>
+ *
+ *     int main(void)
+ *     {
+ *         const char *text = "{\"layers\": [{\"activation\": \"relu\", \"input\": [1, 2],"
+ *                            " \"pre_activation\": [0.5], \"grad_output\": [3]}]}";
+ *         grad_error error = GRAD_ERROR_INIT;
+ *         grad_decoder *decoder = NULL;
+ *         grad_batch *batch = NULL;
+ *         if (grad_decoder_create(NULL, GRAD_FP32, 0, &decoder, &error) ||
+ *             grad_decoder_push(decoder, text, strlen(text), &error) ||
+ *             grad_decoder_finish_request(decoder, GRAD_REQUEST_GRADIENTS, &batch, &error))
+ *             return fprintf(stderr, "%s\n", error.detail), 1;
+ *         printf("%zu layer, K = %zu\n", batch->layer_count, batch->layers[0].input.shape[0]);
+ *         grad_decoder_destroy(decoder);
+ *         return 0; // 1 layer, K = 2
+ *     }
+ *
+ * No sockets and no HTTP here: bytes come in pieces of any size, and go out as segments.
  *
  * Reading. A push decoder takes the document as it arrives. Arrays of numbers go straight into
  * memory of the datatype, correctly rounded; everything else is collected in a small envelope,

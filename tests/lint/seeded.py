@@ -104,5 +104,6 @@ def rules():
     finally:
         files.ROOT = root
         _forget()
-    if "grad_run_create" not in symbols.declared("lib/gradient.h"):
-        yield "symbols.declared does not find grad_run_create in lib/gradient.h"
+    for name in ("grad_run_create", "grad_dense_gradients"):
+        if name not in symbols.declared("lib/gradient.h"):
+            yield f"symbols.declared does not find {name} in lib/gradient.h"

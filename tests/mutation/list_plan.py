@@ -85,4 +85,11 @@ MUTANTS = [
         ("dropout on the identity is skipped",
          "l->activation.kind == GRAD_IDENTITY && l->dropout_mask.data == NULL;",
          "l->activation.kind == GRAD_IDENTITY;")),
+    *of("lib/plan/dense_gradients.c", "test_dense_gradients",
+        ("the simple entry leaves the bias out", "tensor_of(bias, 1, N, 0)",
+         "tensor_of(NULL, 1, N, 0)"),
+        ("the simple entry gives ∂L/∂x for Δb", "copy(&result->bias_delta, bias_delta);",
+         "copy(&result->grad_input, bias_delta);"),
+        ("the simple entry asks for no Δb",
+         "(bias_delta != NULL ? GRAD_OUTPUT_BIAS_DELTA : 0U)", "0U")),
 ]
