@@ -1,4 +1,4 @@
-/* The smallest client, as README.md shows it: one layer, one sample, the deltas. */
+/* The smallest client, as docs/client.md shows it: one layer, one sample, the deltas. */
 #include <gradient_client.h>
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 """The README, word for word: every `console` block is typed as it stands and must print what it
-shows, and so are those of the pages on the interface; the README's C program compiles against an
-installed library and runs. The other commands of the README are listed here with who runs them, so
+shows, and so are those of the tour and the pages on the interface; docs/client.md's C program
+compiles against an installed library and runs. The other commands of the README are listed here with who runs them, so
 that a new one can't go unrun: make's are steps of the continuous integration; Docker's two are not
 typed, tests/container builds the image by `make image` and runs it with the same options."""
 
@@ -16,7 +16,8 @@ VARIANTS = ("plain",)
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BUILD = os.path.abspath(os.environ.get("GRADIENTD_BUILD", os.path.join(ROOT, "build")))
 README = "README.md"
-PAGES = (README, "docs/api.md", "docs/losses.md")
+PAGES = (README, "docs/tour.md", "docs/api.md", "docs/losses.md")
+CLIENT = "docs/client.md"
 
 # Commands that something else runs, or runs the like of, by their first words.
 RUN_ELSEWHERE = ("make demo", "make test", "make bench", "make lint", "make image",
@@ -109,13 +110,13 @@ class Readme(unittest.TestCase):
         prefix = os.path.join(self.directory, "prefix")
         subprocess.run(["make", "-s", "install", "PREFIX=" + prefix], cwd=ROOT, check=True,
                        stdout=subprocess.DEVNULL)
-        program, = blocks("c")
+        program, = blocks("c", CLIENT)
         with open(os.path.join(ROOT, "client", "examples", "first_request.c"),
                   encoding="utf-8") as example:
-            self.assertTrue(example.read().endswith(program), "the example is the README's program")
+            self.assertTrue(example.read().endswith(program), "the example is the page's program")
         with open(os.path.join(self.directory, "first_request.c"), "w", encoding="utf-8") as file:
             file.write(program)
-        (command, shown), = [step for block in blocks("console c") for step in typed(block)]
+        (command, shown), = [step for block in blocks("console c", CLIENT) for step in typed(block)]
         library = os.path.join(prefix, "lib")
         outcome = run(WITH_DAEMON % command, self.directory, LD_LIBRARY_PATH=library,
                       PKG_CONFIG_PATH=os.path.join(library, "pkgconfig"))
