@@ -13,11 +13,13 @@
 gradient_client_status gradient_client_open(const char *url, const gradient_client_options *options,
                                             gradient_client **client, gradient_client_error *error)
 {
-    gradient_client_options completed = client_options_complete(options);
+    gradient_client_options completed;
     grad_error cause = GRAD_ERROR_INIT;
     char address[CLIENT_ADDRESS_SIZE];
     gradient_client *opened;
 
+    if (client_options_complete(options, &completed, &cause) != GRAD_OK)
+        return client_fail_as(error, GRADIENT_CLIENT_BAD_INPUT, "", &cause);
     if (!client_options_have_valid_times(&completed)) {
         return client_fail(error, GRADIENT_CLIENT_BAD_INPUT,
                            "times are above 0 and at most 1,000,000 seconds");
@@ -218,7 +220,7 @@ gradient_client_status gradient_client_post(gradient_client *client, gradient_cl
     client_expectation expectation = {
         .form = is_check ? CLIENT_REPORT : CLIENT_REPLY,
         .keep = true,
-        .limits = {.max_envelope = MAX_REPLY_ENVELOPE},
+        .limits = {.size = sizeof(grad_wire_limits), .max_envelope = MAX_REPLY_ENVELOPE},
         .datatype = datatype,
         .max_bytes = is_check ? MAX_SMALL_BYTES : MAX_DOCUMENT_BYTES,
     };

@@ -67,18 +67,25 @@ typedef struct gradient_client_error {
         GRADIENT_CLIENT_OK, "", {0, "", GRAD_ERROR_INIT, ""}, 0                                    \
     }
 
-/* Times in seconds. 0 means the default, given behind each. What the pointers lead to is copied; it
+/* Times in seconds. Start from GRADIENT_CLIENT_OPTIONS_INIT, which has the defaults; 0 means the
+ * default too. What the pointers lead to is copied; it
  * is never part of a message, and goes to no other host: redirections are not followed. */
 typedef struct gradient_client_options {
-    double connect_timeout;     /* 5 */
-    double attempt_timeout;     /* one try; 60 */
-    double total_timeout;       /* all tries and the waits between them; 120 */
-    unsigned max_attempts;      /* 5 */
-    double backoff_base;        /* first wait, doubled each time, jittered; 0.1 */
-    double backoff_max;         /* 5 */
+    size_t size; /* of the struct: see grad_options_read */
+    double connect_timeout;
+    double attempt_timeout; /* one try */
+    double total_timeout;   /* all tries and the waits between them */
+    unsigned max_attempts;
+    double backoff_base; /* first wait, doubled each time, jittered */
+    double backoff_max;
     const char *token;          /* sent as Authorization: Bearer; NULL: none */
     const char *const *headers; /* more of them, "Name: value", up to a NULL; NULL: none */
 } gradient_client_options;
+
+#define GRADIENT_CLIENT_OPTIONS_INIT                                                               \
+    {                                                                                              \
+        sizeof(gradient_client_options), 5, 60, 120, 5, 0.1, 5, NULL, NULL                         \
+    }
 
 /* A client of one service. Thread-safe: any number of threads may call it at once; each call uses a
  * kept-alive connection of its own from a small pool. */

@@ -23,21 +23,23 @@ static double or_default(double value, double fallback)
     return value == 0 ? fallback : value;
 }
 
-gradient_client_options client_options_complete(const gradient_client_options *given)
+grad_status client_options_complete(const gradient_client_options *given,
+                                    gradient_client_options *completed, grad_error *error)
 {
-    static const gradient_client_options none = {0};
-    const gradient_client_options *o = given != NULL ? given : &none;
+    static const gradient_client_options defaults = GRADIENT_CLIENT_OPTIONS_INIT;
+    gradient_client_options o = defaults;
+    grad_status status = grad_options_read("gradient_client_options", given, &o, error);
 
-    return (gradient_client_options){
-        .connect_timeout = or_default(o->connect_timeout, 5),
-        .attempt_timeout = or_default(o->attempt_timeout, 60),
-        .total_timeout = or_default(o->total_timeout, 120),
-        .max_attempts = o->max_attempts == 0 ? 5 : o->max_attempts,
-        .backoff_base = or_default(o->backoff_base, 0.1),
-        .backoff_max = or_default(o->backoff_max, 5),
-        .token = o->token,
-        .headers = o->headers,
-    };
+    if (status != GRAD_OK)
+        return status;
+    o.connect_timeout = or_default(o.connect_timeout, defaults.connect_timeout);
+    o.attempt_timeout = or_default(o.attempt_timeout, defaults.attempt_timeout);
+    o.total_timeout = or_default(o.total_timeout, defaults.total_timeout);
+    o.max_attempts = o.max_attempts == 0 ? defaults.max_attempts : o.max_attempts;
+    o.backoff_base = or_default(o.backoff_base, defaults.backoff_base);
+    o.backoff_max = or_default(o.backoff_max, defaults.backoff_max);
+    *completed = o;
+    return GRAD_OK;
 }
 
 /* Milliseconds in a long hold more. */

@@ -1,13 +1,15 @@
 /* What a client is opened with: the address of the service, http://HOST:PORT/PREFIX, the times, the
- * token and the headers. To add one: a field of gradient_client_options, and its default and check
- * here. */
+ * token and the headers. To add one: a field of gradient_client_options, its default in the _INIT,
+ * and its check here. */
 #ifndef CLIENT_OPTIONS_H
 #define CLIENT_OPTIONS_H
 
 #include "gradient_client.h"
 
-/* The options with their defaults in the place of zeros. NULL: all defaults. */
-gradient_client_options client_options_complete(const gradient_client_options *given);
+/* The options with their defaults in the place of zeros. given NULL: all defaults. Errors: those of
+ * grad_options_read. */
+grad_status client_options_complete(const gradient_client_options *given,
+                                    gradient_client_options *completed, grad_error *error);
 
 /* Whether all times are above 0 and at most 1,000,000 seconds. */
 bool client_options_have_valid_times(const gradient_client_options *o);

@@ -119,7 +119,8 @@ client_expectation client_reply_expect(const grad_batch *batch, const grad_measu
 {
     /* What a number takes of a text that is printed without blanks: a guess of the length. */
     const size_t guess = batch->datatype == GRAD_FP64 ? 20 : GRAD_NUMBER_WRITE_MAX - 4;
-    client_expectation expectation = {.form = CLIENT_REPLY, .datatype = batch->datatype};
+    client_expectation expectation = {
+        .form = CLIENT_REPLY, .datatype = batch->datatype, .limits = GRAD_WIRE_LIMITS_INIT};
     size_t envelope = REPLY_BYTES + name_bytes(batch->id);
 
     for (size_t l = 0; l < batch->layer_count; l++)

@@ -426,11 +426,17 @@ typedef struct grad_batch {
 /* What services and tools take for max_result_numbers unless they are told otherwise. */
 #define GRAD_DEFAULT_MAX_RESULT_NUMBERS 67108864
 
-/* Caps of a computation. 0 means no cap of that name. */
+/* Caps of a computation. Start from GRAD_LIMITS_INIT: no caps. 0 means no cap of that name. */
 typedef struct grad_limits {
+    size_t size; /* of the struct: see grad_options_read */
     size_t max_layers;
     size_t max_result_numbers; /* elements of all outputs together */
 } grad_limits;
+
+#define GRAD_LIMITS_INIT                                                                           \
+    {                                                                                              \
+        sizeof(grad_limits), 0, 0                                                                  \
+    }
 
 /* What a batch asks for, known before anything is allocated. */
 typedef struct grad_measure {
@@ -516,6 +522,7 @@ typedef struct grad_reply {
  * sizes it. Reads the tensors; what it allocates on the way is freed.
  * A batch may be of no samples: an axis of 0 before the last of its states, whose data are not NULL
  * all the same. Its deltas are zeros.
+ * limits may be NULL: no caps.
  * Errors: GRAD_INVALID shape_mismatch, empty_tensor, missing_field, bad_parameter, non_finite …;
  * GRAD_TOO_LARGE max_layers, max_result_numbers, or a size that overflows. */
 GRAD_API grad_status grad_batch_measure(const grad_batch *batch, const grad_limits *limits,

@@ -64,6 +64,17 @@ typedef struct grad_error {
         GRAD_OK, "", "", "", GRAD_OFFSET_UNKNOWN, "", 0                                            \
     }
 
+/* ---- Options --------------------------------------------------------------------------------- */
+
+/* A struct of options begins with its size, which its initialiser sets (GRAD_LIMITS_INIT …), and
+ * new fields are added at its end: a program that was compiled with fewer gets the defaults of the
+ * rest. What reads one does it by this function: options, which starts with its own size, holds the
+ * defaults, and gets what given holds, which is such a struct of any version, or NULL; name is the
+ * struct's, for the error. Errors: GRAD_INVALID bad_parameter (a size that was never set),
+ * unsupported_value (a field that is set and lies behind the last one of options). */
+GRAD_API grad_status grad_options_read(const char *name, const void *given, void *options,
+                                       grad_error *error);
+
 /* ---- Names ----------------------------------------------------------------------------------- */
 
 /* Insertions, deletions, replacements and swaps of neighbours that lead from one name to the other;

@@ -166,10 +166,16 @@ typedef struct grad_network {
  * reduction, scale, clip and weight_decay are taken out of them, and statistics passed over.
  * continue_on_error must be off. */
 typedef struct grad_check_options {
+    size_t size;    /* of the struct: see grad_options_read. Start from GRAD_CHECK_OPTIONS_INIT */
     size_t samples; /* 0: 16 */
     uint64_t seed;
     double tolerance; /* 0: 1e-6 for FP64, 1e-4 for FP32 */
 } grad_check_options;
+
+#define GRAD_CHECK_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        sizeof(grad_check_options), 0, 0, 0                                                        \
+    }
 
 /* The verdict on one tensor. A kink is a place where the two one-sided slopes disagree, as at
  * relu's 0: there all of an interval is right, which is told and not counted as a failure. What
@@ -245,8 +251,8 @@ typedef struct grad_check_report {
  * done, and such claims are refused, where scale is 0, with any clip, and with GRAD_PER_SAMPLE. */
 typedef struct grad_check_request {
     grad_batch *batch;
-    grad_check_options options;
-    grad_layer_result *claims; /* or NULL */
+    const grad_check_options *options; /* NULL: the defaults */
+    grad_layer_result *claims;         /* or NULL */
     grad_tensor claimed_grad_input;
 } grad_check_request;
 

@@ -131,13 +131,20 @@ GRAD_API void grad_text_free(grad_text *text);
 #define GRAD_DEFAULT_MAX_LAYERS 1024
 #define GRAD_DEFAULT_MAX_DEPTH 32
 
-/* Caps of a document. 0 means the default: GRAD_DEFAULT_MAX_ and the name. */
+/* Caps of a document. Start from GRAD_WIRE_LIMITS_INIT. 0 means the default: GRAD_DEFAULT_MAX_ and
+ * the name. */
 typedef struct grad_wire_limits {
+    size_t size;         /* of the struct: see grad_options_read */
     size_t max_numbers;  /* elements of all tensors together */
     size_t max_envelope; /* bytes of all that is not an array of numbers */
     size_t max_layers;
     size_t max_depth; /* nesting of arrays and objects; 256 at most */
 } grad_wire_limits;
+
+#define GRAD_WIRE_LIMITS_INIT                                                                      \
+    {                                                                                              \
+        sizeof(grad_wire_limits), 0, 0, 0, 0                                                       \
+    }
 
 /* A document being read. Distinct decoders may be used by distinct threads at once. */
 typedef struct grad_decoder grad_decoder;

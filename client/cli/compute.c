@@ -148,7 +148,8 @@ static grad_status compute(const options *o, const grad_batch *batch, const grad
     return status;
 }
 
-static const grad_limits limits = {.max_result_numbers = GRAD_DEFAULT_MAX_RESULT_NUMBERS};
+static const grad_limits limits = {.size = sizeof limits,
+                                   .max_result_numbers = GRAD_DEFAULT_MAX_RESULT_NUMBERS};
 
 static grad_status answer_run(const options *o, grad_decoder *decoder, grad_error *error)
 {

@@ -17,6 +17,7 @@ int command_open_client(const options *o, unsigned attempts, double timeout,
     double total = o->timeout > 0 ? o->timeout : timeout;
     char token[OPTIONS_TOKEN_SIZE];
     gradient_client_options client_options = {
+        .size = sizeof client_options,
         .connect_timeout = total < 5 ? total : 5,
         .attempt_timeout = total,
         .total_timeout = total,

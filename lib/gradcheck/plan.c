@@ -20,8 +20,9 @@
 
 grad_check_options grad_check_options_of(const grad_check_request *request)
 {
-    grad_check_options options = request->options;
+    grad_check_options options = GRAD_CHECK_OPTIONS_INIT;
 
+    (void)grad_options_read("grad_check_options", request->options, &options, NULL); /* verified */
     if (options.samples == 0)
         options.samples = DEFAULT_SAMPLES;
     if (!(options.tolerance > 0))
@@ -39,12 +40,17 @@ static grad_status refuse(grad_error *error, const char *pointer, const char *wh
 
 static grad_status verify_options(const grad_check_request *request, grad_error *error)
 {
+    grad_check_options options = GRAD_CHECK_OPTIONS_INIT;
+    grad_status status = grad_options_read("grad_check_options", request->options, &options, error);
+
+    if (status != GRAD_OK)
+        return status;
     if (request->batch->continue_on_error)
         return refuse(error, "/on_error", "errors layer by layer");
-    if (!(isfinite(request->options.tolerance) && request->options.tolerance >= 0))
+    if (!(isfinite(options.tolerance) && options.tolerance >= 0))
         return grad_fail(error, GRAD_INVALID, "bad_parameter", "/check/tolerance",
                          "check/tolerance is %g, expected a finite positive number",
-                         request->options.tolerance);
+                         options.tolerance);
     return grad_check_verify_claims(request, error);
 }
 

@@ -96,18 +96,20 @@ static grad_status measure_checked(const grad_batch *batch, const bool *failed, 
 grad_status grad_batch_measure(const grad_batch *batch, const grad_limits *limits,
                                grad_measure *measure, grad_error *error)
 {
-    size_t cap = limits == NULL ? 0 : limits->max_result_numbers;
+    grad_limits caps = GRAD_LIMITS_INIT;
     grad_measure found;
     draft d;
-    grad_status status = grad_verify_options(batch, limits == NULL ? 0 : limits->max_layers, error);
+    grad_status status = grad_options_read("grad_limits", limits, &caps, error);
 
+    if (status == GRAD_OK)
+        status = grad_verify_options(batch, caps.max_layers, error);
     if (status == GRAD_OK)
         status = draft_create(batch, &d, error);
     if (status != GRAD_OK)
         return status;
     status = grad_verify_shapes(batch, d.failed, NULL, error);
     if (status == GRAD_OK)
-        status = measure_checked(batch, d.failed, &d, cap, &found, error);
+        status = measure_checked(batch, d.failed, &d, caps.max_result_numbers, &found, error);
     if (status == GRAD_OK)
         status = grad_verify_elements(batch, d.failed, NULL, error);
     if (status == GRAD_OK)

@@ -57,7 +57,8 @@ static outcome create_body(request *r)
 {
     computation *c = r->work;
     const config *limits = service_of(r)->config;
-    const body_options options = {.limits = {.max_numbers = limits->max_numbers,
+    const body_options options = {.limits = {.size = sizeof(grad_wire_limits),
+                                             .max_numbers = limits->max_numbers,
                                              .max_envelope = limits->max_envelope,
                                              .max_layers = limits->max_layers},
                                   .max_body = limits->max_body,
@@ -112,7 +113,8 @@ static outcome parse_and_validate(request *r)
 {
     computation *c = r->work;
     const config *options = service_of(r)->config;
-    const grad_limits limits = {.max_layers = options->max_layers,
+    const grad_limits limits = {.size = sizeof limits,
+                                .max_layers = options->max_layers,
                                 .max_result_numbers = options->max_result_numbers};
     grad_error error = GRAD_ERROR_INIT;
     int64_t began = clock_now();

@@ -47,10 +47,12 @@ CLIENT_PROGRAM = r"""
 
 int main(void)
 {
-    gradient_client_options options = {.max_attempts = 1, .total_timeout = 5};
+    gradient_client_options options = GRADIENT_CLIENT_OPTIONS_INIT;
     gradient_client_error error = GRADIENT_CLIENT_ERROR_INIT;
     gradient_client *client = NULL;
     grad_text body = {0};
+    options.max_attempts = 1;
+    options.total_timeout = 5;
     if (gradient_client_open("http://127.0.0.1:1", &options, &client, &error))
         return 1;
     int unreachable = gradient_client_get(client, "/livez", &body, &error) ==

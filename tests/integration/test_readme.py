@@ -1,8 +1,9 @@
 """The README, word for word: every `console` block is typed as it stands and must print what it
 shows, and so are those of the tour and the pages on the interface; docs/client.md's C program
-compiles against an installed library and runs. The other commands of the README are listed here with who runs them, so
-that a new one can't go unrun: make's are steps of the continuous integration; Docker's two are not
-typed, tests/container builds the image by `make image` and runs it with the same options."""
+compiles against an installed library and runs. The other commands of the README are listed here
+with who runs them, so that a new one can't go unrun: make's are steps of the continuous
+integration; Docker's two are not typed, tests/container builds the image by `make image` and runs
+it with the same options."""
 
 import os
 import re

@@ -39,4 +39,10 @@ MUTANTS = [
         ("negative targets of kl_div are computed", "|| !(t < 0)", "|| true"),
         ("logarithms must not be negative", "!must_be_finite || is_logarithm", "!must_be_finite"),
         ("a rate may be negative", "is_logarithm || y + p[2] > 0", "true")),
+    *of("lib/core/options.c", "test_option_sizes",
+        ("a field behind the known ones is not seen", "bytes[i] != 0", "bytes[i] == 256"),
+        ("options are read beyond their size", "grad_size_min(size, own) - sizeof size",
+         "own - sizeof size"),
+        ("a size that was never set is taken", "size < sizeof size || size > SIZE_MOST",
+         "size > SIZE_MOST && size < own")),
 ]

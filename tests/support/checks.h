@@ -4,6 +4,11 @@
 
 #include "support/networks.h"
 
+/* Options of a check, as a request of the same block points to them:
+ * .options = CHECK_OPTIONS(.samples = 3) */
+#define CHECK_OPTIONS(...)                                                                         \
+    (&(const grad_check_options){.size = sizeof(grad_check_options), __VA_ARGS__})
+
 /* The report of a check that cannot go wrong; *check is the caller's to destroy. */
 const grad_check_report *check_report_of(const grad_check_request *request, grad_check **check);
 

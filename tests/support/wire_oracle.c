@@ -156,8 +156,8 @@ static const char *checks_differ(const grad_check_request *a, const grad_check_r
     if (a == NULL || b == NULL)
         return a == b ? NULL : "one is a check";
     type = a->batch->datatype;
-    if (a->options.samples != b->options.samples || a->options.seed != b->options.seed ||
-        a->options.tolerance != b->options.tolerance ||
+    if (a->options->samples != b->options->samples || a->options->seed != b->options->seed ||
+        a->options->tolerance != b->options->tolerance ||
         !same_tensor(type, &a->claimed_grad_input, &b->claimed_grad_input))
         return "options of the check differ";
     for (size_t i = 0; i < a->batch->layer_count; i++)

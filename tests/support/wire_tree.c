@@ -295,9 +295,9 @@ static const char *check_differs(const grad_check_request *check, const json_t *
     const json_t *layers = json_object_get(root, "layers");
     const grad_batch *batch = check->batch;
 
-    if (!is_number(options, "samples", 0, (double)check->options.samples) ||
-        !is_number(options, "seed", 0, (double)check->options.seed) ||
-        !is_number(options, "tolerance", 0, check->options.tolerance))
+    if (!is_number(options, "samples", 0, (double)check->options->samples) ||
+        !is_number(options, "seed", 0, (double)check->options->seed) ||
+        !is_number(options, "tolerance", 0, check->options->tolerance))
         return "other options of the check than the tree's";
     if (!is_tensor(batch->datatype, &check->claimed_grad_input,
                    json_object_get(root, "grad_input")))

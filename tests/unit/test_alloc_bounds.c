@@ -24,7 +24,7 @@
 static void check_finish_bound(const char *head, const char *layer, size_t layers,
                                document_kind kind)
 {
-    const grad_wire_limits limits = {.max_layers = 2 * layers};
+    const grad_wire_limits limits = {.size = sizeof limits, .max_layers = 2 * layers};
     grad_decoder *decoder = NULL;
     void *result = NULL;
     size_t before, bound, told;

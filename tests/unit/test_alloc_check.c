@@ -17,7 +17,7 @@
 static grad_status check_all(const grad_batch *batch, grad_error *error)
 {
     grad_check_request request = {.batch = (grad_batch *)(uintptr_t)batch,
-                                  .options = {.samples = 2}};
+                                  .options = CHECK_OPTIONS(.samples = 2)};
     const grad_check_report *report;
     grad_check *check = NULL;
     grad_measure measure;
@@ -103,7 +103,7 @@ static void check_on_threads(grad_check *check)
  * once. */
 static void assert_within_measure(grad_batch *batch, size_t samples)
 {
-    grad_check_request request = {.batch = batch, .options = {.samples = samples}};
+    grad_check_request request = {.batch = batch, .options = CHECK_OPTIONS(.samples = samples)};
     size_t before = failing_alloc_bytes();
     grad_measure measure;
     grad_check *check;

@@ -72,7 +72,7 @@ static grad_status decode(const char *text, document_kind kind, grad_datatype da
     grad_decoder *decoder = NULL;
     void *result = NULL;
     grad_error error = GRAD_ERROR_INIT;
-    grad_wire_limits limits = {.max_numbers = 1000};
+    grad_wire_limits limits = {.size = sizeof limits, .max_numbers = 1000};
     grad_status status = grad_decoder_create(&limits, datatype, 0, &decoder, &error);
 
     for (size_t i = 0; status == GRAD_OK && i < strlen(text); i += 5)

@@ -248,7 +248,7 @@ static const wrong_batch cases[] = {
 
 static void wrong_batches_are_refused(void **state)
 {
-    const grad_limits limits = {.max_result_numbers = 16000000};
+    const grad_limits limits = {.size = sizeof limits, .max_result_numbers = 16000000};
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -308,7 +308,7 @@ static void caps_hold_on_both_sides(void **state)
     /* 4x3->5: 15 + 5; 2x6->4 with weight: 24 + 4 + 12 */
     const size_t numbers = 15 + 5 + 24 + 4 + 12;
     grad_batch *batch = batch_of(43, 2, good);
-    grad_limits limits = {.max_layers = 2, .max_result_numbers = numbers};
+    grad_limits limits = {.size = sizeof limits, .max_layers = 2, .max_result_numbers = numbers};
     grad_error error = GRAD_ERROR_INIT, other = GRAD_ERROR_INIT;
     grad_measure measure;
 
@@ -336,7 +336,7 @@ static void a_result_of_ten_to_the_twelve_is_refused(void **state)
     grad_tensor million = {&keep_alive, 1, {1000000}};
     grad_layer layer = {.input = million, .pre_activation = million, .grad_output = million};
     grad_batch batch = {.scale = 1, .outputs = GRAD_OUTPUT_WEIGHT_DELTA, .layers = &layer};
-    grad_limits limits = {.max_result_numbers = 100000000};
+    grad_limits limits = {.size = sizeof limits, .max_result_numbers = 100000000};
     grad_error error = GRAD_ERROR_INIT;
     grad_measure measure;
 

@@ -272,7 +272,7 @@ static void test_memory_is_that_of_both(void **state)
 {
     (void)state;
     body *plain = NULL, *coded = NULL;
-    const body_options own = {.max_body = 10};
+    const body_options own = {.limits = GRAD_WIRE_LIMITS_INIT, .max_body = 10};
     assert_int_equal(body_create(&body_filter_identity, &payload_four, &own, &plain, NULL),
                      GRAD_OK);
     assert_int_equal(body_create(&filter_runs, &payload_four, &own, &coded, NULL), GRAD_OK);

@@ -156,7 +156,7 @@ static void wrong_claims_fail_and_are_named(void **state)
 static void the_direction_sees_what_no_sample_sees(void **state)
 {
     network *n = varied_network(GRAD_FP64, GRAD_HUBER);
-    grad_check_request request = {.options = {.samples = 1}};
+    grad_check_request request = {.options = CHECK_OPTIONS(.samples = 1)};
     grad_run *run = check_make_claims(n, &request);
     grad_check *check = NULL;
     const grad_check_report *report;
@@ -249,13 +249,16 @@ static void kinks_are_told_and_pass(void **state)
 static void the_seed_chooses_the_samples(void **state)
 {
     network *n = varied_network(GRAD_FP64, GRAD_MSE);
-    grad_check_request request = {.batch = &n->batch, .options = {.samples = 3, .seed = 5}};
+    grad_check_request request = {.batch = &n->batch,
+                                  .options = CHECK_OPTIONS(.samples = 3, .seed = 5)};
     grad_check *checks[3] = {NULL};
     const grad_check_report *reports[3];
 
     (void)state;
     for (size_t i = 0; i < 3; i++) {
-        request.options.seed = i == 2 ? 6 : 5;
+        grad_check_options seeded = {.size = sizeof seeded, .samples = 3, .seed = i == 2 ? 6 : 5};
+
+        request.options = &seeded;
         reports[i] = check_report_of(&request, &checks[i]);
     }
     for (size_t i = 0; i < reports[0]->tensor_count; i++) {
@@ -286,7 +289,7 @@ static void options_without_a_meaning_are_refused(void **state)
 
         n->batch = kept;
         n->batch.continue_on_error = i == 0;
-        request.options.tolerance = i == 1 ? NAN : 0;
+        request.options = CHECK_OPTIONS(.tolerance = i == 1 ? NAN : 0);
         n->batch.outputs = 0;
         n->batch.clip.value = i == 2 ? -1 : 0;
         n->batch.weight_decay.l2 = i == 3 ? (double)INFINITY : 0;
@@ -311,14 +314,14 @@ static void too_much_work_is_refused(void **state)
     const network_recipe two[] = {{GRAD_DENSE, 400, GRAD_TANH, 0, 0, false},
                                   {GRAD_DENSE, 400, GRAD_TANH, 0, 0, false}};
     network *n = network_of(35, GRAD_FP32, 500, 400, GRAD_MSE, 2, two);
-    grad_check_request request = {.batch = &n->batch, .options = {.samples = 16}};
+    grad_check_request request = {.batch = &n->batch, .options = CHECK_OPTIONS(.samples = 16)};
     grad_error error = GRAD_ERROR_INIT;
     grad_measure measure;
 
     (void)state;
     assert_int_equal(grad_check_measure(&request, NULL, &measure, &error), GRAD_OK);
     assert_true(measure.flops > 5 * 17 * 26 * 2 * 2.0 * 500 * 400 * 400);
-    request.options.samples = 100;
+    request.options = CHECK_OPTIONS(.samples = 100);
     assert_int_equal(grad_check_measure(&request, NULL, &measure, &error), GRAD_TOO_LARGE);
     assert_string_equal(error.code, "max_check_flops");
     assert_string_equal(error.limit_name, "max_check_flops");

@@ -334,7 +334,7 @@ static void steps_lost_in_rounding_say_nothing(void **state)
     for (size_t i = 0; i < 32; i++) {
         network *n =
             network_of(2800, i % 2 == 0 ? GRAD_FP32 : GRAD_FP64, 1, 2, GRAD_CROSS_ENTROPY, 1, one);
-        grad_check_request request = {.options = {.seed = i / 8}};
+        grad_check_request request = {.options = CHECK_OPTIONS(.seed = i / 8)};
         grad_check *check = NULL;
         const grad_check_report *report;
         grad_run *run;

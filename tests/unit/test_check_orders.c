@@ -131,7 +131,7 @@ static void kinks_beside_have_no_order(void **state)
     grad_real_put(GRAD_FP64, n->network.input.data, 0, 1);
     grad_real_put(GRAD_FP64, n->batch.layers[0].weight.data, 0, 1);
     for (uint64_t seed = 0; seed < 16; seed++) {
-        grad_check_request request = {.batch = &n->batch, .options = {.seed = seed}};
+        grad_check_request request = {.batch = &n->batch, .options = CHECK_OPTIONS(.seed = seed)};
         grad_check *check = NULL;
         const grad_check_report *report;
 

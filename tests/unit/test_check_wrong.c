@@ -36,7 +36,7 @@ static void errors_above_the_tolerance_fail(void **state)
     for (grad_datatype type = GRAD_FP32; type <= GRAD_FP64; type++) {
         double error = type == GRAD_FP64 ? 4e-6 : 4e-4;
         network *n = network_of(6000, type, 32, 30, GRAD_CROSS_ENTROPY, 3, trained);
-        grad_check_request request = {.options = {.samples = 64}};
+        grad_check_request request = {.options = CHECK_OPTIONS(.samples = 64)};
         grad_run *run = check_make_claims(n, &request);
 
         assert_int_equal(verdict_of_claims(&request), GRAD_CHECK_PASS);
@@ -59,7 +59,7 @@ static void errors_above_the_tolerance_fail(void **state)
 static void small_elements_are_held_to_themselves(void **state)
 {
     network *n = network_of(6050, GRAD_FP64, 32, 30, GRAD_CROSS_ENTROPY, 3, trained);
-    grad_check_request request = {.options = {.samples = 1000}};
+    grad_check_request request = {.options = CHECK_OPTIONS(.samples = 1000)};
     grad_run *run = check_make_claims(n, &request);
     double *claim = request.claims[1].weight_delta.data, squares = 0;
     size_t count = grad_tensor_count(&request.claims[1].weight_delta), small = 0;
@@ -122,7 +122,7 @@ static void errors_before_a_fused_loss_fail(void **state)
     for (grad_datatype type = GRAD_FP32; type <= GRAD_FP64; type++) {
         double error = type == GRAD_FP64 ? 4e-6 : 4e-4;
         network *n = network_of(6200, type, 8, 6, GRAD_NLL, 2, fused);
-        grad_check_request request = {.options = {.samples = 64}};
+        grad_check_request request = {.options = CHECK_OPTIONS(.samples = 64)};
         grad_run *run = check_make_claims(n, &request);
 
         for (size_t layer = 0; layer < 2; layer++) {

@@ -22,7 +22,8 @@
 static gradient_client *open_client(const small_server *s)
 {
     gradient_client *client = NULL;
-    gradient_client_options options = {.total_timeout = 20, .max_attempts = 2};
+    gradient_client_options options = {
+        .size = sizeof options, .total_timeout = 20, .max_attempts = 2};
 
     assert_int_equal(gradient_client_open(s->url, &options, &client, NULL), GRADIENT_CLIENT_OK);
     return client;

@@ -63,17 +63,19 @@ static void test_no_addresses(void **state)
     }
 }
 
+#define SIZE sizeof(gradient_client_options)
+
 static void test_times(void **state)
 {
     static const double wrong[] = {-1, NAN, INFINITY, 1e9};
 
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        gradient_client_options options[] = {{.connect_timeout = wrong[i]},
-                                             {.attempt_timeout = wrong[i]},
-                                             {.total_timeout = wrong[i]},
-                                             {.backoff_base = wrong[i]},
-                                             {.backoff_max = wrong[i]}};
+        gradient_client_options options[] = {{.size = SIZE, .connect_timeout = wrong[i]},
+                                             {.size = SIZE, .attempt_timeout = wrong[i]},
+                                             {.size = SIZE, .total_timeout = wrong[i]},
+                                             {.size = SIZE, .backoff_base = wrong[i]},
+                                             {.size = SIZE, .backoff_max = wrong[i]}};
         for (size_t o = 0; o < sizeof options / sizeof *options; o++) {
             gradient_client *client = NULL;
             assert_int_equal(gradient_client_open("http://h:1", &options[o], &client, NULL),

@@ -30,7 +30,8 @@ static gradient_client *client;
 
 static int begin(void **state)
 {
-    const gradient_client_options options = {.total_timeout = 20, .max_attempts = 2};
+    const gradient_client_options options = {
+        .size = sizeof options, .total_timeout = 20, .max_attempts = 2};
     (void)state;
     server = small_server_start(answer);
     return gradient_client_open(server->url, &options, &client, NULL) != GRADIENT_CLIENT_OK;

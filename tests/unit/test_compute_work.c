@@ -48,12 +48,13 @@ static computation *make_work(const computation_kind *kind, grad_datatype dataty
     w->deadline = INT64_MAX;
     w->done = signal_box_ring;
     w->done_context = box;
-    const body_options options = {.max_body = 1 << 20, .datatype = datatype};
+    const body_options options = {
+        .limits = GRAD_WIRE_LIMITS_INIT, .max_body = 1 << 20, .datatype = datatype};
     assert_int_equal(body_create(&body_filter_identity, &payload_json, &options, &w->body, NULL),
                      GRAD_OK);
     assert_int_equal(body_push(w->body, document, strlen(document), NULL), GRAD_OK);
     assert_int_equal(kind->read(w, NULL), GRAD_OK);
-    const grad_limits limits = {0};
+    const grad_limits limits = GRAD_LIMITS_INIT;
     assert_int_equal(kind->measure(w, &limits, NULL), GRAD_OK);
     return w;
 }

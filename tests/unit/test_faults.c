@@ -279,7 +279,8 @@ REFUSES(rests, WIRE_GRADIENTS, GRAD_FP32)
 static void check_long_rest(const char *element)
 {
     enum { COUNT = 100000 };
-    static const grad_wire_limits limits = {.max_numbers = 2, .max_envelope = 200};
+    static const grad_wire_limits limits = {
+        .size = sizeof limits, .max_numbers = 2, .max_envelope = 200};
     grad_decoder *decoder = NULL;
     grad_batch *batch = NULL;
     size_t before;
@@ -314,7 +315,7 @@ static void test_long_rests(void **unused)
 static void check_limit(const char *rest, const char *limit, size_t before)
 {
     static const char head[] = "{\"layers\":[{\"activation\":\"relu\",\"input\":[null,";
-    const grad_wire_limits limits = {.max_depth = 6, .max_envelope = 80};
+    const grad_wire_limits limits = {.size = sizeof limits, .max_depth = 6, .max_envelope = 80};
     char text[2000];
 
     snprintf(text, sizeof text, "%s%s]}]}", head, rest);

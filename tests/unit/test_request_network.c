@@ -235,9 +235,9 @@ static void test_check_of_layers(void **unused)
     assert_null(o.batch->network);
     assert_ptr_equal(o.check->batch, o.batch);
     assert_false(o.batch->overwrite_grad_output);
-    assert_int_equal(o.check->options.samples, 100);
-    assert_int_equal(o.check->options.seed, 9007199254740991);
-    assert_true(o.check->options.tolerance == 1e-3);
+    assert_int_equal(o.check->options->samples, 100);
+    assert_int_equal(o.check->options->seed, 9007199254740991);
+    assert_true(o.check->options->tolerance == 1e-3);
     for (size_t i = 0; i < GRAD_OUTPUT_COUNT; i++) {
         const grad_layer_result *claims = &o.check->claims[i < GRAD_GAIN_DELTA ? 0 : 1];
         const grad_tensor *claim = grad_layer_result_tensor(claims, (grad_output_kind)i);
@@ -258,9 +258,9 @@ static void test_check_of_a_network(void **unused)
     assert_non_null(o.batch->network);
     assert_true(*(float *)o.check->claimed_grad_input.data == 5);
     assert_true(*(float *)o.batch->network->grad_output.data == 2);
-    assert_int_equal(o.check->options.samples, 0);
-    assert_int_equal(o.check->options.seed, 0);
-    assert_true(o.check->options.tolerance == 0);
+    assert_int_equal(o.check->options->samples, 0);
+    assert_int_equal(o.check->options->seed, 0);
+    assert_true(o.check->options->tolerance == 0);
     grad_decoder_destroy(o.decoder);
 }
 

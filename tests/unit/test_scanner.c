@@ -36,7 +36,7 @@ static void expect(const char *text, const grad_wire_limits *limits, const char 
 
 static void test_max_numbers(void **unused)
 {
-    grad_wire_limits limits = {.max_numbers = 3};
+    grad_wire_limits limits = {.size = sizeof limits, .max_numbers = 3};
 
     (void)unused;
     expect(HEAD "[1,22,3]" TAIL, &limits, NULL, 0, 0);
@@ -47,7 +47,7 @@ static void test_max_numbers(void **unused)
 
 static void test_max_depth(void **unused)
 {
-    grad_wire_limits limits = {.max_depth = 5};
+    grad_wire_limits limits = {.size = sizeof limits, .max_depth = 5};
 
     (void)unused;
     expect(HEAD "[[1]]" TAIL, &limits, NULL, 0, 0);
@@ -57,7 +57,7 @@ static void test_max_depth(void **unused)
 
 static void test_max_layers(void **unused)
 {
-    grad_wire_limits limits = {.max_layers = 2};
+    grad_wire_limits limits = {.size = sizeof limits, .max_layers = 2};
 
     (void)unused;
     expect("{\"layers\": [{\"activation\":\"relu\"},{\"activation\":\"relu\"}]}", &limits, NULL, 0,
@@ -69,7 +69,8 @@ static void test_max_envelope(void **unused)
 {
     const char *text =
         "{\"id\": \"0123456789\", \"layers\":[{\"activation\":\"relu\",\"input\":[1]}]}";
-    grad_wire_limits limits = {.max_envelope = strlen(text) + 2}; /* [[0]] for [1] */
+    grad_wire_limits limits = {.size = sizeof limits,
+                               .max_envelope = strlen(text) + 2}; /* [[0]] for [1] */
 
     (void)unused;
     expect(text, &limits, NULL, 0, 0);
@@ -261,7 +262,7 @@ static void test_limits_of_doubles(void **unused)
     const wire_form form = {WIRE_BACKPROP, GRAD_FP64};
     static const char text[] = "{\"input\":[1,2],\"grad_output\":[3,4],\"layers\":[{\"activation\":"
                                "\"relu\"}]}";
-    grad_wire_limits limits = {.max_numbers = 4};
+    grad_wire_limits limits = {.size = sizeof limits, .max_numbers = 4};
     wire_outcome o = wire_decode_as(form, text, sizeof text - 1, 0, &limits);
 
     (void)unused;

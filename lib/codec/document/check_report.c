@@ -348,7 +348,8 @@ grad_status grad_check_report_read(const char *text, size_t length, grad_check_r
 {
     /* The reference to an array may be longer than its text, [[12345]] for [0]. */
     size_t most = length < SIZE_MAX / 8 ? length * 8 + 64 : SIZE_MAX;
-    const grad_wire_limits limits = {.max_envelope = most, .max_numbers = most};
+    const grad_wire_limits limits = {
+        .size = sizeof limits, .max_envelope = most, .max_numbers = most};
     grad_decoder *decoder = NULL;
     void *block = NULL;
     grad_status status = grad_decoder_create(&limits, GRAD_FP64, 0, &decoder, error);

@@ -29,9 +29,13 @@ static size_t or_default(size_t value, size_t otherwise)
 grad_status grad_decoder_create(const grad_wire_limits *limits, grad_datatype datatype,
                                 size_t expected_bytes, grad_decoder **decoder, grad_error *error)
 {
-    grad_wire_limits l = limits != NULL ? *limits : (grad_wire_limits){0};
-    grad_decoder *d = calloc(1, sizeof *d);
+    grad_wire_limits l = GRAD_WIRE_LIMITS_INIT;
+    grad_status status = grad_options_read("grad_wire_limits", limits, &l, error);
+    grad_decoder *d;
 
+    if (status != GRAD_OK)
+        return status;
+    d = calloc(1, sizeof *d);
     if (d == NULL)
         return grad_fail_memory(error, sizeof *d);
     l.max_numbers = or_default(l.max_numbers, GRAD_DEFAULT_MAX_NUMBERS);

@@ -30,6 +30,7 @@ typedef struct grad_request_block {
     grad_batch batch;
     grad_network network; /* the batch's, where it has one */
     grad_check_request check;
+    grad_check_options check_options; /* the check's */
 } grad_request_block;
 
 /* A reader of that document, which has no block yet. */

@@ -50,7 +50,7 @@ static const grad_request_field request_fields[] = {
     OF_NETWORK("input", grad_decode_tensor, network.input),
     OF_NETWORK("loss", grad_request_loss, network.loss),
     OF_NETWORK("grad_output", grad_decode_tensor, network.grad_output),
-    OF_CHECK("check", grad_request_check, check.options, GRAD_IN_BOTH),
+    OF_CHECK("check", grad_request_check, check_options, GRAD_IN_BOTH),
     OF_CHECK("grad_input", grad_decode_tensor, check.claimed_grad_input, GRAD_IN_NETWORK),
 };
 
@@ -113,6 +113,8 @@ static void set_defaults(grad_request_block *block, const grad_document *documen
     if ((request->places & GRAD_IN_NETWORK) != 0)
         batch->network = &block->network;
     block->check.batch = batch;
+    block->check.options = &block->check_options;
+    block->check_options.size = sizeof block->check_options;
     block->check.claims = request->claims;
 }
 
