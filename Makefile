@@ -71,6 +71,9 @@ examples: $(EXAMPLE_BIN)
 unit-tests: $(UNIT_BIN)
 
 $(BUILD)/obj/lib/%.o $(BUILD)/obj/client/%.o: CFLAGS += -fPIC -fvisibility=hidden
+# Declarations come first in their block: CONTRIBUTING.md, the dialect.
+$(BUILD)/obj/lib/%.o $(BUILD)/obj/client/%.o $(BUILD)/obj/server/%.o: \
+	CFLAGS += -Wdeclaration-after-statement
 # Vector code of plain loops. No flag here changes a value: no trap and no errno is looked at.
 # Threaded jumps split a loop that holds its argument between two ends into three, which are masks
 # and blends once it is vector code.

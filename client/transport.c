@@ -252,7 +252,7 @@ static void read_response(connection *c, CURLcode code, client_exchange *exchang
     }
     exchange->http_status = (int)http_status;
     exchange->retry_after = retry_after > 0 ? (double)retry_after : 0;
-    snprintf(exchange->content_type, sizeof exchange->content_type, "%s", type ? type : "");
+    snprintf(exchange->content_type, sizeof exchange->content_type, "%s", type != NULL ? type : "");
     snprintf(exchange->message, sizeof exchange->message, "%s",
              c->error[0] != '\0' ? c->error : curl_easy_strerror(code));
     client_redact(exchange->message); /* of a proxy of the environment, perhaps */

@@ -29,6 +29,7 @@ static bool fail(char *message, size_t size, const char *reason)
 static bool start_shared(gradientd *d, const config *c)
 {
     service *s = &d->service;
+
     s->config = c;
     s->routes = &api_routes;
     s->formats = &body_formats_known;
@@ -38,25 +39,27 @@ static bool start_shared(gradientd *d, const config *c)
     for (int role = 0; role < ROLE_COUNT; role++)
         s->connections[role] = connections_create(c);
     s->lingering = lingering_start(c);
-    if (!s->lingering)
+    if (s->lingering == NULL)
         return false;
     d->loops[ROLE_SERVICE] = event_loops_start(s, ROLE_SERVICE, c->event_loops, SERVICE_BUFFER);
     d->loops[ROLE_ADMIN] = event_loops_start(s, ROLE_ADMIN, 1, ADMIN_BUFFER);
-    return s->workers && s->connections[ROLE_SERVICE] && s->connections[ROLE_ADMIN] &&
-           d->loops[ROLE_SERVICE] && d->loops[ROLE_ADMIN];
+    return s->workers != NULL && s->connections[ROLE_SERVICE] != NULL &&
+           s->connections[ROLE_ADMIN] != NULL && d->loops[ROLE_SERVICE] != NULL &&
+           d->loops[ROLE_ADMIN] != NULL;
 }
 
 static bool start_listeners(gradientd *d, const int fds[ROLE_COUNT])
 {
     const size_t limits[] = {d->service.config->max_connections, ADMIN_CONNECTIONS};
     bool started = true;
+
     for (int role = 0; role < ROLE_COUNT; role++) {
         if (fds[role] >= 0) {
             listener_address(fds[role], d->addresses[role]);
             d->is_local[role] = listener_is_local(fds[role]);
             d->acceptors[role] = acceptor_start(fds[role], event_loops_target(d->loops[role]),
                                                 limits[role], d->service.lingering);
-            started = started && d->acceptors[role];
+            started = started && d->acceptors[role] != NULL;
         }
     }
     return started;
@@ -65,6 +68,7 @@ static bool start_listeners(gradientd *d, const int fds[ROLE_COUNT])
 bool daemon_start(gradientd *d, const config *c, char *message, size_t message_size)
 {
     int fds[ROLE_COUNT] = {-1, -1};
+
     *d = (gradientd){.service = {.config = c}};
     fds[ROLE_SERVICE] = listener_open(c->listen, message, message_size);
     if (fds[ROLE_SERVICE] < 0)
@@ -109,7 +113,7 @@ bool daemon_is_drained(gradientd *d, bool linger)
 static void end_connections(gradientd *d)
 {
     for (int role = 0; role < ROLE_COUNT; role++)
-        if (d->service.connections[role])
+        if (d->service.connections[role] != NULL)
             connections_end_all(d->service.connections[role]);
 }
 
@@ -117,6 +121,7 @@ static void end_connections(gradientd *d)
 static bool wait_for_suspended(service *s)
 {
     int64_t until = clock_now() + (int64_t)STOP_SECONDS * NS_PER_SECOND;
+
     while (atomic_load(&s->suspended) > 0) {
         if (clock_now() > until)
             return false;
@@ -128,6 +133,7 @@ static bool wait_for_suspended(service *s)
 bool daemon_stop(gradientd *d)
 {
     service *s = &d->service;
+
     atomic_store(&s->draining, true);
     atomic_store(&s->stopping, true);
     for (int role = 0; role < ROLE_COUNT; role++)

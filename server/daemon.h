@@ -1,5 +1,4 @@
-/* The daemon as a whole: what is started in which order, and how it ends. The process around it
- * (flags, signals, exit status) is main.c's. */
+/* The daemon as a whole: what is started in which order, and how it ends. */
 #ifndef GRADIENTD_DAEMON_H
 #define GRADIENTD_DAEMON_H
 

@@ -33,10 +33,12 @@ enum { EXIT_CANNOT_START = 1, EXIT_USAGE = 2, EXIT_CUT_OFF = 3 };
 static bool restart_with_serial_blas(char **argv)
 {
     const char *threads = getenv("OPENBLAS_NUM_THREADS");
-    if (threads && strcmp(threads, "1") == 0)
-        return true;
     char path[4096];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    ssize_t length;
+
+    if (threads != NULL && strcmp(threads, "1") == 0)
+        return true;
+    length = readlink("/proc/self/exe", path, sizeof path - 1);
     if (length > 0 && setenv("OPENBLAS_NUM_THREADS", "1", 1) == 0) {
         path[length] = '\0';
         execv(path, argv);
@@ -50,6 +52,7 @@ static bool restart_with_serial_blas(char **argv)
 static int kept_by_malloc(size_t memory_budget)
 {
     size_t kept = memory_budget / 8;
+
     return kept < KEPT_LEAST ? KEPT_LEAST : kept > KEPT_MOST ? KEPT_MOST : (int)kept;
 }
 
@@ -62,6 +65,7 @@ static int kept_by_malloc(size_t memory_budget)
 static void prepare_process(size_t memory_budget)
 {
     struct rlimit files;
+
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
     mallopt(M_TRIM_THRESHOLD, kept_by_malloc(memory_budget));
     mallopt(M_ARENA_MAX, 1);
@@ -104,6 +108,7 @@ static void block_other_signals(void)
 {
     struct sigaction nothing = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
     sigset_t others;
+
     sigemptyset(&others);
     sigaddset(&others, SIGHUP);
     for (size_t i = 0; i < sizeof stray_signals / sizeof *stray_signals; i++)
@@ -120,6 +125,7 @@ static void block_other_signals(void)
 static sigset_t block_signals(void)
 {
     sigset_t stop, all;
+
     sigemptyset(&stop);
     for (size_t i = 0; i < sizeof stop_signals / sizeof *stop_signals; i++)
         sigaddset(&stop, stop_signals[i]);
@@ -132,7 +138,8 @@ static void log_signal(log_level level, const char *message, int number)
 {
     char name[32];
     const char *abbreviation = sigabbrev_np(number);
-    if (abbreviation)
+
+    if (abbreviation != NULL)
         snprintf(name, sizeof name, "SIG%s", abbreviation);
     else
         snprintf(name, sizeof name, "%d", number);
@@ -159,6 +166,7 @@ static void tell_change(void *context, const config_change *change)
     const log_field fields[] = {LOG_TEXT("option", change->name), LOG_TEXT("from", change->from),
                                 LOG_TEXT("to", change->to), LOG_TEXT("source", change->where),
                                 LOG_END};
+
     if (change->applied) {
         r->changed++;
         log_write(LOG_INFO, "option changed", fields);
@@ -178,6 +186,7 @@ static void reload_configuration(process *p)
 {
     char message[MESSAGE_SIZE];
     reload r = {0};
+
     if (!config_reload(p->argc, p->argv, environ, p->loaded, &p->running, tell_change, &r, message,
                        sizeof message)) {
         log_write(LOG_ERROR, "not reloaded: the old configuration stays",
@@ -212,6 +221,7 @@ static void log_start(const gradientd *d)
     const config *c = d->service.config;
     char sentence[3 * LISTENER_ADDRESS_SIZE];
     const char *admin = d->addresses[ROLE_ADMIN];
+
     for (int role = 0; role < ROLE_COUNT; role++) {
         if (d->addresses[role][0] != '\0') {
             log_write_as(LOG_INFO, "listening", "",
@@ -239,8 +249,10 @@ static void wait_for_stop(gradientd *d, process *p, const sigset_t *signals)
 {
     const struct timespec pause = {.tv_sec = 1};
     bool was_busy = false;
+
     for (;;) {
         int number = sigtimedwait(signals, NULL, &pause);
+        bool is_busy;
         if (is_stop_signal(number)) {
             log_signal(LOG_INFO, "draining", number);
             return;
@@ -251,7 +263,7 @@ static void wait_for_stop(gradientd *d, process *p, const sigset_t *signals)
             log_signal(LOG_WARNING, "signal ignored", number);
         if (number > 0)
             continue;
-        bool is_busy = budget_take_peak(&d->service.memory) >= WORTH_TRIMMING;
+        is_busy = budget_take_peak(&d->service.memory) >= WORTH_TRIMMING;
         if (was_busy && !is_busy)
             malloc_trim(0);
         was_busy = is_busy;
@@ -263,16 +275,18 @@ static bool drain(gradientd *d, const sigset_t *signals)
 {
     const struct timespec pause = {.tv_nsec = DRAIN_POLL_NS};
     int64_t began = clock_now();
+
     daemon_drain(d);
     for (;;) {
         double elapsed = clock_to_seconds(clock_now() - began);
+        int number;
         if (daemon_is_drained(d, elapsed > LINGER_SECONDS))
             return true;
         if (elapsed > d->service.config->drain_timeout) {
             log_write(LOG_WARNING, "drain-timeout passed with connections open", NULL);
             return false;
         }
-        int number = sigtimedwait(signals, NULL, &pause);
+        number = sigtimedwait(signals, NULL, &pause);
         if (is_stop_signal(number)) {
             log_signal(LOG_WARNING, "second signal: stopping at once", number);
             return false;
@@ -285,6 +299,7 @@ static bool drain(gradientd *d, const sigset_t *signals)
 static int fail_start(const char *reason)
 {
     char sentence[MESSAGE_SIZE + 32];
+
     snprintf(sentence, sizeof sentence, "cannot start: %s", reason);
     log_write_as(LOG_ERROR, "cannot start", sentence,
                  (log_field[]){LOG_TEXT("reason", reason), LOG_END});
@@ -297,20 +312,23 @@ static int run(process *p)
     char message[MESSAGE_SIZE];
     grad_error error = GRAD_ERROR_INIT;
     gradientd d;
+    bool drained;
+    sigset_t signals;
+
     log_open();
     if (!restart_with_serial_blas(p->argv)) {
         log_write(LOG_ERROR, "cannot start over with OPENBLAS_NUM_THREADS=1", NULL);
         return EXIT_CANNOT_START;
     }
     prepare_process(c->memory_budget);
-    sigset_t signals = block_signals();
+    signals = block_signals();
     if (grad_self_test(&error) != GRAD_OK)
         return fail_start(error.detail);
     if (!daemon_start(&d, c, message, sizeof message))
         return fail_start(message);
     log_start(&d);
     wait_for_stop(&d, p, &signals);
-    bool drained = drain(&d, &signals);
+    drained = drain(&d, &signals);
     if (!daemon_stop(&d)) {
         log_write(LOG_WARNING, "stopped with requests being computed", NULL);
         _exit(EXIT_CUT_OFF);
@@ -322,6 +340,7 @@ static int run(process *p)
 static int check_health(const config *c)
 {
     char message[MESSAGE_SIZE];
+
     if (healthcheck(c, message, sizeof message))
         return EXIT_SUCCESS;
     fprintf(stderr, "gradientd: %s\n", message);
@@ -340,6 +359,7 @@ static int end_printing(void)
 static int print_description(const char *topic)
 {
     char topics[MESSAGE_SIZE];
+
     if (describe(topic, stdout))
         return end_printing();
     describe_topics(topics, sizeof topics);
@@ -350,6 +370,7 @@ static int print_description(const char *topic)
 static int act(process *p, const config_sources *sources, config_action action)
 {
     const config *c = p->loaded;
+
     switch (action) {
     case CONFIG_HELP:
         config_print_help(stdout);
@@ -379,13 +400,16 @@ int main(int argc, char **argv)
     config values;
     config_sources *sources;
     config_action action;
+    process p;
+    int status;
+
     block_other_signals();
     if (!config_load(argc, argv, environ, &values, &sources, &action, message, sizeof message)) {
         fprintf(stderr, "gradientd: %s\nTry gradientd --help.\n", message);
         return EXIT_USAGE;
     }
-    process p = {.argc = argc, .argv = argv, .loaded = &values};
-    int status = act(&p, sources, action);
+    p = (process){.argc = argc, .argv = argv, .loaded = &values};
+    status = act(&p, sources, action);
     config_free(&values, sources);
     return status;
 }

@@ -17,7 +17,7 @@
 /* 400: two readers could understand the request differently. */
 static outcome step_framing(request *r)
 {
-    if (!r->headers.fault)
+    if (r->headers.fault == NULL)
         return OUTCOME_MORE;
     r->closes = true;
     metrics_count_rejection(REJECT_BAD_FRAMING);
@@ -29,6 +29,7 @@ static outcome step_header_room(request *r)
 {
     char detail[GRAD_DETAIL_SIZE];
     size_t limit = r->context->role == ROLE_SERVICE ? SERVICE_MAX_HEADERS : ADMIN_MAX_HEADERS;
+
     if (r->header_room <= limit)
         return OUTCOME_MORE;
     snprintf(detail, sizeof detail,
@@ -44,6 +45,7 @@ static outcome step_length(request *r)
 {
     char detail[GRAD_DETAIL_SIZE];
     uint64_t limit = request_body_limit(r);
+
     if (r->declared <= limit)
         return OUTCOME_MORE;
     metrics_count_rejection(REJECT_BODY_TOO_LARGE);
@@ -58,6 +60,7 @@ static outcome step_length(request *r)
 static outcome reject_path(request *r)
 {
     char detail[GRAD_DETAIL_SIZE];
+
     routes_explain(r->context->service->routes, r->context->role, r->path, detail, sizeof detail);
     return request_reject_with(r, MHD_HTTP_NOT_FOUND, "unknown_path", detail);
 }
@@ -65,6 +68,7 @@ static outcome reject_path(request *r)
 static outcome reject_method(request *r)
 {
     char detail[GRAD_DETAIL_SIZE];
+
     r->methods = r->route->methods;
     snprintf(detail, sizeof detail, "expected %s, found %s", r->methods, r->method);
     return request_reject_with(r, MHD_HTTP_METHOD_NOT_ALLOWED, "method_not_allowed", detail);
@@ -74,9 +78,9 @@ static outcome reject_method(request *r)
  * 9.3.7). A preflight is granted for any: then the page may read what is wrong with its request. */
 static outcome route_options(request *r)
 {
-    if (!r->route && strcmp(r->path, "*") != 0 && !r->preflight)
+    if (r->route == NULL && strcmp(r->path, "*") != 0 && !r->preflight)
         return reject_path(r);
-    r->methods = r->route ? r->route->methods : "GET, HEAD, POST, OPTIONS";
+    r->methods = r->route != NULL ? r->route->methods : "GET, HEAD, POST, OPTIONS";
     r->route = r->context->service->routes->options;
     return OUTCOME_MORE;
 }
@@ -86,6 +90,7 @@ static outcome step_route(request *r)
 {
     route_found found =
         routes_find(r->context->service->routes, r->context->role, r->method, r->path, &r->route);
+
     if (strcmp(r->method, MHD_HTTP_METHOD_OPTIONS) == 0)
         return route_options(r);
     switch (found) {
@@ -107,7 +112,8 @@ static int digit_of(char c)
 {
     static const char digits[] = "0123456789abcdef";
     const char *at = c ? memchr(digits, c | 0x20, sizeof digits - 1) : NULL;
-    return c >= '0' && c <= '9' ? c - '0' : at && c > '9' ? (int)(at - digits) : -1;
+
+    return c >= '0' && c <= '9' ? c - '0' : at != NULL && c > '9' ? (int)(at - digits) : -1;
 }
 
 /* Undoes %XX. What is no escape stands for itself, and so does %00, which would end the word. Cut
@@ -136,21 +142,24 @@ typedef struct hint {
 static const char *find_hint(const char *word, const hint *known, size_t count)
 {
     suggest_search search = {.given = word};
+
     for (size_t i = 0; i < count; i++)
         if (strcasecmp(word, known[i].word) == 0)
             return known[i].meant;
     for (size_t i = 0; i < count; i++)
         if (strcmp(known[i].word, known[i].meant) == 0)
             suggest_offer(&search, known[i].word);
-    return search.best && search.distance <= strlen(word) / 4 ? search.best : NULL;
+    return search.best != NULL && search.distance <= strlen(word) / 4 ? search.best : NULL;
 }
 
 static void reject_word(request *r, const char *code, const char *what, const char *word,
                         const char *meant)
 {
     char detail[GRAD_DETAIL_SIZE];
+
     snprintf(detail, sizeof detail, "%s \"%.100s\"%s%s%s", what, word,
-             meant ? ", did you mean \"" : "", meant ? meant : "", meant ? "\"?" : "");
+             meant != NULL ? ", did you mean \"" : "", meant != NULL ? meant : "",
+             meant != NULL ? "\"?" : "");
     request_reject_with(r, MHD_HTTP_UNPROCESSABLE_CONTENT, code, detail);
 }
 
@@ -159,9 +168,10 @@ static void reject_name(request *r, const char *name)
     static const hint names[] = {
         {"datatype", "datatype"}, {"dtype", "datatype"}, {"precision", "datatype"}};
     char what[WORD_SIZE];
+
     if (r->route->handler->takes_body) {
         reject_word(r, "unknown_field", "expected no query parameter but datatype, found", name,
-                    find_hint(name, names, sizeof names / sizeof names[0]));
+                    find_hint(name, names, sizeof names / sizeof *names));
     } else {
         snprintf(what, sizeof what, "%.60s takes no query, found the parameter", r->route->path);
         reject_word(r, "unknown_field", what, name, NULL);
@@ -173,14 +183,16 @@ static void reject_value(request *r, const char *value)
     static const hint values[] = {{"FP32", "FP32"},    {"FP64", "FP64"},   {"float", "FP32"},
                                   {"float32", "FP32"}, {"single", "FP32"}, {"double", "FP64"},
                                   {"float64", "FP64"}};
+
     reject_word(r, "unsupported_value", "expected datatype=FP32 or datatype=FP64, found", value,
-                find_hint(value, values, sizeof values / sizeof values[0]));
+                find_hint(value, values, sizeof values / sizeof *values));
 }
 
 static bool read_datatype(const char *name, grad_datatype *datatype)
 {
     static const char *const names[] = {[GRAD_FP32] = "FP32", [GRAD_FP64] = "FP64"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(name, names[i]) == 0) {
             *datatype = (grad_datatype)i;
             return true;
@@ -193,11 +205,12 @@ static bool read_datatype(const char *name, grad_datatype *datatype)
 static enum MHD_Result check_parameter(void *context, enum MHD_ValueKind kind, const char *name,
                                        const char *value)
 {
-    (void)kind;
     request *r = context;
     char name_word[WORD_SIZE], value_word[WORD_SIZE];
+
+    (void)kind;
     unescape(name, name_word);
-    unescape(value ? value : "", value_word);
+    unescape(value != NULL ? value : "", value_word);
     if (strcmp(name_word, "datatype") != 0 || !r->route->handler->takes_body)
         reject_name(r, name_word);
     else if (r->has_datatype)
@@ -222,6 +235,7 @@ static outcome step_query(request *r)
 static void append(char list[REQUEST_ACCEPT_SIZE], const char *name)
 {
     size_t length = strlen(list);
+
     snprintf(list + length, REQUEST_ACCEPT_SIZE - length, "%s%s", length > 0 ? ", " : "", name);
 }
 
@@ -229,9 +243,10 @@ static void append(char list[REQUEST_ACCEPT_SIZE], const char *name)
 static outcome reject_content(request *r, const char *code, const char *detail)
 {
     const body_formats *formats = r->context->service->formats;
-    for (size_t i = 0; formats->payloads[i]; i++)
+
+    for (size_t i = 0; formats->payloads[i] != NULL; i++)
         append(r->accept, formats->payloads[i]->media_type);
-    for (size_t i = 0; formats->filters[i]; i++)
+    for (size_t i = 0; formats->filters[i] != NULL; i++)
         append(r->accept_encoding, formats->filters[i]->coding);
     return request_reject_with(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, code, detail);
 }
@@ -239,9 +254,9 @@ static outcome reject_content(request *r, const char *code, const char *detail)
 static outcome find_payload(request *r)
 {
     const payload_kind *const *payloads = r->context->service->formats->payloads;
-    const char *type = r->headers.content_type ? r->headers.content_type : "none";
+    const char *type = r->headers.content_type != NULL ? r->headers.content_type : "none";
     char detail[GRAD_DETAIL_SIZE], types[REQUEST_ACCEPT_SIZE] = "";
-    for (size_t i = 0; payloads[i]; i++) {
+    for (size_t i = 0; payloads[i] != NULL; i++) {
         switch (headers_match_media_type(type, payloads[i]->media_type, detail, sizeof detail)) {
         case MEDIA_TYPE_SAME:
             r->payload = payloads[i];
@@ -262,26 +277,28 @@ static outcome find_filter(request *r)
     const body_filter *const *filters = r->context->service->formats->filters;
     const char *coding = r->headers.content_encoding;
     char detail[GRAD_DETAIL_SIZE], codings[REQUEST_ACCEPT_SIZE] = "";
-    for (size_t i = 0; filters[i]; i++) {
-        if (strcasecmp(coding ? coding : "identity", filters[i]->coding) == 0) {
+    for (size_t i = 0; filters[i] != NULL; i++) {
+        if (strcasecmp(coding != NULL ? coding : "identity", filters[i]->coding) == 0) {
             r->filter = filters[i];
             return OUTCOME_MORE;
         }
         append(codings, filters[i]->coding);
     }
-    if (!filters[1])
+    if (filters[1] == NULL)
         snprintf(codings, sizeof codings, "a body that is not compressed");
     snprintf(detail, sizeof detail, "expected %s, found the Content-Encoding %.150s", codings,
-             coding ? coding : "identity");
+             coding != NULL ? coding : "identity");
     return reject_content(r, "unsupported_content_encoding", detail);
 }
 
 /* 415: sets the filter and the payload of a body that is expected. */
 static outcome step_content(request *r)
 {
+    outcome found;
+
     if (!r->route->handler->takes_body)
         return OUTCOME_MORE;
-    outcome found = find_payload(r);
+    found = find_payload(r);
     return found == OUTCOME_MORE ? find_filter(r) : found;
 }
 
@@ -295,7 +312,8 @@ static outcome (*const steps[])(request *r) = {
 outcome admission_run(request *r)
 {
     outcome admitted = OUTCOME_MORE;
-    for (size_t i = 0; i < sizeof steps / sizeof steps[0] && admitted == OUTCOME_MORE; i++)
+
+    for (size_t i = 0; i < sizeof steps / sizeof *steps && admitted == OUTCOME_MORE; i++)
         admitted = steps[i](r);
     return admitted;
 }

@@ -19,6 +19,7 @@
 static size_t add(size_t a, size_t b)
 {
     size_t sum;
+
     return __builtin_add_overflow(a, b, &sum) ? SIZE_MAX : sum;
 }
 
@@ -32,6 +33,7 @@ static size_t response_size(const computation *c)
     grad_segment own;
     const grad_segment *segments = computation_segments(c, &own);
     size_t size = 0;
+
     for (size_t i = 0; i < c->segment_count; i++)
         size += segments[i].length;
     return size;
@@ -39,7 +41,8 @@ static size_t response_size(const computation *c)
 
 size_t computation_memory(const computation *c, memory_phase phase)
 {
-    size_t received = c->body ? BASE_MEMORY + body_memory(c->body) : BASE_MEMORY;
+    size_t received = c->body != NULL ? BASE_MEMORY + body_memory(c->body) : BASE_MEMORY;
+
     switch (phase) {
     case MEMORY_TO_EXPECT:
         return BASE_MEMORY + c->expected / BYTES_PER_TENSOR_BYTE;
@@ -69,6 +72,7 @@ static void fail(computation *c, grad_error *error)
 static bool begin_computing(computation *c)
 {
     grad_error error = GRAD_ERROR_INIT;
+
     if (c->kind->create(c, &error) != GRAD_OK) {
         fail(c, &error);
         return false;
@@ -80,6 +84,7 @@ static bool begin_computing(computation *c)
 static bool begin_printing(computation *c)
 {
     grad_error error = GRAD_ERROR_INIT;
+
     c->times.computed = clock_now();
     if (c->kind->finish(c, &error) != GRAD_OK) {
         fail(c, &error);
@@ -91,13 +96,14 @@ static bool begin_printing(computation *c)
 static void print_segment(computation *c, size_t segment)
 {
     grad_error error = GRAD_ERROR_INIT;
+
     if (c->kind->print(c, segment, &error) != GRAD_OK)
         fail(c, &error);
 }
 
 const grad_segment *computation_segments(const computation *c, grad_segment *own)
 {
-    if (c->encoder)
+    if (c->encoder != NULL)
         return grad_encoder_segments(c->encoder);
     *own = (grad_segment){.text = c->text.data, .length = c->text.length};
     return own;
@@ -157,6 +163,7 @@ static bool is_given_up(computation *c)
 static size_t begin_stage(void *context, size_t stage)
 {
     computation *c = context;
+
     if (stage == 0)
         c->times.begun = clock_now();
     if (is_given_up(c) || (stage == 0 && !begin_computing(c)))
@@ -171,6 +178,7 @@ static size_t begin_stage(void *context, size_t stage)
 static void compute_tile(void *context, size_t stage, size_t tile)
 {
     computation *c = context;
+
     if (is_given_up(c))
         return;
     if (stage < c->stage_count)
@@ -182,6 +190,7 @@ static void compute_tile(void *context, size_t stage, size_t tile)
 static void job_done(void *context, bool expired)
 {
     computation *c = context;
+
     c->expired = expired;
     c->times.printed = clock_now();
     is_late(c);
@@ -201,7 +210,7 @@ bool computation_submit(computation *c, pool *workers, int64_t start_deadline)
 
 void computation_destroy(computation *c)
 {
-    if (!c)
+    if (c == NULL)
         return;
     computation_drop_inputs(c);
     grad_encoder_destroy(c->encoder);
@@ -226,6 +235,7 @@ static const struct {
 static double run_cost(const computation *c)
 {
     grad_datatype datatype = c->batch->datatype;
+
     return (double)c->measure.result_numbers * seconds_per[datatype].number +
            c->measure.elements * seconds_per[datatype].element +
            c->measure.flops * seconds_per[datatype].flop;
@@ -269,6 +279,7 @@ static void run_tile(computation *c, size_t stage, size_t tile)
 static grad_status finish_run(computation *c, grad_error *error)
 {
     grad_status status = grad_run_finish(c->run, error);
+
     if (status == GRAD_OK)
         status = body_encode(c->body, c->batch, grad_run_reply(c->run), &c->encoder, error);
     if (status == GRAD_OK)
@@ -304,6 +315,7 @@ static double check_cost(const computation *c)
 static grad_status read_check(computation *c, grad_error *error)
 {
     grad_status status = body_read_check(c->body, &c->request, error);
+
     if (status == GRAD_OK)
         c->batch = c->request->batch;
     return status;
@@ -323,10 +335,11 @@ static size_t check_print_bound(const computation *c)
         ESCAPED = 6, /* bytes that one byte of a name may become */
         GROWING = 3  /* a text that doubles, and its copy while it does */
     };
-    size_t bound = HEAD + (c->batch->id ? ESCAPED * strlen(c->batch->id) : 0);
+    size_t bound = HEAD + (c->batch->id != NULL ? ESCAPED * strlen(c->batch->id) : 0);
+
     for (size_t i = 0; i < c->batch->layer_count; i++) {
         const char *name = c->batch->layers[i].name;
-        bound += GRAD_OUTPUT_COUNT * (TENSOR + (name ? ESCAPED * strlen(name) : 0));
+        bound += GRAD_OUTPUT_COUNT * (TENSOR + (name != NULL ? ESCAPED * strlen(name) : 0));
     }
     return GROWING * bound;
 }

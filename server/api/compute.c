@@ -26,6 +26,7 @@ static outcome reserve(request *r, memory_phase phase)
     computation *c = r->work;
     char detail[GRAD_DETAIL_SIZE];
     size_t needed = computation_memory(c, phase), total = c->memory.budget->total;
+
     if (reservation_resize(&c->memory, needed))
         return OUTCOME_MORE;
     metrics_count_rejection(REJECT_MEMORY);
@@ -65,6 +66,7 @@ static outcome create_body(request *r)
                                   .datatype = r->datatype,
                                   .expected = c->expected};
     grad_error error = GRAD_ERROR_INIT;
+
     if (body_create(r->filter, r->payload, &options, &c->body, &error) != GRAD_OK)
         return reject(r, &error);
     return OUTCOME_MORE;
@@ -75,18 +77,21 @@ static void expect_body(request *r)
 {
     const budget *b = &service_of(r)->memory;
     size_t spare = (b->total - atomic_load(&b->in_use)) / UNREAD_SHARE;
+
     connection_expect(r->connection, r->declared < spare ? (size_t)r->declared : spare);
 }
 
 static outcome on_headers(request *r)
 {
     computation *c = r->work = calloc(1, sizeof *c);
-    if (!c)
+    outcome admitted;
+
+    if (c == NULL)
         return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory", "try again");
     c->kind = r->route->handler->kind;
     c->memory.budget = &r->context->service->memory;
     c->expected = (size_t)r->declared;
-    outcome admitted = reserve(r, MEMORY_TO_EXPECT);
+    admitted = reserve(r, MEMORY_TO_EXPECT);
     if (admitted == OUTCOME_MORE)
         admitted = create_body(r);
     if (admitted == OUTCOME_MORE)
@@ -102,6 +107,7 @@ static outcome on_body(request *r, const char *bytes, size_t length)
     grad_error error = GRAD_ERROR_INIT;
     int64_t began = clock_now();
     grad_status status = body_push(c->body, bytes, length, &error);
+
     c->decode_seconds += clock_to_seconds(clock_now() - began);
     return status == GRAD_OK ? reserve(r, MEMORY_TO_RECEIVE) : reject(r, &error);
 }
@@ -119,6 +125,7 @@ static outcome parse_and_validate(request *r)
     grad_error error = GRAD_ERROR_INIT;
     int64_t began = clock_now();
     grad_status status = c->kind->read(c, &error);
+
     if (status == GRAD_OK)
         status = c->kind->measure(c, &limits, &error);
     body_locate_error(c->body, &error);
@@ -137,6 +144,7 @@ static void note_stages(request *r)
 {
     const computation *c = r->work;
     const computation_times *t = &c->times;
+
     r->stages[STAGE_QUEUE] = clock_to_seconds((t->begun ? t->begun : t->printed) - t->queued);
     if (t->computed) {
         r->stages[STAGE_COMPUTE] = clock_to_seconds(t->computed - t->begun);
@@ -154,13 +162,15 @@ static void free_response(void *context)
 static outcome respond(request *r)
 {
     computation *c = r->work;
+    http_response response;
+
     computation_drop_inputs(c);
     reservation_resize(&c->memory, computation_memory(c, MEMORY_TO_RESPOND));
-    const http_response response = {.content_type = r->payload->media_type,
-                                    .segments = computation_segments(c, &r->segment),
-                                    .segment_count = c->segment_count,
-                                    .free = free_response,
-                                    .context = c};
+    response = (http_response){.content_type = r->payload->media_type,
+                               .segments = computation_segments(c, &r->segment),
+                               .segment_count = c->segment_count,
+                               .free = free_response,
+                               .context = c};
     r->work = NULL;
     return request_respond(r, MHD_HTTP_OK, &response);
 }
@@ -180,6 +190,7 @@ static outcome reject_late(request *r, const computation *c)
 static outcome on_resume(request *r)
 {
     computation *c = r->work;
+
     note_stages(r);
     if (c->expired || c->late)
         return reject_late(r, c);
@@ -199,6 +210,7 @@ static outcome on_suspended(request *r)
     computation *c = r->work;
     const service *s = service_of(r);
     int64_t start = clock_now() + clock_from_seconds(s->config->queue_timeout);
+
     c->done = on_done;
     c->done_context = r;
     if (computation_submit(c, s->workers, start < c->deadline ? start : c->deadline))
@@ -212,6 +224,7 @@ static outcome on_end(request *r)
 {
     computation *c = r->work;
     const config *options = service_of(r)->config;
+
     c->deadline = clock_now() + clock_from_seconds(options->request_timeout);
     if (reserve(r, MEMORY_TO_READ) == OUTCOME_REJECTED ||
         parse_and_validate(r) == OUTCOME_REJECTED ||

@@ -15,7 +15,7 @@
 /* "`linear`, `fully_connected`" */
 static void print_names(const char *const *names, FILE *out)
 {
-    for (size_t i = 0; names[i]; i++)
+    for (size_t i = 0; names[i] != NULL; i++)
         fprintf(out, "%s`%s`", i > 0 ? ", " : "", names[i]);
 }
 
@@ -24,11 +24,13 @@ static void print_number(double value, FILE *out)
 {
     char text[32];
     int digits = 6;
+    char *exponent;
+
     do
         snprintf(text, sizeof text, "%.*g", digits, value);
     while (strtod(text, NULL) != value && digits++ < 17);
-    char *exponent = strstr(text, "e-0");
-    if (exponent)
+    exponent = strstr(text, "e-0");
+    if (exponent != NULL)
         memmove(exponent + 2, exponent + 3, strlen(exponent + 3) + 1);
     fputs(text, out);
 }
@@ -44,6 +46,7 @@ static void print_parameters(const grad_parameter_info *parameters, size_t count
         [GRAD_FLAG] = "",
         [GRAD_INTEGER] = ", a whole number",
     };
+
     for (size_t i = 0; i < count; i++) {
         const grad_parameter_info *p = &parameters[i];
         fprintf(out, "%s`%s` ", i > 0 ? "; " : "", p->name);
@@ -133,6 +136,7 @@ static void print_activations(FILE *out)
 static const char *target_of(const grad_loss_info *info)
 {
     bool classes = info->tensors & GRAD_LOSS_CLASSES, full = info->tensors & GRAD_LOSS_FULL;
+
     if (classes)
         return full ? "classes [B], or [B,N]" : "classes [B]";
     return full ? "[B,N]" : "[B]";
@@ -150,7 +154,8 @@ static void print_loss_tensors(const grad_loss_info *info, FILE *out)
         {GRAD_LOSS_OTHER, "`other` [B,N], required"},
     };
     const char *comma = "";
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (info->tensors & rows[i].bit) {
             fprintf(out, "%s%s", comma, rows[i].text);
             comma = "; ";
@@ -161,6 +166,7 @@ static void print_loss_tensors(const grad_loss_info *info, FILE *out)
 static const char *divisor_of(const grad_loss_info *info)
 {
     bool classes = info->tensors & GRAD_LOSS_CLASSES;
+
     if (classes)
         return info->tensors & GRAD_LOSS_FULL
                    ? "the weights of the classes that count; B where the target is [B,N]"
@@ -223,14 +229,15 @@ static void print_losses(FILE *out)
 static void print_limits(FILE *out)
 {
     const limit *l;
+
     fputs("| limit | default | set by | of |\n|---|---|---|---|\n", out);
-    for (size_t i = 0; (l = limit_at(i)); i++) {
-        const option *o = l->option ? option_find(l->option) : NULL;
+    for (size_t i = 0; (l = limit_at(i)) != NULL; i++) {
+        const option *o = l->option != NULL ? option_find(l->option) : NULL;
         char initial[VALUE_INITIAL_SIZE];
-        if (o) {
+        if (o != NULL) {
             value_initial(o, initial);
             fprintf(out, "| `%s` | %s | `--%s` | %s |\n", l->name,
-                    o->automation ? o->automation : initial, o->name, o->help);
+                    o->automation != NULL ? o->automation : initial, o->name, o->help);
         } else {
             fprintf(out, "| `%s` | %" PRIu64 " | fixed | %s |\n", l->name, l->fixed, l->help);
         }
@@ -240,8 +247,9 @@ static void print_limits(FILE *out)
 static void print_metrics(FILE *out)
 {
     const metrics_family *f;
+
     fputs("| metric | type | labels | help |\n|---|---|---|---|\n", out);
-    for (size_t i = 0; (f = metrics_family_at(i)); i++)
+    for (size_t i = 0; (f = metrics_family_at(i)) != NULL; i++)
         fprintf(out, "| `%s` | %s | %s | %s |\n", f->name, f->type, f->labels, f->help);
 }
 
@@ -254,13 +262,14 @@ static const struct {
     {"layers", print_layers}, {"activations", print_activations}, {"losses", print_losses},
     {"limits", print_limits}, {"metrics", print_metrics},         {"options", config_print_table},
 };
-#define TOPIC_COUNT (sizeof topics / sizeof topics[0])
+#define TOPIC_COUNT (sizeof topics / sizeof *topics)
 
 bool describe(const char *topic, FILE *out)
 {
-    bool found = !topic;
+    bool found = topic == NULL;
+
     for (size_t i = 0; i < TOPIC_COUNT; i++) {
-        if (!topic)
+        if (topic == NULL)
             fprintf(out, "%s## %s\n\n", i > 0 ? "\n" : "", topics[i].name);
         else if (strcmp(topic, topics[i].name) != 0)
             continue;
@@ -273,6 +282,7 @@ bool describe(const char *topic, FILE *out)
 void describe_topics(char *text, size_t size)
 {
     size_t length = 0;
+
     text[0] = '\0';
     for (size_t i = 0; i < TOPIC_COUNT && length < size; i++)
         length += (size_t)snprintf(text + length, size - length, "%s%s", i > 0 ? ", " : "",

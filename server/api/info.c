@@ -88,6 +88,7 @@ static void add_loss_parameter(const grad_parameter_info *p, grad_text *text)
         [GRAD_FLAG] = "flag",
         [GRAD_INTEGER] = "integer",
     };
+
     grad_text_printf(text, "{");
     add_member(text, "name", p->name);
     grad_text_printf(text, ",\"default\":");
@@ -104,6 +105,7 @@ static void add_loss_parameter(const grad_parameter_info *p, grad_text *text)
 static const char *target_shapes(unsigned tensors)
 {
     bool classes = tensors & GRAD_LOSS_CLASSES, full = tensors & GRAD_LOSS_FULL;
+
     if (classes && full)
         return "\"[B]\",\"[B,N]\"";
     return full ? "\"[B,N]\"" : "\"[B]\"";
@@ -123,8 +125,9 @@ static void add_tensors(unsigned tensors, grad_text *text)
         {"variance", "\"[B,N]\",\"[B,1]\"", tensors & GRAD_LOSS_VARIANCE, true},
         {"other", "\"[B,N]\"", tensors & GRAD_LOSS_OTHER, true},
     };
+
     grad_text_printf(text, "\"tensors\":[");
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (rows[i].taken) {
             grad_text_printf(text, "%s{\"name\":\"%s\",\"shapes\":[%s],\"required\":%s}",
                              i > 0 ? "," : "", rows[i].name, rows[i].shapes,
@@ -165,8 +168,9 @@ static void add_losses(grad_text *text)
 static void add_limits(const config *c, grad_text *text)
 {
     const limit *l;
+
     grad_text_printf(text, "\"limits\":{");
-    for (size_t i = 0; (l = limit_at(i)); i++)
+    for (size_t i = 0; (l = limit_at(i)) != NULL; i++)
         grad_text_printf(text, "%s\"%s\":%" PRIu64, i > 0 ? "," : "", l->name, limit_value(l, c));
     grad_text_printf(text, "}");
 }
@@ -203,6 +207,7 @@ static outcome answer(request *r)
 {
     const config *c = r->context->service->config;
     grad_text text;
+
     grad_text_init(&text, INFO_MAX);
     grad_text_printf(&text,
                      "{\"name\":\"gradientd\",\"version\":\"%s\",\"revision\":\"%s\","

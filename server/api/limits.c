@@ -22,12 +22,12 @@ static const limit limits[] = {
 
 const limit *limit_at(size_t index)
 {
-    return index < sizeof limits / sizeof limits[0] ? &limits[index] : NULL;
+    return index < sizeof limits / sizeof *limits ? &limits[index] : NULL;
 }
 
 uint64_t limit_value(const limit *l, const config *c)
 {
-    if (!l->option)
+    if (l->option == NULL)
         return l->fixed;
     return *(const _Atomic size_t *)(const void *)((const char *)c +
                                                    option_find(l->option)->offset);

@@ -13,6 +13,7 @@
 static outcome respond(request *r, const char *word)
 {
     grad_text text;
+
     grad_text_init(&text, HEALTH_MAX);
     grad_text_printf(&text, "{\"status\":\"%s\"}\n", word);
     return request_respond_text(r, MHD_HTTP_OK, "application/json", &text);
@@ -43,12 +44,14 @@ static outcome answer_root(request *r)
     service_role role = r->context->role;
     const route_table *table = r->context->service->routes;
     grad_text text;
+
     grad_text_init(&text, ROOT_MAX);
     grad_text_printf(&text,
                      "{\"name\":\"gradientd\",\"version\":\"%s\",\"documentation\":"
                      "\"docs/api.md in the sources\",\"paths\":[",
                      GRAD_VERSION);
-    for (const route *at = routes_next(table, role, NULL); at; at = routes_next(table, role, at)) {
+    for (const route *at = routes_next(table, role, NULL); at != NULL;
+         at = routes_next(table, role, at)) {
         grad_text_printf(&text, "%s{\"path\":\"%s\",\"methods\":\"%s\",\"about\":\"%s\"}",
                          at == routes_next(table, role, NULL) ? "" : ",", at->path, at->methods,
                          at->about);
@@ -65,6 +68,7 @@ static const handler handler_root = {.on_end = answer_root};
 static outcome answer_options(request *r)
 {
     const http_response empty = {.content_type = NULL};
+
     return request_respond(r, MHD_HTTP_NO_CONTENT, &empty);
 }
 
@@ -88,6 +92,7 @@ static outcome answer_metrics(request *r)
         .draining = atomic_load(&s->draining),
     };
     grad_text text;
+
     grad_text_init(&text, METRICS_MAX);
     metrics_write(&gauges, &text);
     return request_respond_text(r, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", &text);
@@ -146,4 +151,4 @@ static const route options_route = {
     .path = "*", .metric = ROUTE_OTHER, .handler = &handler_options};
 
 const route_table api_routes = {
-    .routes = routes, .count = sizeof routes / sizeof routes[0], .options = &options_route};
+    .routes = routes, .count = sizeof routes / sizeof *routes, .options = &options_route};

@@ -30,7 +30,7 @@ struct body {
 
 static grad_status fail(grad_error *error, grad_status status, const char *code, const char *detail)
 {
-    if (error && error->status == GRAD_OK) {
+    if (error != NULL && error->status == GRAD_OK) {
         error->status = status;
         snprintf(error->code, sizeof error->code, "%s", code);
         snprintf(error->detail, sizeof error->detail, "%s", detail);
@@ -42,13 +42,15 @@ grad_status body_create(const body_filter *filter, const payload_kind *payload,
                         const body_options *options, body **created, grad_error *error)
 {
     body *b = calloc(1, sizeof *b);
-    if (!b)
+    grad_status status;
+
+    if (b == NULL)
         return fail(error, GRAD_OUT_OF_MEMORY, "out_of_memory", "no memory for the body");
     b->filter = filter;
     b->payload = payload;
     b->max_body = options->max_body;
-    grad_status status = payload->create(options, &b->document, error);
-    if (status == GRAD_OK && filter->create)
+    status = payload->create(options, &b->document, error);
+    if (status == GRAD_OK && filter->create != NULL)
         status = filter->create(&b->coding, error);
     if (status == GRAD_OK)
         *created = b;
@@ -61,9 +63,10 @@ grad_status body_create(const body_filter *filter, const payload_kind *payload,
 static grad_status take_decoded(void *context, const char *bytes, size_t length, grad_error *error)
 {
     body *b = context;
+
     if (length > b->max_body - b->decoded) {
         fail(error, GRAD_TOO_LARGE, "body_too_large", "the body is longer than its limit");
-        if (error) {
+        if (error != NULL) {
             snprintf(error->limit_name, sizeof error->limit_name, "max_body");
             error->limit = b->max_body;
         }
@@ -76,12 +79,14 @@ static grad_status take_decoded(void *context, const char *bytes, size_t length,
 grad_status body_push(body *b, const char *bytes, size_t length, grad_error *error)
 {
     const body_sink sink = {.push = take_decoded, .context = b};
+
     return b->filter->push(b->coding, bytes, length, &sink, error);
 }
 
 size_t body_memory(const body *b)
 {
-    size_t coding = b->filter->memory ? b->filter->memory(b->coding) : 0;
+    size_t coding = b->filter->memory != NULL ? b->filter->memory(b->coding) : 0;
+
     return coding + b->payload->memory(b->document);
 }
 
@@ -93,24 +98,27 @@ size_t body_read_bound(const body *b)
 static grad_status end(body *b, grad_error *error)
 {
     const body_sink sink = {.push = take_decoded, .context = b};
-    return b->filter->end ? b->filter->end(b->coding, &sink, error) : GRAD_OK;
+
+    return b->filter->end != NULL ? b->filter->end(b->coding, &sink, error) : GRAD_OK;
 }
 
 grad_status body_read_batch(body *b, grad_request_kind kind, grad_batch **batch, grad_error *error)
 {
     grad_status status = end(b, error);
+
     return status == GRAD_OK ? b->payload->read_batch(b->document, kind, batch, error) : status;
 }
 
 grad_status body_read_check(body *b, grad_check_request **request, grad_error *error)
 {
     grad_status status = end(b, error);
+
     return status == GRAD_OK ? b->payload->read_check(b->document, request, error) : status;
 }
 
 void body_locate_error(const body *b, grad_error *error)
 {
-    if (b)
+    if (b != NULL)
         b->payload->locate_error(b->document, error);
 }
 
@@ -122,11 +130,11 @@ grad_status body_encode(const body *b, const grad_batch *batch, const grad_reply
 
 void body_destroy(body *b)
 {
-    if (!b)
+    if (b == NULL)
         return;
-    if (b->filter->destroy && b->coding)
+    if (b->filter->destroy != NULL && b->coding != NULL)
         b->filter->destroy(b->coding);
-    if (b->document)
+    if (b->document != NULL)
         b->payload->destroy(b->document);
     free(b);
 }

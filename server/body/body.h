@@ -2,7 +2,7 @@
  * (Content-Encoding), then a payload reads the document (Content-Type). No HTTP here.
  *
  * To add a coding or a kind of payload: a file of this room, its row declared here, and the row's
- * place in the tables of body.c. */
+ * place in the tables of body_formats_known. */
 #ifndef GRADIENTD_BODY_H
 #define GRADIENTD_BODY_H
 

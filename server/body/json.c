@@ -6,6 +6,7 @@ static grad_status create(const body_options *options, void **state, grad_error 
     grad_decoder *decoder;
     grad_status status = grad_decoder_create(&options->limits, options->datatype, options->expected,
                                              &decoder, error);
+
     if (status == GRAD_OK)
         *state = decoder;
     return status;

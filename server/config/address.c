@@ -11,6 +11,7 @@
 static bool port_is_valid(const char *port)
 {
     size_t length = strspn(port, "0123456789");
+
     return length > 0 && length < sizeof((address *)0)->port && port[length] == '\0' &&
            strtol(port, NULL, 10) <= 65535;
 }
@@ -20,6 +21,7 @@ static bool ipv6_is_valid(const char *host)
     char bare[INET6_ADDRSTRLEN];
     struct in6_addr parsed;
     size_t length = strcspn(host, "%");
+
     if (length >= sizeof bare || (host[length] == '%' && host[length + 1] == '\0'))
         return false;
     memcpy(bare, host, length);
@@ -33,6 +35,7 @@ static bool name_is_valid(const char *host)
 {
     struct in_addr parsed;
     const char *label = host;
+
     if (strcmp(host, ADDRESS_ALL) == 0)
         return true;
     for (;;) {
@@ -55,10 +58,13 @@ bool address_split(const char *text, address *parts)
     address found;
     const char *colon = strrchr(text, ':');
     bool bracketed = text[0] == '[';
-    if (!colon || !port_is_valid(colon + 1) || (bracketed && colon[-1] != ']'))
+    const char *host;
+    size_t length;
+
+    if (colon == NULL || !port_is_valid(colon + 1) || (bracketed && colon[-1] != ']'))
         return false;
-    const char *host = text + bracketed;
-    size_t length = (size_t)(colon - host) - bracketed;
+    host = text + bracketed;
+    length = (size_t)(colon - host) - bracketed;
     if (length >= sizeof found.host)
         return false;
     memcpy(found.host, host, length);
@@ -80,14 +86,16 @@ bool address_split(const char *text, address *parts)
 static bool is_origin(const char *text, size_t length)
 {
     size_t scheme = strspn(text, LETTERS DIGITS "+-.");
+    const char *host = text + scheme + 3, *end = text + length, *port;
+    size_t name;
+
     if (scheme == 0 || scheme + 3 >= length || memcmp(text + scheme, "://", 3) != 0)
         return false;
-    const char *host = text + scheme + 3, *end = text + length;
-    size_t name = *host == '[' ? strspn(host + 1, DIGITS "abcdefABCDEF:.") + 2
-                               : strspn(host, LETTERS DIGITS "-._");
+    name = *host == '[' ? strspn(host + 1, DIGITS "abcdefABCDEF:.") + 2
+                        : strspn(host, LETTERS DIGITS "-._");
     if (host + name > end || name == 0 || (*host == '[' && host[name - 1] != ']'))
         return false;
-    const char *port = host + name;
+    port = host + name;
     return port == end ||
            (*port == ':' && port + 1 < end && strspn(port + 1, DIGITS) == (size_t)(end - port - 1));
 }
@@ -95,6 +103,7 @@ static bool is_origin(const char *text, size_t length)
 bool origins_are_sound(const char *text)
 {
     size_t count = 0;
+
     if (strcmp(text, "*") == 0)
         return true;
     for (const char *at = text + strspn(text, BETWEEN); *at; at += strspn(at, BETWEEN), count++) {
@@ -109,6 +118,7 @@ bool origins_are_sound(const char *text)
 bool origins_hold(const char *list, const char *origin)
 {
     size_t length_of_origin = strlen(origin);
+
     if (strcmp(list, "*") == 0)
         return true;
     for (const char *at = list + strspn(list, BETWEEN); *at; at += strspn(at, BETWEEN)) {

@@ -1,6 +1,5 @@
 /* The daemon's configuration: one table of options, filled from defaults, a file, variables and
- * flags, in that order of precedence (the last wins). What lives here is what can be set and where
- * each value came from; what a value means is the business of the part it configures. */
+ * flags, in that order (the last wins). */
 #ifndef GRADIENTD_CONFIG_H
 #define GRADIENTD_CONFIG_H
 

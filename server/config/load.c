@@ -39,6 +39,7 @@ static bool fail(loader *l, const char *format, ...) __attribute__((format(print
 static bool fail(loader *l, const char *format, ...)
 {
     va_list arguments;
+
     va_start(arguments, format);
     vsnprintf(l->message, l->message_size, format, arguments);
     va_end(arguments);
@@ -50,8 +51,10 @@ static bool fail_value(loader *l, const option *o, const char *text, config_rank
                        const char *where)
 {
     char expected[VALUE_EXPECTED_SIZE];
+    bool in_file;
+
     value_expected(o, expected);
-    bool in_file = rank == RANK_FILE;
+    in_file = rank == RANK_FILE;
     return fail(l, "%s%s%s: expected %s; found \"%.100s\"", where, in_file ? ": " : "",
                 in_file ? o->name : "", expected, text);
 }
@@ -62,13 +65,16 @@ static bool assign(loader *l, const option *o, const char *text, config_rank ran
                    const char *where)
 {
     option_value value;
+    char *copy;
+    size_t index;
+
     if (!value_parse(o, text, &value))
         return fail_value(l, o, text, rank, where);
-    size_t index = (size_t)(o - config_options);
+    index = (size_t)(o - config_options);
     if (rank < l->sources->of[index].rank)
         return true;
-    char *copy = strdup(where);
-    if (!copy || !value_store(o, &value, l->values)) {
+    copy = strdup(where);
+    if (copy == NULL || !value_store(o, &value, l->values)) {
         free(copy);
         return fail(l, "%s: no memory", where);
     }
@@ -102,18 +108,21 @@ typedef struct flag {
 static bool fail_unknown_flag(loader *l, const char *argument)
 {
     char name[OPTION_NAME_SIZE + 1];
+    suggestion s;
+
     snprintf(name, sizeof name, "%s", argument + strspn(argument, "-"));
     name[strcspn(name, "=")] = '\0';
-    suggestion s = suggest_option(name, OPTION_COMMAND_COUNT);
-    if (!s.name)
+    s = suggest_option(name, OPTION_COMMAND_COUNT);
+    if (s.name == NULL)
         return fail(l, "unknown option %.100s; see gradientd --help", argument);
     return fail(l, "unknown option %.100s; did you mean --%s%s%s?", argument, s.name,
-                s.example ? " " : "", s.example ? s.example : "");
+                s.example != NULL ? " " : "", s.example != NULL ? s.example : "");
 }
 
 static bool split_flag(const char *argument, flag *f)
 {
     size_t length = strcspn(argument, "=");
+
     if (strncmp(argument, "--", 2) != 0 || length - 2 >= sizeof f->name)
         return false;
     memcpy(f->name, argument + 2, length - 2);
@@ -126,7 +135,8 @@ static const option_command *command_find(const char *argument, const char *name
 {
     for (size_t i = 0; i < OPTION_COMMAND_COUNT; i++) {
         const option_command *c = &config_commands[i];
-        if (strcmp(c->name, name) == 0 || (c->shorthand && strcmp(c->shorthand, argument) == 0))
+        if (strcmp(c->name, name) == 0 ||
+            (c->shorthand != NULL && strcmp(c->shorthand, argument) == 0))
             return c;
     }
     return NULL;
@@ -135,7 +145,7 @@ static const option_command *command_find(const char *argument, const char *name
 /* The value behind the equals sign, or the next argument, which *at moves on to. */
 static const char *value_of(const flag *f, int argc, char **argv, int *at)
 {
-    if (f->value || *at + 1 >= argc)
+    if (f->value != NULL || *at + 1 >= argc)
         return f->value;
     return argv[++*at];
 }
@@ -145,11 +155,11 @@ static bool run_command(loader *l, const option_command *c, const flag *f, int a
 {
     if (c->action == CONFIG_DESCRIBE) {
         bool follows = *at + 1 < argc && argv[*at + 1][0] != '-';
-        l->values->topic = follows || f->value ? value_of(f, argc, argv, at) : NULL;
-    } else if (c->argument) {
+        l->values->topic = follows || f->value != NULL ? value_of(f, argc, argv, at) : NULL;
+    } else if (c->argument != NULL) {
         l->path = value_of(f, argc, argv, at);
-        return l->path || fail(l, "--%s needs a value: %s", c->name, c->argument);
-    } else if (f->value) {
+        return l->path != NULL || fail(l, "--%s needs a value: %s", c->name, c->argument);
+    } else if (f->value != NULL) {
         return fail(l, "--%s takes no value", c->name);
     }
     l->action = c->action;
@@ -161,15 +171,19 @@ static bool read_flag(loader *l, int argc, char **argv, int *at)
     flag f = {.name = ""};
     bool is_long = split_flag(argument, &f);
     const option_command *c = command_find(argument, f.name);
-    if (c)
-        return run_command(l, c, &f, argc, argv, at);
-    const option *o = is_long ? option_find(f.name) : NULL;
-    if (!o)
-        return fail_unknown_flag(l, argument);
+    const char *value;
     char where[OPTION_NAME_SIZE + 2];
+    const option *o;
+
+    if (c != NULL)
+        return run_command(l, c, &f, argc, argv, at);
+    o = is_long ? option_find(f.name) : NULL;
+    if (o == NULL)
+        return fail_unknown_flag(l, argument);
     snprintf(where, sizeof where, "--%s", o->name);
-    const char *value = value_of(&f, argc, argv, at);
-    return value ? assign(l, o, value, RANK_FLAG, where) : fail(l, "%s needs a value", where);
+    value = value_of(&f, argc, argv, at);
+    return value != NULL ? assign(l, o, value, RANK_FLAG, where)
+                         : fail(l, "%s needs a value", where);
 }
 
 static bool read_flags(loader *l, int argc, char **argv)
@@ -219,9 +233,11 @@ static const struct {
 static bool matches(const char *pattern, const char *text)
 {
     regex_t compiled;
+    bool found;
+
     if (regcomp(&compiled, pattern, REG_EXTENDED | REG_NOSUB) != 0)
         return false;
-    bool found = regexec(&compiled, text, 0, NULL, 0) == 0;
+    found = regexec(&compiled, text, 0, NULL, 0) == 0;
     regfree(&compiled);
     return found;
 }
@@ -240,10 +256,11 @@ static bool is_container_link(const char *name, const char *value, char **enviro
 {
     static const char suffix[] = "_NAME=/";
     const char *end = strstr(name, "_ENV_");
-    size_t length = end ? (size_t)(end - name) : 0;
+    size_t length = end != NULL ? (size_t)(end - name) : 0;
+
     if (matches(NAME "NAME$", name))
         return matches("^/.+/.+", value);
-    for (char **at = environment; *at && end; at++)
+    for (char **at = environment; *at != NULL && end != NULL; at++)
         if (strncmp(*at, name, length) == 0 &&
             strncmp(*at + length, suffix, sizeof suffix - 1) == 0)
             return true;
@@ -253,6 +270,7 @@ static bool is_container_link(const char *name, const char *value, char **enviro
 static const option *option_of_variable(const char *name)
 {
     char variable[OPTION_NAME_SIZE];
+
     for (size_t i = 0; i < OPTION_TOTAL; i++) {
         option_variable(config_options[i].name, variable);
         if (strcmp(variable, name) == 0)
@@ -265,21 +283,24 @@ static bool fail_unknown_variable(loader *l, const char *name)
 {
     suggestion s = suggest_option(name + strlen(OPTION_VARIABLE_PREFIX), PATH_COMMANDS);
     char meant[OPTION_NAME_SIZE];
-    if (!s.name)
+
+    if (s.name == NULL)
         return fail(l, "unknown variable %.100s; see gradientd --help", name);
     option_variable(s.name, meant);
     return fail(l, "unknown variable %.100s; did you mean %s%s%s?", name, meant,
-                s.example ? "=" : "", s.example ? s.example : "");
+                s.example != NULL ? "=" : "", s.example != NULL ? s.example : "");
 }
 
 static bool read_variable(loader *l, const char *name, const char *value, char **environment)
 {
+    const option *o;
+
     if (strcmp(name, PATH_VARIABLE) == 0) {
-        l->path = l->path ? l->path : value; /* --config was there first */
+        l->path = l->path != NULL ? l->path : value; /* --config was there first */
         return true;
     }
-    const option *o = option_of_variable(name);
-    if (o)
+    o = option_of_variable(name);
+    if (o != NULL)
         return assign(l, o, value, RANK_VARIABLE, name);
     return is_service_link(name, value) || is_container_link(name, value, environment) ||
            fail_unknown_variable(l, name);
@@ -287,7 +308,7 @@ static bool read_variable(loader *l, const char *name, const char *value, char *
 
 static bool read_variables(loader *l, char **environment)
 {
-    for (char **at = environment; *at; at++) {
+    for (char **at = environment; *at != NULL; at++) {
         char name[256];
         size_t length = strcspn(*at, "=");
         if (strncmp(*at, OPTION_VARIABLE_PREFIX, strlen(OPTION_VARIABLE_PREFIX)) != 0 ||
@@ -310,8 +331,8 @@ static bool read_variables(loader *l, char **environment)
 /* Cuts a comment off the line. */
 static void drop_comment(char *line)
 {
-    for (char *c = strchr(line, '#'); c; c = strchr(c + 1, '#')) {
-        if (c == line || strchr(BLANKS, c[-1])) {
+    for (char *c = strchr(line, '#'); c != NULL; c = strchr(c + 1, '#')) {
+        if (c == line || strchr(BLANKS, c[-1]) != NULL) {
             *c = '\0';
             return;
         }
@@ -320,9 +341,11 @@ static void drop_comment(char *line)
 
 static char *trim(char *text)
 {
+    size_t length;
+
     text += strspn(text, BLANKS);
-    size_t length = strlen(text);
-    while (length > 0 && strchr(BLANKS, text[length - 1]))
+    length = strlen(text);
+    while (length > 0 && strchr(BLANKS, text[length - 1]) != NULL)
         length--;
     text[length] = '\0';
     return text;
@@ -331,30 +354,36 @@ static char *trim(char *text)
 static bool fail_unknown_key(loader *l, const char *key, const char *where)
 {
     suggestion s = suggest_option(key, 0);
-    if (!s.name)
+
+    if (s.name == NULL)
         return fail(l, "%s: unknown key %.100s; see gradientd --help", where, key);
     return fail(l, "%s: unknown key %.100s; did you mean %s%s%s?", where, key, s.name,
-                s.example ? " = " : "", s.example ? s.example : "");
+                s.example != NULL ? " = " : "", s.example != NULL ? s.example : "");
 }
 
 /* seen[i]: the line that set option i, or 0. */
 static bool read_line(loader *l, char *line, size_t number, size_t seen[OPTION_TOTAL])
 {
     char where[PATH_MAX + 32];
+    size_t *first;
+    const char *key;
+    const option *o;
+    char *equals;
+
     snprintf(where, sizeof where, "%s:%zu", l->path, number);
     drop_comment(line);
     line = trim(line);
     if (line[0] == '\0')
         return true;
-    char *equals = strchr(line, '=');
-    if (!equals)
+    equals = strchr(line, '=');
+    if (equals == NULL)
         return fail(l, "%s: expected key = value; found \"%.100s\"", where, line);
     *equals = '\0';
-    const char *key = trim(line);
-    const option *o = option_find(key);
-    if (!o)
+    key = trim(line);
+    o = option_find(key);
+    if (o == NULL)
         return fail_unknown_key(l, key, where);
-    size_t *first = &seen[o - config_options];
+    first = &seen[o - config_options];
     if (*first != 0)
         return fail(l, "%s: %s is set in line %zu already", where, key, *first);
     *first = number;
@@ -363,20 +392,22 @@ static bool read_line(loader *l, char *line, size_t number, size_t seen[OPTION_T
 
 static bool read_file(loader *l)
 {
-    if (!l->path)
+    size_t seen[OPTION_TOTAL] = {0};
+    size_t number = 1;
+    bool good = true;
+    char *text;
+
+    if (l->path == NULL)
         return true;
-    char *text = files_read(l->path);
-    if (!text) {
+    text = files_read(l->path);
+    if (text == NULL) {
         char reason[128];
         return fail(l, "cannot read the configuration file %s: %s", l->path,
                     strerror_r(errno, reason, sizeof reason));
     }
-    size_t seen[OPTION_TOTAL] = {0};
-    size_t number = 1;
-    bool good = true;
-    for (char *line = text, *next; line && good; line = next, number++) {
+    for (char *line = text, *next; line != NULL && good; line = next, number++) {
         next = strchr(line, '\n');
-        if (next)
+        if (next != NULL)
             *next++ = '\0';
         good = read_line(l, line, number, seen);
     }
@@ -408,7 +439,8 @@ bool config_load(int argc, char **argv, char **environment, config *values,
                 .action = CONFIG_RUN,
                 .message = message,
                 .message_size = message_size};
-    if (!l.sources)
+
+    if (l.sources == NULL)
         return fail(&l, "no memory for the configuration");
     if (!load_all(&l, argc, argv, environment)) {
         config_free(&loaded, l.sources);
@@ -426,7 +458,7 @@ void config_free(config *values, config_sources *sources)
     free(values->admin_listen);
     free(values->allow_origin);
     *values = (config){.listen = NULL};
-    for (size_t i = 0; sources && i < OPTION_TOTAL; i++)
+    for (size_t i = 0; sources != NULL && i < OPTION_TOTAL; i++)
         free(sources->of[i].where);
     free(sources);
 }
@@ -439,6 +471,7 @@ const char *config_source_of(const config_sources *sources, size_t place)
 void config_resolve(config *values)
 {
     size_t cpus = cpus_usable();
+
     if (values->workers == 0)
         values->workers = cpus;
     if (values->event_loops == 0)
@@ -454,8 +487,9 @@ void config_resolve(config *values)
 static void write_value(const option *o, const config *values, char text[VALUE_TEXT_SIZE])
 {
     FILE *out = fmemopen(text, VALUE_TEXT_SIZE, "w");
+
     text[0] = '\0';
-    if (out) {
+    if (out != NULL) {
         value_format(o, values, out);
         fclose(out);
     }
@@ -465,11 +499,13 @@ static void compare(const option *o, const config *fresh, const char *where, con
                     config *running, void (*tell)(void *, const config_change *), void *context)
 {
     char from[VALUE_TEXT_SIZE], to[VALUE_TEXT_SIZE];
+    bool applied;
+
     if (value_equal(o, loaded, fresh))
         return;
     write_value(o, loaded, from);
     write_value(o, fresh, to);
-    bool applied = o->change == AT_RELOAD;
+    applied = o->change == AT_RELOAD;
     if (applied) {
         value_copy(o, fresh, loaded);
         value_copy(o, fresh, running);
@@ -484,6 +520,7 @@ bool config_reload(int argc, char **argv, char **environment, config *loaded, co
     config fresh;
     config_sources *sources;
     config_action action;
+
     if (!config_load(argc, argv, environment, &fresh, &sources, &action, message, message_size))
         return false;
     for (size_t i = 0; i < OPTION_TOTAL; i++) {

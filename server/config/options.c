@@ -80,7 +80,7 @@ const option config_options[] = {
     {"log-requests", OPTION_SWITCH, AT(log_requests), AT_RELOAD, "on", 0, 0, "", NULL,
      "one line a request, at level info"},
 };
-_Static_assert(sizeof config_options / sizeof config_options[0] == OPTION_TOTAL, "OPTION_TOTAL");
+_Static_assert(sizeof config_options / sizeof *config_options == OPTION_TOTAL, "OPTION_TOTAL");
 
 const option_command config_commands[OPTION_COMMAND_COUNT] = {
     {"config", NULL, "FILE", CONFIG_RUN, "file of `key = value` lines; also GRADIENTD_CONFIG"},
@@ -117,21 +117,22 @@ static const char *const arguments[] = {
 static void print_option(const option *o, FILE *out)
 {
     char range[VALUE_RANGE_SIZE], initial[VALUE_INITIAL_SIZE];
+
     value_range(o, range);
     value_initial(o, initial);
     fprintf(out, "  --%s %s\n        %s", o->name, arguments[o->kind], o->help);
     if (o->kind == OPTION_CHOICE)
         fprintf(out, ": %s", range);
-    if (o->automation)
+    if (o->automation != NULL)
         fprintf(out, "; 0: %s", o->automation);
     fprintf(out, " (default %s)\n", initial);
 }
 
 static void print_command(const option_command *c, FILE *out)
 {
-    fprintf(out, "  %s%s--%s%s%s\n        %s\n", c->shorthand ? c->shorthand : "",
-            c->shorthand ? ", " : "", c->name, c->argument ? " " : "",
-            c->argument ? c->argument : "", c->help);
+    fprintf(out, "  %s%s--%s%s%s\n        %s\n", c->shorthand != NULL ? c->shorthand : "",
+            c->shorthand != NULL ? ", " : "", c->name, c->argument != NULL ? " " : "",
+            c->argument != NULL ? c->argument : "", c->help);
 }
 
 void config_print_help(FILE *out)
@@ -166,13 +167,14 @@ void config_print_table(FILE *out)
         value_initial(o, initial);
         fprintf(out, "| `--%s` | `%s` | %s | %s | %s | %s%s%s |\n", o->name, variable, initial,
                 range, o->change == AT_RELOAD ? "reload" : "restart", o->help,
-                o->automation ? "; 0: " : "", o->automation ? o->automation : "");
+                o->automation != NULL ? "; 0: " : "", o->automation != NULL ? o->automation : "");
     }
 }
 
 void config_print_effective(const config *values, const config_sources *sources, FILE *out)
 {
     config resolved = *values;
+
     config_resolve(&resolved);
     for (size_t i = 0; i < OPTION_TOTAL; i++) {
         const option *o = &config_options[i];

@@ -13,10 +13,11 @@ void suggest_offer(suggest_search *search, const char *candidate)
 {
     size_t distance = grad_name_distance(search->given, candidate);
     size_t longer = strlen(search->given);
+
     if (longer < strlen(candidate))
         longer = strlen(candidate);
     if (distance <= MOST_EDITS && distance <= longer / 4 &&
-        (!search->best || distance < search->distance)) {
+        (search->best == NULL || distance < search->distance)) {
         search->best = candidate;
         search->distance = distance;
     }
@@ -54,6 +55,7 @@ static const struct {
 static void spell(const char *given, char spelled[OPTION_NAME_SIZE])
 {
     size_t length = 0;
+
     for (; given[length] && length + 1 < OPTION_NAME_SIZE; length++) {
         char c = given[length];
         spelled[length] = c == '_' ? '-' : c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
@@ -63,15 +65,16 @@ static void spell(const char *given, char spelled[OPTION_NAME_SIZE])
 
 static bool is_command(const char *name)
 {
-    return !option_find(name);
+    return option_find(name) == NULL;
 }
 
 static suggestion find_synonym(const char *spelled, size_t commands)
 {
     char word[OPTION_NAME_SIZE + 2];
+
     snprintf(word, sizeof word, " %s ", spelled);
     for (size_t i = 0; i < sizeof synonyms / sizeof *synonyms; i++)
-        if (strstr(synonyms[i].others, word) &&
+        if (strstr(synonyms[i].others, word) != NULL &&
             (commands > 0 || !is_command(synonyms[i].ours.name)))
             return synonyms[i].ours;
     return (suggestion){NULL, NULL};
@@ -80,11 +83,14 @@ static suggestion find_synonym(const char *spelled, size_t commands)
 suggestion suggest_option(const char *given, size_t commands)
 {
     char spelled[OPTION_NAME_SIZE];
+    suggest_search search;
+    suggestion found;
+
     spell(given, spelled);
-    suggestion found = find_synonym(spelled, commands);
-    if (found.name || strlen(given) >= sizeof spelled)
+    found = find_synonym(spelled, commands);
+    if (found.name != NULL || strlen(given) >= sizeof spelled)
         return found;
-    suggest_search search = {.given = spelled};
+    search = (suggest_search){.given = spelled};
     for (size_t i = 0; i < OPTION_TOTAL; i++)
         suggest_offer(&search, config_options[i].name);
     for (size_t i = 0; i < commands; i++)

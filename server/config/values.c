@@ -29,8 +29,6 @@ static const unit sizes[] = {{"", 1},       {"B", 1},      {"k", 1e3},    {"M", 
                              {"KiB", KIBI}, {"MiB", MEBI}, {"GiB", GIBI}, {"TiB", TEBI}};
 static const unit times[] = {{"", 1}, {"ms", 1e-3}, {"s", 1}, {"m", 60}};
 
-#define LENGTH_OF(array) (sizeof(array) / sizeof((array)[0]))
-
 static bool unit_find(const unit *units, size_t count, const char *name, double *factor)
 {
     for (size_t i = 0; i < count; i++) {
@@ -48,11 +46,14 @@ static bool parse_whole(const option *o, const char *text, size_t *number)
     size_t length = strspn(text, DIGITS);
     bool bytes = o->kind != OPTION_NUMBER;
     double factor;
+    double whole;
+
     if (length == 0 ||
-        !unit_find(bytes ? sizes : counts, bytes ? LENGTH_OF(sizes) : LENGTH_OF(counts),
+        !unit_find(bytes ? sizes : counts,
+                   bytes ? sizeof sizes / sizeof *sizes : sizeof counts / sizeof *counts,
                    text + length, &factor))
         return false;
-    double whole = strtod(text, NULL) * factor;
+    whole = strtod(text, NULL) * factor;
     if (whole < o->least || whole > o->most || whole >= (double)SIZE_MAX)
         return false;
     *number = (size_t)whole;
@@ -63,14 +64,16 @@ static bool parse_whole(const option *o, const char *text, size_t *number)
 static bool parse_time(const option *o, const char *text, double *seconds)
 {
     size_t length = strspn(text, DIGITS);
+    double value;
+    double factor;
+
     if (length > 0 && text[length] == '.') {
         size_t fraction = strspn(text + length + 1, DIGITS);
         length = fraction > 0 ? length + 1 + fraction : 0;
     }
-    double factor;
-    if (length == 0 || !unit_find(times, LENGTH_OF(times), text + length, &factor))
+    if (length == 0 || !unit_find(times, sizeof times / sizeof *times, text + length, &factor))
         return false;
-    double value = strtod(text, NULL) * factor;
+    value = strtod(text, NULL) * factor;
     if (value < o->least || value > o->most)
         return false;
     *seconds = value;
@@ -82,6 +85,7 @@ static int word_find(const char *words, const char *word)
 {
     size_t length = strlen(word);
     int place = 0;
+
     for (const char *at = words; *at; at += strspn(at, " "), place++) {
         size_t next = strcspn(at, " ");
         if (next == length && strncmp(at, word, length) == 0)
@@ -106,6 +110,7 @@ static bool parse_address(const option *o, const char *text, const char **value)
 {
     address parts;
     bool none = text[0] == '\0' || strcmp(text, "none") == 0;
+
     *value = none ? "" : text;
     return none ? word_among(o->choices, "none") : address_split(text, &parts);
 }
@@ -113,6 +118,7 @@ static bool parse_address(const option *o, const char *text, const char **value)
 static bool parse_origins(const char *text, const char **value)
 {
     bool none = text[0] == '\0' || strcmp(text, "none") == 0;
+
     *value = none ? "" : text;
     return none || origins_are_sound(text);
 }
@@ -121,6 +127,7 @@ bool value_parse(const option *o, const char *text, option_value *value)
 {
     option_value found = {.text = text};
     bool good = false;
+
     switch (o->kind) {
     case OPTION_ADDRESS:
         good = parse_address(o, text, &found.text);
@@ -157,8 +164,10 @@ static void format_whole(option_kind kind, double number, char *text, size_t siz
     static const char *const prefixes[] = {"", "Ki", "Mi", "Gi", "Ti"};
     bool bytes = kind != OPTION_NUMBER;
     size_t prefix = 0;
-    while ((bytes || number >= MEBI || prefix > 0) && prefix + 1 < LENGTH_OF(prefixes) &&
-           number >= 1024 && fmod(number, 1024) == 0) {
+
+    while ((bytes || number >= MEBI || prefix > 0) &&
+           prefix + 1 < sizeof prefixes / sizeof *prefixes && number >= 1024 &&
+           fmod(number, 1024) == 0) {
         number /= 1024;
         prefix++;
     }
@@ -170,6 +179,7 @@ static void format_time(double seconds, char *text, size_t size)
 {
     bool small = seconds > 0 && seconds < 1;
     int length = snprintf(text, size, "%.9f", small ? seconds * 1e3 : seconds);
+
     while (text[length - 1] == '0')
         length--;
     length -= text[length - 1] == '.';
@@ -239,6 +249,7 @@ void value_expected(const option *o, char text[VALUE_EXPECTED_SIZE])
         [OPTION_SWITCH] = {"one of ", ""},
     };
     char range[VALUE_RANGE_SIZE];
+
     value_range(o, range);
     snprintf(text, VALUE_EXPECTED_SIZE, "%s%s%s", around[o->kind].before, range,
              around[o->kind].after);
@@ -260,6 +271,7 @@ static void *field_of(const option *o, const config *values)
 static option_value value_load(const option *o, const config *values)
 {
     const void *field = field_of(o, values);
+
     switch (o->kind) {
     case OPTION_ADDRESS:
     case OPTION_ORIGINS:
@@ -281,7 +293,8 @@ static option_value value_load(const option *o, const config *values)
 static bool store_text(char **field, const char *text)
 {
     char *copy = strdup(text);
-    if (!copy)
+
+    if (copy == NULL)
         return false;
     free(*field);
     *field = copy;
@@ -291,6 +304,7 @@ static bool store_text(char **field, const char *text)
 bool value_store(const option *o, const option_value *value, config *values)
 {
     void *field = field_of(o, values);
+
     switch (o->kind) {
     case OPTION_ADDRESS:
     case OPTION_ORIGINS:
@@ -316,6 +330,7 @@ bool value_store(const option *o, const option_value *value, config *values)
 bool value_equal(const option *o, const config *a, const config *b)
 {
     option_value left = value_load(o, a), right = value_load(o, b);
+
     if (o->kind == OPTION_ADDRESS || o->kind == OPTION_ORIGINS)
         return strcmp(left.text, right.text) == 0;
     return left.number == right.number && left.seconds == right.seconds &&
@@ -325,6 +340,7 @@ bool value_equal(const option *o, const config *a, const config *b)
 void value_copy(const option *o, const config *from, config *to)
 {
     option_value value = value_load(o, from);
+
     value_store(o, &value, to);
 }
 
@@ -339,6 +355,7 @@ void value_format(const option *o, const config *values, FILE *out)
 {
     option_value value = value_load(o, values);
     char text[64];
+
     if (o->kind == OPTION_SWITCH) {
         fputs(value.on ? "on" : "off", out);
     } else if (o->kind == OPTION_CHOICE) {
@@ -354,5 +371,5 @@ void value_format(const option *o, const config *values, FILE *out)
 
 bool value_is_automatic(const option *o, const config *values)
 {
-    return o->automation && value_load(o, values).number == 0;
+    return o->automation != NULL && value_load(o, values).number == 0;
 }

@@ -23,12 +23,13 @@ static const char *cut_name(connection_verdict cut)
         [VERDICT_SLOW_HEADER] = "slow_header", [VERDICT_SLOW_BODY] = "slow_body",
         [VERDICT_SLOW_READER] = "slow_reader",
     };
+
     return names[cut];
 }
 
 static void count_stages(const request *r, double total)
 {
-    if (r->context->role != ROLE_SERVICE || !r->route || !r->route->handler->takes_body)
+    if (r->context->role != ROLE_SERVICE || r->route == NULL || !r->route->handler->takes_body)
         return;
     for (size_t i = 0; i < STAGE_TOTAL; i++)
         if (r->stages[i] >= 0)
@@ -41,13 +42,14 @@ static void count(const request *r, bool whole, double total)
 {
     metrics_count_bytes(r->received, whole ? r->response_size : 0);
     count_stages(r, total);
-    metrics_count_request(r->route ? r->route->metric : ROUTE_OTHER, whole ? r->status : 0);
+    metrics_count_request(r->route != NULL ? r->route->metric : ROUTE_OTHER, whole ? r->status : 0);
 }
 
 static log_level level_of(const request *r)
 {
     bool is_probe =
-        r->route && (r->route->metric == ROUTE_HEALTH || r->route->metric == ROUTE_METRICS);
+        r->route != NULL && (r->route->metric == ROUTE_HEALTH || r->route->metric == ROUTE_METRICS);
+
     return is_probe ? LOG_DEBUG : LOG_INFO;
 }
 
@@ -61,6 +63,7 @@ static void write_sentence(const request *r, bool whole, double total, char *sen
 {
     char status[16];
     const char *code = code_of(r, whole);
+
     snprintf(status, sizeof status, "%d", r->status);
     snprintf(sentence, size, "%s%s%.200s %s%s%s, %.2f ms", r->method,
              r->method[0] != '\0' ? " " : "", r->path,
@@ -72,6 +75,7 @@ static void write_line(const request *r, bool whole, double total)
     char sentence[SENTENCE_SIZE];
     log_field fields[MAX_FIELDS];
     size_t n = 0;
+
     if (r->method[0] != '\0') /* else its headers were never taken */
         fields[n++] = LOG_TEXT("method", r->method);
     fields[n++] = LOG_TEXT("path", r->path);
@@ -80,7 +84,7 @@ static void write_line(const request *r, bool whole, double total)
     fields[n++] = LOG_TEXT("peer", r->connection->peer);
     fields[n++] = LOG_NUMBER("bytes_in", r->received);
     fields[n++] = LOG_NUMBER("bytes_out", whole ? r->response_size : 0);
-    for (size_t i = 0; i < REQUEST_NUMBERS && r->numbers[i].name; i++)
+    for (size_t i = 0; i < REQUEST_NUMBERS && r->numbers[i].name != NULL; i++)
         fields[n++] = LOG_NUMBER(r->numbers[i].name, r->numbers[i].value);
     if (code_of(r, whole)[0] != '\0')
         fields[n++] = LOG_TEXT("code", code_of(r, whole));
@@ -96,6 +100,7 @@ static void write_line(const request *r, bool whole, double total)
 void access_log_write(const request *r, bool whole)
 {
     double total = clock_to_seconds(clock_now() - r->line_at);
+
     count(r, whole, total);
     if (r->context->service->config->log_requests && log_enabled(level_of(r)))
         write_line(r, whole, total);

@@ -28,10 +28,12 @@ struct event_loops {
 static void let_go(event_loop *loop, connection *c)
 {
     service *s = loop->context.service;
-    if (!c)
+    int fd;
+
+    if (c == NULL)
         return;
     request_on_closed(c, &loop->context);
-    int fd = connection_is_unread(c) ? fcntl(c->fd, F_DUPFD_CLOEXEC, 0) : -1;
+    fd = connection_is_unread(c) ? fcntl(c->fd, F_DUPFD_CLOEXEC, 0) : -1;
     if (fd >= 0)
         lingering_take(s->lingering, fd);
     connections_remove(s->connections[loop->context.role], c);
@@ -43,20 +45,22 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
 {
     event_loop *loop = context;
     connections *all = loop->context.service->connections[loop->context.role];
+    const union MHD_ConnectionInfo *peer;
+    const union MHD_ConnectionInfo *fd;
+    int socket_fd;
+
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
         let_go(loop, *socket_context);
         *socket_context = NULL;
         atomic_fetch_sub(&loop->load, 1);
         return;
     }
-    const union MHD_ConnectionInfo *fd =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-    int socket_fd = fd->connect_fd;
+    fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    socket_fd = fd->connect_fd;
     library_responses_enter(&loop->context);
-    const union MHD_ConnectionInfo *peer =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    *socket_context = connections_add(all, socket_fd, peer ? peer->client_addr : NULL);
-    if (!*socket_context)
+    peer = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    *socket_context = connections_add(all, socket_fd, peer != NULL ? peer->client_addr : NULL);
+    if (*socket_context == NULL)
         shutdown(socket_fd, SHUT_RDWR);
 }
 
@@ -85,13 +89,14 @@ static struct MHD_Daemon *start_daemon(event_loop *loop, size_t memory)
 event_loops *event_loops_start(service *s, service_role role, size_t count, size_t memory)
 {
     event_loops *loops = calloc(1, sizeof *loops + count * sizeof loops->loop[0]);
-    if (!loops)
+
+    if (loops == NULL)
         return NULL;
     for (; loops->count < count; loops->count++) {
         event_loop *loop = &loops->loop[loops->count];
         loop->context = (request_context){.service = s, .role = role};
         loop->daemon = start_daemon(loop, memory);
-        if (!loop->daemon) {
+        if (loop->daemon == NULL) {
             event_loops_stop(loops);
             return NULL;
         }
@@ -103,6 +108,7 @@ static bool take(void *context, int fd, const struct sockaddr *peer, socklen_t s
 {
     event_loops *loops = context;
     event_loop *least = &loops->loop[0];
+
     for (size_t i = 1; i < loops->count; i++)
         if (atomic_load(&loops->loop[i].load) < atomic_load(&least->load))
             least = &loops->loop[i];
@@ -117,6 +123,7 @@ static bool take(void *context, int fd, const struct sockaddr *peer, socklen_t s
 size_t event_loops_load(event_loops *loops)
 {
     size_t load = 0;
+
     for (size_t i = 0; i < loops->count; i++)
         load += atomic_load(&loops->loop[i].load);
     return load;
@@ -134,7 +141,7 @@ acceptor_target event_loops_target(event_loops *loops)
 
 void event_loops_stop(event_loops *loops)
 {
-    for (size_t i = 0; loops && i < loops->count; i++)
+    for (size_t i = 0; loops != NULL && i < loops->count; i++)
         MHD_stop_daemon(loops->loop[i].daemon);
     free(loops);
 }

@@ -15,7 +15,7 @@ static bool is_token(const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)text[i];
-        if (!isalnum(c) && (c == '\0' || !strchr("!#$%&'*+-.^_`|~", c)))
+        if (!isalnum(c) && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL))
             return false;
     }
     return length > 0;
@@ -34,7 +34,7 @@ static bool is_value(const char *text, size_t length)
 
 static void blame(headers *h, const char *fault)
 {
-    if (!h->fault)
+    if (h->fault == NULL)
         h->fault = fault;
 }
 
@@ -67,9 +67,10 @@ static void keep(headers *h, const char *name, const char *value)
         {"Origin", &h->origin, NULL},
         {"Access-Control-Request-Method", &h->requested_method, NULL},
     };
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strcasecmp(name, known[i].name) == 0) {
-            if (*known[i].slot && known[i].twice)
+            if (*known[i].slot != NULL && known[i].twice != NULL)
                 blame(h, known[i].twice);
             *known[i].slot = value;
             return;
@@ -80,7 +81,7 @@ static void keep(headers *h, const char *name, const char *value)
 void headers_add(headers *h, const char *name, size_t name_length, const char *value,
                  size_t value_length)
 {
-    if (h->next) {
+    if (h->next != NULL) {
         if (name != h->next) {
             blame(h, "expected header lines that end with CRLF, found a NUL, a bare line feed or a "
                      "folded line");
@@ -98,15 +99,15 @@ void headers_add(headers *h, const char *name, size_t name_length, const char *v
 
 void headers_end(headers *h, const char *end)
 {
-    if (h->next && end && h->next + 2 != end) {
+    if (h->next != NULL && end != NULL && h->next + 2 != end) {
         blame(h, "expected header lines that end with CRLF, found a NUL, a bare line feed or a "
                  "folded line");
     }
-    if (!h->host && !h->http_1_0)
+    if (h->host == NULL && !h->http_1_0)
         blame(h, "expected a Host, found none");
-    if (!h->transfer_encoding)
+    if (h->transfer_encoding == NULL)
         return;
-    if (h->content_length)
+    if (h->content_length != NULL)
         blame(h, "expected Content-Length or Transfer-Encoding, found both");
     if (strcasecmp(h->transfer_encoding, "chunked") != 0)
         blame(h, "expected the transfer coding chunked, found another");
@@ -116,8 +117,8 @@ void headers_end(headers *h, const char *end)
 
 bool headers_have_body(const headers *h, uint64_t *length)
 {
-    *length = h->content_length ? strtoull(h->content_length, NULL, 10) : 0;
-    return h->transfer_encoding || *length > 0;
+    *length = h->content_length != NULL ? strtoull(h->content_length, NULL, 10) : 0;
+    return h->transfer_encoding != NULL || *length > 0;
 }
 
 /* ---- Values ---------------------------------------------------------------------------------- */
@@ -140,6 +141,9 @@ typedef struct parameter {
  * malformed, and length is how far it goes. */
 static bool read_parameter(const char *text, parameter *p)
 {
+    const char *end;
+    bool quoted;
+
     text = skip_blanks(text);
     *p = (parameter){.begin = text, .length = strcspn(text, ";")};
     if (*text == ';' || *text == '\0')
@@ -148,14 +152,14 @@ static bool read_parameter(const char *text, parameter *p)
     if (!is_token(text, p->name) || text[p->name] != '=')
         return false;
     p->value = text + p->name + 1;
-    bool quoted = *p->value == '"';
+    quoted = *p->value == '"';
     p->value += quoted;
     while (quoted && p->value[p->value_length] && p->value[p->value_length] != '"')
         p->value_length +=
             p->value[p->value_length] == '\\' && p->value[p->value_length + 1] ? 2 : 1;
     if (!quoted)
         p->value_length = strcspn(p->value, " \t;");
-    const char *end = p->value + p->value_length;
+    end = p->value + p->value_length;
     if (quoted ? *end != '"' : p->value_length == 0)
         return false;
     end = skip_blanks(end + quoted);
@@ -178,9 +182,11 @@ media_type_match headers_match_media_type(const char *content_type, const char *
                                           char *fault, size_t size)
 {
     size_t length = strlen(media_type);
+    const char *rest;
+
     if (strncasecmp(content_type, media_type, length) != 0)
         return MEDIA_TYPE_OTHER;
-    const char *rest = skip_blanks(content_type + length);
+    rest = skip_blanks(content_type + length);
     while (*rest == ';') {
         parameter p;
         bool sound = read_parameter(rest + 1, &p);
@@ -198,6 +204,7 @@ media_type_match headers_match_media_type(const char *content_type, const char *
 bool headers_is_request_id(const char *text)
 {
     size_t length = strnlen(text, REQUEST_ID_MAX + 1);
+
     for (size_t i = 0; i < length; i++)
         if (text[i] <= ' ' || text[i] > '~')
             return false;

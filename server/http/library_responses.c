@@ -25,25 +25,26 @@ void library_responses_enter(request_context *context)
 void library_responses_add(request *r)
 {
     r->next_open = r->context->open;
-    if (r->next_open)
+    if (r->next_open != NULL)
         r->next_open->previous_open = r;
     r->context->open = r;
 }
 
 void library_responses_remove(request *r)
 {
-    if (r->previous_open)
+    if (r->previous_open != NULL)
         r->previous_open->next_open = r->next_open;
     else
         r->context->open = r->next_open;
-    if (r->next_open)
+    if (r->next_open != NULL)
         r->next_open->previous_open = r->previous_open;
 }
 
 static request *request_on(int fd)
 {
-    request *r = here ? here->open : NULL;
-    while (r && r->connection->fd != fd)
+    request *r = here != NULL ? here->open : NULL;
+
+    while (r != NULL && r->connection->fd != fd)
         r = r->next_open;
     return r;
 }
@@ -63,11 +64,13 @@ static int status_of_head(const char *text, size_t size)
 {
     static const char version[] = "HTTP/1.1 ", end[] = "\r\n\r\n",
                       ours[] = "\r\nServer: gradientd\r\n";
+    int status;
+
     if (size < sizeof version + sizeof end || memcmp(text, version, sizeof version - 1) != 0 ||
         memcmp(text + size - (sizeof end - 1), end, sizeof end - 1) != 0)
         return 0;
-    int status = (int)strtol(text + sizeof version - 1, NULL, 10);
-    return status >= 400 && !memmem(text, size, ours, sizeof ours - 1) ? status : 0;
+    status = (int)strtol(text + sizeof version - 1, NULL, 10);
+    return status >= 400 && memmem(text, size, ours, sizeof ours - 1) == NULL ? status : 0;
 }
 
 /* The words of the page's body: without tags, and with quotation marks as such. */
@@ -77,7 +80,8 @@ static void read_words(const library_response *a, char *words, size_t size)
     const char *at = memmem(a->page, a->page_size, begin, sizeof begin - 1);
     const char *end = a->page + a->page_size;
     size_t length = 0;
-    while (at && at < end && length + 1 < size) {
+
+    while (at != NULL && at < end && length + 1 < size) {
         if (*at == '<') {
             at = memchr(at, '>', (size_t)(end - at));
             at += at != NULL;
@@ -158,10 +162,12 @@ static const meaning meanings[] = {
 static void reject_for(request *r, const library_response *a)
 {
     char words[GRAD_DETAIL_SIZE / 2], detail[GRAD_DETAIL_SIZE];
-    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
+
+    for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++) {
         const meaning *m = &meanings[i];
         if (m->library_status == a->status &&
-            (m->phrase[0] == '\0' || memmem(a->page, a->page_size, m->phrase, strlen(m->phrase)))) {
+            (m->phrase[0] == '\0' ||
+             memmem(a->page, a->page_size, m->phrase, strlen(m->phrase)) != NULL)) {
             request_reject_with(r, m->status, m->code, m->detail);
             return;
         }
@@ -184,11 +190,14 @@ static ssize_t pass_on(int fd, const struct msghdr *message, int flags)
 static bool send_problem(int fd, request *r, int flags, ssize_t *sent)
 {
     grad_text answer;
+    struct iovec whole;
+    struct msghdr message;
+
     r->closes = true;
     if (!response_print_problem(r, &answer))
         return false;
-    struct iovec whole = {.iov_base = answer.data, .iov_len = answer.length};
-    const struct msghdr message = {.msg_iov = &whole, .msg_iovlen = 1};
+    whole = (struct iovec){.iov_base = answer.data, .iov_len = answer.length};
+    message = (struct msghdr){.msg_iov = &whole, .msg_iovlen = 1};
     *sent = pass_on(fd, &message, flags);
     if (*sent >= 0 && (size_t)*sent < answer.length) {
         errno = ECONNRESET;
@@ -205,10 +214,11 @@ static bool replace(int fd, const library_response *a, int flags, ssize_t *sent)
 {
     request *known = request_on(fd);
     request unknown = {.context = here};
-    request *r = known ? known : &unknown;
-    if (!here || r->responded)
+    request *r = known != NULL ? known : &unknown;
+
+    if (here == NULL || r->responded)
         return false;
-    if (!known)
+    if (known == NULL)
         request_begin(r);
     if (r->status == 0) {
         reject_for(r, a);
@@ -223,6 +233,7 @@ static ssize_t send_message(int fd, const struct msghdr *message, int flags)
     const struct iovec *parts = message->msg_iov;
     ssize_t sent = -1;
     library_response a = {.page = ""};
+
     if (message->msg_iovlen > 0)
         a.status = status_of_head(parts[0].iov_base, parts[0].iov_len);
     if (message->msg_iovlen == 2) {
@@ -243,5 +254,6 @@ ssize_t send(int fd, const void *bytes, size_t size, int flags)
 {
     struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
     const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+
     return send_message(fd, &message, flags);
 }

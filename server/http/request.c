@@ -30,6 +30,7 @@ static pthread_once_t seeded = PTHREAD_ONCE_INIT;
 static void seed(void)
 {
     uint64_t beginning;
+
     if (getrandom(&beginning, sizeof beginning, GRND_NONBLOCK) != (ssize_t)sizeof beginning) {
         struct timespec now;
         clock_gettime(CLOCK_REALTIME, &now);
@@ -63,10 +64,13 @@ static void copy_text(char *to, size_t size, const char *from)
 static const char *path_of(const char *target)
 {
     static const char scheme[] = "http://";
+    const char *authority;
+    const char *path;
+
     if (strncasecmp(target, scheme, sizeof scheme - 1) != 0)
         return target;
-    const char *authority = target + sizeof scheme - 1;
-    const char *path = authority + strcspn(authority, "/?");
+    authority = target + sizeof scheme - 1;
+    path = authority + strcspn(authority, "/?");
     return path > authority && *path == '/' ? path : target;
 }
 
@@ -84,7 +88,10 @@ void *request_on_line(void *context, const char *uri, struct MHD_Connection *mhd
     request *r = calloc(1, sizeof *r);
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    if (!r || !info || !info->socket_context) {
+    const char *path;
+    size_t length;
+
+    if (r == NULL || info == NULL || info->socket_context == NULL) {
         free(r);
         return NULL;
     }
@@ -94,8 +101,8 @@ void *request_on_line(void *context, const char *uri, struct MHD_Connection *mhd
     r->uri = uri;
     r->uri_length = strlen(uri);
     request_begin(r);
-    const char *path = path_of(uri);
-    size_t length = strcspn(path, "?");
+    path = path_of(uri);
+    length = strcspn(path, "?");
     copy_text(r->path, length < sizeof r->path ? length + 1 : sizeof r->path, path);
     library_responses_add(r);
     connection_enter(r->connection, PHASE_HEADERS);
@@ -108,12 +115,13 @@ static int status_of_library(struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_HTTP_STATUS);
-    return info ? (int)info->http_status : 0;
+
+    return info != NULL ? (int)info->http_status : 0;
 }
 
 static void release(request *r)
 {
-    if (r->must_release && r->route->handler->release)
+    if (r->must_release && r->route->handler->release != NULL)
         r->route->handler->release(r);
     r->must_release = false;
 }
@@ -138,10 +146,11 @@ static void complete(request *r, bool whole)
 void request_on_completed(void *context, struct MHD_Connection *mhd, void **slot,
                           enum MHD_RequestTerminationCode how)
 {
+    request *r = *slot;
+
     (void)context;
     (void)mhd;
-    request *r = *slot;
-    if (!r)
+    if (r == NULL)
         return;
     *slot = NULL;
     complete(r, r->sent || how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
@@ -150,9 +159,10 @@ void request_on_completed(void *context, struct MHD_Connection *mhd, void **slot
 void request_on_closed(const connection *c, request_context *context)
 {
     request *r = context->open;
-    while (r && r->connection != c)
+
+    while (r != NULL && r->connection != c)
         r = r->next_open;
-    if (r)
+    if (r != NULL)
         complete(r, r->sent);
 }
 
@@ -174,9 +184,10 @@ outcome request_reject_limit(request *r, int http_status, const char *code, cons
                              const char *limit_name, uint64_t limit)
 {
     grad_error error = GRAD_ERROR_INIT;
+
     copy_text(error.code, sizeof error.code, code);
     copy_text(error.detail, sizeof error.detail, detail);
-    if (limit_name) {
+    if (limit_name != NULL) {
         copy_text(error.limit_name, sizeof error.limit_name, limit_name);
         error.limit = limit;
     }
@@ -208,7 +219,7 @@ int request_status_of(grad_status status)
 
 static bool takes_body(const request *r)
 {
-    return r->route && r->route->handler->takes_body;
+    return r->route != NULL && r->route->handler->takes_body;
 }
 
 uint64_t request_body_limit(const request *r)
@@ -227,23 +238,26 @@ static enum MHD_Result add_header(void *context, enum MHD_ValueKind kind, const 
                                   size_t name_length, const char *value, size_t value_length)
 {
     (void)kind;
-    headers_add(context, name, name_length, value ? value : "", value ? value_length : 0);
+    headers_add(context, name, name_length, value != NULL ? value : "",
+                value != NULL ? value_length : 0);
     return MHD_YES;
 }
 
 static void read_headers(request *r, const char *method, const char *version)
 {
     const char *end = NULL;
+    const union MHD_ConnectionInfo *info;
+
     headers_begin(&r->headers, version);
 #if MHD_VERSION < 0x01000000
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    info = MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     end = method + info->header_size;
     headers_expect_lines(&r->headers, version + strlen(version) + 2);
     if (r->uri + r->uri_length + 1 != version)
         r->headers.fault = "expected a request line without NUL, found one";
 #else
     (void)method;
+    (void)info;
 #endif
     MHD_get_connection_values_n(r->mhd, MHD_HEADER_KIND, add_header, &r->headers);
     headers_end(&r->headers, end);
@@ -257,7 +271,8 @@ static size_t room_taken(const request *r)
         MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     const char *cookies = MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, "Cookie");
     int notes = MHD_get_connection_values(r->mhd, (enum MHD_ValueKind)kinds, NULL, NULL);
-    return (info ? info->header_size : 0) + (cookies ? strlen(cookies) : 0) +
+
+    return (info != NULL ? info->header_size : 0) + (cookies != NULL ? strlen(cookies) : 0) +
            (size_t)notes * HEADER_NOTE_SIZE;
 }
 
@@ -266,7 +281,7 @@ static void identify(request *r, const char *method, const char *version)
     copy_text(r->method, sizeof r->method, method);
     read_headers(r, method, version);
     r->header_room = room_taken(r);
-    if (r->headers.request_id && headers_is_request_id(r->headers.request_id))
+    if (r->headers.request_id != NULL && headers_is_request_id(r->headers.request_id))
         copy_text(r->id, sizeof r->id, r->headers.request_id);
     headers_have_body(&r->headers, &r->declared);
     cors_read(r);
@@ -278,15 +293,18 @@ static void identify(request *r, const char *method, const char *version)
  * cheaper than a new connection. */
 static bool answers_at_once(const request *r)
 {
-    bool asks_first = r->headers.expect && strcasecmp(r->headers.expect, "100-continue") == 0;
-    return r->closes || asks_first || r->headers.transfer_encoding ||
+    bool asks_first =
+        r->headers.expect != NULL && strcasecmp(r->headers.expect, "100-continue") == 0;
+
+    return r->closes || asks_first || r->headers.transfer_encoding != NULL ||
            r->declared > MAX_IGNORED_BODY;
 }
 
 static outcome admit(request *r)
 {
     outcome admitted = r->context->service->admit(r);
-    if (admitted != OUTCOME_MORE || !r->route->handler->on_headers)
+
+    if (admitted != OUTCOME_MORE || r->route->handler->on_headers == NULL)
         return admitted;
     r->must_release = true;
     return r->route->handler->on_headers(r);
@@ -294,13 +312,15 @@ static outcome admit(request *r)
 
 static enum MHD_Result on_headers(request *r, const char *method, const char *version)
 {
+    bool rejected;
+
     if (r->context->role == ROLE_SERVICE) {
         atomic_fetch_add(&r->context->service->in_flight, 1);
         r->in_flight = true;
     }
     r->state = REQUEST_RECEIVING;
     identify(r, method, version);
-    bool rejected = admit(r) == OUTCOME_REJECTED;
+    rejected = admit(r) == OUTCOME_REJECTED;
     if (rejected)
         release(r);
     if (rejected && answers_at_once(r))
@@ -322,7 +342,8 @@ static outcome receive(request *r, const char *bytes, size_t length)
 {
     if (r->received > request_body_limit(r))
         return reject_growth(r);
-    return r->route->handler->on_body ? r->route->handler->on_body(r, bytes, length) : OUTCOME_MORE;
+    return r->route->handler->on_body != NULL ? r->route->handler->on_body(r, bytes, length)
+                                              : OUTCOME_MORE;
 }
 
 static enum MHD_Result on_body(request *r, const char *bytes, size_t length)
@@ -345,6 +366,8 @@ static enum MHD_Result on_body(request *r, const char *bytes, size_t length)
 static outcome suspend(request *r)
 {
     service *s = r->context->service;
+    outcome handed_over;
+
     atomic_fetch_add(&s->suspended, 1);
     if (atomic_load(&s->stopping)) {
         atomic_fetch_sub(&s->suspended, 1);
@@ -354,7 +377,7 @@ static outcome suspend(request *r)
     }
     r->suspended = true;
     MHD_suspend_connection(r->mhd);
-    outcome handed_over = r->route->handler->on_suspended(r);
+    handed_over = r->route->handler->on_suspended(r);
     if (handed_over == OUTCOME_REJECTED)
         request_resume(r);
     return handed_over;
@@ -364,6 +387,7 @@ static outcome suspend(request *r)
 void request_resume(request *r)
 {
     service *s = r->context->service;
+
     MHD_resume_connection(r->mhd);
     atomic_fetch_sub(&s->suspended, 1);
 }
@@ -372,6 +396,7 @@ static outcome answer(request *r, bool resumed)
 {
     const handler *h = r->route->handler;
     outcome answered = resumed ? h->on_resume(r) : h->on_end(r);
+
     if (answered == OUTCOME_SUSPENDED)
         answered = suspend(r);
     if (answered == OUTCOME_REJECTED)
@@ -382,12 +407,14 @@ static outcome answer(request *r, bool resumed)
 static enum MHD_Result on_end(request *r)
 {
     bool resumed = r->suspended, sent;
+    outcome answered;
+
     r->whole = true;
     r->suspended = false;
     connection_enter(r->connection, PHASE_WORK);
     if (!resumed)
         r->stages[STAGE_RECEIVE] = clock_to_seconds(clock_now() - r->line_at);
-    outcome answered = r->state == REQUEST_RECEIVING ? answer(r, resumed) : OUTCOME_REJECTED;
+    answered = r->state == REQUEST_RECEIVING ? answer(r, resumed) : OUTCOME_REJECTED;
     if (r->suspended)
         return MHD_YES;
     sent = answered == OUTCOME_DONE ? response_send(r) : response_send_problem(r);
@@ -398,11 +425,12 @@ enum MHD_Result request_on_call(void *context, struct MHD_Connection *mhd, const
                                 const char *method, const char *version, const char *upload,
                                 size_t *upload_size, void **slot)
 {
+    request *r = *slot;
+
     (void)context;
     (void)mhd;
     (void)url; /* with its escapes undone: two spellings of a path are two paths here */
-    request *r = *slot;
-    if (!r)
+    if (r == NULL)
         return MHD_NO;
     if (r->state == REQUEST_NEW)
         return on_headers(r, method, version);
@@ -417,7 +445,7 @@ enum MHD_Result request_on_call(void *context, struct MHD_Connection *mhd, const
 void request_log_number(request *r, const char *name, double value)
 {
     for (size_t i = 0; i < REQUEST_NUMBERS; i++) {
-        if (!r->numbers[i].name) {
+        if (r->numbers[i].name == NULL) {
             r->numbers[i] = (request_number){name, value};
             return;
         }

@@ -35,11 +35,12 @@ static bool allows_all(const request *r)
 void cors_read(request *r)
 {
     const headers *h = &r->headers;
-    if (!h->origin || !origins_hold(allowed_of(r), h->origin) ||
+
+    if (h->origin == NULL || !origins_hold(allowed_of(r), h->origin) ||
         strlen(h->origin) >= sizeof r->origin)
         return;
     snprintf(r->origin, sizeof r->origin, "%s", h->origin);
-    r->preflight = h->requested_method && strcmp(r->method, MHD_HTTP_METHOD_OPTIONS) == 0;
+    r->preflight = h->requested_method != NULL && strcmp(r->method, MHD_HTTP_METHOD_OPTIONS) == 0;
 }
 
 static void add_cors_headers(const request *r, struct MHD_Response *response)
@@ -73,6 +74,7 @@ static void add_timing(const request *r, struct MHD_Response *response)
 {
     char text[256];
     int length = 0;
+
     for (size_t i = 0; i < STAGE_TOTAL; i++) {
         if (r->stages[i] >= 0) {
             long us = lround(r->stages[i] * 1e6);
@@ -87,7 +89,7 @@ static void add_timing(const request *r, struct MHD_Response *response)
 
 static void add_headers(const request *r, const char *content_type, struct MHD_Response *response)
 {
-    if (content_type)
+    if (content_type != NULL)
         add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
     add_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     add_header(response, MHD_HTTP_HEADER_SERVER, "gradientd");
@@ -99,7 +101,7 @@ static void add_headers(const request *r, const char *content_type, struct MHD_R
         add_header(response, MHD_HTTP_HEADER_ACCEPT, r->accept);
     if (r->accept_encoding[0])
         add_header(response, MHD_HTTP_HEADER_ACCEPT_ENCODING, r->accept_encoding);
-    if (r->methods)
+    if (r->methods != NULL)
         add_header(response, MHD_HTTP_HEADER_ALLOW, r->methods);
     add_cors_headers(r, response);
     if (r->closes || (r->in_flight && atomic_load(&r->context->service->draining)))
@@ -125,7 +127,8 @@ static const char *title_of(int status)
         {504, "Gateway Timeout"},
         {505, "HTTP Version Not Supported"},
     };
-    for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++)
+
+    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
         if (titles[i].status == status)
             return titles[i].title;
     return "Internal Server Error";
@@ -142,16 +145,18 @@ outcome request_respond(request *r, int http_status, const http_response *respon
 
 outcome request_respond_text(request *r, int http_status, const char *content_type, grad_text *text)
 {
+    http_response response;
+
     if (grad_text_status(text, NULL) != GRAD_OK) {
         grad_text_free(text);
         return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory",
                                    "no memory for the answer; try again");
     }
-    const http_response response = {.content_type = content_type,
-                                    .segments = &r->segment,
-                                    .segment_count = 1,
-                                    .free = free,
-                                    .context = text->data};
+    response = (http_response){.content_type = content_type,
+                               .segments = &r->segment,
+                               .segment_count = 1,
+                               .free = free,
+                               .context = text->data};
     r->segment = (grad_segment){.text = text->data, .length = text->length};
     return request_respond(r, http_status, &response);
 }
@@ -161,6 +166,9 @@ outcome request_respond_text(request *r, int http_status, const char *content_ty
 static struct MHD_Response *wrap(const http_response *response)
 {
     size_t count = response->segment_count;
+    struct MHD_IoVec *vector;
+    struct MHD_Response *wrapped;
+
     if (count == 0)
         return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
     if (count == 1) {
@@ -172,12 +180,12 @@ static struct MHD_Response *wrap(const http_response *response)
         return MHD_create_response_from_buffer_with_free_callback_cls(
             response->segments[0].length, bytes.data, response->free, response->context);
     }
-    struct MHD_IoVec *vector = calloc(count, sizeof *vector);
-    struct MHD_Response *wrapped = NULL;
-    for (size_t i = 0; vector && i < count; i++)
+    vector = calloc(count, sizeof *vector);
+    wrapped = NULL;
+    for (size_t i = 0; vector != NULL && i < count; i++)
         vector[i] = (struct MHD_IoVec){.iov_base = response->segments[i].text,
                                        .iov_len = response->segments[i].length};
-    if (vector)
+    if (vector != NULL)
         wrapped = MHD_create_response_from_iovec(vector, (unsigned)count, response->free,
                                                  response->context);
     free(vector);
@@ -187,6 +195,7 @@ static struct MHD_Response *wrap(const http_response *response)
 static size_t size_of(const http_response *response)
 {
     size_t size = 0;
+
     for (size_t i = 0; i < response->segment_count; i++)
         size += response->segments[i].length;
     return size;
@@ -198,8 +207,9 @@ static bool queue(request *r)
     const http_response *response = &r->response;
     size_t size = size_of(response);
     struct MHD_Response *wrapped = wrap(response);
-    if (!wrapped) {
-        if (response->free)
+
+    if (wrapped == NULL) {
+        if (response->free != NULL)
             response->free(response->context);
         return false;
     }
@@ -225,6 +235,7 @@ bool response_send(request *r)
 static bool write_problem(const request *r, grad_text *text)
 {
     grad_problem problem = {.http_status = r->status, .error = r->error};
+
     snprintf(problem.title, sizeof problem.title, "%s", title_of(r->status));
     snprintf(problem.request_id, sizeof problem.request_id, "%s", r->id);
     grad_text_init(text, PROBLEM_MAX);
@@ -238,6 +249,7 @@ static bool write_problem(const request *r, grad_text *text)
 bool response_send_problem(request *r)
 {
     grad_text text;
+
     if (!write_problem(r, &text))
         return false;
     request_respond_text(r, r->status, PROBLEM_TYPE, &text);
@@ -258,7 +270,8 @@ static enum MHD_Result print_header(void *context, enum MHD_ValueKind kind, cons
 static bool print_response(const request *r, const grad_text *problem, grad_text *answer)
 {
     struct MHD_Response *model = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-    if (!model)
+
+    if (model == NULL)
         return false;
     add_headers(r, PROBLEM_TYPE, model);
     grad_text_init(answer, 2 * PROBLEM_MAX);
@@ -276,9 +289,11 @@ static bool print_response(const request *r, const grad_text *problem, grad_text
 bool response_print_problem(request *r, grad_text *answer)
 {
     grad_text problem;
+    bool printed;
+
     if (!write_problem(r, &problem))
         return false;
-    bool printed = print_response(r, &problem, answer);
+    printed = print_response(r, &problem, answer);
     r->response_size = problem.length;
     grad_text_free(&problem);
     return printed;
@@ -289,10 +304,12 @@ bool response_print_problem(request *r, grad_text *answer)
 void response_send_early(request *r)
 {
     grad_text answer;
+    ssize_t sent;
+
     r->closes = true;
     if (!response_print_problem(r, &answer))
         return;
-    ssize_t sent = send(r->connection->fd, answer.data, answer.length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    sent = send(r->connection->fd, answer.data, answer.length, MSG_DONTWAIT | MSG_NOSIGNAL);
     r->sent = r->responded = sent == (ssize_t)answer.length;
     grad_text_free(&answer);
 }

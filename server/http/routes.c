@@ -11,6 +11,7 @@
 static bool lists(const char *list, const char *word)
 {
     size_t length = strlen(word);
+
     while (length > 0) {
         size_t next = strcspn(list, ",");
         if (next == length && memcmp(list, word, length) == 0)
@@ -37,7 +38,8 @@ route_found routes_find(const route_table *table, service_role role, const char 
 
 const route *routes_next(const route_table *table, service_role role, const route *previous)
 {
-    for (size_t i = previous ? (size_t)(previous - table->routes) + 1 : 0; i < table->count; i++)
+    for (size_t i = previous != NULL ? (size_t)(previous - table->routes) + 1 : 0; i < table->count;
+         i++)
         if (table->routes[i].listeners[role])
             return &table->routes[i];
     return NULL;
@@ -54,8 +56,10 @@ static bool is_elsewhere(const route_table *table, service_role role, const char
 static void list_paths(const route_table *table, service_role role, char *text, size_t size)
 {
     size_t length = 0;
+
     text[0] = '\0';
-    for (const route *r = routes_next(table, role, NULL); r; r = routes_next(table, role, r)) {
+    for (const route *r = routes_next(table, role, NULL); r != NULL;
+         r = routes_next(table, role, r)) {
         snprintf(text + length, size - length, "%s%s", length > 0 ? ", " : "", r->path);
         length += strlen(text + length);
     }
@@ -67,7 +71,8 @@ static const char *path_meant(const route_table *table, service_role role, const
 {
     enum { VERSION = 3, TELLING = 5 };
     const char *rest = strncasecmp(path, "/v1/", VERSION + 1) == 0 ? path + VERSION : path;
-    for (const route *r = routes_next(table, role, NULL); r; r = routes_next(table, role, r))
+    for (const route *r = routes_next(table, role, NULL); r != NULL;
+         r = routes_next(table, role, r))
         if (strlen(r->path) > VERSION + TELLING &&
             strncasecmp(rest, r->path + VERSION, TELLING) == 0)
             return r->path;
@@ -79,16 +84,18 @@ void routes_explain(const route_table *table, service_role role, const char *pat
 {
     suggest_search search = {.given = path};
     char paths[128];
+
     list_paths(table, role, paths, sizeof paths);
-    for (const route *r = routes_next(table, role, NULL); r; r = routes_next(table, role, r))
+    for (const route *r = routes_next(table, role, NULL); r != NULL;
+         r = routes_next(table, role, r))
         suggest_offer(&search, r->path);
-    if (!search.best)
+    if (search.best == NULL)
         search.best = path_meant(table, role, path);
     if (is_elsewhere(table, role, path))
         snprintf(detail, size, "%s is on the %s listener (%s), not on this one", path,
                  role == ROLE_SERVICE ? "admin" : "service's",
                  role == ROLE_SERVICE ? "admin-listen" : "listen");
-    else if (search.best && strcmp(search.best, "/") != 0)
+    else if (search.best != NULL && strcmp(search.best, "/") != 0)
         snprintf(detail, size, "there is no %.100s here, did you mean %s?", path, search.best);
     else
         snprintf(detail, size, "expected one of %s, found %.100s", paths, path);

@@ -1,5 +1,5 @@
 /* What all requests share: the configuration, the budget, the workers, and whether the daemon is
- * stopping. Made and ended by main.c. */
+ * stopping. */
 #ifndef GRADIENTD_SERVICE_H
 #define GRADIENTD_SERVICE_H
 

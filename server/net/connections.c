@@ -47,8 +47,10 @@ struct connections {
 void connection_enter(connection *c, connection_phase phase)
 {
     int64_t now = clock_now();
+    connection_progress *p;
+
     pthread_mutex_lock(&c->lock);
-    connection_progress *p = &c->progress;
+    p = &c->progress;
     if (p->phase == PHASE_NEW && phase == PHASE_HEADERS) {
         p->phase = phase;
     } else if (p->phase != phase) {
@@ -66,6 +68,7 @@ void connection_enter(connection *c, connection_phase phase)
 void connection_expect(connection *c, size_t bytes)
 {
     int room = (int)(bytes < EXPECTED_MOST ? bytes : EXPECTED_MOST), any = 1;
+
     if (bytes < EXPECTED_LEAST)
         return;
     setsockopt(c->fd, SOL_SOCKET, SO_RCVLOWAT, &room, sizeof room);
@@ -75,6 +78,7 @@ void connection_expect(connection *c, size_t bytes)
 void connection_received(connection *c, size_t bytes)
 {
     int64_t now = clock_now();
+
     pthread_mutex_lock(&c->lock);
     c->progress.bytes += bytes;
     c->progress.last = now;
@@ -83,8 +87,10 @@ void connection_received(connection *c, size_t bytes)
 
 connection_verdict connection_cut(connection *c)
 {
+    connection_verdict cut;
+
     pthread_mutex_lock(&c->lock);
-    connection_verdict cut = c->cut;
+    cut = c->cut;
     pthread_mutex_unlock(&c->lock);
     return cut;
 }
@@ -95,6 +101,7 @@ connection_verdict connection_cut(connection *c)
 static bool too_slow(const connection_progress *p, double slack, size_t rate, int64_t now)
 {
     double overtime = clock_to_seconds(now - p->began) - slack;
+
     return clock_to_seconds(now - p->last) > slack ||
            (overtime > 0 && (double)p->bytes < overtime * (double)rate);
 }
@@ -102,6 +109,7 @@ static bool too_slow(const connection_progress *p, double slack, size_t rate, in
 connection_verdict deadlines_judge(const connection_progress *p, const config *limits, int64_t now)
 {
     double elapsed = clock_to_seconds(now - p->began);
+
     switch (p->phase) {
     case PHASE_NEW:
     case PHASE_HEADERS:
@@ -124,9 +132,11 @@ int64_t deadlines_interval(const config *limits)
 {
     double shortest = limits->header_timeout;
     const double others[] = {limits->idle_timeout, limits->body_timeout, limits->reply_timeout};
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+    double interval;
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         shortest = others[i] < shortest ? others[i] : shortest;
-    double interval = shortest / 8;
+    interval = shortest / 8;
     interval = interval < SHORTEST_INTERVAL ? SHORTEST_INTERVAL : interval;
     return clock_from_seconds(interval > LONGEST_INTERVAL ? LONGEST_INTERVAL : interval);
 }
@@ -137,6 +147,7 @@ static uint64_t acknowledged_bytes(int fd)
 {
     struct tcp_info info;
     socklen_t size = sizeof info;
+
     memset(&info, 0, sizeof info);
     getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
     return info.tcpi_bytes_acked;
@@ -145,25 +156,31 @@ static uint64_t acknowledged_bytes(int fd)
 static bool has_unsent_bytes(int fd)
 {
     int waiting = 0;
+
     return ioctl(fd, SIOCOUTQ, &waiting) == 0 && waiting > 0;
 }
 
 static bool has_unread_bytes(int fd)
 {
     int waiting = 0;
+
     return ioctl(fd, FIONREAD, &waiting) == 0 && waiting > 0;
 }
 
 static bool has_peer_ended(int fd)
 {
     struct pollfd watched = {.fd = fd, .events = POLLRDHUP};
+
     return poll(&watched, 1, 0) == 1 && (watched.revents & POLLRDHUP);
 }
 
 bool connection_is_unread(connection *c)
 {
+    bool cut, between;
+
     pthread_mutex_lock(&c->lock);
-    bool cut = c->cut != VERDICT_FINE, between = c->progress.phase == PHASE_IDLE;
+    cut = c->cut != VERDICT_FINE;
+    between = c->progress.phase == PHASE_IDLE;
     pthread_mutex_unlock(&c->lock);
     return !cut && (has_unread_bytes(c->fd) || (!between && !has_peer_ended(c->fd)));
 }
@@ -173,6 +190,7 @@ bool connection_is_unread(connection *c)
 static bool is_abandoned(const connection *c)
 {
     connection_phase phase = c->progress.phase;
+
     return phase != PHASE_WORK && phase != PHASE_REPLY && has_peer_ended(c->fd) &&
            !has_unread_bytes(c->fd) && !has_unsent_bytes(c->fd);
 }
@@ -184,12 +202,14 @@ static connection_verdict judge_reply(const connections *all, connection *c, uin
 {
     connection_progress *taking = &c->taking;
     uint64_t acknowledged = acknowledged_bytes(c->fd);
+    uint64_t bytes;
+
     if (taking->phase != PHASE_REPLY || taking->request != request) {
         *taking = (connection_progress){
             .phase = PHASE_REPLY, .began = now, .last = now, .request = request};
         c->acknowledged = acknowledged;
     }
-    uint64_t bytes = acknowledged - c->acknowledged;
+    bytes = acknowledged - c->acknowledged;
     if (bytes != taking->bytes) {
         taking->bytes = bytes;
         taking->last = now;
@@ -204,6 +224,7 @@ static connection_verdict judge(const connections *all, connection *c, int64_t n
     const connection_progress *p = &c->progress;
     connection_verdict verdict = deadlines_judge(p, all->limits, now);
     bool replying = p->phase == PHASE_REPLY || (verdict == VERDICT_IDLE && has_unsent_bytes(c->fd));
+
     return replying ? judge_reply(all, c, p->request, now) : verdict;
 }
 
@@ -211,6 +232,7 @@ static void shut_down(connection *c, connection_verdict verdict)
 {
     /* Without this the kernel would keep what a slow reader has not taken for minutes. */
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
     if (verdict == VERDICT_SLOW_READER)
         setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     shutdown(c->fd, SHUT_RDWR);
@@ -227,6 +249,7 @@ static void report(const cut_off *cut)
         [VERDICT_SLOW_BODY] = {REJECT_SLOW_BODY, "slow_body"},
         [VERDICT_SLOW_READER] = {REJECT_SLOW_READER, "slow_reader"},
     };
+
     if (cut->verdict == VERDICT_IDLE)
         return;
     metrics_count_rejection(rows[cut->verdict].reason);
@@ -240,9 +263,11 @@ static void report(const cut_off *cut)
  * edge: it reads once more and finds the end. Such a connection is lost, not cut off. */
 static connection_verdict look_at(const connections *all, connection *c, int64_t now)
 {
+    connection_verdict verdict;
+
     if (c->cut != VERDICT_FINE)
         return VERDICT_FINE;
-    connection_verdict verdict = judge(all, c, now);
+    verdict = judge(all, c, now);
     if (verdict != VERDICT_FINE)
         shut_down(c, verdict);
     else if (is_abandoned(c))
@@ -255,10 +280,12 @@ static size_t judge_all(connections *all, cut_off cuts[CUTS_AT_ONCE])
 {
     int64_t now = clock_now();
     size_t count = 0;
+
     pthread_mutex_lock(&all->lock);
-    for (connection *c = all->first; c && count < CUTS_AT_ONCE; c = c->next) {
+    for (connection *c = all->first; c != NULL && count < CUTS_AT_ONCE; c = c->next) {
+        connection_verdict verdict;
         pthread_mutex_lock(&c->lock);
-        connection_verdict verdict = look_at(all, c, now);
+        verdict = look_at(all, c, now);
         pthread_mutex_unlock(&c->lock);
         if (verdict == VERDICT_FINE)
             continue;
@@ -273,6 +300,7 @@ static void judge_and_report(connections *all)
 {
     cut_off cuts[CUTS_AT_ONCE];
     size_t count;
+
     do {
         count = judge_all(all, cuts);
         for (size_t i = 0; i < count; i++)
@@ -283,6 +311,7 @@ static void judge_and_report(connections *all)
 static void *registry_main(void *context)
 {
     connections *all = context;
+
     pthread_mutex_lock(&all->lock);
     while (!all->stopping) {
         int64_t until = clock_now() + deadlines_interval(all->limits);
@@ -302,7 +331,8 @@ static void *registry_main(void *context)
 connections *connections_create(const config *limits)
 {
     connections *all = calloc(1, sizeof *all);
-    if (!all)
+
+    if (all == NULL)
         return NULL;
     all->limits = limits;
     pthread_mutex_init(&all->lock, NULL);
@@ -316,7 +346,7 @@ connections *connections_create(const config *limits)
 
 void connections_destroy(connections *all)
 {
-    if (!all)
+    if (all == NULL)
         return;
     pthread_mutex_lock(&all->lock);
     all->stopping = true;
@@ -331,7 +361,8 @@ void connections_destroy(connections *all)
 connection *connections_add(connections *all, int fd, const struct sockaddr *peer)
 {
     connection *c = calloc(1, sizeof *c);
-    if (!c)
+
+    if (c == NULL)
         return NULL;
     c->fd = fd;
     c->progress.phase = PHASE_NEW;
@@ -340,7 +371,7 @@ connection *connections_add(connections *all, int fd, const struct sockaddr *pee
     pthread_mutex_init(&c->lock, NULL);
     pthread_mutex_lock(&all->lock);
     c->next = all->first;
-    if (c->next)
+    if (c->next != NULL)
         c->next->previous = c;
     all->first = c;
     all->count++;
@@ -351,11 +382,11 @@ connection *connections_add(connections *all, int fd, const struct sockaddr *pee
 void connections_remove(connections *all, connection *c)
 {
     pthread_mutex_lock(&all->lock);
-    if (c->previous)
+    if (c->previous != NULL)
         c->previous->next = c->next;
     else
         all->first = c->next;
-    if (c->next)
+    if (c->next != NULL)
         c->next->previous = c->previous;
     all->count--;
     pthread_mutex_unlock(&all->lock);
@@ -365,8 +396,10 @@ void connections_remove(connections *all, connection *c)
 
 size_t connections_count(connections *all)
 {
+    size_t count;
+
     pthread_mutex_lock(&all->lock);
-    size_t count = all->count;
+    count = all->count;
     pthread_mutex_unlock(&all->lock);
     return count;
 }
@@ -374,9 +407,10 @@ size_t connections_count(connections *all)
 void connections_end_idle(connections *all)
 {
     pthread_mutex_lock(&all->lock);
-    for (connection *c = all->first; c; c = c->next) {
+    for (connection *c = all->first; c != NULL; c = c->next) {
+        bool between;
         pthread_mutex_lock(&c->lock);
-        bool between = c->progress.phase == PHASE_IDLE || c->progress.phase == PHASE_NEW;
+        between = c->progress.phase == PHASE_IDLE || c->progress.phase == PHASE_NEW;
         if (between && !has_unread_bytes(c->fd))
             shutdown(c->fd, SHUT_RD);
         pthread_mutex_unlock(&c->lock);
@@ -386,10 +420,12 @@ void connections_end_idle(connections *all)
 
 size_t connections_end_all(connections *all)
 {
+    size_t count;
+
     pthread_mutex_lock(&all->lock);
-    for (connection *c = all->first; c; c = c->next)
+    for (connection *c = all->first; c != NULL; c = c->next)
         shutdown(c->fd, SHUT_RDWR);
-    size_t count = all->count;
+    count = all->count;
     pthread_mutex_unlock(&all->lock);
     return count;
 }

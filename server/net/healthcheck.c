@@ -30,6 +30,7 @@ static int connect_one(const struct addrinfo *at)
 {
     struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
     int fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, 0);
+
     if (fd >= 0 && (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0 ||
                     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0 ||
                     connect(fd, at->ai_addr, at->ai_addrlen) != 0)) {
@@ -46,11 +47,12 @@ static int connect_to(const address *where)
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *found;
     int fd = -1;
+
     if (getaddrinfo(where->host, where->port, &hints, &found) != 0) {
         errno = EADDRNOTAVAIL;
         return -1;
     }
-    for (struct addrinfo *at = found; at && fd < 0; at = at->ai_next)
+    for (struct addrinfo *at = found; at != NULL && fd < 0; at = at->ai_next)
         fd = connect_one(at);
     freeaddrinfo(found);
     return fd;
@@ -64,6 +66,7 @@ static bool ask(int fd)
     static const char expected[] = "HTTP/1.1 200 ";
     char answer[sizeof expected - 1];
     size_t length = 0;
+
     if (send(fd, question, sizeof question - 1, MSG_NOSIGNAL) != (ssize_t)(sizeof question - 1))
         return false;
     while (length < sizeof answer) {
@@ -79,13 +82,16 @@ bool healthcheck(const config *c, char *message, size_t message_size)
 {
     const char *text = c->admin_listen[0] != '\0' ? c->admin_listen : c->listen;
     address where;
+    bool alive;
+    int fd;
+
     if (!address_split(text, &where))
         return fail(message, message_size, text, "not HOST:PORT");
     to_loopback(&where);
-    int fd = connect_to(&where);
+    fd = connect_to(&where);
     if (fd < 0)
         return fail(message, message_size, text, strerrordesc_np(errno));
-    bool alive = ask(fd);
+    alive = ask(fd);
     close(fd);
     return alive || fail(message, message_size, text, "no 200 from GET /livez");
 }

@@ -57,24 +57,27 @@ static void end(lingering *l, lingerer *one, metrics_lingering_end how)
     metrics_count_lingering(how);
     epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, one->fd, NULL);
     close(one->fd);
-    *(one->older ? &one->older->newer : &l->oldest) = one->newer;
-    *(one->newer ? &one->newer->older : &l->newest) = one->older;
+    *(one->older != NULL ? &one->older->newer : &l->oldest) = one->newer;
+    *(one->newer != NULL ? &one->newer->older : &l->newest) = one->older;
     one->newer = l->free;
     l->free = one;
 }
 
 static void add(lingering *l, int fd)
 {
-    if (!l->free)
+    struct epoll_event event;
+    lingerer *one;
+
+    if (l->free == NULL)
         end(l, l->oldest, LINGERING_CROWDED_OUT);
-    lingerer *one = l->free;
+    one = l->free;
     l->free = one->newer;
     *one = (lingerer){
         .older = l->newest, .fd = fd, .since = clock_now(), .left = l->limits->linger_size};
-    *(l->newest ? &l->newest->newer : &l->oldest) = one;
+    *(l->newest != NULL ? &l->newest->newer : &l->oldest) = one;
     l->newest = one;
     atomic_fetch_add(&l->count, 1);
-    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = one};
+    event = (struct epoll_event){.events = EPOLLIN | EPOLLRDHUP, .data.ptr = one};
     if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
         end(l, one, LINGERING_CROWDED_OUT);
 }
@@ -83,6 +86,7 @@ static void add(lingering *l, int fd)
 static void discard(lingering *l, lingerer *one)
 {
     ssize_t got = recv(one->fd, l->discard, sizeof l->discard, MSG_TRUNC | MSG_DONTWAIT);
+
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
         end(l, one, LINGERING_PEER_CLOSED);
     else if (got > 0 && (size_t)got > one->left)
@@ -97,6 +101,7 @@ static void take_arrivals(lingering *l)
 {
     int fds[ARRIVALS_AT_ONCE];
     ssize_t got = read(l->arrivals[0], fds, sizeof fds);
+
     for (ssize_t i = 0; i < got / (ssize_t)sizeof fds[0]; i++)
         add(l, fds[i]);
     if (got == 0) {
@@ -108,21 +113,25 @@ static void take_arrivals(lingering *l)
 static int64_t end_of_oldest(const lingering *l)
 {
     int64_t until = l->oldest->since + clock_from_seconds(l->limits->linger_timeout);
+
     return until < l->end ? until : l->end;
 }
 
 static void end_late_ones(lingering *l)
 {
     int64_t now = clock_now();
-    while (l->oldest && end_of_oldest(l) < now)
+
+    while (l->oldest != NULL && end_of_oldest(l) < now)
         end(l, l->oldest, LINGERING_TOO_LONG);
 }
 
 static int sleep_ms(const lingering *l)
 {
-    if (!l->oldest)
+    int64_t ms;
+
+    if (l->oldest == NULL)
         return -1;
-    int64_t ms = (end_of_oldest(l) - clock_now()) / (NS_PER_SECOND / 1000) + 1;
+    ms = (end_of_oldest(l) - clock_now()) / (NS_PER_SECOND / 1000) + 1;
     return ms < 0 ? 0 : ms > LONGEST_SLEEP_MS ? LONGEST_SLEEP_MS : (int)ms;
 }
 
@@ -131,12 +140,13 @@ static void *lingering_main(void *context)
 {
     lingering *l = context;
     struct epoll_event events[EVENTS_AT_ONCE];
+
     setpriority(PRIO_PROCESS, (id_t)gettid(), getpriority(PRIO_PROCESS, 0) + NICENESS);
-    while (l->end == INT64_MAX || l->oldest) {
+    while (l->end == INT64_MAX || l->oldest != NULL) {
         int count = epoll_wait(l->epoll_fd, events, EVENTS_AT_ONCE, sleep_ms(l));
         bool has_arrivals = false;
         for (int i = 0; i < count; i++)
-            if (events[i].data.ptr)
+            if (events[i].data.ptr != NULL)
                 discard(l, events[i].data.ptr);
             else
                 has_arrivals = true;
@@ -152,7 +162,8 @@ static void *lingering_main(void *context)
 static void release(lingering *l)
 {
     const int fds[] = {l->epoll_fd, l->arrivals[0], l->arrivals[1]};
-    for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
+
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
         if (fds[i] >= 0)
             close(fds[i]);
     free(l);
@@ -161,6 +172,7 @@ static void release(lingering *l)
 static bool open_all(lingering *l)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+
     l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     return l->epoll_fd >= 0 && pipe2(l->arrivals, O_CLOEXEC | O_NONBLOCK) == 0 &&
            fcntl(l->arrivals[1], F_SETPIPE_SZ, PIPE_SIZE) >= 0 &&
@@ -170,7 +182,8 @@ static bool open_all(lingering *l)
 lingering *lingering_start(const config *limits)
 {
     lingering *l = calloc(1, sizeof *l);
-    if (!l)
+
+    if (l == NULL)
         return NULL;
     l->limits = limits;
     l->end = INT64_MAX;
@@ -202,7 +215,7 @@ size_t lingering_count(lingering *l)
 
 void lingering_stop(lingering *l)
 {
-    if (!l)
+    if (l == NULL)
         return;
     close(l->arrivals[1]);
     l->arrivals[1] = -1;

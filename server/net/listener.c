@@ -26,6 +26,7 @@ static int open_one(const struct addrinfo *at, bool both)
 {
     int fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int on = 1, off = 0;
+
     if (fd < 0)
         return -1;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
@@ -46,11 +47,12 @@ static int open_host(const char *host, const char *port, bool both, char *messag
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found;
     int fd = -1, reason = getaddrinfo(host, port, &hints, &found);
+
     if (reason != 0) {
         snprintf(message, message_size, "cannot find %s: %s", host, gai_strerror(reason));
         return -1;
     }
-    for (struct addrinfo *at = found; at && fd < 0; at = at->ai_next)
+    for (struct addrinfo *at = found; at != NULL && fd < 0; at = at->ai_next)
         fd = open_one(at, both);
     reason = errno;
     freeaddrinfo(found);
@@ -63,20 +65,23 @@ static int open_all(const char *port, char *message, size_t message_size)
 {
     int fd = open_host("::", port, true, message, message_size);
     bool lacks_ipv6 = errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL;
+
     return fd < 0 && lacks_ipv6 ? open_host("0.0.0.0", port, false, message, message_size) : fd;
 }
 
 int listener_open(const char *address_text, char *message, size_t message_size)
 {
     address parts;
+    int fd;
+
     if (!address_split(address_text, &parts)) {
         snprintf(message, message_size, "\"%s\" is not HOST:PORT", address_text);
         return -1;
     }
     message[0] = '\0';
-    int fd = strcmp(parts.host, ADDRESS_ALL) == 0
-                 ? open_all(parts.port, message, message_size)
-                 : open_host(parts.host, parts.port, false, message, message_size);
+    fd = strcmp(parts.host, ADDRESS_ALL) == 0
+             ? open_all(parts.port, message, message_size)
+             : open_host(parts.host, parts.port, false, message, message_size);
     if (fd < 0 && message[0] == '\0') {
         snprintf(message, message_size, "cannot listen on %s: %s", address_text,
                  strerrordesc_np(errno));
@@ -89,6 +94,7 @@ static bool find_ipv4(const struct sockaddr *socket_address, struct in_addr *hos
 {
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
+
     if (socket_address->sa_family == AF_INET) {
         memcpy(&v4, socket_address, sizeof v4);
         *host = v4.sin_addr;
@@ -108,10 +114,11 @@ void listener_format(const struct sockaddr *socket_address, char text[LISTENER_A
     char host[INET6_ADDRSTRLEN];
     struct in_addr v4;
     in_port_t port;
-    if (socket_address && find_ipv4(socket_address, &v4, &port)) {
+
+    if (socket_address != NULL && find_ipv4(socket_address, &v4, &port)) {
         inet_ntop(AF_INET, &v4, host, sizeof host);
         snprintf(text, LISTENER_ADDRESS_SIZE, "%s:%u", host, (unsigned)ntohs(port));
-    } else if (socket_address && socket_address->sa_family == AF_INET6) {
+    } else if (socket_address != NULL && socket_address->sa_family == AF_INET6) {
         struct sockaddr_in6 v6;
         memcpy(&v6, socket_address, sizeof v6);
         inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof host);
@@ -126,6 +133,7 @@ void listener_address(int fd, char text[LISTENER_ADDRESS_SIZE])
     struct sockaddr_storage own;
     socklen_t size = sizeof own;
     bool known = getsockname(fd, (struct sockaddr *)&own, &size) == 0;
+
     listener_format(known ? (struct sockaddr *)&own : NULL, text);
 }
 
@@ -135,6 +143,7 @@ static bool is_loopback(const struct sockaddr *own)
     struct in_addr v4;
     struct sockaddr_in6 v6;
     in_port_t port;
+
     if (find_ipv4(own, &v4, &port))
         return ntohl(v4.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
     memcpy(&v6, own, sizeof v6);
@@ -145,6 +154,7 @@ bool listener_is_local(int fd)
 {
     struct sockaddr_storage own;
     socklen_t size = sizeof own;
+
     return getsockname(fd, (struct sockaddr *)&own, &size) == 0 &&
            is_loopback((struct sockaddr *)&own);
 }
@@ -183,6 +193,7 @@ static void send_overload_response(int fd)
                           "Content-Type: application/problem+json\r\nContent-Length: %zu\r\n"
                           "Retry-After: 1\r\nConnection: close\r\n\r\n%s",
                           sizeof overload_body - 1, overload_body);
+
     /* A fresh socket's buffer takes this whole, or the peer has gone. */
     send(fd, answer, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -192,6 +203,7 @@ static void send_overload_response(int fd)
 static void hand_over(acceptor *a, int fd, const struct sockaddr *peer, socklen_t size)
 {
     int on = 1;
+
     if (a->target.load(a->target.context) >= a->max_connections) {
         metrics_count_rejection(REJECT_CONNECTIONS);
         send_overload_response(fd);
@@ -240,8 +252,9 @@ static void ignore_new_peers(int listening_fd)
         BPF_STMT(BPF_RET | BPF_K, 0),
         BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
     };
-    const struct sock_fprog program = {.len = sizeof drop_syn / sizeof drop_syn[0],
+    const struct sock_fprog program = {.len = sizeof drop_syn / sizeof *drop_syn,
                                        .filter = drop_syn};
+
     setsockopt(listening_fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
@@ -258,6 +271,7 @@ static void *acceptor_main(void *context)
     acceptor *a = context;
     struct pollfd watched[] = {{.fd = a->listening_fd, .events = POLLIN},
                                {.fd = a->end_fd, .events = POLLIN}};
+
     while (!(watched[1].revents & POLLIN)) {
         poll(watched, 2, -1);
         if (watched[0].revents)
@@ -279,7 +293,8 @@ acceptor *acceptor_start(int listening_fd, acceptor_target target, size_t max_co
                          lingering *rejected)
 {
     acceptor *a = calloc(1, sizeof *a);
-    if (!a) {
+
+    if (a == NULL) {
         close(listening_fd);
         return NULL;
     }
@@ -297,7 +312,7 @@ acceptor *acceptor_start(int listening_fd, acceptor_target target, size_t max_co
 
 void acceptor_stop(acceptor *a)
 {
-    if (!a)
+    if (a == NULL)
         return;
     eventfd_write(a->end_fd, 1);
     pthread_join(a->thread, NULL);

@@ -45,6 +45,7 @@ void log_set_format(log_format format)
 {
     bool as_text =
         format == LOG_FORMAT_TEXT || (format == LOG_FORMAT_AUTO && isatty(STDERR_FILENO));
+
     atomic_store_explicit(&is_text, as_text, memory_order_relaxed);
 }
 
@@ -65,7 +66,7 @@ static void add_json_field(grad_text *line, const log_field *field)
     grad_text_add(line, ",", 1);
     grad_text_string(line, field->name);
     grad_text_add(line, ":", 1);
-    if (field->text)
+    if (field->text != NULL)
         grad_text_string(line, field->text);
     else
         grad_text_number(line, field->number);
@@ -75,21 +76,23 @@ static void add_json(grad_text *line, const record *r)
 {
     struct tm utc;
     char seconds[32];
+
     gmtime_r(&r->time.tv_sec, &utc);
     strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &utc);
     grad_text_printf(line, "{\"time\":\"%s.%03dZ\",\"level\":\"%s\"", seconds,
                      (int)(r->time.tv_nsec / 1000000), level_names[r->level]);
     add_json_field(line, &LOG_TEXT("message", r->message));
-    for (const log_field *field = r->fields; field && field->name; field++)
+    for (const log_field *field = r->fields; field != NULL && field->name != NULL; field++)
         add_json_field(line, field);
     grad_text_printf(line, "%s}\n", r->truncated ? ",\"truncated\":true" : "");
 }
 
 static void add_text_field(grad_text *line, const log_field *field)
 {
-    const char *quote = field->text && field->text[strcspn(field->text, " \"")] ? "\"" : "";
+    const char *quote = field->text != NULL && field->text[strcspn(field->text, " \"")] ? "\"" : "";
+
     grad_text_printf(line, " %s=", field->name);
-    if (field->text)
+    if (field->text != NULL)
         grad_text_printf(line, "%s%s%s", quote, field->text, quote);
     else
         grad_text_number(line, field->number);
@@ -100,6 +103,7 @@ static void add_text_field(grad_text *line, const log_field *field)
 static void defuse(char *text, size_t length)
 {
     unsigned char before = 0;
+
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)text[i];
         bool is_c1 = c >= 0x80 && c < 0xa0 && (before < 0x80 || before == 0xc2);
@@ -115,11 +119,14 @@ static void add_text(grad_text *line, const record *r)
 {
     struct tm local;
     char clock[16];
+
     localtime_r(&r->time.tv_sec, &local);
     strftime(clock, sizeof clock, "%H:%M:%S", &local);
     grad_text_printf(line, "%s %s%s%s", clock, r->level == LOG_INFO ? "" : level_names[r->level],
-                     r->level == LOG_INFO ? "" : ": ", r->sentence ? r->sentence : r->message);
-    for (const log_field *field = r->sentence ? NULL : r->fields; field && field->name; field++)
+                     r->level == LOG_INFO ? "" : ": ",
+                     r->sentence != NULL ? r->sentence : r->message);
+    for (const log_field *field = r->sentence != NULL ? NULL : r->fields;
+         field != NULL && field->name != NULL; field++)
         add_text_field(line, field);
     grad_text_printf(line, "%s", r->truncated ? " truncated" : "");
     if (line->length > 0)
@@ -134,6 +141,7 @@ static void add_text(grad_text *line, const record *r)
 void log_open(void)
 {
     struct stat found;
+
     if (fstat(STDERR_FILENO, &found) != 0) {
         target = -1;
     } else if (S_ISSOCK(found.st_mode)) {
@@ -151,6 +159,7 @@ static ssize_t ask_and_write(const char *line, size_t length)
 {
     struct pollfd room = {.fd = target, .events = POLLOUT};
     ssize_t written = -1;
+
     pthread_mutex_lock(&asking);
     if (poll(&room, 1, 0) > 0)
         written = write(target, line, length);
@@ -192,12 +201,14 @@ static bool write_line(const char *line, size_t length)
 static bool write_record(const record *r)
 {
     grad_text line;
+    bool fits;
+
     grad_text_init(&line, LOG_LINE_MAX);
     if (atomic_load_explicit(&is_text, memory_order_relaxed))
         add_text(&line, r);
     else
         add_json(&line, r);
-    bool fits = grad_text_status(&line, NULL) == GRAD_OK;
+    fits = grad_text_status(&line, NULL) == GRAD_OK;
     if (fits && !write_line(line.data, line.length))
         metrics_count_lost_line();
     grad_text_free(&line);
@@ -208,9 +219,12 @@ void log_write_as(log_level level, const char *message, const char *sentence,
                   const log_field *fields)
 {
     bool as_text = atomic_load_explicit(&is_text, memory_order_relaxed);
-    if (!log_enabled(level) || (as_text && sentence && sentence[0] == '\0'))
+    static const char lost[] = "{\"level\":\"error\",\"message\":\"a line of the log was lost\"}\n";
+    record r;
+
+    if (!log_enabled(level) || (as_text && sentence != NULL && sentence[0] == '\0'))
         return;
-    record r = {.level = level, .message = message, .sentence = sentence, .fields = fields};
+    r = (record){.level = level, .message = message, .sentence = sentence, .fields = fields};
     clock_gettime(CLOCK_REALTIME, &r.time);
     if (write_record(&r))
         return;
@@ -220,7 +234,6 @@ void log_write_as(log_level level, const char *message, const char *sentence,
     if (write_record(&r))
         return;
     /* No memory, or a message that alone is too long: the line that needs neither. */
-    static const char lost[] = "{\"level\":\"error\",\"message\":\"a line of the log was lost\"}\n";
     metrics_count_lost_line();
     write_line(lost, sizeof lost - 1);
 }

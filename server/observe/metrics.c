@@ -13,7 +13,7 @@
 /* Upper bounds of the histograms' buckets in seconds; one more bucket holds what is above. */
 static const double bounds[] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
                                 0.1,    0.25,    0.5,    1,     2.5,    5,     10,   30};
-#define BOUND_COUNT (sizeof bounds / sizeof bounds[0])
+#define BOUND_COUNT (sizeof bounds / sizeof *bounds)
 
 typedef struct histogram {
     _Atomic uint64_t buckets[BOUND_COUNT + 1];
@@ -76,6 +76,7 @@ static uint64_t value_of(_Atomic uint64_t *counter)
 void metrics_count_request(metrics_route route, int http_status)
 {
     bool known = http_status >= 0 && http_status <= LARGEST_STATUS;
+
     add(&requests[route][known ? http_status : 0], 1);
 }
 
@@ -88,9 +89,11 @@ void metrics_count_bytes(size_t received, size_t sent)
 void metrics_observe_stage(metrics_stage stage, double seconds)
 {
     double duration = seconds > 0 ? seconds : 0; /* 0 for a NaN too */
+    size_t bucket;
+
     if (duration > LONGEST_DURATION)
         duration = LONGEST_DURATION;
-    size_t bucket = 0;
+    bucket = 0;
     while (bucket < BOUND_COUNT && duration > bounds[bucket])
         bucket++;
     add(&stages[stage].buckets[bucket], 1);
@@ -197,7 +200,7 @@ static const metrics_family families[] = {
 
 const metrics_family *metrics_family_at(size_t index)
 {
-    return index < sizeof families / sizeof families[0] ? &families[index] : NULL;
+    return index < sizeof families / sizeof *families ? &families[index] : NULL;
 }
 
 /* ---- The text -------------------------------------------------------------------------------- */
@@ -231,6 +234,7 @@ static void write_requests(grad_text *text)
 static void write_stage(grad_text *text, const char *name, histogram *h)
 {
     uint64_t count = 0;
+
     for (size_t i = 0; i < BOUND_COUNT; i++) {
         count += value_of(&h->buckets[i]);
         grad_text_printf(
@@ -276,14 +280,14 @@ static void write_gauges(const metrics_gauges *g, grad_text *text)
         {FAMILY_JOBS, g->workers_busy_jobs},  {FAMILY_RESERVED, g->memory_reserved},
         {FAMILY_BUDGET, g->memory_budget},    {FAMILY_DRAINING, g->draining},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         write_single(text, rows[i].family, (double)rows[i].value);
 }
 
 static void write_process(grad_text *text)
 {
-    process_figures p;
-    process_read(&p);
+    const process_figures p = process_read();
     const struct {
         family family;
         double value;
@@ -293,7 +297,8 @@ static void write_process(grad_text *text)
         {FAMILY_CPU, p.cpu_seconds},
         {FAMILY_FILES, p.open_files},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].value >= 0)
             write_single(text, rows[i].family, rows[i].value);
 }

@@ -1,5 +1,5 @@
-/* The daemon's counters, and their text for Prometheus. Only numbers live here; who counts what and
- * when is said where it happens. All functions are thread-safe and none blocks. */
+/* The daemon's counters, and their text for Prometheus. All functions are thread-safe and none
+ * blocks. */
 #ifndef GRADIENTD_METRICS_H
 #define GRADIENTD_METRICS_H
 

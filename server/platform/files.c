@@ -14,7 +14,7 @@
 /* Ends the text with a NUL, or frees it where it has one inside. */
 static char *finish(char *text, size_t length)
 {
-    if (memchr(text, '\0', length)) {
+    if (memchr(text, '\0', length) != NULL) {
         free(text);
         errno = EINVAL;
         return NULL;
@@ -28,9 +28,10 @@ static char *read_all(FILE *file)
     char *text = NULL;
     size_t length = 0;
     int problem = EFBIG;
+
     for (size_t capacity = FIRST_BLOCK; capacity <= LARGEST_FILE; capacity *= 2) {
         char *larger = realloc(text, capacity);
-        if (!larger) {
+        if (larger == NULL) {
             problem = ENOMEM;
             break;
         }
@@ -51,10 +52,13 @@ static char *read_all(FILE *file)
 char *files_read(const char *path)
 {
     FILE *file = fopen(path, "re");
-    if (!file)
+    char *text;
+    int problem;
+
+    if (file == NULL)
         return NULL;
-    char *text = read_all(file);
-    int problem = errno;
+    text = read_all(file);
+    problem = errno;
     fclose(file);
     errno = problem;
     return text;
@@ -64,5 +68,6 @@ char *files_read_in(const char *root, const char *folder, const char *name)
 {
     char path[PATH_MAX];
     int length = snprintf(path, sizeof path, "%s%s%s", root, folder, name);
+
     return length > 0 && (size_t)length < sizeof path ? files_read(path) : NULL;
 }

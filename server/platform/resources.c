@@ -25,8 +25,9 @@ static double read_number(const char *root, const char *folder, const char *file
 {
     char *text = files_read_in(root, folder, file);
     char *end;
-    double number = text ? strtod(text, &end) : INFINITY;
-    if (text && end == text)
+    double number = text != NULL ? strtod(text, &end) : INFINITY;
+
+    if (text != NULL && end == text)
         number = INFINITY;
     free(text);
     return number;
@@ -37,12 +38,15 @@ static double walk_up(const char *root, const char *mount, const char *path, cgr
 {
     char folder[PATH_MAX];
     int length = snprintf(folder, sizeof folder, "%s%s", mount, path);
+    double least;
+
     if (length < 0 || (size_t)length >= sizeof folder)
         return INFINITY;
-    double least = INFINITY;
+    least = INFINITY;
     for (;;) {
+        char *slash;
         least = fmin(least, read(root, folder));
-        char *slash = strrchr(folder, '/');
+        slash = strrchr(folder, '/');
         if (slash < folder + strlen(mount))
             return least;
         *slash = '\0';
@@ -53,6 +57,7 @@ static double walk_up(const char *root, const char *mount, const char *path, cgr
 static bool has_controller(const char *controllers, const char *requested)
 {
     size_t length = strlen(requested);
+
     for (const char *at = controllers; *at; at += *at == ',') {
         size_t next = strcspn(at, ",");
         if (next == length && strncmp(at, requested, length) == 0)
@@ -68,8 +73,10 @@ static double line_limit(const char *root, char *line, const char *controller,
 {
     char mount[128];
     char *controllers = strchr(line, ':');
-    char *path = controllers ? strchr(controllers + 1, ':') : NULL;
-    if (!path)
+    char *path = controllers != NULL ? strchr(controllers + 1, ':') : NULL;
+    double least;
+
+    if (path == NULL)
         return INFINITY;
     *controllers++ = '\0';
     *path++ = '\0';
@@ -81,7 +88,7 @@ static double line_limit(const char *root, char *line, const char *controller,
         return INFINITY;
     /* Mounted under the list of its controllers, usually with a link from each of them. */
     snprintf(mount, sizeof mount, "/sys/fs/cgroup/%s", controllers);
-    double least = walk_up(root, mount, path, version_1);
+    least = walk_up(root, mount, path, version_1);
     snprintf(mount, sizeof mount, "/sys/fs/cgroup/%s", controller);
     return fmin(least, walk_up(root, mount, path, version_1));
 }
@@ -97,7 +104,8 @@ static double least_limit(const char *root, const char *controller, cgroup_reade
     char *text = files_read_in(root, "/proc/self", "/cgroup");
     double least = INFINITY;
     char *rest;
-    for (char *line = text ? strtok_r(text, "\n", &rest) : NULL; line;
+
+    for (char *line = text != NULL ? strtok_r(text, "\n", &rest) : NULL; line != NULL;
          line = strtok_r(NULL, "\n", &rest))
         least = fmin(least, line_limit(root, line, controller, version_1, version_2));
     free(text);
@@ -112,7 +120,8 @@ static double quota_version_2(const char *root, const char *folder)
     char *text = files_read_in(root, folder, "/cpu.max");
     double quota, period;
     double cpus = INFINITY;
-    if (text && sscanf(text, "%lf %lf", &quota, &period) == 2 && quota > 0 && period > 0)
+
+    if (text != NULL && sscanf(text, "%lf %lf", &quota, &period) == 2 && quota > 0 && period > 0)
         cpus = quota / period;
     free(text);
     return cpus;
@@ -123,6 +132,7 @@ static double quota_version_1(const char *root, const char *folder)
 {
     double quota = read_number(root, folder, "/cpu.cfs_quota_us");
     double period = read_number(root, folder, "/cpu.cfs_period_us");
+
     return quota > 0 && period > 0 && isfinite(quota) && isfinite(period) ? quota / period
                                                                           : INFINITY;
 }
@@ -131,23 +141,27 @@ size_t cpus_usable_in(const char *root, size_t affinity)
 {
     double quota = ceil(least_limit(root, "cpu", quota_version_1, quota_version_2));
     size_t cpus = quota < (double)affinity ? (size_t)quota : affinity;
+
     return cpus > 0 ? cpus : 1;
 }
 
 /* The kernel refuses a mask that is smaller than its own, so ask with larger ones. */
 static size_t affinity_count(void)
 {
+    long online;
+
     for (int cpus = CPU_SETSIZE; cpus <= 1 << 20; cpus *= 2) {
         cpu_set_t *mask = CPU_ALLOC((size_t)cpus);
         size_t size = CPU_ALLOC_SIZE((size_t)cpus);
-        if (!mask)
+        int count;
+        if (mask == NULL)
             break;
-        int count = sched_getaffinity(0, size, mask) == 0 ? CPU_COUNT_S(size, mask) : 0;
+        count = sched_getaffinity(0, size, mask) == 0 ? CPU_COUNT_S(size, mask) : 0;
         CPU_FREE(mask);
         if (count > 0)
             return (size_t)count;
     }
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    online = sysconf(_SC_NPROCESSORS_ONLN);
     return online > 0 ? (size_t)online : 1;
 }
 
@@ -172,6 +186,7 @@ static double limit_version_1(const char *root, const char *folder)
 size_t memory_available_in(const char *root, size_t physical)
 {
     double limit = least_limit(root, "memory", limit_version_1, limit_version_2);
+
     return limit >= 0 && limit < (double)physical ? (size_t)limit : physical;
 }
 
@@ -180,6 +195,7 @@ size_t memory_available(void)
     long pages = sysconf(_SC_PHYS_PAGES);
     long page = sysconf(_SC_PAGESIZE);
     size_t physical = pages > 0 && page > 0 ? (size_t)pages * (size_t)page : SIZE_MAX;
+
     return memory_available_in("", physical);
 }
 
@@ -189,25 +205,29 @@ double process_parse_start(const char *stat)
 {
     /* Field 2, the command, is in parentheses and may hold anything, parentheses too. */
     const char *at = strrchr(stat, ')');
-    for (int field = 2; at && field < 22; field++)
-        at = strchr(at + 1, ' ');
     char *end;
-    double ticks = at ? strtod(at, &end) : -1;
-    return at && end > at + 1 ? ticks : -1;
+    double ticks;
+
+    for (int field = 2; at != NULL && field < 22; field++)
+        at = strchr(at + 1, ' ');
+    ticks = at != NULL ? strtod(at, &end) : -1;
+    return at != NULL && end > at + 1 ? ticks : -1;
 }
 
 double process_parse_boot(const char *stat)
 {
     const char *line = strstr(stat, "\nbtime ");
-    return line ? strtod(line + strlen("\nbtime "), NULL) : -1;
+
+    return line != NULL ? strtod(line + strlen("\nbtime "), NULL) : -1;
 }
 
 static double start_time(void)
 {
     char *self = files_read("/proc/self/stat");
     char *machine = files_read("/proc/stat");
-    double ticks = self ? process_parse_start(self) : -1;
-    double boot = machine ? process_parse_boot(machine) : -1;
+    double ticks = self != NULL ? process_parse_start(self) : -1;
+    double boot = machine != NULL ? process_parse_boot(machine) : -1;
+
     free(self);
     free(machine);
     return ticks < 0 || boot < 0 ? -1 : boot + ticks / (double)sysconf(_SC_CLK_TCK);
@@ -217,7 +237,8 @@ static double resident_memory(void)
 {
     char *text = files_read("/proc/self/statm");
     unsigned long pages = 0;
-    bool found = text && sscanf(text, "%*u %lu", &pages) == 1;
+    bool found = text != NULL && sscanf(text, "%*u %lu", &pages) == 1;
+
     free(text);
     return found ? (double)pages * (double)sysconf(_SC_PAGESIZE) : -1;
 }
@@ -225,6 +246,7 @@ static double resident_memory(void)
 static double cpu_seconds(void)
 {
     struct timespec t;
+
     if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) != 0)
         return -1;
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
@@ -233,19 +255,20 @@ static double cpu_seconds(void)
 static double open_files(void)
 {
     DIR *folder = opendir("/proc/self/fd");
-    if (!folder)
-        return -1;
     double count = -1; /* the folder's own descriptor */
-    for (const struct dirent *entry; (entry = readdir(folder));)
+
+    if (folder == NULL)
+        return -1;
+    for (const struct dirent *entry; (entry = readdir(folder)) != NULL;)
         count += entry->d_name[0] != '.';
     closedir(folder);
     return count;
 }
 
-void process_read(process_figures *figures)
+process_figures process_read(void)
 {
-    figures->start_time = start_time();
-    figures->resident_memory = resident_memory();
-    figures->cpu_seconds = cpu_seconds();
-    figures->open_files = open_files();
+    return (process_figures){.start_time = start_time(),
+                             .resident_memory = resident_memory(),
+                             .cpu_seconds = cpu_seconds(),
+                             .open_files = open_files()};
 }

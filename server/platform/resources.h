@@ -32,7 +32,7 @@ typedef struct process_figures {
     double open_files;      /* descriptors */
 } process_figures;
 
-void process_read(process_figures *figures);
+process_figures process_read(void);
 
 /* The process' start in clock ticks after boot, from the text of /proc/self/stat (proc(5), field
  * 22); negative where the text is not that. */

@@ -12,6 +12,7 @@ void budget_init(budget *b, size_t total)
 static void raise_peak(budget *b, size_t in_use)
 {
     size_t peak = atomic_load(&b->peak);
+
     while (peak < in_use && !atomic_compare_exchange_weak(&b->peak, &peak, in_use)) {
     }
 }
@@ -19,6 +20,7 @@ static void raise_peak(budget *b, size_t in_use)
 static bool reserve(budget *b, size_t bytes)
 {
     size_t in_use = atomic_load(&b->in_use);
+
     do {
         if (bytes > b->total - in_use)
             return false;

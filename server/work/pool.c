@@ -31,6 +31,7 @@ struct pool {
 static int64_t now_ns(void)
 {
     struct timespec t;
+
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
@@ -38,7 +39,7 @@ static int64_t now_ns(void)
 static void list_append(job_list *list, pool_job *job)
 {
     job->next = NULL;
-    if (list->last)
+    if (list->last != NULL)
         list->last->next = job;
     else
         list->first = job;
@@ -49,8 +50,9 @@ static void list_append(job_list *list, pool_job *job)
 /* Takes out the job behind before (NULL: the first). */
 static pool_job *list_take_after(job_list *list, pool_job *before)
 {
-    pool_job **link = before ? &before->next : &list->first;
+    pool_job **link = before != NULL ? &before->next : &list->first;
     pool_job *job = *link;
+
     *link = job->next;
     if (list->last == job)
         list->last = before;
@@ -61,6 +63,7 @@ static pool_job *list_take_after(job_list *list, pool_job *before)
 static void list_remove(job_list *list, const pool_job *job)
 {
     pool_job *before = NULL;
+
     for (pool_job *j = list->first; j != job; j = j->next)
         before = j;
     list_take_after(list, before);
@@ -70,16 +73,19 @@ static void list_remove(job_list *list, const pool_job *job)
  * deadline has passed. */
 static void sort_out_expired(pool *p)
 {
+    pool_job *before;
+    int64_t now;
+
     if (p->waiting.length == 0)
         p->next_expiry = INT64_MAX;
     if (p->next_expiry == INT64_MAX)
         return;
-    int64_t now = now_ns();
+    now = now_ns();
     if (now < p->next_expiry)
         return;
     p->next_expiry = INT64_MAX;
-    pool_job *before = NULL;
-    for (pool_job *job = p->waiting.first, *next; job; job = next) {
+    before = NULL;
+    for (pool_job *job = p->waiting.first, *next; job != NULL; job = next) {
         next = job->next;
         if (job->start_deadline != 0 && job->start_deadline <= now) {
             list_append(&p->expired, list_take_after(&p->waiting, before));
@@ -104,6 +110,7 @@ static void begin_or_complete(pool *p, pool_job *job)
 {
     const pool_job_kind *kind = job->kind;
     size_t tiles;
+
     pthread_mutex_unlock(&p->lock);
     while ((tiles = kind->begin_stage(job->context, job->stage)) == 0)
         job->stage++;
@@ -127,6 +134,7 @@ static void run_tile(pool *p, pool_job *job)
 {
     size_t stage = job->stage;
     size_t tile = job->next_tile++;
+
     pthread_mutex_unlock(&p->lock);
     job->kind->run_tile(job->context, stage, tile);
     pthread_mutex_lock(&p->lock);
@@ -139,7 +147,8 @@ static void run_tile(pool *p, pool_job *job)
 static pool_job *oldest_with_tiles(const pool *p)
 {
     pool_job *job = p->active.first;
-    while (job && job->next_tile == job->tile_count)
+
+    while (job != NULL && job->next_tile == job->tile_count)
         job = job->next;
     return job;
 }
@@ -147,20 +156,22 @@ static pool_job *oldest_with_tiles(const pool *p)
 /* Does one thing that there is to do. False: there was nothing. */
 static bool work_once(pool *p)
 {
+    pool_job *job;
+
     sort_out_expired(p);
-    if (p->expired.first) {
-        pool_job *job = list_take_after(&p->expired, NULL);
+    if (p->expired.first != NULL) {
+        job = list_take_after(&p->expired, NULL);
         pthread_mutex_unlock(&p->lock);
         job->kind->done(job->context, true);
         pthread_mutex_lock(&p->lock);
         return true;
     }
-    pool_job *job = oldest_with_tiles(p);
-    if (job) {
+    job = oldest_with_tiles(p);
+    if (job != NULL) {
         run_tile(p, job);
         return true;
     }
-    if (p->waiting.first) {
+    if (p->waiting.first != NULL) {
         job = list_take_after(&p->waiting, NULL);
         list_append(&p->active, job);
         begin_or_complete(p, job);
@@ -172,6 +183,7 @@ static bool work_once(pool *p)
 static void *worker_main(void *context)
 {
     pool *p = context;
+
     pthread_mutex_lock(&p->lock);
     for (;;) {
         if (work_once(p))
@@ -189,10 +201,12 @@ static void *worker_main(void *context)
 
 pool *pool_create(size_t workers, size_t queue_depth)
 {
+    pool *p;
+
     if (workers == 0 || workers > (SIZE_MAX - sizeof(pool)) / sizeof(pthread_t))
         return NULL;
-    pool *p = calloc(1, sizeof *p + workers * sizeof p->workers[0]);
-    if (!p)
+    p = calloc(1, sizeof *p + workers * sizeof p->workers[0]);
+    if (p == NULL)
         return NULL;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->work, NULL);
@@ -209,9 +223,11 @@ pool *pool_create(size_t workers, size_t queue_depth)
 
 bool pool_submit(pool *p, pool_job *job)
 {
+    bool room;
+
     pthread_mutex_lock(&p->lock);
     sort_out_expired(p);
-    bool room = p->waiting.length < p->queue_depth;
+    room = p->waiting.length < p->queue_depth;
     if (room) {
         job->stage = job->tile_count = job->next_tile = job->tiles_left = 0;
         list_append(&p->waiting, job);
@@ -225,23 +241,27 @@ bool pool_submit(pool *p, pool_job *job)
 
 size_t pool_waiting(pool *p)
 {
+    size_t waiting;
+
     pthread_mutex_lock(&p->lock);
-    size_t waiting = p->waiting.length;
+    waiting = p->waiting.length;
     pthread_mutex_unlock(&p->lock);
     return waiting;
 }
 
 size_t pool_running(pool *p)
 {
+    size_t running;
+
     pthread_mutex_lock(&p->lock);
-    size_t running = p->active.length;
+    running = p->active.length;
     pthread_mutex_unlock(&p->lock);
     return running;
 }
 
 void pool_destroy(pool *p)
 {
-    if (!p)
+    if (p == NULL)
         return;
     pthread_mutex_lock(&p->lock);
     p->stopping = true;

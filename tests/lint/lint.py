@@ -11,6 +11,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 from files import Skipped  # noqa: E402
 from results import Totals  # noqa: E402
 import codes  # noqa: E402
+import dialect  # noqa: E402
 import docstrings  # noqa: E402
 import findings  # noqa: E402
 import formulas  # noqa: E402
@@ -32,9 +33,12 @@ RULES = (
     ("line length", shape.line_lengths, "wrap the line"),
     ("function length", shape.function_lengths, "split the function"),
     ("cyclomatic complexity", shape.complexities, "split the function by decision"),
-    ("opening comments", shape.opening_comments, "say what lives in the file, and what must not"),
+    ("opening comments", shape.opening_comments, "say what the file is"),
     ("public docstrings", docstrings.public, "say what it does: shapes, errors, ownership, "
      "threads"),
+    ("pointers", dialect.pointers, "compare with NULL"),
+    ("lengths of arrays", dialect.lengths, "sizeof a / sizeof *a"),
+    ("files in comments", dialect.comments, "docs/architecture.md says what is where"),
     ("white space", words.white_space, "no tabs outside makefiles, no blanks at the end of a line"),
     ("calls banned everywhere", words.calls_anywhere, "use the bounded, thread-safe call"),
     ("calls banned in lib/", words.calls_in_library, "the library returns a status, always"),

@@ -4,6 +4,7 @@ import pathlib
 import tempfile
 
 import codes
+import dialect
 import docstrings
 import files
 import findings
@@ -57,6 +58,11 @@ SEEDS = (
      "GRAD_API const char *g(void);\n"),
     (docstrings.public, "lib/gradient.h", OPEN + "/* ---- A ---- */\ntypedef struct x x;\n"),
     (docstrings.public, "client/gradient_client.h", OPEN + "\ntypedef enum x {\n    A\n} x;\n"),
+    *((dialect.pointers, "lib/core/a.c", OPEN + "int f(const char *p)\n{\n" + line + "\n}\n")
+      for line in ("    return !p;", "    if (p)\n        return 1;", "    return 1 && p;")),
+    (dialect.lengths, "lib/core/a.c", OPEN + "int n = sizeof a / sizeof a[0];\n"),
+    (dialect.comments, "server/a.c", OPEN + "/* See b.c. */\n"),
+    (dialect.comments, "client/a.c", OPEN + "/* What lives here. */\n"),
     (words.white_space, "lib/core/a.c", OPEN + "int x; \n"),
     (words.white_space, "lib/core/a.c", OPEN + "\tint x;\n"),
     (words.calls_anywhere, "server/a.c", OPEN + "void f(char *s) { strcpy(s, s); }\n"),

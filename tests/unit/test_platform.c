@@ -240,10 +240,10 @@ static void test_this_process(void **state)
 {
     (void)state;
     process_figures before, after;
-    process_read(&before);
+    before = process_read();
     FILE *file = fopen("/dev/null", "r");
     assert_non_null(file);
-    process_read(&after);
+    after = process_read();
     fclose(file);
     assert_true(after.open_files - before.open_files == 1);
     assert_true(before.resident_memory > 1 << 18);

@@ -22,21 +22,24 @@ void grad_text_init(grad_text *text, size_t max)
 /* Room for length more bytes and the NUL. */
 static bool reserve(grad_text *text, size_t length)
 {
+    size_t needed, capacity;
+    char *data;
+
     if (text->status != GRAD_OK)
         return false;
     if (length > text->max - text->length) {
         text->status = GRAD_TOO_LARGE;
         return false;
     }
-    size_t needed = text->length + length + 1;
+    needed = text->length + length + 1;
     if (needed <= text->capacity)
         return true;
-    size_t capacity = text->capacity > 0 ? text->capacity * 2 : FIRST_CAPACITY;
+    capacity = text->capacity > 0 ? text->capacity * 2 : FIRST_CAPACITY;
     if (capacity > text->max + 1)
         capacity = text->max + 1;
     if (capacity < needed)
         capacity = needed;
-    char *data = realloc(text->data, capacity);
+    data = realloc(text->data, capacity);
     if (data == NULL) {
         text->status = GRAD_OUT_OF_MEMORY;
         return false;
@@ -57,11 +60,12 @@ void grad_text_add(grad_text *text, const char *bytes, size_t length)
 
 void grad_text_printf(grad_text *text, const char *format, ...)
 {
-    va_list arguments;
+    va_list arguments, again;
+    int length;
+
     va_start(arguments, format);
-    va_list again;
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    length = vsnprintf(NULL, 0, format, arguments);
     if (length > 0 && reserve(text, (size_t)length)) {
         vsnprintf(text->data + text->length, (size_t)length + 1, format, again);
         text->length += (size_t)length;

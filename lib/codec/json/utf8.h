@@ -9,13 +9,14 @@ static inline size_t grad_utf8_length(const char *text, const char *end)
 {
     const unsigned char *c = (const unsigned char *)text;
     size_t left = (size_t)(end - text);
-    if (c[0] < 0x80)
-        return 1;
     size_t length = c[0] >= 0xF0 ? 4 : c[0] >= 0xE0 ? 3 : 2;
-    if (c[0] < 0xC2 || c[0] > 0xF4 || left < length)
-        return 0;
     unsigned low = c[0] == 0xE0 ? 0xA0 : c[0] == 0xF0 ? 0x90 : 0x80;
     unsigned high = c[0] == 0xED ? 0x9F : c[0] == 0xF4 ? 0x8F : 0xBF;
+
+    if (c[0] < 0x80)
+        return 1;
+    if (c[0] < 0xC2 || c[0] > 0xF4 || left < length)
+        return 0;
     if (c[1] < low || c[1] > high)
         return 0;
     for (size_t i = 2; i < length; i++)
