@@ -22,6 +22,13 @@ typedef enum command {
     COMMAND_VERSION
 } command;
 
+/* The defaults of --retries (health: none) and, in seconds, of --timeout: plain digits, which the
+ * help prints. */
+#define CALL_RETRIES 4
+#define COMPUTE_TIMEOUT 120
+#define INFO_TIMEOUT 30
+#define HEALTH_TIMEOUT 5
+
 #define OPTIONS_MAX_HEADERS 32
 #define OPTIONS_TOKEN_SIZE 16384
 

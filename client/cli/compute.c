@@ -8,8 +8,6 @@
 #include <unistd.h>
 
 #define MAX_DOCUMENT_BYTES ((size_t)1 << 31)
-#define COMPUTE_ATTEMPTS 5
-#define COMPUTE_TIMEOUT 120
 
 /* ---- By the service -------------------------------------------------------------------------- */
 
@@ -69,7 +67,7 @@ static int post(const options *o, const grad_text *document)
     gradient_client_error error = GRADIENT_CLIENT_ERROR_INIT;
     gradient_client *client = NULL;
     grad_text body;
-    int exit_code = command_open_client(o, COMPUTE_ATTEMPTS, COMPUTE_TIMEOUT, &client);
+    int exit_code = command_open_client(o, CALL_RETRIES + 1, COMPUTE_TIMEOUT, &client);
 
     if (exit_code != EXIT_OK)
         return exit_code;

@@ -355,6 +355,14 @@ static const char shared[] =
     "6 timeout, 7 refused (401, 403), 8 the answer isn't right, 9 internal or output can't be\n"
     "written\n";
 
+/* Defaults, as text. */
+#define DIGITS_OF(digits) #digits
+#define TEXT_OF(number) DIGITS_OF(number)
+#define RETRIES TEXT_OF(CALL_RETRIES)
+#define COMPUTE_SECONDS TEXT_OF(COMPUTE_TIMEOUT)
+#define INFO_SECONDS TEXT_OF(INFO_TIMEOUT)
+#define HEALTH_SECONDS TEXT_OF(HEALTH_TIMEOUT)
+
 static const char document_options[] =
     "  --local            compute in this process, without a service: the same bytes out\n"
     "  --datatype FP64    read the numbers as doubles and compute in them; FP32 is the default\n";
@@ -364,7 +372,8 @@ static const char compute[] =
     "\n"
     "Sends the document (docs/api.md) to the service as it is and prints the answer's document.\n"
     "A gradient is a pure function of the request, so the request is safely repeated on overload\n"
-    "and broken connections: 4 times (--retries) within 120 seconds (--timeout).\n"
+    "and broken connections: " RETRIES " times (--retries)\n"
+    "within " COMPUTE_SECONDS " seconds (--timeout).\n"
     "\n";
 
 static const char backprop[] =
@@ -390,14 +399,16 @@ static const char health[] =
     "\n"
     "Asks /readyz. Prints \"ready\" and exits with 0 where the service accepts requests, else "
     "with\n"
-    "the reason and its code (5: draining). One try (--retries 0) within 5 seconds (--timeout).\n"
+    "the reason and its code (5: draining). One try (--retries 0)\n"
+    "within " HEALTH_SECONDS " seconds (--timeout).\n"
     "\n";
 
 static const char info[] = "gradient info\n"
                            "\n"
                            "Asks /v1/info: version, limits, activations, losses, encodings, "
                            "workers. One name and value a\n"
-                           "line; with --json the document itself.\n"
+                           "line; with --json the document itself. Repeated as compute is,\n"
+                           "within " INFO_SECONDS " seconds.\n"
                            "\n";
 
 void options_print_help(command topic)

@@ -6,10 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HEALTH_TIMEOUT 5
-#define INFO_ATTEMPTS 5
-#define INFO_TIMEOUT 30
-
 int command_open_client(const options *o, unsigned attempts, double timeout,
                         gradient_client **client)
 {
@@ -139,7 +135,7 @@ static int print_info(const options *o, const grad_text *body)
 int command_info(const options *o)
 {
     grad_text body;
-    int exit_code = get(o, INFO_ATTEMPTS, INFO_TIMEOUT, "/v1/info", &body);
+    int exit_code = get(o, CALL_RETRIES + 1, INFO_TIMEOUT, "/v1/info", &body);
 
     if (exit_code == EXIT_OK) {
         exit_code = print_info(o, &body);
