@@ -38,6 +38,16 @@ class Conventions(DaemonCase):
     def test_threshold(self):
         self.assertEqual([self.slope("threshold", z) for z in (0.5, -0.5)], [1, 0])
 
+    def test_relu(self):
+        layer = {"type": "activation", "activation": "relu"}
+        answer = self.run_layer(layer, [[-1, 2]], grad_output=[[1, 1]],
+                                outputs=["predictions", "grad_input"])
+        self.assertEqual((answer["predictions"], answer["grad_input"]), ([[0, 2]], [[0, 1]]))
+
+    def test_slope_is_taken_at_z(self):
+        for activation, slope in (("sigmoid", math.e / (1 + math.e) ** 2), ("softsign", 0.25)):
+            self.assertAlmostEqual(self.slope(activation, 1), slope, 6)
+
     def test_slopes_at_kinks(self):
         self.assertEqual(self.slope("relu6", 6), 0)
         self.assertEqual(self.loss([[3, 5]], name="l1", target=[[3, 4]])["grad_input"], [[0, 0.5]])
@@ -73,6 +83,51 @@ class Conventions(DaemonCase):
         layer = {"type": "batch_norm", "running_mean": [0], "running_variance": [0]}
         answer = self.run_layer(layer, [[1]], grad_output=[[1]])
         self.assertAlmostEqual(answer["grad_input"][0][0], 1 / math.sqrt(1e-5), 3)
+
+    def test_numbers_far_from_0(self):
+        """A mean of 10^6 beside deviations of 1 changes no digit."""
+        near, far = (self.run_layer({"type": "layer_norm"},
+                                    [[mean + 1, mean + 3, mean + 2, mean + 6]],
+                                    grad_output=[[1, 0, 2, 0]],
+                                    outputs=["predictions", "grad_input"])
+                     for mean in (0, 1000000))
+        self.assertEqual(far, near)
+
+    def test_squares_that_overflow(self):
+        rows = [[1e20, 2e20, 3e20, -1e20]]
+        answer = self.run_layer({"type": "layer_norm", "epsilon": 0}, rows,
+                                grad_output=[[1, 0, 0, 0]], outputs=["predictions"])
+        deviation = math.sqrt((0.25**2 + 0.75**2 + 1.75**2 + 2.25**2) / 4)
+        for y, distance in zip(answer["predictions"][0], (-0.25, 0.75, 1.75, -2.25)):
+            self.assertAlmostEqual(y, distance / deviation, 6)
+
+    def test_clipping_large_gradients(self):
+        layers = [{"activation": "identity", "input": [1], "pre_activation": [1],
+                   "grad_output": [g]} for g in (3e20, 4e20)]
+        answer = self.daemon.post({"layers": layers, "outputs": ["bias_delta"],
+                                   "clip": {"global_norm": 1}}).json()
+        for layer, right in zip(answer["layers"], (0.6, 0.8)):
+            self.assertAlmostEqual(layer["bias_delta"][0], right, 6)
+
+    def test_sums_over_many_rows(self):
+        rows = 1 << 18
+        answer = self.run_layer({"type": "layer_norm", "shift": [0]}, [[0]] * rows,
+                                grad_output=[[0.1]] * rows, outputs=["shift_delta"])
+        self.assertAlmostEqual(answer["layers"][0]["shift_delta"][0] / (rows * 0.1), 1, 6)
+
+    def test_weight_decay(self):
+        """Two samples of gradient 0.5, and half the weight of 2, whatever the batch's size."""
+        layer = {"activation": "identity", "input": [[1], [1]], "pre_activation": [[1], [1]],
+                 "weight": [[2]], "grad_output": [[0.5], [0.5]]}
+        answer = self.daemon.post({"layers": [layer], "outputs": ["weight_delta"],
+                                   "weight_decay": {"l2": 0.5}}).json()
+        self.assertEqual(answer["layers"][0]["weight_delta"], [[2]])
+
+    def test_data_of_a_shape_is_by_rows(self):
+        layer = {"activation": "identity", "input": {"shape": [2, 3], "data": [1, 2, 3, 4, 5, 6]},
+                 "pre_activation": [[1], [1]], "grad_output": [[0], [1]]}
+        answer = self.daemon.post({"layers": [layer], "outputs": ["weight_delta"]}).json()
+        self.assertEqual(answer["layers"][0]["weight_delta"], [[4, 5, 6]])
 
     def test_sample_weights(self):
         answer = self.loss([[1], [2]], name="mse", target=[[0], [0]], sample_weight=[2, 0])
