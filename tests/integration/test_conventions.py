@@ -142,6 +142,15 @@ class Conventions(DaemonCase):
             answer = self.loss([[0, 0]], name="mse", target=[[1, 3]], reduction=reduction)
             self.assertEqual((answer["loss"], answer["grad_input"]), (loss, [grad]))
 
+    def test_squared_error_of_a_batch(self):
+        answer = self.loss([[2, -1]] * 2, name="mse", target=[[1, 1]] * 2)
+        self.assertEqual((answer["loss"], answer["grad_input"]), (2.5, [[0.5, -1]] * 2))
+
+    def test_log_cosh(self):
+        answer = self.loss([[2, -1]], name="log_cosh", target=[[1, 1]], reduction="sum")
+        for slope, e in zip(answer["grad_input"][0], (1, -2)):
+            self.assertAlmostEqual(slope, math.tanh(e), 6)
+
     def test_output_slope(self):
         """At z = 1, for a target of 0.25: 2 e f'(z)."""
         answer = self.run_layer({"type": "activation", "activation": "tanh"}, [[1]],
@@ -153,7 +162,8 @@ class Conventions(DaemonCase):
         wrong = {"layers": [{"type": "activation", "activation": "identity"}], "input": [[0.5]],
                  "loss": {"name": "hinge", "target": [[0]]}}
         self.assert_problem(self.daemon.post(wrong, path=BACKPROP), 422, "bad_parameter")
-        self.assertEqual(self.loss([[0.5]], name="hinge", target=[[-1]])["loss"], 1.5)
+        answer = self.loss([[0.5]], name="hinge", target=[[-1]])
+        self.assertEqual((answer["loss"], answer["grad_input"]), (1.5, [[1]]))
 
     def test_cosine(self):
         answer = self.loss([[3, 4]], name="cosine_embedding", target=[1], other=[[6, 8]])
