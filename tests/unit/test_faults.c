@@ -339,7 +339,7 @@ static void test_limits_behind_a_fault(void **unused)
     check_limit("[[[]]]", "max_depth", 2);
     check_limit("{\"a\":{\"b\":{}}}", "max_depth", 10);
     check_limit("{\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\":1}", "max_envelope",
-                35);
+                34);
     check_limit(number, "max_number_text", 0);
 }
 

@@ -12,42 +12,16 @@
 #include "core/foreign.h"
 #include "core/size.h"
 
-/* Writes the pointer of path. False where it does not fit; pointer then is that of a parent. */
-static bool print_path(const grad_path *path, char *pointer, size_t *length)
+size_t grad_decode_place(const grad_reader *reader, const grad_path *path)
 {
-    char token[GRAD_POINTER_SIZE];
-    size_t used = 0;
+    size_t parent, place;
 
-    if (path == NULL || path->parent == NULL)
-        return true;
-    if (!print_path(path->parent, pointer, length))
-        return false;
-    if (path->key == NULL)
-        used = (size_t)snprintf(token, sizeof token, "%zu", path->index);
-    for (const char *c = path->key; c != NULL && *c != '\0'; c++) {
-        if (used + 3 > sizeof token)
-            return false;
-        if (*c == '~' || *c == '/')
-            token[used++] = '~';
-        token[used++] = (char)(*c == '~' ? '0' : *c == '/' ? '1' : *c);
-    }
-    if (*length + 1 + used >= GRAD_POINTER_SIZE)
-        return false;
-    pointer[(*length)++] = '/';
-    memcpy(pointer + *length, token, used);
-    *length += used;
-    pointer[*length] = '\0';
-    return true;
-}
-
-size_t grad_decode_find(const grad_reader *reader, const grad_path *path, char *pointer)
-{
-    size_t length = 0;
-
-    pointer[0] = '\0';
-    print_path(path, pointer, &length);
-    return grad_envelope_find_from(reader->envelope, reader->base,
-                                   pointer + grad_size_min(reader->base_length, length));
+    if (path->place > 0 || path->parent == NULL)
+        return path->place;
+    parent = grad_decode_place(reader, path->parent);
+    place = path->key != NULL ? grad_envelope_member(reader->envelope, parent, path->key)
+                              : grad_envelope_element(reader->envelope, parent, path->index);
+    return place != GRAD_NOWHERE ? place : parent;
 }
 
 grad_status grad_decode_fail(grad_reader *reader, const grad_path *path, const char *code,
@@ -55,52 +29,45 @@ grad_status grad_decode_fail(grad_reader *reader, const grad_path *path, const c
 {
     char pointer[GRAD_POINTER_SIZE];
     char detail[GRAD_DETAIL_SIZE];
-    size_t position = grad_decode_find(reader, path, pointer);
+    size_t place = grad_decode_place(reader, path);
     va_list arguments;
 
     va_start(arguments, format);
     vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
+    grad_envelope_pointer(reader->envelope, place, NULL, 0, pointer);
     return grad_fail_at_byte(reader->error, GRAD_INVALID, code,
-                             position == SIZE_MAX
-                                 ? GRAD_OFFSET_UNKNOWN
-                                 : grad_envelope_offset(reader->envelope, position),
-                             pointer, "%s", detail);
+                             grad_envelope_offset_of(reader->envelope, place), pointer, "%s",
+                             detail);
 }
 
 grad_status grad_decode_fail_fault(grad_reader *reader, const grad_path *path,
                                    const grad_fault *fault)
 {
-    grad_path steps[GRAD_MAX_RANK];
-    const grad_path *last = path;
-    char pointer[GRAD_POINTER_SIZE] = "";
-    size_t length = 0;
+    char pointer[GRAD_POINTER_SIZE];
 
-    for (size_t i = 0; i < fault->levels; i++) {
-        steps[i] = (grad_path){.parent = last, .index = fault->index[i]};
-        last = &steps[i];
-    }
-    print_path(last, pointer, &length);
+    grad_envelope_pointer(reader->envelope, grad_decode_place(reader, path), fault->index,
+                          fault->levels, pointer);
     return grad_fail_at_byte(reader->error, GRAD_INVALID, fault->code, fault->offset, pointer, "%s",
                              fault->detail);
 }
 
-static const char *type_of_array(const grad_reader *reader, const json_t *value)
+bool grad_decode_is_array(const grad_reader *reader, const grad_path *path, const json_t *value)
 {
-    const grad_number_array *array = grad_decode_array(reader, value);
-
-    return array != NULL && array->rank > 0 ? "an array of numbers"
-           : json_array_size(value) == 0    ? "an empty array"
-                                            : "an array";
+    return json_is_array(value) || grad_decode_array(reader, path) != NULL;
 }
 
-static const char *type_name(const grad_reader *reader, const json_t *value)
+static const char *type_name(const grad_reader *reader, const grad_path *path, const json_t *value)
 {
+    const grad_number_array *array = grad_decode_array(reader, path);
+
+    if (array != NULL)
+        return array->rank > 0 ? "an array of numbers" : "an array";
     switch (json_typeof(value)) {
     case JSON_OBJECT:
         return "an object";
     case JSON_ARRAY:
-        return type_of_array(reader, value);
+        return json_array_size(value) == 0 ? "an empty array" : "an array";
     case JSON_STRING:
         return "a string";
     case JSON_INTEGER:
@@ -119,7 +86,7 @@ grad_status grad_decode_fail_type(grad_reader *reader, const grad_path *path, co
                                   const json_t *value)
 {
     return grad_decode_fail(reader, path, "unexpected_type", "expected %s, found %s", expected,
-                            type_name(reader, value));
+                            type_name(reader, path, value));
 }
 
 grad_status grad_decode_fail_string(grad_reader *reader, const grad_path *path,
@@ -137,12 +104,12 @@ grad_status grad_decode_fail_scalar(grad_reader *reader, const grad_path *path,
 {
     if (json_is_string(value))
         return grad_decode_fail_string(reader, path, expected, value);
-    if (json_array_size(value) == 0)
+    if (grad_decode_array(reader, path) == NULL && json_array_size(value) == 0)
         return grad_decode_fail_type(reader, path, expected, value);
     return grad_decode_fail(reader, path, "unexpected_type",
                             "expected %s, found %s; a single value stands without brackets (R's "
                             "jsonlite: auto_unbox = TRUE)",
-                            expected, type_name(reader, value));
+                            expected, type_name(reader, path, value));
 }
 
 /* "a, b, c", cut where it does not fit. */
@@ -272,6 +239,9 @@ grad_status grad_decode_object(grad_reader *reader, const grad_path *path, const
                                const char *what, const grad_field *fields, size_t count,
                                void *target)
 {
+    const grad_place *places = reader->envelope->places;
+    size_t place = grad_decode_place(reader, path);
+    size_t next = place + 1;
     const char *key;
     json_t *member;
 
@@ -280,11 +250,12 @@ grad_status grad_decode_object(grad_reader *reader, const grad_path *path, const
     /* jansson's iterators take no const; the object is not changed. */
     json_object_foreach((json_t *)(uintptr_t)value, key, member)
     {
-        grad_path here = {.parent = path, .key = key};
+        grad_path here = {.parent = path, .key = key, .place = next};
         grad_status status;
         const char *other;
         size_t i;
 
+        next = places[next].next;
         if (json_is_null(member) && reader->request != NULL)
             continue;
         i = find_by_any_name(fields, count, key, &other);
@@ -302,11 +273,15 @@ grad_status grad_decode_object(grad_reader *reader, const grad_path *path, const
 grad_status grad_decode_elements(grad_reader *reader, const grad_path *path, const json_t *value,
                                  grad_decode_function *read, void *target, size_t stride)
 {
+    const grad_place *places = reader->envelope->places;
+    size_t next = grad_decode_place(reader, path) + 1;
+
     for (size_t i = 0; i < json_array_size(value); i++) {
-        grad_path here = {.parent = path, .index = i};
+        grad_path here = {.parent = path, .index = i, .place = next};
         grad_status status =
             read(reader, &here, json_array_get(value, i), (char *)target + i * stride);
 
+        next = places[next].next;
         if (status != GRAD_OK)
             return status;
     }

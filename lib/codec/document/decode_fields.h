@@ -22,10 +22,6 @@ typedef struct grad_reader {
     bool skips_unknown_fields; /* else they are errors */
     grad_error *error;
     struct grad_request *request; /* what is read by request_*.c; NULL elsewhere */
-
-    /* A short way to values: the one whose pointer has base_length characters begins at base of the
-     * envelope, and all that fails is inside it. */
-    size_t base, base_length;
 } grad_reader;
 
 /* Where in the document a value is: a list from it to the root, on the stack. */
@@ -33,6 +29,7 @@ typedef struct grad_path {
     const struct grad_path *parent; /* NULL at the root */
     const char *key;                /* of a member; NULL: an element */
     size_t index;
+    size_t place; /* in the envelope; 0: to be looked up, unless it is the root's */
 } grad_path;
 
 /* Reads a value into *target, whose type is the function's. */
@@ -62,9 +59,8 @@ void grad_layer_field_owners(const char *name, char *text, size_t size);
 /* Fields of an object at most. */
 enum { GRAD_FIELDS_MAX = 32 };
 
-/* Where in the envelope the value at path is, and its pointer, which has room for
- * GRAD_POINTER_SIZE bytes. SIZE_MAX where it is not found. */
-size_t grad_decode_find(const grad_reader *reader, const grad_path *path, char *pointer);
+/* The place in the envelope of the value at path; where there is none, of what is around it. */
+size_t grad_decode_place(const grad_reader *reader, const grad_path *path);
 
 /* A GRAD_INVALID error at path, pointer and byte found from it. */
 grad_status grad_decode_fail(grad_reader *reader, const grad_path *path, const char *code,
@@ -167,8 +163,11 @@ grad_status grad_decode_fail_single(grad_reader *reader, const grad_path *path);
  * may stand alone. *target is a grad_tensor, whose rank and shape it sets. */
 grad_decode_function grad_decode_shape;
 
-/* The array that value refers to, be it one of numbers or one with a fault. NULL: value is
+/* The array that the value at path refers to, be it one of numbers or one with a fault. NULL: it is
  * something else. */
-const grad_number_array *grad_decode_array(const grad_reader *reader, const json_t *value);
+const grad_number_array *grad_decode_array(const grad_reader *reader, const grad_path *path);
+
+/* Whether value is an array, of numbers or of something else. */
+bool grad_decode_is_array(const grad_reader *reader, const grad_path *path, const json_t *value);
 
 #endif

@@ -20,20 +20,15 @@ typedef struct spelled_tensor {
     bool takes_flags; /* true and false stand for 1 and 0 */
 } spelled_tensor;
 
-const grad_number_array *grad_decode_array(const grad_reader *reader, const json_t *value)
+const grad_number_array *grad_decode_array(const grad_reader *reader, const grad_path *path)
 {
-    const json_t *reference = json_array_get(value, 0);
-    const json_t *index = json_array_get(reference, 0);
-
-    if (json_array_size(reference) != 1 || !json_is_number(index))
-        return NULL;
-    return &reader->envelope->arrays[(size_t)json_number_value(index)];
+    return grad_envelope_array(reader->envelope, grad_decode_place(reader, path));
 }
 
-static grad_status decode_array(grad_reader *reader, const grad_path *path, const json_t *value,
-                                bool takes_flags, grad_tensor *target)
+static grad_status decode_array(grad_reader *reader, const grad_path *path, bool takes_flags,
+                                grad_tensor *target)
 {
-    const grad_number_array *array = grad_decode_array(reader, value);
+    const grad_number_array *array = grad_decode_array(reader, path);
 
     if (array == NULL)
         return grad_decode_fail(reader, path, "empty_tensor", GRAD_EMPTY_ARRAY);
@@ -56,17 +51,16 @@ static grad_status decode_array(grad_reader *reader, const grad_path *path, cons
 static grad_status read_single(grad_reader *reader, const grad_path *path, const json_t *value,
                                double *number)
 {
-    char pointer[GRAD_POINTER_SIZE];
     const grad_text *text = &reader->envelope->text;
-    size_t position = grad_decode_find(reader, path, pointer);
+    size_t position = reader->envelope->places[grad_decode_place(reader, path)].begin;
     float single = (float)json_number_value(value);
     const char *stop;
 
     *number = json_number_value(value);
     if (reader->datatype == GRAD_FP64)
         return GRAD_OK;
-    if (position != SIZE_MAX && grad_number_read(text->data + position, text->data + text->length,
-                                                 &single, &stop) == GRAD_NUMBER_OUT_OF_RANGE)
+    if (grad_number_read(text->data + position, text->data + text->length, &single, &stop) ==
+        GRAD_NUMBER_OUT_OF_RANGE)
         return grad_decode_fail(reader, path, "number_out_of_range",
                                 "expected a number within float32's range, found %s%s",
                                 GRAD_FIGURE(GRAD_FP64, *number), GRAD_FP64_HOLDS_IT);
@@ -164,8 +158,8 @@ static grad_status read_data(grad_reader *reader, const grad_path *path, const j
         tensor->data = (grad_tensor){.data = (void *)(uintptr_t)&no_numbers, .rank = 1};
         return GRAD_OK;
     }
-    if (json_is_array(value))
-        return decode_array(reader, path, value, tensor->takes_flags, &tensor->data);
+    if (grad_decode_is_array(reader, path, value))
+        return decode_array(reader, path, tensor->takes_flags, &tensor->data);
     if (!is_single(reader, value, tensor->takes_flags))
         return fail_tensor(reader, path, "an array of numbers", value);
     return decode_single(reader, path, value, &tensor->data);
@@ -282,8 +276,8 @@ static grad_status decode_object(grad_reader *reader, const grad_path *path, con
 static grad_status decode_tensor(grad_reader *reader, const grad_path *path, const json_t *value,
                                  bool takes_flags, grad_tensor *target)
 {
-    if (json_is_array(value))
-        return decode_array(reader, path, value, takes_flags, target);
+    if (grad_decode_is_array(reader, path, value))
+        return decode_array(reader, path, takes_flags, target);
     if (is_single(reader, value, takes_flags))
         return decode_single(reader, path, value, target);
     if (json_object_size(value) == 0 || is_numbered(value))

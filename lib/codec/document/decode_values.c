@@ -58,7 +58,7 @@ grad_status grad_decode_choice(grad_reader *reader, const grad_path *path, const
 grad_status grad_decode_boolean(grad_reader *reader, const grad_path *path, const json_t *value,
                                 void *target)
 {
-    if (!json_is_boolean(value))
+    if (!json_is_boolean(value) || grad_decode_array(reader, path) != NULL)
         return grad_decode_fail_scalar(reader, path, "true or false", value);
     *(bool *)target = json_is_true(value);
     return GRAD_OK;

@@ -72,7 +72,7 @@ size_t grad_decoder_memory(const grad_decoder *decoder)
 {
     const grad_scanner *scanner = &decoder->scanner;
 
-    return sizeof *decoder + scanner->number_count * grad_datatype_size(scanner->datatype) +
+    return sizeof *decoder + scanner->block.count * grad_datatype_size(scanner->block.datatype) +
            grad_envelope_memory(&scanner->envelope) + decoder->block_size;
 }
 
@@ -112,7 +112,7 @@ static void fail_syntax(grad_decoder *decoder)
     size_t position;
 
     grad_json_explain(text->data, text->length, &position, detail, sizeof detail);
-    grad_envelope_pointer_at(envelope, position, pointer);
+    grad_envelope_pointer(envelope, grad_envelope_place_at(envelope, position), NULL, 0, pointer);
     grad_fail_at_byte(&decoder->scanner.error, GRAD_MALFORMED, "malformed_json",
                       grad_envelope_offset(envelope, position), pointer, "%s", detail);
 }
@@ -126,7 +126,7 @@ static void translate(grad_decoder *decoder, const json_error_t *found)
     int64_t offset = grad_envelope_offset(envelope, position - 1);
     char pointer[GRAD_POINTER_SIZE];
 
-    grad_envelope_pointer_at(envelope, position, pointer);
+    grad_envelope_pointer(envelope, grad_envelope_place_at(envelope, position), NULL, 0, pointer);
     switch (json_error_code(found)) {
     case json_error_duplicate_key:
         offset = grad_envelope_offset(envelope, string_begin(envelope->text.data, position));
@@ -181,8 +181,8 @@ grad_status grad_decoder_finish(grad_decoder *decoder, grad_document_kind kind, 
     grad_scanner *scanner = &decoder->scanner;
     grad_document document = {.kind = kind,
                               .envelope = &scanner->envelope,
-                              .datatype = scanner->datatype,
-                              .numbers = scanner->numbers,
+                              .datatype = scanner->block.datatype,
+                              .numbers = scanner->block.numbers,
                               .max_layers = decoder->max_layers};
     json_t *root;
 
@@ -254,9 +254,9 @@ const grad_envelope *grad_decoder_envelope(const grad_decoder *decoder)
 int64_t grad_decoder_locate(const grad_decoder *decoder, const char *pointer)
 {
     const grad_envelope *envelope = &decoder->scanner.envelope;
-    size_t position = grad_envelope_find(envelope, pointer);
+    size_t place = grad_envelope_find(envelope, pointer);
 
-    return position == SIZE_MAX ? GRAD_OFFSET_UNKNOWN : grad_envelope_offset(envelope, position);
+    return place == GRAD_NOWHERE ? GRAD_OFFSET_UNKNOWN : grad_envelope_offset_of(envelope, place);
 }
 
 /* Where a member is missing that is there and null, the error says so. */
@@ -266,14 +266,15 @@ static void mention_null(const grad_decoder *decoder, grad_error *error)
     const char *name = strstr(error->detail, " has no ");
     size_t used = strlen(error->detail);
     grad_pointer_text pointer;
-    size_t position;
+    size_t place;
 
     if (name == NULL || strcmp(error->code, "missing_field") != 0)
         return;
     name += strlen(" has no ");
     pointer = grad_pointer_format("%s/%.*s", error->pointer, (int)strcspn(name, " ,"), name);
-    position = grad_envelope_find(envelope, pointer.text);
-    if (position != SIZE_MAX && strncmp(envelope->text.data + position, "null", 4) == 0)
+    place = grad_envelope_find(envelope, pointer.text);
+    if (place != GRAD_NOWHERE &&
+        strncmp(envelope->text.data + envelope->places[place].begin, "null", 4) == 0)
         snprintf(error->detail + used, sizeof error->detail - used, "; null stands for none");
 }
 

@@ -40,7 +40,7 @@ grad_status grad_document_count_layers(const grad_document *document, grad_reade
                         grad_plural(document->max_layers), found);
         if (reader->error != NULL)
             reader->error->offset =
-                grad_envelope_offset(envelope, grad_envelope_find(envelope, "/layers"));
+                grad_envelope_offset_of(envelope, grad_envelope_find(envelope, "/layers"));
         return GRAD_TOO_LARGE;
     }
     *count = found;

@@ -147,7 +147,7 @@ static grad_status read_loss(grad_reader *reader, const grad_path *path, const j
 {
     grad_reply *reply = target;
 
-    if (json_is_array(value) || json_is_object(value))
+    if (grad_decode_is_array(reader, path, value) || json_is_object(value))
         return grad_decode_tensor(reader, path, value, &reply->losses);
     reply->has_loss = true;
     return grad_decode_scalar(reader, path, value, &reply->loss);

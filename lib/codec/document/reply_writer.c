@@ -9,11 +9,11 @@
 #include "codec/json/encoder.h"
 
 /* A layer of the request: where an error of it may be. */
-typedef struct place {
+typedef struct request_layer {
     const grad_envelope *envelope; /* NULL: not known */
-    size_t position;               /* where the layer begins in it, or SIZE_MAX */
-    size_t layer;
-} place;
+    size_t place;                  /* of the layer in it */
+    size_t index;
+} request_layer;
 
 static void write_statistics(grad_encoder *encoder, const grad_statistics *statistics)
 {
@@ -54,19 +54,20 @@ static void write_clipping(grad_encoder *encoder, const grad_clip_report *report
     grad_encoder_close(encoder);
 }
 
-/* From the layer's beginning on, for each of many may have an error. */
-static int64_t find_offset(const place *layer, const char *pointer)
+/* From the layer's place on, for each of many may have an error. */
+static int64_t find_offset(const request_layer *layer, const char *pointer)
 {
     char prefix[32];
-    size_t length = (size_t)snprintf(prefix, sizeof prefix, "/layers/%zu", layer->layer);
-    size_t found = SIZE_MAX;
+    size_t length = (size_t)snprintf(prefix, sizeof prefix, "/layers/%zu", layer->index);
+    size_t found = GRAD_NOWHERE;
 
     if (layer->envelope != NULL && strncmp(pointer, prefix, length) == 0)
-        found = grad_envelope_find_from(layer->envelope, layer->position, pointer + length);
-    return found == SIZE_MAX ? GRAD_OFFSET_UNKNOWN : grad_envelope_offset(layer->envelope, found);
+        found = grad_envelope_find_from(layer->envelope, layer->place, pointer + length);
+    return found == GRAD_NOWHERE ? GRAD_OFFSET_UNKNOWN
+                                 : grad_envelope_offset_of(layer->envelope, found);
 }
 
-static void write_error(grad_encoder *encoder, const grad_error *error, const place *layer)
+static void write_error(grad_encoder *encoder, const grad_error *error, const request_layer *layer)
 {
     grad_error located = *error;
 
@@ -76,7 +77,8 @@ static void write_error(grad_encoder *encoder, const grad_error *error, const pl
     grad_problem_error(&located, grad_encoder_text(encoder));
 }
 
-static void write_layer(grad_encoder *encoder, const grad_layer_result *result, const place *layer)
+static void write_layer(grad_encoder *encoder, const grad_layer_result *result,
+                        const request_layer *layer)
 {
     grad_encoder_open(encoder, NULL);
     grad_encoder_string(encoder, "name", result->name);
@@ -86,7 +88,7 @@ static void write_layer(grad_encoder *encoder, const grad_layer_result *result, 
         for (size_t i = 0; i < GRAD_OUTPUT_COUNT; i++)
             grad_encoder_tensor(encoder, grad_output_name((grad_output_kind)i),
                                 grad_layer_result_tensor(result, (grad_output_kind)i),
-                                layer->layer);
+                                layer->index);
         if (result->has_statistics)
             write_layer_statistics(encoder, result);
         if (result->has_clipping)
@@ -98,16 +100,16 @@ static void write_layer(grad_encoder *encoder, const grad_layer_result *result, 
 static void write_layers(grad_encoder *encoder, const grad_batch *batch, const grad_reply *reply,
                          const grad_decoder *request)
 {
-    place layer = {0};
+    request_layer layer = {0};
 
     if (request != NULL && batch->continue_on_error) {
         layer.envelope = grad_decoder_envelope(request);
-        layer.position = grad_envelope_find(layer.envelope, "/layers/0");
+        layer.place = grad_envelope_find(layer.envelope, "/layers/0");
     }
-    for (; layer.layer < reply->layer_count; layer.layer++) {
-        write_layer(encoder, &reply->layers[layer.layer], &layer);
+    for (; layer.index < reply->layer_count; layer.index++) {
+        write_layer(encoder, &reply->layers[layer.index], &layer);
         if (layer.envelope != NULL)
-            layer.position = grad_envelope_next(layer.envelope, layer.position);
+            layer.place = layer.envelope->places[layer.place].next;
     }
 }
 

@@ -46,7 +46,7 @@ static grad_status read_slope(grad_reader *reader, const grad_path *path, const 
 {
     grad_layer *layer = target;
 
-    if (json_is_array(value) || json_is_object(value))
+    if (grad_decode_is_array(reader, path, value) || json_is_object(value))
         return grad_decode_vector(reader, path, value, &layer->slope);
     if (!json_is_number(value))
         return grad_decode_fail_type(reader, path, "a number or an array of numbers", value);

@@ -206,23 +206,21 @@ static void mark_layer(grad_reader *reader, const json_t *value, size_t index)
         request->claims[index] = (grad_layer_result){0};
 }
 
-/* Where a layer's errors do not end the request they go into the block. The layer's place is kept:
- * each of many may have an error, or numbers alone. */
+/* Where a layer's errors do not end the request they go into the block. */
 static grad_status for_each_layer(grad_reader *reader, const grad_path *path, const json_t *value,
                                   layer_function *function)
 {
+    const grad_place *places = reader->envelope->places;
+    size_t next = grad_decode_place(reader, path) + 1;
     bool continues = reader->request->continues;
-    size_t place = grad_envelope_find(reader->envelope, "/layers/0");
     grad_reader own = *reader;
     grad_status status = GRAD_OK;
 
     for (size_t i = 0; i < json_array_size(value) && status == GRAD_OK; i++) {
         const json_t *layer = json_array_get(value, i);
-        grad_path here = {.parent = path, .index = i};
+        grad_path here = {.parent = path, .index = i, .place = next};
 
-        own.base = place;
-        own.base_length = (size_t)snprintf(NULL, 0, "/layers/%zu", i);
-        place = grad_envelope_next(own.envelope, place);
+        next = places[next].next;
         if (continues)
             own.error = own.errors;
         status = function(&own, &here, layer, i);

@@ -1,8 +1,8 @@
 /* The envelope: all of a document that is not an array of numbers. Its text is the document with
- * runs of white space shortened to one space and each array of numbers replaced by a reference,
- * [[7]] for the array number 7; one with a fault is [[7],{…},"…"], with what else jansson has to
- * judge of it. Knows where in the document each of its bytes was, and the RFC 6901 pointer of each
- * value. Reads no bytes from the wire and no JSON options. */
+ * runs of white space shortened to one space and each array of numbers replaced by GRAD_ARRAY_WORD;
+ * one with an error is [true,{…},"…"], with what else jansson has to judge of it. While it is
+ * written, the place of each value is recorded, and where in the document each byte was: whoever
+ * reads the values in their order knows which are arrays of numbers, and where errors are. */
 #ifndef GRAD_CODEC_JSON_ENVELOPE_H
 #define GRAD_CODEC_JSON_ENVELOPE_H
 
@@ -10,24 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "codec/json/number_block.h"
 #include "gradient_wire.h"
 
 /* Deeper documents are refused whatever the limits say. */
 #define GRAD_DEPTH_MAX 256
-
-/* What to say of a null among numbers: JavaScript writes one for a NaN. */
-#define GRAD_FOUND_NULL "null; if it stands for NaN, that is spelled \"NaN\""
-
-/* Of true and false where they do not stand for 1 and 0. */
-#define GRAD_NO_FLAG "expected a number, found %s; it stands for a number in masks and targets only"
-
-/* Of an object in the place of numbers. */
-#define GRAD_TYPED_ARRAY                                                                           \
-    "; a typed array? Array.from(x) makes an array of it (PHP: array_values($x), Lua: indices "    \
-    "from 1 on)"
-
-/* Of a number beyond float32. */
-#define GRAD_FP64_HOLDS_IT "; ?datatype=FP64 holds it"
 
 /* An array of numbers: its place among all numbers of the document, and its shape. Rank 0: it is
  * none after all, and first is the index of its fault. flags, where it isn't 0, is one more than
@@ -39,14 +26,24 @@ typedef struct grad_number_array {
     size_t flags;
 } grad_number_array;
 
-/* What is wrong with an array that was to be one of numbers: the first thing that was found. */
-typedef struct grad_fault {
-    const char *code; /* static storage */
-    int64_t offset;   /* of the document's byte */
-    size_t levels;    /* indices that lead there from the array */
-    size_t index[GRAD_MAX_RANK];
-    char detail[240];
-} grad_fault;
+/* Stands for an array of numbers: the shortest JSON value for which jansson needs no memory. What
+ * makes it one is its place, so that a document cannot forge it. */
+#define GRAD_ARRAY_WORD "true"
+
+/* Where a value is. Places are in the order in which the values begin, the root's first; those
+ * inside a value come right behind it. Positions are of the envelope's text. */
+typedef struct grad_place {
+    uint32_t
+        parent; /* the place of the array or object that the value is in; the root's is its own */
+    uint32_t label; /* of an element its index; of a member the position where its name may begin */
+    uint32_t begin; /* position of the value's first byte */
+    uint32_t next;  /* the first place behind those inside the value, once it is over */
+    uint32_t end;   /* position of the bracket that closes it; 0: there is none, or it is empty */
+    uint32_t array; /* one more than the index of the array that the value refers to, or 0 */
+} grad_place;
+
+/* No place. */
+#define GRAD_NOWHERE SIZE_MAX
 
 /* From this byte of the envelope on, the document's byte is shift further. */
 typedef struct grad_envelope_mark {
@@ -62,9 +59,15 @@ typedef struct grad_envelope {
     size_t array_count, array_capacity;
     grad_fault *faults;
     size_t fault_count, fault_capacity;
+    grad_place *places;
+    size_t place_count, place_capacity;
+    size_t place;          /* of the value that is being written, or comes next */
+    bool is_value_to_come; /* nothing of it is written */
+    size_t open_rests;     /* of arrays with a fault, one in the other */
 } grad_envelope;
 
-void grad_envelope_init(grad_envelope *envelope, size_t max_bytes);
+/* max_bytes beyond 4 GiB are taken for so much. */
+grad_status grad_envelope_init(grad_envelope *envelope, size_t max_bytes, grad_error *error);
 void grad_envelope_free(grad_envelope *envelope);
 
 /* Bytes in use; of faults, which are large and rare, those that there is room for. */
@@ -73,6 +76,13 @@ size_t grad_envelope_memory(const grad_envelope *envelope);
 /* Adds bytes that were in the document at offset. */
 grad_status grad_envelope_add(grad_envelope *envelope, const char *bytes, size_t length,
                               int64_t offset, grad_error *error);
+
+/* The same of the first bytes of a value or of a member's name, and of the bytes of punctuation and
+ * opening quotes, but for colons. Places are recorded by them. */
+grad_status grad_envelope_add_value(grad_envelope *envelope, const char *bytes, size_t length,
+                                    int64_t offset, grad_error *error);
+grad_status grad_envelope_add_token(grad_envelope *envelope, char byte, int64_t offset,
+                                    grad_error *error);
 
 /* Adds a reference to array, which began in the document at offset. */
 grad_status grad_envelope_add_array(grad_envelope *envelope, const grad_number_array *array,
@@ -83,34 +93,47 @@ grad_status grad_envelope_keep_fault(grad_envelope *envelope, const grad_fault *
                                      size_t *index, grad_error *error);
 
 /* Begins a reference to an array with that fault, which began in the document at offset; flags are
- * the array's. What else is added of it comes behind commas, and then its closing bracket. */
-grad_status grad_envelope_add_fault(grad_envelope *envelope, const grad_fault *fault, size_t flags,
-                                    int64_t offset, grad_error *error);
+ * the array's. What else is added of it comes behind commas, and has no places of its own. */
+grad_status grad_envelope_begin_rest(grad_envelope *envelope, const grad_fault *fault, size_t flags,
+                                     int64_t offset, grad_error *error);
+grad_status grad_envelope_end_rest(grad_envelope *envelope, int64_t offset, grad_error *error);
 
 /* The byte of the document that the envelope's byte at position was. */
 int64_t grad_envelope_offset(const grad_envelope *envelope, size_t position);
 
-/* The pointer of the value that is open or begins at position; what stands before it need not be a
- * whole document. pointer has room for GRAD_POINTER_SIZE bytes; one that does not fit is cut back
- * to an enclosing value, and one that leads into an array with a fault to that array. */
-void grad_envelope_pointer_at(const grad_envelope *envelope, size_t position, char *pointer);
+/* The place of the value that is open or begins at position; what stands before it need not be a
+ * whole document. A member belongs to its object until its name is whole. */
+size_t grad_envelope_place_at(const grad_envelope *envelope, size_t position);
 
-/* The position where the value at pointer begins; for a value inside an array of numbers, where the
- * array begins, and for an element of a tensor that is an object, where the object begins. SIZE_MAX
- * where there is none. An envelope that is not valid JSON does no harm. */
+/* The RFC 6901 pointer of the value at that place, and of the number in it whose indices are those
+ * levels. pointer has room for GRAD_POINTER_SIZE bytes; one that does not fit is cut back to an
+ * enclosing value. */
+void grad_envelope_pointer(const grad_envelope *envelope, size_t place, const size_t *indices,
+                           size_t levels, char *pointer);
+
+/* The place of the value at pointer; for a value inside an array of numbers, that of the array, and
+ * for an element of a tensor that is an object, that of the object. GRAD_NOWHERE where there is
+ * none. An envelope that is not valid JSON does no harm. */
 size_t grad_envelope_find(const grad_envelope *envelope, const char *pointer);
 
-/* The same for a pointer that begins at the value at position, which such a function gave. */
-size_t grad_envelope_find_from(const grad_envelope *envelope, size_t position, const char *pointer);
+/* The same for a pointer that begins at the value at that place. */
+size_t grad_envelope_find_from(const grad_envelope *envelope, size_t place, const char *pointer);
 
-/* Whether the string whose inside begins at position and ends with the text is one of those names,
- * however it is escaped. */
+/* The place of an object's member of that name, of an array's element of that index. */
+size_t grad_envelope_member(const grad_envelope *envelope, size_t place, const char *name);
+size_t grad_envelope_element(const grad_envelope *envelope, size_t place, size_t index);
+
+/* The array that the value at that place refers to, be it one of numbers or one with a fault. NULL:
+ * the value is what it is. */
+const grad_number_array *grad_envelope_array(const grad_envelope *envelope, size_t place);
+
+/* The byte of the document where the value at that place begins. */
+int64_t grad_envelope_offset_of(const grad_envelope *envelope, size_t place);
+
+/* Whether the string whose inside begins at position is one of those names, however it is
+ * escaped. */
 bool grad_envelope_is_name(const grad_envelope *envelope, size_t position, const char *const *names,
                            size_t count);
-
-/* The position of the element behind the one at position; SIZE_MAX stays what it is, and what is
- * given behind a last element is of no use. */
-size_t grad_envelope_next(const grad_envelope *envelope, size_t position);
 
 /* Another name of a field, which stands for it where it has none of its own: PyTorch says eps,
  * Keras epsilon. NULL where there is none. */

@@ -232,3 +232,33 @@ void grad_json_explain(const char *text, size_t length, size_t *position, char *
     } while (r.wrong == NULL);
     *position = r.wrong != NULL ? (size_t)(r.wrong - text) : length;
 }
+
+void grad_json_explain_head(const char *bytes, size_t length, char *detail, size_t size)
+{
+    static const char text[] = "JSON in UTF-8", plain[] = "uncompressed JSON";
+    static const struct {
+        const char *bytes;
+        size_t length;
+        const char *name, *expected;
+    } heads[] = {
+        {"\xFF\xFE", 2, GRAD_UTF16, text},
+        {"\xFE\xFF", 2, GRAD_UTF16, text},
+        {"\0", 1, GRAD_UTF16, text},
+        {"\x1F\x8B", 2, "gzip", plain},
+        {"\x28\xB5\x2F\xFD", 4, "zstd", plain},
+        {"\x78\x01", 2, "zlib", plain},
+        {"\x78\x9C", 2, "zlib", plain},
+        {"\x78\xDA", 2, "zlib", plain},
+        {"PK\x03\x04", 4, "a zip archive (as .npz and .pt files are)", text},
+        {"\x93NUM", 4, "a .npy file of NumPy's", text},
+        {"\x89HDF", 4, "HDF5", text},
+    };
+
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        if (length >= heads[i].length && memcmp(bytes, heads[i].bytes, heads[i].length) == 0) {
+            snprintf(detail, size, "expected %s, found %s", heads[i].expected, heads[i].name);
+            return;
+        }
+    }
+    snprintf(detail, size, "expected a JSON document, found %s", GRAD_FOUND_BYTE(*bytes));
+}

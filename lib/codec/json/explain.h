@@ -25,4 +25,7 @@ grad_found_text grad_found_byte(char c);
 void grad_json_explain(const char *text, size_t length, size_t *position, char *detail,
                        size_t size);
 
+/* The same of a text whose first bytes, up to 4 of them, are no JSON's: what has such ones. */
+void grad_json_explain_head(const char *bytes, size_t length, char *detail, size_t size);
+
 #endif

@@ -1,6 +1,7 @@
-/* The scanner's way through a document outside arrays of numbers: white space, strings, brackets,
- * and whether a bracket opens an array of numbers. Grammar that can wait is left to jansson. What
- * follows a fault in an array is scanner_rest.c's. */
+/* The scanner: one state machine over the bytes of a document. Outside arrays of numbers it copies
+ * tokens into the envelope, and leaves grammar that can wait to jansson. Inside them it reads rows
+ * of numbers. Behind an error in an array it passes the rest over: only strings that are not plain
+ * and objects go to the envelope, where jansson judges them. */
 #include "codec/json/scanner.h"
 
 #include <stdarg.h>
@@ -11,65 +12,63 @@
 #include "codec/json/explain.h"
 #include "codec/json/word.h"
 #include "core/error.h"
+#include "core/figure.h"
 #include "core/size.h"
-
-enum { FIRST_NUMBERS = 64 };
-
-/* Members whose arrays are of something else: layers, tensors of a report, names, integers that are
- * wanted as they are. */
-static const char *const lists[] = {"layers", "outputs", "shape", "tensors", "notes"};
-
-/* Text that a number takes at least, mostly, so that the first block mostly is the last. */
-static size_t bytes_per_number(grad_datatype datatype)
-{
-    return datatype == GRAD_FP64 ? 16 : 8;
-}
 
 grad_status grad_scanner_init(grad_scanner *s, const grad_wire_limits *limits,
                               grad_datatype datatype, size_t expected_bytes, grad_error *error)
 {
-    size_t capacity = grad_size_min(expected_bytes / bytes_per_number(datatype) + FIRST_NUMBERS,
-                                    limits->max_numbers);
-    size_t bytes = capacity * grad_datatype_size(datatype);
-
-    *s = (grad_scanner){.error = GRAD_ERROR_INIT, .datatype = datatype};
-    s->max_numbers = limits->max_numbers;
+    *s = (grad_scanner){.error = GRAD_ERROR_INIT};
     s->max_depth = grad_size_min(limits->max_depth, GRAD_DEPTH_MAX);
-    grad_envelope_init(&s->envelope, limits->max_envelope);
-    s->numbers = malloc(bytes);
-    if (s->numbers == NULL)
-        return grad_fail_memory(error, bytes);
-    s->number_capacity = capacity;
+    if (grad_envelope_init(&s->envelope, limits->max_envelope, error) != GRAD_OK ||
+        grad_number_block_init(&s->block, datatype, limits->max_numbers, expected_bytes, error) !=
+            GRAD_OK) {
+        grad_scanner_free(s);
+        return GRAD_OUT_OF_MEMORY;
+    }
     return GRAD_OK;
 }
 
 void grad_scanner_free(grad_scanner *s)
 {
     grad_envelope_free(&s->envelope);
-    free(s->numbers);
-    s->numbers = NULL;
+    free(s->block.numbers);
+    s->block.numbers = NULL;
 }
 
-/* The pointer of the value being read: the envelope's so far, then the array's indices. */
+static int64_t offset_of(const grad_scanner *s, const char *p)
+{
+    return s->offset + (p - s->piece);
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* ---- Errors ---------------------------------------------------------------------------------- */
+
+/* Dimensions of the array being read, if one is. */
+static size_t levels_of(const grad_scanner *s)
+{
+    return s->state < GRAD_SCAN_FIRST ? 0 : s->level;
+}
+
+/* The pointer of what is being read, and in an array of numbers its first levels indices. */
 static void current_pointer(const grad_scanner *s, size_t levels, char *pointer)
 {
-    size_t length;
+    const grad_envelope *envelope = &s->envelope;
+    size_t indices[GRAD_MAX_RANK];
 
-    grad_envelope_pointer_at(&s->envelope, s->envelope.text.length, pointer);
-    length = strlen(pointer);
-    for (size_t i = 0; i < levels; i++) {
-        char index[24];
-        int digits = snprintf(index, sizeof index, "/%zu", s->rows[i].count);
-
-        if (length + (size_t)digits >= GRAD_POINTER_SIZE)
-            return;
-        memcpy(pointer + length, index, (size_t)digits + 1);
-        length += (size_t)digits;
-    }
+    for (size_t i = 0; i < levels; i++)
+        indices[i] = s->rows[i].count;
+    grad_envelope_pointer(envelope, grad_envelope_place_at(envelope, envelope->text.length),
+                          indices, levels, pointer);
 }
 
-const char *grad_scanner_fail(grad_scanner *s, const char *code, int64_t offset, size_t levels,
-                              const char *format, ...)
+/* GRAD_MALFORMED, which ends the reading, at a byte of the document. Returns NULL. */
+__attribute__((format(printf, 5, 6))) static const char *
+fail(grad_scanner *s, const char *code, int64_t offset, size_t levels, const char *format, ...)
 {
     char pointer[GRAD_POINTER_SIZE];
     char detail[GRAD_DETAIL_SIZE];
@@ -83,126 +82,450 @@ const char *grad_scanner_fail(grad_scanner *s, const char *code, int64_t offset,
     return NULL;
 }
 
-const char *grad_scanner_fail_limit(grad_scanner *s, const char *limit_name, size_t limit,
-                                    int64_t offset, const char *what)
+/* The same for a cap: GRAD_TOO_LARGE, whose code is the cap's name. */
+static const char *fail_limit(grad_scanner *s, const char *limit_name, size_t limit, int64_t offset,
+                              const char *what)
 {
     char pointer[GRAD_POINTER_SIZE];
 
-    current_pointer(s, s->state < GRAD_SCAN_FIRST ? 0 : s->level, pointer);
+    current_pointer(s, levels_of(s), pointer);
     grad_fail_limit(&s->error, limit_name, limit, pointer, "expected at most %zu %s, found more",
                     limit, what);
     s->error.offset = offset;
     return NULL;
 }
 
-const char *grad_scanner_fail_byte(grad_scanner *s, const char *p, const char *expected)
+/* A byte that no JSON document has there. */
+static const char *fail_byte(grad_scanner *s, const char *p, const char *expected)
 {
-    size_t levels = s->state < GRAD_SCAN_FIRST ? 0 : s->level;
-    bool is_second = grad_scanner_offset(s, p) == 1;
+    bool is_second = offset_of(s, p) == 1;
 
-    return grad_scanner_fail(s, "malformed_json", grad_scanner_offset(s, p), levels,
-                             "expected %s, found %s%s", expected, GRAD_FOUND_BYTE(*p),
-                             is_second && *p == '\0' ? ", as in " GRAD_UTF16 "; JSON is in UTF-8"
-                                                     : "");
+    return fail(s, "malformed_json", offset_of(s, p), levels_of(s), "expected %s, found %s%s",
+                expected, GRAD_FOUND_BYTE(*p),
+                is_second && *p == '\0' ? ", as in " GRAD_UTF16 "; JSON is in UTF-8" : "");
 }
 
-const char *grad_scanner_fail_word(grad_scanner *s, const char *stop, const char *what)
+/* The word in token is none of JSON's; what is what was expected. */
+static const char *fail_word(grad_scanner *s, const char *stop, const char *what)
 {
     char detail[GRAD_DETAIL_SIZE];
     bool is_number = *s->token == '-' || grad_is_digit(*s->token);
 
     grad_word_explain(s->token, s->token_length, what, detail, sizeof detail);
-    return grad_scanner_fail(s, is_number ? "malformed_number" : "malformed_json",
-                             s->token_offset + (is_number ? stop - s->token : 0),
-                             s->state < GRAD_SCAN_FIRST ? 0 : s->level, "%s", detail);
+    return fail(s, is_number ? "malformed_number" : "malformed_json",
+                s->token_offset + (is_number ? stop - s->token : 0), levels_of(s), "%s", detail);
 }
 
-/* Copies bytes that end at p + length - 1 of this piece. Returns behind them, NULL on an error. */
-static const char *copy(grad_scanner *s, const char *p, size_t length)
+/* ---- Brackets -------------------------------------------------------------------------------- */
+
+/* What is open innermost. */
+static grad_scan_bracket innermost(const grad_scanner *s)
 {
-    grad_status status =
-        grad_envelope_add(&s->envelope, p, length, grad_scanner_offset(s, p), &s->error);
-
-    return status == GRAD_OK ? p + length : NULL;
+    return s->depth > 0 ? (grad_scan_bracket)s->open[s->depth - 1] : GRAD_SCAN_NOTHING;
 }
 
-/* Of the bits of what is open: whether there is one at depth 1 or more and the innermost is set. */
-static bool innermost(const grad_scanner *s, const uint64_t *bits)
-{
-    return s->depth > 0 && (bits[(s->depth - 1) / 64] >> (s->depth - 1) % 64 & 1) != 0;
-}
-
-static void set_bit(uint64_t *bits, size_t depth, bool is_set)
-{
-    uint64_t bit = (uint64_t)1 << depth % 64;
-
-    bits[depth / 64] = is_set ? bits[depth / 64] | bit : bits[depth / 64] & ~bit;
-}
-
-bool grad_scanner_enter(grad_scanner *s, const char *p)
+/* A bracket at p: opens an array or object, against the limit, or closes the one that is open. */
+static bool enter(grad_scanner *s, const char *p)
 {
     if (s->depth == s->max_depth) {
-        grad_scanner_fail_limit(s, "max_depth", s->max_depth, grad_scanner_offset(s, p),
-                                "nested arrays and objects");
+        fail_limit(s, "max_depth", s->max_depth, offset_of(s, p), "nested arrays and objects");
         return false;
     }
-    set_bit(s->rests, s->depth, false);
-    set_bit(s->objects, s->depth++, *p == '{');
+    s->open[s->depth++] = *p == '{' ? GRAD_SCAN_OBJECT : GRAD_SCAN_ARRAY;
     return true;
 }
 
-bool grad_scanner_leave(grad_scanner *s, const char *p)
+static bool leave(grad_scanner *s, const char *p)
 {
-    bool is_object = innermost(s, s->objects);
+    bool is_object = innermost(s) == GRAD_SCAN_OBJECT;
 
     if (s->depth == 0 || is_object != (*p == '}')) {
-        grad_scanner_fail_byte(s, p,
-                               s->depth == 0 ? "the end of the document"
-                               : is_object   ? "'}' to close the object"
-                                             : "']' to close the array");
+        fail_byte(s, p,
+                  s->depth == 0 ? "the end of the document"
+                  : is_object   ? "'}' to close the object"
+                                : "']' to close the array");
         return false;
     }
     s->depth--;
     return true;
 }
 
-void grad_scanner_mark_rest(grad_scanner *s, size_t levels)
+/* The state behind a value: what is open may be such a rest. */
+static grad_scan_state state_behind(const grad_scanner *s)
 {
-    for (size_t i = 1; i <= levels; i++)
-        set_bit(s->rests, s->depth - i, true);
+    return innermost(s) == GRAD_SCAN_REST ? GRAD_SCAN_BEHIND : GRAD_SCAN_PLAIN;
 }
 
-grad_scan_state grad_scanner_behind(const grad_scanner *s)
+/* ---- Tokens ---------------------------------------------------------------------------------- */
+
+/* Copies bytes that end at p + length - 1 of this piece. Returns behind them, NULL on an error. */
+static const char *copy(grad_scanner *s, const char *p, size_t length)
 {
-    return innermost(s, s->rests) ? GRAD_SCAN_REST_BEHIND : GRAD_SCAN_PLAIN;
+    grad_status status = grad_envelope_add(&s->envelope, p, length, offset_of(s, p), &s->error);
+
+    return status == GRAD_OK ? p + length : NULL;
 }
 
-const char *grad_scanner_fail_array(grad_scanner *s, const char *p, const char *code,
-                                    int64_t offset, size_t levels, const char *format, ...)
+/* Copies the byte at p, punctuation of the document. */
+static const char *copy_token(grad_scanner *s, const char *p)
 {
-    grad_fault fault = {.code = code, .offset = offset, .levels = levels};
-    va_list arguments;
+    grad_status status = grad_envelope_add_token(&s->envelope, *p, offset_of(s, p), &s->error);
 
+    return status == GRAD_OK ? p + 1 : NULL;
+}
+
+static void begin_token(grad_scanner *s, const char *p, grad_scan_state state)
+{
+    s->token_length = 0;
+    s->token_offset = offset_of(s, p);
+    s->state = state;
+}
+
+/* Adds the bytes of a word to token, byte by byte. Returns behind the last, NULL on an error. */
+static const char *collect(grad_scanner *s, const char *p, const char *end)
+{
+    while (p < end && grad_is_word_byte(*p)) {
+        if (s->token_length == sizeof s->token)
+            return fail_limit(s, "max_number_text", sizeof s->token, s->token_offset,
+                              "bytes in one number");
+        s->token[s->token_length++] = *p++;
+    }
+    return p;
+}
+
+/* ---- Arrays of numbers ----------------------------------------------------------------------- */
+
+/* The open brackets of the array being read; in the rest of one with an error there are none. */
+static bool is_in_rest(const grad_scanner *s)
+{
+    return s->level == 0;
+}
+
+/* Where a fault is: at that byte, at the indices of the array's first levels dimensions. */
+static void set_place(const grad_scanner *s, grad_fault *fault, int64_t offset, size_t levels)
+{
+    fault->offset = offset;
+    fault->levels = levels;
     for (size_t i = 0; i < levels; i++)
-        fault.index[i] = s->rows[i].count;
-    va_start(arguments, format);
-    vsnprintf(fault.detail, sizeof fault.detail, format, arguments);
-    va_end(arguments);
-    grad_scanner_mark_rest(s, s->level);
-    s->number_count = s->array.first;
+        fault->index[i] = s->rows[i].count;
+}
+
+/* The array being read has that fault, which is kept for the reader that comes to it; its numbers
+ * are dropped, and the rest is passed over from p on. Returns p, NULL on an error. */
+static const char *skip_array(grad_scanner *s, const char *p, const grad_fault *fault)
+{
+    for (size_t i = 1; i <= s->level; i++)
+        s->open[s->depth - i] = GRAD_SCAN_REST;
+    s->block.count = s->array.first;
     s->level = 0;
-    return grad_envelope_add_fault(&s->envelope, &fault, s->array.flags, s->rows[0].offset,
-                                   &s->error) == GRAD_OK
+    return grad_envelope_begin_rest(&s->envelope, fault, s->array.flags, s->rows[0].offset,
+                                    &s->error) == GRAD_OK
                ? p
                : NULL;
 }
 
+__attribute__((format(printf, 6, 7))) static const char *fail_array(grad_scanner *s, const char *p,
+                                                                    const char *code,
+                                                                    int64_t offset, size_t levels,
+                                                                    const char *format, ...)
+{
+    grad_fault fault = {.code = code};
+    va_list arguments;
+
+    set_place(s, &fault, offset, levels);
+    va_start(arguments, format);
+    vsnprintf(fault.detail, sizeof fault.detail, format, arguments);
+    va_end(arguments);
+    return skip_array(s, p, &fault);
+}
+
+/* Room for one more number, at least. */
+static bool reserve_number(grad_scanner *s, int64_t offset)
+{
+    grad_status status = grad_number_block_reserve(&s->block, &s->error);
+
+    if (status == GRAD_TOO_LARGE)
+        fail_limit(s, "max_numbers", s->block.max, offset, "numbers");
+    return status == GRAD_OK;
+}
+
+/* Adds the number whose text is in token; in a document of floats value is one. */
+static bool add_number(grad_scanner *s, double value)
+{
+    if (!reserve_number(s, s->token_offset))
+        return false;
+    grad_number_block_add(&s->block, value);
+    s->rows[s->level - 1].count++;
+    s->state = GRAD_SCAN_BEHIND;
+    return true;
+}
+
+/* true or false in token: 1 or 0, if the array turns out to be one of flags. */
+static bool add_flag(grad_scanner *s, double value, grad_fault *fault)
+{
+    size_t index = 0;
+
+    if (s->array.flags == 0) {
+        set_place(s, fault, s->token_offset, s->level);
+        if (grad_envelope_keep_fault(&s->envelope, fault, &index, &s->error) != GRAD_OK)
+            return false;
+        s->array.flags = index + 1;
+    }
+    return add_number(s, value);
+}
+
+/* The element in token is whole; p is behind it. */
+static const char *finish_element(grad_scanner *s, const char *p)
+{
+    const char *stop = NULL;
+    double value = 0;
+    grad_fault fault = {0};
+
+    switch (grad_number_block_read(&s->block, s->token, s->token_length, &value, &stop, &fault)) {
+    case GRAD_ELEMENT_NUMBER:
+        return add_number(s, value) ? p : NULL;
+    case GRAD_ELEMENT_FLAG:
+        return add_flag(s, value, &fault) ? p : NULL;
+    case GRAD_ELEMENT_OTHER:
+        s->state = GRAD_SCAN_BEHIND;
+        set_place(s, &fault, s->token_offset, s->level);
+        return skip_array(s, p, &fault);
+    case GRAD_ELEMENT_MALFORMED:
+        break;
+    }
+    return fail_word(s, stop, "a number");
+}
+
+/* The same in the rest of an array: a number needs to be one, of any size. */
+static const char *drop_element(grad_scanner *s, const char *p)
+{
+    const char *stop = NULL;
+
+    if (*s->token != '"' && grad_word_of(s->token, s->token_length, &stop) == GRAD_WORD_NONE)
+        return fail_word(s, stop, "an element of the array");
+    s->state = GRAD_SCAN_BEHIND;
+    return p;
+}
+
+/* Adds a comma, and bytes that were in the document at offset. */
+static bool add_to_rest(grad_scanner *s, const char *bytes, size_t length, int64_t offset)
+{
+    return grad_envelope_add(&s->envelope, ",", 1, offset - 1, &s->error) == GRAD_OK &&
+           grad_envelope_add(&s->envelope, bytes, length, offset, &s->error) == GRAD_OK;
+}
+
+/* In the rest a string that is not plain goes to the envelope, from its beginning on. */
+static const char *keep_string(grad_scanner *s, const char *p)
+{
+    if (!add_to_rest(s, s->token, s->token_length, s->token_offset))
+        return NULL;
+    s->string_begin = s->envelope.text.length - s->token_length + 1;
+    s->state = GRAD_SCAN_STRING;
+    return p;
+}
+
+/* A string: a plain one is read to its end. */
+static const char *scan_literal(grad_scanner *s, const char *p, const char *end)
+{
+    for (; p < end; s->token[s->token_length++] = *p++) {
+        bool is_plain = *p >= 0x20 && *p < 0x7F && *p != '\\';
+
+        if (s->token_length > 0 && *p == '"')
+            return is_in_rest(s) ? drop_element(s, p + 1) : finish_element(s, p + 1);
+        if (is_plain && s->token_length < sizeof s->token)
+            continue;
+        if (is_in_rest(s))
+            return keep_string(s, p);
+        return fail_array(s, p, "unexpected_type", s->token_offset, s->level,
+                          "expected a number, found a string");
+    }
+    return p;
+}
+
+/* The way for numbers that a piece cuts, for words, and for all errors. */
+static const char *scan_number(grad_scanner *s, const char *p, const char *end)
+{
+    p = collect(s, p, end);
+    if (p == NULL || p == end)
+        return p;
+    return is_in_rest(s) ? drop_element(s, p) : finish_element(s, p);
+}
+
+/* A number begins at p. Those that are whole in this piece are read together. */
+static const char *scan_numbers(grad_scanner *s, const char *p, const char *end)
+{
+    const char *stop = p;
+    bool behind_value = false;
+    size_t count;
+
+    if (!reserve_number(s, offset_of(s, p)))
+        return NULL;
+    count = grad_number_block_read_row(&s->block, p, end, &stop, &behind_value);
+    s->rows[s->level - 1].count += count;
+    s->state = behind_value ? GRAD_SCAN_BEHIND : GRAD_SCAN_NEXT;
+    if (!behind_value && stop < end && grad_is_word_byte(*stop))
+        begin_token(s, stop, GRAD_SCAN_NUMBER);
+    return stop;
+}
+
+static const char *close_row(grad_scanner *s, const char *p)
+{
+    size_t level = s->level - 1;
+    size_t *expected = &s->array.shape[level];
+    const grad_scan_row *row = &s->rows[level];
+
+    if (*expected == 0)
+        *expected = row->count;
+    if (*expected != row->count) {
+        s->state = GRAD_SCAN_BEHIND;
+        return fail_array(
+            s, p, "ragged_array", row->offset, level,
+            "expected rows of the same length: row %zu has %zu element%s, the first has %zu",
+            s->rows[level - 1].count, row->count, grad_plural(row->count), *expected);
+    }
+    s->level = level;
+    s->depth--;
+    if (level > 0) {
+        s->rows[level - 1].count++;
+        s->state = GRAD_SCAN_BEHIND;
+        return p + 1;
+    }
+    s->state = GRAD_SCAN_PLAIN;
+    return grad_envelope_add_array(&s->envelope, &s->array, s->rows[0].offset, &s->error) == GRAD_OK
+               ? p + 1
+               : NULL;
+}
+
+static const char *open_row(grad_scanner *s, const char *p)
+{
+    int64_t offset = offset_of(s, p);
+
+    if (s->level == s->array.rank) {
+        s->state = GRAD_SCAN_NEXT;
+        return fail_array(s, p, "ragged_array", offset, s->level,
+                          "expected a number as before, found an array");
+    }
+    s->rows[s->level++] = (grad_scan_row){.offset = offset};
+    s->depth++;
+    s->state = GRAD_SCAN_FIRST;
+    return p + 1;
+}
+
+/* What begins at p, for an error. */
+static const char *element_name(char c)
+{
+    return c == '"' ? "a string" : c == 't' || c == 'f' ? "true or false" : "a number";
+}
+
+/* A number, a word or a string, at p. */
+static const char *scan_leaf(grad_scanner *s, const char *p, const char *end)
+{
+    if (s->level < s->array.rank) {
+        s->state = GRAD_SCAN_NEXT;
+        return fail_array(s, p, "ragged_array", offset_of(s, p), s->level,
+                          "expected an array as before, found %s", element_name(*p));
+    }
+    if (*p == '-' || grad_is_digit(*p))
+        return scan_numbers(s, p, end);
+    begin_token(s, p, *p == '"' ? GRAD_SCAN_LITERAL : GRAD_SCAN_NUMBER);
+    return p;
+}
+
+static const char *scan_element(grad_scanner *s, const char *p, const char *end)
+{
+    if (*p == '"' || grad_is_word_byte(*p))
+        return scan_leaf(s, p, end);
+    if (*p == '[')
+        return open_row(s, p);
+    if (*p == ']' && s->state == GRAD_SCAN_FIRST)
+        return close_row(s, p);
+    if (*p == ']')
+        return fail_byte(s, p, "another element behind the comma");
+    if (*p != '{')
+        return fail_byte(s, p, "a number");
+    s->state = GRAD_SCAN_NEXT;
+    return fail_array(s, p, "unexpected_type", offset_of(s, p), s->level,
+                      "expected a number, found an object" GRAD_TYPED_ARRAY);
+}
+
+static const char *close_array(grad_scanner *s, const char *p)
+{
+    if (!leave(s, p))
+        return NULL;
+    s->state = state_behind(s);
+    if (s->state == GRAD_SCAN_PLAIN &&
+        grad_envelope_end_rest(&s->envelope, offset_of(s, p), &s->error) != GRAD_OK)
+        return NULL;
+    return p + 1;
+}
+
+static const char *open_array(grad_scanner *s, const char *p)
+{
+    if (!enter(s, p))
+        return NULL;
+    s->open[s->depth - 1] = GRAD_SCAN_REST;
+    s->state = GRAD_SCAN_FIRST;
+    return p + 1;
+}
+
+static const char *open_object(grad_scanner *s, const char *p)
+{
+    if (!enter(s, p) || !add_to_rest(s, p, 1, offset_of(s, p)))
+        return NULL;
+    s->state = GRAD_SCAN_PLAIN;
+    return p + 1;
+}
+
+static const char *scan_rest(grad_scanner *s, const char *p)
+{
+    if (*p == '[')
+        return open_array(s, p);
+    if (*p == '{')
+        return open_object(s, p);
+    if (*p == ']' && s->state == GRAD_SCAN_FIRST)
+        return close_array(s, p);
+    if (*p == '"' || grad_is_word_byte(*p)) {
+        begin_token(s, p, *p == '"' ? GRAD_SCAN_LITERAL : GRAD_SCAN_NUMBER);
+        return p;
+    }
+    return fail_byte(s, p, "an element of the array");
+}
+
+static const char *scan_behind(grad_scanner *s, const char *p)
+{
+    if (*p == ']')
+        return is_in_rest(s) ? close_array(s, p) : close_row(s, p);
+    if (*p != ',')
+        return fail_byte(s, p, "a comma or a closing bracket");
+    s->state = GRAD_SCAN_NEXT;
+    return p + 1;
+}
+
+/* Goes on in an array, till it or the piece ends. */
+static const char *scan_array(grad_scanner *s, const char *p, const char *end)
+{
+    while (p != NULL && p < end && s->state >= GRAD_SCAN_FIRST)
+        if (s->state == GRAD_SCAN_NUMBER)
+            p = scan_number(s, p, end);
+        else if (s->state == GRAD_SCAN_LITERAL)
+            p = scan_literal(s, p, end);
+        else if (is_space(*p))
+            p++;
+        else if (s->state == GRAD_SCAN_BEHIND)
+            p = scan_behind(s, p);
+        else
+            p = is_in_rest(s) ? scan_rest(s, p) : scan_element(s, p, end);
+    return p;
+}
+
+/* ---- Outside arrays of numbers --------------------------------------------------------------- */
+
 /* A bracket that opens an array of numbers, as far as is known: it is kept back. */
 static const char *open_bracket(grad_scanner *s, const char *p)
 {
-    if (!grad_scanner_enter(s, p))
+    if (!enter(s, p))
         return NULL;
-    s->rows[s->level++] = (grad_scan_row){.offset = grad_scanner_offset(s, p)};
+    s->rows[s->level++] = (grad_scan_row){.offset = offset_of(s, p)};
     s->state = GRAD_SCAN_OPENING;
     return p + 1;
 }
@@ -210,112 +533,106 @@ static const char *open_bracket(grad_scanner *s, const char *p)
 static const char *scan_space(grad_scanner *s, const char *p, const char *end)
 {
     if (!s->in_space &&
-        grad_envelope_add(&s->envelope, " ", 1, grad_scanner_offset(s, p), &s->error) != GRAD_OK)
+        grad_envelope_add(&s->envelope, " ", 1, offset_of(s, p), &s->error) != GRAD_OK)
         return NULL;
     s->in_space = true;
-    while (p < end && grad_scanner_is_space(*p))
+    while (p < end && is_space(*p))
         p++;
     return p;
 }
 
-static const char *begin_string(grad_scanner *s, const char *p)
+/* The last byte of the envelope that is no white space; NUL: there is none. */
+static char last_byte(const grad_scanner *s)
 {
-    s->state = GRAD_SCAN_STRING;
-    s->string_begin = s->envelope.text.length + 1;
-    return copy(s, p, 1);
+    const grad_text *text = &s->envelope.text;
+    size_t length = text->length;
+
+    if (length > 0 && text->data[length - 1] == ' ')
+        length--;
+    return length > 0 ? text->data[length - 1] : '\0';
 }
 
 /* Whether the object or array that is the document has been closed. */
 static bool is_behind_document(const grad_scanner *s)
 {
-    const grad_text *text = &s->envelope.text;
-    size_t length = text->length;
-
-    if (length > 0 && text->data[length - 1] == ' ')
-        length--;
-    return s->depth == 0 && length > 0 && strchr("]}", text->data[length - 1]) != NULL;
-}
-
-/* Whether the name of a field comes next: what is open is an object, and it has just been opened,
- * or a field of it ended with a comma. */
-static bool expects_name(const grad_scanner *s)
-{
-    const grad_text *text = &s->envelope.text;
-    size_t length = text->length;
-
-    if (length > 0 && text->data[length - 1] == ' ')
-        length--;
-    return innermost(s, s->objects) && strchr("{,", text->data[length - 1]) != NULL;
+    return s->depth == 0 && (last_byte(s) == ']' || last_byte(s) == '}');
 }
 
 /* The word in token ends here. */
 static bool finish_word(grad_scanner *s)
 {
+    bool is_name = innermost(s) == GRAD_SCAN_OBJECT && (last_byte(s) == '{' || last_byte(s) == ',');
     const char *stop = NULL;
 
-    if (expects_name(s))
-        grad_scanner_fail(s, "malformed_json", s->token_offset, 0,
-                          "expected the name of a field in double quotes, found %.*s%s",
-                          (int)grad_size_min(s->token_length, GRAD_WORD_SHOWN), s->token,
-                          s->token_length > GRAD_WORD_SHOWN ? "…" : "");
+    if (is_name)
+        fail(s, "malformed_json", s->token_offset, 0,
+             "expected the name of a field in double quotes, found %.*s%s",
+             (int)grad_size_min(s->token_length, GRAD_WORD_SHOWN), s->token,
+             s->token_length > GRAD_WORD_SHOWN ? "…" : "");
     else if (grad_word_of(s->token, s->token_length, &stop) == GRAD_WORD_NONE)
-        grad_scanner_fail_word(s, stop, "a JSON value");
+        fail_word(s, stop, "a JSON value");
     else
-        grad_envelope_add(&s->envelope, s->token, s->token_length, s->token_offset, &s->error);
+        grad_envelope_add_value(&s->envelope, s->token, s->token_length, s->token_offset,
+                                &s->error);
     s->state = GRAD_SCAN_PLAIN;
     return s->error.status == GRAD_OK;
 }
 
 static const char *scan_word(grad_scanner *s, const char *p, const char *end)
 {
-    p = grad_scanner_collect(s, p, end);
+    p = collect(s, p, end);
     if (p == NULL || p == end)
         return p;
     return finish_word(s) ? p : NULL;
 }
 
-/* A token that begins with no quote and no bracket. */
-static const char *scan_other(grad_scanner *s, const char *p)
+/* Whether the last string is the name of a member whose arrays are of something else than numbers:
+ * layers, tensors of a report, names, integers that are wanted as they are. */
+static bool names_list(const grad_scanner *s)
 {
-    if (grad_is_word_byte(*p)) {
-        grad_scanner_begin_token(s, p, GRAD_SCAN_WORD);
-        return p;
-    }
-    if (*p != ',')
-        return grad_scanner_fail_byte(s, p, "a JSON value or punctuation");
-    s->item_count += s->depth == 2;
-    return copy(s, p, 1);
+    static const char *const lists[] = {"layers", "outputs", "shape", "tensors", "notes"};
+
+    return grad_envelope_is_name(&s->envelope, s->string_begin, lists, GRAD_COUNT(lists));
 }
 
 /* One token outside strings and arrays of numbers. */
 static const char *scan_token(grad_scanner *s, const char *p)
 {
-    bool behind_list_key = s->key_is_list;
-    bool is_list = s->value_is_list;
+    bool is_behind_string = s->is_behind_string;
+    bool is_behind_name = s->is_behind_name;
 
     if (is_behind_document(s))
-        return grad_scanner_fail_byte(s, p, "the end of the document");
-    s->in_space = s->key_is_list = s->value_is_list = false;
+        return fail_byte(s, p, "the end of the document");
+    s->in_space = s->is_behind_string = s->is_behind_name = false;
     switch (*p) {
     case '"':
-        return begin_string(s, p);
+        s->state = GRAD_SCAN_STRING;
+        s->string_begin = s->envelope.text.length + 1;
+        return copy_token(s, p);
     case '[':
-        if (!is_list)
+        if (!is_behind_name || !names_list(s))
             return open_bracket(s, p);
-        return grad_scanner_enter(s, p) ? copy(s, p, 1) : NULL;
+        return enter(s, p) ? copy_token(s, p) : NULL;
     case '{':
-        return grad_scanner_enter(s, p) ? copy(s, p, 1) : NULL;
+        return enter(s, p) ? copy_token(s, p) : NULL;
     case ']':
     case '}':
-        if (!grad_scanner_leave(s, p))
+        if (!leave(s, p))
             return NULL;
-        s->state = grad_scanner_behind(s);
-        return copy(s, p, 1);
+        p = copy_token(s, p);
+        s->state = state_behind(s);
+        return p;
     case ':':
-        s->value_is_list = behind_list_key;
+        s->is_behind_name = is_behind_string;
         return copy(s, p, 1);
+    case ',':
+        s->item_count += s->depth == 2;
+        return copy_token(s, p);
     default:
-        return scan_other(s, p);
+        if (!grad_is_word_byte(*p))
+            return fail_byte(s, p, "a JSON value or punctuation");
+        begin_token(s, p, GRAD_SCAN_WORD);
+        return p;
     }
 }
 
@@ -330,13 +647,12 @@ static const char *scan_string(grad_scanner *s, const char *p, const char *end)
     if (p == end)
         return p;
     if (*p == '"') {
-        s->state = grad_scanner_behind(s);
-        s->key_is_list = grad_envelope_is_name(&s->envelope, s->string_begin, lists,
-                                               sizeof lists / sizeof *lists);
+        s->state = state_behind(s);
+        s->is_behind_string = true;
     } else if (*p == '\\') {
         s->state = GRAD_SCAN_ESCAPE;
     } else {
-        return grad_scanner_fail_byte(s, p, "no control character in a string");
+        return fail_byte(s, p, "no control character in a string");
     }
     return copy(s, p, 1);
 }
@@ -344,7 +660,7 @@ static const char *scan_string(grad_scanner *s, const char *p, const char *end)
 static const char *scan_escape(grad_scanner *s, const char *p)
 {
     if ((unsigned char)*p < 0x20)
-        return grad_scanner_fail_byte(s, p, "an escape");
+        return fail_byte(s, p, "an escape");
     s->state = GRAD_SCAN_STRING;
     return copy(s, p, 1);
 }
@@ -354,30 +670,29 @@ static const char *close_empty(grad_scanner *s, const char *p)
 {
     s->level = 0;
     s->state = GRAD_SCAN_PLAIN;
-    if (!grad_scanner_leave(s, p) ||
-        grad_envelope_add(&s->envelope, "[", 1, s->rows[0].offset, &s->error) != GRAD_OK)
+    if (!leave(s, p) ||
+        grad_envelope_add_value(&s->envelope, "[", 1, s->rows[0].offset, &s->error) != GRAD_OK)
         return NULL;
     return copy(s, p, 1);
 }
 
 static const char *scan_opening(grad_scanner *s, const char *p)
 {
-    if (grad_scanner_is_space(*p))
+    if (is_space(*p))
         return p + 1;
     if (*p == '[' && s->level < GRAD_MAX_RANK)
         return open_bracket(s, p);
     if (*p == ']' && s->level == 1)
         return close_empty(s, p);
-    grad_scanner_begin_array(s);
+    s->array = (grad_number_array){.first = s->block.count, .rank = s->level};
+    s->state = GRAD_SCAN_FIRST;
     if (*p != '[' && *p != ']')
         return p;
-    s->state = GRAD_SCAN_REST_FIRST;
+    s->state = GRAD_SCAN_FIRST;
     if (*p == ']')
-        return grad_scanner_fail_array(s, p, "empty_tensor", s->rows[0].offset, 0,
-                                       GRAD_EMPTY_ARRAY);
-    return grad_scanner_fail_array(s, p, "unexpected_type", s->rows[0].offset, 0,
-                                   "expected numbers in at most %d dimensions, found more",
-                                   GRAD_MAX_RANK);
+        return fail_array(s, p, "empty_tensor", s->rows[0].offset, 0, GRAD_EMPTY_ARRAY);
+    return fail_array(s, p, "unexpected_type", s->rows[0].offset, 0,
+                      "expected numbers in at most %d dimensions, found more", GRAD_MAX_RANK);
 }
 
 /* ---- The first bytes ------------------------------------------------------------------------- */
@@ -385,32 +700,10 @@ static const char *scan_opening(grad_scanner *s, const char *p)
 /* What is no JSON is named by its first bytes, which are in token. */
 static const char *fail_head(grad_scanner *s)
 {
-    static const char text[] = "JSON in UTF-8", plain[] = "uncompressed JSON";
-    static const struct {
-        const char *bytes;
-        size_t length;
-        const char *name, *expected;
-    } heads[] = {
-        {"\xFF\xFE", 2, GRAD_UTF16, text},
-        {"\xFE\xFF", 2, GRAD_UTF16, text},
-        {"\0", 1, GRAD_UTF16, text},
-        {"\x1F\x8B", 2, "gzip", plain},
-        {"\x28\xB5\x2F\xFD", 4, "zstd", plain},
-        {"\x78\x01", 2, "zlib", plain},
-        {"\x78\x9C", 2, "zlib", plain},
-        {"\x78\xDA", 2, "zlib", plain},
-        {"PK\x03\x04", 4, "a zip archive (as .npz and .pt files are)", text},
-        {"\x93NUM", 4, "a .npy file of NumPy's", text},
-        {"\x89HDF", 4, "HDF5", text},
-    };
+    char detail[GRAD_DETAIL_SIZE];
 
-    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
-        if (s->token_length >= heads[i].length &&
-            memcmp(s->token, heads[i].bytes, heads[i].length) == 0)
-            return grad_scanner_fail(s, "malformed_json", s->token_offset, 0,
-                                     "expected %s, found %s", heads[i].expected, heads[i].name);
-    return grad_scanner_fail(s, "malformed_json", s->token_offset, 0,
-                             "expected a JSON document, found %s", GRAD_FOUND_BYTE(*s->token));
+    grad_json_explain_head(s->token, s->token_length, detail, sizeof detail);
+    return fail(s, "malformed_json", s->token_offset, 0, "%s", detail);
 }
 
 /* A byte order mark is passed over. What begins as JSON may is not looked at here. */
@@ -424,7 +717,7 @@ static const char *scan_head(grad_scanner *s, const char *p)
             s->state = GRAD_SCAN_PLAIN;
             return p;
         }
-        grad_scanner_begin_token(s, p, GRAD_SCAN_HEAD);
+        begin_token(s, p, GRAD_SCAN_HEAD);
     }
     s->token[s->token_length++] = *p++;
     if (s->token_length == MARK_LENGTH && memcmp(s->token, mark, MARK_LENGTH) == 0)
@@ -434,6 +727,8 @@ static const char *scan_head(grad_scanner *s, const char *p)
     return p;
 }
 
+/* ---- The whole ------------------------------------------------------------------------------- */
+
 static const char *scan_step(grad_scanner *s, const char *p, const char *end)
 {
     switch (s->state) {
@@ -442,17 +737,21 @@ static const char *scan_step(grad_scanner *s, const char *p, const char *end)
     case GRAD_SCAN_WORD:
         return scan_word(s, p, end);
     case GRAD_SCAN_PLAIN:
-        return grad_scanner_is_space(*p) ? scan_space(s, p, end) : scan_token(s, p);
+        return is_space(*p) ? scan_space(s, p, end) : scan_token(s, p);
     case GRAD_SCAN_STRING:
         return scan_string(s, p, end);
     case GRAD_SCAN_ESCAPE:
         return scan_escape(s, p);
     case GRAD_SCAN_OPENING:
         return scan_opening(s, p);
-    default:
-        return s->state < GRAD_SCAN_FIRST ? grad_scanner_rest(s, p, end)
-                                          : grad_scanner_array(s, p, end);
+    case GRAD_SCAN_FIRST:
+    case GRAD_SCAN_NEXT:
+    case GRAD_SCAN_BEHIND:
+    case GRAD_SCAN_NUMBER:
+    case GRAD_SCAN_LITERAL:
+        break;
     }
+    return scan_array(s, p, end);
 }
 
 grad_status grad_scanner_push(grad_scanner *s, const char *bytes, size_t length)
@@ -479,27 +778,23 @@ static void finish_token(grad_scanner *s)
 
 grad_status grad_scanner_end(grad_scanner *s)
 {
+    bool in_array = s->state >= GRAD_SCAN_FIRST && !is_in_rest(s);
     bool in_string = s->state == GRAD_SCAN_STRING || s->state == GRAD_SCAN_ESCAPE ||
-                     s->state == GRAD_SCAN_REST_STRING;
-    const char *where = s->state >= GRAD_SCAN_FIRST ? "inside an array of numbers"
-                        : in_string                 ? "inside a string"
-                        : s->depth > 0              ? "before it is closed"
-                                                    : NULL;
+                     s->state == GRAD_SCAN_LITERAL;
+    const char *where = in_array       ? "inside an array of numbers"
+                        : in_string    ? "inside a string"
+                        : s->depth > 0 ? "before it is closed"
+                                       : NULL;
     const grad_text *text = &s->envelope.text;
 
     finish_token(s);
     if (s->error.status != GRAD_OK)
         return s->error.status;
-    if (s->offset == 0)
-        return grad_scanner_fail(s, "malformed_json", 0, 0,
-                                 "expected a JSON document, found an empty body") == NULL
-                   ? s->error.status
-                   : GRAD_OK;
     if (text->length == 0 || (text->length == 1 && text->data[0] == ' '))
         where = s->depth > 0 ? where : "before its first value";
-    if (where != NULL)
-        grad_scanner_fail(s, "malformed_json", s->offset,
-                          s->state >= GRAD_SCAN_FIRST ? s->level : 0, "the document ends %s",
-                          where);
+    if (s->offset == 0)
+        fail(s, "malformed_json", 0, 0, "expected a JSON document, found an empty body");
+    else if (where != NULL)
+        fail(s, "malformed_json", s->offset, levels_of(s), "the document ends %s", where);
     return s->error.status;
 }

@@ -1,7 +1,7 @@
 /* Rows of numbers separated by commas: the inner loops of the scanner and of the encoder. What one
  * number looks like is gradient_wire.h's to say; brackets, strings and errors are the callers'. */
-#ifndef WIRE_NUMBER_ROW_H
-#define WIRE_NUMBER_ROW_H
+#ifndef GRAD_CODEC_NUMBER_ROW_H
+#define GRAD_CODEC_NUMBER_ROW_H
 
 #include "gradient_wire.h"
 
