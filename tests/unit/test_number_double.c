@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "codec/number/double.h"
+#include "codec/number/number.h"
 #include "support/random.h"
 
 enum { CASES = 200000, ROW = 24 };

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/number/row.h"
+#include "codec/number/number.h"
 #include "support/number_cases.h"
 
 typedef struct outcome {

@@ -4,8 +4,8 @@
 
 #include "codec/document/document.h"
 #include "codec/document/enum_names.h"
-#include "codec/document/notes.h"
-#include "codec/json/scalar.h"
+#include "codec/document/problem.h"
+#include "codec/json/encoder.h"
 #include "core/figure.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

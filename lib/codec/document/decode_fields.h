@@ -170,4 +170,16 @@ const grad_number_array *grad_decode_array(const grad_reader *reader, const grad
 /* Whether value is an array, of numbers or of something else. */
 bool grad_decode_is_array(const grad_reader *reader, const grad_path *path, const json_t *value);
 
+/* What other libraries call the members of our objects. They are not taken, only pointed at: most
+ * differ in shape or in what they stand for, so who moves a document here must look once. */
+typedef struct grad_foreign_field {
+    const char *name, *field;
+    const char *remark; /* how it differs from the field; "" where it does not */
+} grad_foreign_field;
+
+/* The row of a foreign name whose field is one of the count known ones; NULL: there is none. Static
+ * storage. */
+const grad_foreign_field *grad_foreign_field_find(const char *name, const grad_known_name *known,
+                                                  size_t count);
+
 #endif

@@ -1,6 +1,6 @@
 /* The table of foreign_fields.h. A name may have several rows: the first whose field the object has
  * is the answer. */
-#include "codec/document/foreign_fields.h"
+#include "codec/document/decode_fields.h"
 
 #include <string.h>
 

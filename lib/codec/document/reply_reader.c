@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "codec/document/document.h"
-#include "codec/document/notes.h"
 #include "codec/document/problem.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

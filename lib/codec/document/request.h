@@ -24,11 +24,12 @@ typedef struct grad_decoded_layer {
 typedef struct grad_layer_fields {
     size_t count;
     grad_field fields[GRAD_FIELDS_MAX];
+    grad_layer defaults;
 } grad_layer_fields;
 
 typedef struct grad_request {
     unsigned places; /* GRAD_IN_GRADIENTS or GRAD_IN_NETWORK, and GRAD_IN_CHECK where it is one */
-    bool continues;  /* a layer that cannot be bound is marked with its error */
+    bool continues;  /* a layer that cannot be read is marked with its error */
     grad_request_block *block;
     grad_layer_result *claims;                             /* of a check, one a layer; else NULL */
     grad_layer_fields layer_fields[GRAD_LAYER_KIND_COUNT]; /* listed when the first is read */
@@ -45,39 +46,14 @@ typedef struct grad_request_field {
 void grad_request_choose(const grad_request *request, const grad_request_field *rows, size_t count,
                          grad_field *fields);
 
-/* layer_fields.c: the fields of that kind of layer in this request. The request owns them. */
-const grad_layer_fields *grad_request_layer_fields(grad_request *request, grad_layer_kind kind);
-
-/* request_options.c */
-grad_decode_function grad_request_reduction;  /* grad_reduction */
-grad_decode_function grad_request_outputs;    /* unsigned */
-grad_decode_function grad_request_encoding;   /* nothing */
-grad_decode_function grad_request_non_finite; /* grad_non_finite */
-grad_decode_function grad_request_on_error;   /* bool */
-grad_decode_function grad_request_notes;      /* bool: that there are none */
-grad_decode_function grad_request_clip;       /* grad_clip */
-grad_decode_function grad_request_decay;      /* grad_decay */
-grad_decode_function grad_request_check;      /* grad_check_options */
-
-/* request_activation.c */
-grad_decode_function grad_request_activation; /* grad_layer: its activation and slope */
-
-/* request_layers.c */
-grad_decode_function grad_request_layers;   /* nothing: goes to the request's block */
-grad_decode_function grad_request_dropout;  /* grad_layer: its mask and rate */
-grad_decode_function grad_request_residual; /* nothing: which layer, is found when all have names */
+grad_decode_function grad_request_layers; /* nothing: goes to the request's block */
 
 /* Finds the layers that residual fields name; value is the array of layers. */
 grad_status grad_request_residuals(grad_reader *reader, const grad_path *path, const json_t *value);
 
-/* request_ranks.c: numbers that stand for tensors of one get the rank of the tensors beside them.
+/* Numbers that stand for tensors of one get the rank of the tensors beside them.
  * Errors: unexpected_type, where there is none that tells. */
-grad_status grad_request_ranks_of_layer(grad_reader *reader, const grad_path *path,
-                                        grad_layer *layer, grad_tensor *claimed_grad_input);
 grad_status grad_request_ranks_of_network(grad_reader *reader, const grad_path *root);
-
-/* request_loss.c */
-grad_decode_function grad_request_loss; /* grad_loss */
 
 /* Whether the target of such a loss is a number a sample, or may be. */
 bool grad_request_counts_samples(const grad_loss *loss);

@@ -1,16 +1,107 @@
-/* The layers of a request: what one that cannot be read leaves behind, and the names of residual
- * connections. */
+/* Reading the layers of a request: which fields a kind of layer has, its activation, numbers that
+ * stand for tensors of one, residual connections, and what a layer that cannot be read leaves
+ * behind. */
+#include "codec/document/request.h"
+
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "codec/document/enum_names.h"
-#include "codec/document/request.h"
+#include "core/figure.h"
 #include "core/size.h"
 
-/* ---- Fields ---------------------------------------------------------------------------------- */
+/* ---- Activations ----------------------------------------------------------------------------- */
 
-grad_status grad_request_dropout(grad_reader *reader, const grad_path *path, const json_t *value,
-                                 void *target)
+static grad_status find_activation(grad_reader *reader, const grad_path *path, const json_t *value,
+                                   const grad_activation_info **info)
+{
+    grad_known_name known[GRAD_ACTIVATION_COUNT];
+
+    if (!json_is_string(value))
+        return grad_decode_fail_scalar(reader, path, "the name of an activation", value);
+    *info = grad_activation_find(json_string_value(value));
+    if (*info != NULL)
+        return GRAD_OK;
+    for (size_t i = 0; i < GRAD_ACTIVATION_COUNT; i++) {
+        const grad_activation_info *row = grad_activation_info_of((grad_activation_kind)i);
+
+        known[i] = (grad_known_name){row->name, row->synonyms};
+    }
+    return grad_decode_unknown_word(reader, path, GRAD_WORDS_OF_ACTIVATIONS, "activation",
+                                    json_string_value(value), known, GRAD_ACTIVATION_COUNT);
+}
+
+/* Parameters are not rounded here, but those of floats must be in their range. */
+static grad_status read_parameter(grad_reader *reader, const grad_path *path, const json_t *value,
+                                  void *target)
+{
+    double number = json_number_value(value);
+
+    if (!json_is_number(value))
+        return grad_decode_fail_scalar(reader, path, "a number", value);
+    if (reader->datatype == GRAD_FP32 && isinf((float)number))
+        return grad_decode_fail(reader, path, "number_out_of_range",
+                                "expected a number within float32's range, found %s%s",
+                                GRAD_FIGURE(GRAD_FP64, number), GRAD_FP64_HOLDS_IT);
+    *(double *)target = number;
+    return GRAD_OK;
+}
+
+/* One number is the parameter; *target is the layer. */
+static grad_status read_slope(grad_reader *reader, const grad_path *path, const json_t *value,
+                              void *target)
+{
+    grad_layer *layer = target;
+
+    if (grad_decode_is_array(reader, path, value) || json_is_object(value))
+        return grad_decode_vector(reader, path, value, &layer->slope);
+    if (!json_is_number(value))
+        return grad_decode_fail_type(reader, path, "a number or an array of numbers", value);
+    return read_parameter(reader, path, value, &layer->activation.parameters[0]);
+}
+
+static grad_status decode_parameters(grad_reader *reader, const grad_path *path,
+                                     const json_t *value, const grad_activation_info *info,
+                                     grad_layer *layer)
+{
+    grad_field fields[GRAD_MAX_PARAMETERS + 1] = {{"name", grad_decode_nothing, 0, NULL}};
+
+    for (size_t i = 0; i < info->parameter_count; i++)
+        fields[i + 1] =
+            (grad_field){info->parameters[i].name, read_parameter,
+                         offsetof(grad_layer, activation.parameters) + i * sizeof(double), NULL};
+    if (info->kind == GRAD_PRELU)
+        fields[1] = (grad_field){info->parameters[0].name, read_slope, 0, NULL};
+    return grad_decode_object(reader, path, value, "an activation", fields,
+                              info->parameter_count + 1, layer);
+}
+
+static grad_status read_activation(grad_reader *reader, const grad_path *path, const json_t *value,
+                                   void *target)
+{
+    grad_layer *layer = target;
+    grad_path name = {.parent = path, .key = "name"};
+    const grad_activation_info *info = NULL;
+    bool is_object = json_is_object(value);
+    grad_status status;
+
+    if (!is_object && !json_is_string(value))
+        return grad_decode_fail_scalar(reader, path, "a name or an object with a name", value);
+    status = is_object ? grad_decode_require(reader, path, value, "name") : GRAD_OK;
+    if (status == GRAD_OK)
+        status = find_activation(reader, is_object ? &name : path,
+                                 is_object ? json_object_get(value, "name") : value, &info);
+    if (status != GRAD_OK)
+        return status;
+    layer->activation = grad_activation_default(info->kind);
+    return is_object ? decode_parameters(reader, path, value, info, layer) : GRAD_OK;
+}
+
+/* ---- Dropout and residual connections -------------------------------------------------------- */
+
+static grad_status read_dropout(grad_reader *reader, const grad_path *path, const json_t *value,
+                                void *target)
 {
     static const grad_field fields[] = {
         GRAD_FIELD("mask", grad_decode_flags, grad_layer, dropout_mask),
@@ -25,13 +116,331 @@ grad_status grad_request_dropout(grad_reader *reader, const grad_path *path, con
 }
 
 /* Which layer it is, is found when the names of all are known. */
-grad_status grad_request_residual(grad_reader *reader, const grad_path *path, const json_t *value,
-                                  void *target)
+static grad_status read_residual(grad_reader *reader, const grad_path *path, const json_t *value,
+                                 void *target)
 {
     (void)target;
     return json_is_string(value)
                ? GRAD_OK
                : grad_decode_fail_scalar(reader, path, "the name of a layer", value);
+}
+
+/* ---- Which fields there are ------------------------------------------------------------------ */
+
+#define FIELD(name, read, member, places)                                                          \
+    {                                                                                              \
+        GRAD_FIELD(name, read, grad_decoded_layer, member), places                                 \
+    }
+
+static const grad_request_field states[] = {
+    FIELD("name", grad_decode_string, layer.name, GRAD_IN_BOTH),
+    FIELD("type", grad_decode_nothing, layer.kind, GRAD_IN_BOTH),
+    FIELD("activation", read_activation, layer, GRAD_IN_BOTH),
+    FIELD("input", grad_decode_tensor, layer.input, GRAD_IN_BOTH),
+    FIELD("pre_activation", grad_decode_tensor, layer.pre_activation, GRAD_IN_BOTH),
+    FIELD("grad_output", grad_decode_tensor, layer.grad_output, GRAD_IN_GRADIENTS),
+};
+static const grad_request_field surroundings[] = {
+    FIELD("dropout", read_dropout, layer, GRAD_IN_BOTH),
+    FIELD("residual", read_residual, layer.residual, GRAD_IN_NETWORK),
+};
+
+/* ---- What kinds have ------------------------------------------------------------------------- */
+
+static const grad_slot_info *slot_of(size_t kind, grad_slot slot)
+{
+    const grad_layer_info *info = grad_layer_info_of((grad_layer_kind)kind);
+
+    for (size_t i = 0; i < info->slot_count; i++)
+        if (info->slots[i].slot == slot)
+            return &info->slots[i];
+    return NULL;
+}
+
+static const grad_slot_info *slot_with_delta(size_t kind, grad_output_kind output)
+{
+    const grad_layer_info *info = grad_layer_info_of((grad_layer_kind)kind);
+
+    for (size_t i = 0; i < info->slot_count; i++)
+        if (info->slots[i].delta == output)
+            return &info->slots[i];
+    return NULL;
+}
+
+static const grad_attribute_info *attribute_of(size_t kind, const char *name)
+{
+    const grad_layer_info *info = grad_layer_info_of((grad_layer_kind)kind);
+
+    for (size_t i = 0; i < info->attribute_count; i++)
+        if (strcmp(info->attributes[i].name, name) == 0)
+            return &info->attributes[i];
+    return NULL;
+}
+
+/* Whether that kind of layer has a slot, an attribute or a delta of that name. */
+static bool kind_has(size_t kind, const char *name)
+{
+    for (grad_slot slot = 0; slot < GRAD_SLOT_COUNT; slot++)
+        if (strcmp(name, grad_slot_name(slot)) == 0)
+            return slot_of(kind, slot) != NULL;
+    for (grad_output_kind output = 0; output < GRAD_OUTPUT_COUNT; output++)
+        if (strcmp(name, grad_output_name(output)) == 0)
+            return slot_with_delta(kind, output) != NULL;
+    return attribute_of(kind, name) != NULL;
+}
+
+/* What the norms call their counterparts. */
+static const char *hint_of(const char *name)
+{
+    if (strcmp(name, "weight") == 0)
+        return "; norms have \"gain\"";
+    return strcmp(name, "bias") == 0 ? "; norms have \"shift\"" : "";
+}
+
+void grad_layer_field_owners(const char *name, char *text, size_t size)
+{
+    size_t owners = 0, told = 0;
+    int used = snprintf(text, size, "belongs to layers of type ");
+
+    for (size_t kind = 0; kind < GRAD_LAYER_KIND_COUNT; kind++)
+        owners += kind_has(kind, name);
+    for (size_t kind = 0; kind < GRAD_LAYER_KIND_COUNT; kind++) {
+        if (!kind_has(kind, name) || (size_t)used >= size)
+            continue;
+        used += snprintf(text + used, size - (size_t)used, "%s%s",
+                         told == 0            ? ""
+                         : told + 1 == owners ? " and "
+                                              : ", ",
+                         grad_layer_info_of((grad_layer_kind)kind)->name);
+        told++;
+    }
+    if ((size_t)used < size)
+        snprintf(text + used, size - (size_t)used, "%s", hint_of(name));
+}
+
+/* ---- Lists ----------------------------------------------------------------------------------- */
+
+/* A kind's fields while they are listed. */
+typedef struct field_list {
+    const grad_request *request;
+    grad_layer_kind kind;
+    grad_layer_fields *to;
+} field_list;
+
+static void add(const field_list *list, grad_field field, unsigned places)
+{
+    const grad_request_field row = {field, places};
+
+    if (list->to->count < GRAD_FIELDS_MAX)
+        grad_request_choose(list->request, &row, 1, &list->to->fields[list->to->count++]);
+}
+
+static void add_rows(const field_list *list, const grad_request_field *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        add(list, rows[i].field, rows[i].places);
+}
+
+static grad_decode_function *reader_of(const grad_slot_info *slot)
+{
+    return slot->shape[1] != '\0' ? grad_decode_matrix : grad_decode_vector;
+}
+
+/* A field of the list's kind, or one that only others have. */
+static grad_field owned(const field_list *list, const char *name, grad_decode_function *read,
+                        size_t offset)
+{
+    return (grad_field){name, read, offset,
+                        kind_has(list->kind, name) ? NULL : GRAD_OF_OTHER_LAYERS};
+}
+
+/* Of the first kind that has it; NULL: it is no kind's own, but an activation's. */
+static const grad_slot_info *slot_of_any(grad_slot slot)
+{
+    const grad_slot_info *found = NULL;
+
+    for (size_t kind = 0; kind < GRAD_LAYER_KIND_COUNT && found == NULL; kind++)
+        found = slot_of(kind, slot);
+    return found;
+}
+
+static void add_slots(const field_list *list, bool with_delta)
+{
+    static const grad_layer layer;
+
+    for (grad_slot slot = 0; slot < GRAD_SLOT_COUNT; slot++) {
+        const grad_slot_info *any = slot_of_any(slot);
+        ptrdiff_t offset = (const char *)grad_layer_slot(&layer, slot) - (const char *)&layer;
+
+        if (any != NULL && (any->delta != GRAD_OUTPUT_COUNT) == with_delta)
+            add(list,
+                owned(list, grad_slot_name(slot), reader_of(any),
+                      offsetof(grad_decoded_layer, layer) + (size_t)offset),
+                GRAD_IN_BOTH);
+    }
+}
+
+/* Each name once, however many kinds have it. */
+static void add_attributes(const field_list *list)
+{
+    for (size_t kind = 0; kind < GRAD_LAYER_KIND_COUNT; kind++) {
+        const grad_layer_info *info = grad_layer_info_of((grad_layer_kind)kind);
+
+        for (size_t i = 0; i < info->attribute_count; i++) {
+            const grad_attribute_info *attribute = &info->attributes[i];
+            bool was_listed = false;
+
+            for (size_t before = 0; before < kind; before++)
+                was_listed = was_listed || attribute_of(before, attribute->name) != NULL;
+            if (!was_listed)
+                add(list,
+                    owned(list, attribute->name, grad_decode_number,
+                          offsetof(grad_decoded_layer, layer) + attribute->offset),
+                    GRAD_IN_BOTH);
+        }
+    }
+}
+
+/* What a client takes for the answer. */
+static void add_claims(const field_list *list)
+{
+    static const grad_layer_result result;
+
+    for (grad_output_kind output = 0; output < GRAD_OUTPUT_COUNT; output++) {
+        const char *name = grad_output_name(output);
+        ptrdiff_t offset =
+            (const char *)grad_layer_result_tensor(&result, output) - (const char *)&result;
+        size_t at = offsetof(grad_decoded_layer, claims) + (size_t)offset;
+        const grad_slot_info *slot = NULL;
+
+        for (size_t kind = 0; kind < GRAD_LAYER_KIND_COUNT && slot == NULL; kind++)
+            slot = slot_with_delta(kind, output);
+        if (output == GRAD_GRAD_INPUT)
+            add(list, (grad_field){name, grad_decode_tensor, at, NULL},
+                GRAD_IN_GRADIENTS | GRAD_IN_CHECK);
+        else if (slot == NULL) /* an activation's, of any kind */
+            add(list, (grad_field){name, grad_decode_vector, at, NULL},
+                GRAD_IN_BOTH | GRAD_IN_CHECK);
+        else
+            add(list, owned(list, name, reader_of(slot), at), GRAD_IN_BOTH | GRAD_IN_CHECK);
+    }
+}
+
+static void set_attributes(size_t kind, grad_layer *layer)
+{
+    const grad_layer_info *info = grad_layer_info_of((grad_layer_kind)kind);
+
+    for (size_t i = 0; i < info->attribute_count; i++)
+        *(double *)(void *)((char *)layer + info->attributes[i].offset) =
+            info->attributes[i].default_value;
+}
+
+/* Attributes of other kinds have a default too; where two kinds differ, it is the layer's own. */
+static void set_defaults(grad_layer_kind kind, grad_layer *layer)
+{
+    layer->kind = kind;
+    layer->activation = grad_activation_default(GRAD_IDENTITY);
+    for (size_t other = 0; other < GRAD_LAYER_KIND_COUNT; other++)
+        set_attributes(other, layer);
+    set_attributes(kind, layer);
+}
+
+static const grad_layer_fields *fields_of(grad_request *request, grad_layer_kind kind)
+{
+    const field_list list = {request, kind, &request->layer_fields[kind]};
+
+    if (list.to->count > 0)
+        return list.to;
+    set_defaults(kind, &list.to->defaults);
+    add_rows(&list, states, GRAD_COUNT(states));
+    add_slots(&list, true);
+    add_attributes(&list);
+    add_slots(&list, false);
+    add_rows(&list, surroundings, GRAD_COUNT(surroundings));
+    add_claims(&list);
+    return list.to;
+}
+
+/* ---- Ranks of numbers alone: a vector if one sample is given as vectors, else a matrix ------- */
+
+/* The tensors of samples that belong together, looked at twice. */
+typedef struct family {
+    grad_reader *reader;
+    size_t rank;  /* the largest, once all have been looked at; 0: only numbers alone */
+    bool settles; /* the second time: ranks are given */
+} family;
+
+static grad_status visit(family *f, const grad_path *parent, const char *key, grad_tensor *tensor)
+{
+    grad_path path = {.parent = parent, .key = key};
+
+    f->rank = f->rank > tensor->rank ? f->rank : tensor->rank;
+    if (!f->settles || tensor->data == NULL || tensor->rank > 0)
+        return GRAD_OK;
+    if (f->rank == 0)
+        return grad_decode_fail_single(f->reader, &path);
+    grad_decode_give_rank(tensor, f->rank);
+    return GRAD_OK;
+}
+
+static grad_status visit_layer(family *f, const grad_path *path, grad_layer *layer)
+{
+    grad_path dropout = {.parent = path, .key = "dropout"};
+    grad_status status = visit(f, path, "input", &layer->input);
+
+    if (status == GRAD_OK)
+        status = visit(f, path, "pre_activation", &layer->pre_activation);
+    if (status == GRAD_OK)
+        status = visit(f, path, "grad_output", &layer->grad_output);
+    return status == GRAD_OK ? visit(f, &dropout, "mask", &layer->dropout_mask) : status;
+}
+
+static grad_status visit_network(family *f, const grad_path *root, grad_request_block *block)
+{
+    grad_network *network = &block->network;
+    grad_path layers = {.parent = root, .key = "layers"};
+    grad_path loss = {.parent = root, .key = "loss"};
+    grad_status status = visit(f, root, "input", &network->input);
+
+    for (size_t i = 0; i < block->batch.layer_count && status == GRAD_OK; i++) {
+        grad_path layer = {.parent = &layers, .index = i};
+
+        status = visit_layer(f, &layer, &block->batch.layers[i]);
+    }
+    if (status == GRAD_OK)
+        status = visit(f, root, "grad_output", &network->grad_output);
+    if (status == GRAD_OK && !grad_request_counts_samples(&network->loss))
+        status = visit(f, &loss, "target", &network->loss.target);
+    if (status == GRAD_OK)
+        status = visit(f, &loss, "variance", &network->loss.variance);
+    if (status == GRAD_OK)
+        status = visit(f, &loss, "other", &network->loss.other);
+    return status == GRAD_OK ? visit(f, root, "grad_input", &block->check.claimed_grad_input)
+                             : status;
+}
+
+static grad_status settle_ranks(grad_reader *reader, const grad_path *path, grad_layer *layer,
+                                grad_tensor *claimed_grad_input)
+{
+    family f = {.reader = reader};
+    grad_status status = GRAD_OK;
+
+    for (int pass = 0; pass < 2 && status == GRAD_OK; pass++) {
+        f.settles = pass == 1;
+        status = visit_layer(&f, path, layer);
+        if (status == GRAD_OK)
+            status = visit(&f, path, "grad_input", claimed_grad_input);
+    }
+    return status;
+}
+
+grad_status grad_request_ranks_of_network(grad_reader *reader, const grad_path *root)
+{
+    family f = {.reader = reader};
+    grad_status status = visit_network(&f, root, reader->request->block);
+
+    f.settles = true;
+    return status == GRAD_OK ? visit_network(&f, root, reader->request->block) : status;
 }
 
 /* ---- One layer ------------------------------------------------------------------------------- */
@@ -69,25 +478,6 @@ static grad_status read_kind(grad_reader *reader, const grad_path *path, const j
                                     known, GRAD_LAYER_KIND_COUNT);
 }
 
-static void set_attributes(size_t kind, grad_layer *layer)
-{
-    const grad_layer_info *info = grad_layer_info_of((grad_layer_kind)kind);
-
-    for (size_t i = 0; i < info->attribute_count; i++)
-        *(double *)(void *)((char *)layer + info->attributes[i].offset) =
-            info->attributes[i].default_value;
-}
-
-/* Attributes of other kinds have a default too; where two kinds differ, it is the layer's own. */
-static void set_defaults(grad_layer_kind kind, grad_layer *layer)
-{
-    layer->kind = kind;
-    layer->activation = grad_activation_default(GRAD_IDENTITY);
-    for (size_t other = 0; other < GRAD_LAYER_KIND_COUNT; other++)
-        set_attributes(other, layer);
-    set_attributes(kind, layer);
-}
-
 static grad_status decode_layer(grad_reader *reader, const grad_path *path, const json_t *value,
                                 grad_decoded_layer *decoded)
 {
@@ -97,8 +487,8 @@ static grad_status decode_layer(grad_reader *reader, const grad_path *path, cons
 
     if (status != GRAD_OK)
         return status;
-    set_defaults(kind, &decoded->layer);
-    fields = grad_request_layer_fields(reader->request, kind);
+    fields = fields_of(reader->request, kind);
+    decoded->layer = fields->defaults;
     status =
         grad_decode_object(reader, path, value, "a layer", fields->fields, fields->count, decoded);
     if (status == GRAD_OK && !grad_layer_info_of(kind)->may_lack_activation)
@@ -114,8 +504,7 @@ static grad_status read_layer(grad_reader *reader, const grad_path *path, const 
     grad_status status = decode_layer(reader, path, value, &decoded);
 
     if (status == GRAD_OK && (request->places & GRAD_IN_GRADIENTS) != 0)
-        status =
-            grad_request_ranks_of_layer(reader, path, &decoded.layer, &decoded.claims.grad_input);
+        status = settle_ranks(reader, path, &decoded.layer, &decoded.claims.grad_input);
     request->block->batch.layers[index] = decoded.layer;
     if (request->claims != NULL)
         request->claims[index] = decoded.claims;

@@ -1,9 +1,292 @@
-/* A request document as a whole: its outermost fields, and the block that it is read into. The
- * fields' values are read by request_options.c, request_layers.c and request_loss.c. */
+/* Reading a request: the document as a whole with its options, and the loss of a network. Layers
+ * are request_layers.c's. Only those numbers are judged here whose wrong values a batch could not
+ * tell from absent ones. */
+#include "codec/document/request.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/document/request.h"
+#include "codec/document/enum_names.h"
+#include "core/figure.h"
+
+/* ---- Options --------------------------------------------------------------------------------- */
+
+static grad_status read_reduction(grad_reader *reader, const grad_path *path, const json_t *value,
+                                  void *target)
+{
+    size_t index = GRAD_SUM;
+    grad_status status =
+        grad_decode_choice(reader, path, value, grad_reduction_names, GRAD_REDUCTION_COUNT, &index);
+
+    *(grad_reduction *)target = (grad_reduction)index;
+    return status;
+}
+
+/* One name; the bit of the i-th is 1 << i. Predictions come last, and only of a network. */
+static grad_status read_output(grad_reader *reader, const grad_path *path, const json_t *value,
+                               void *target)
+{
+    const char *names[GRAD_OUTPUT_COUNT + 1];
+    bool is_network = (reader->request->places & GRAD_IN_NETWORK) != 0;
+    unsigned *outputs = target;
+    size_t which = 0;
+    grad_status status;
+
+    for (size_t i = 0; i < GRAD_OUTPUT_COUNT; i++)
+        names[i] = grad_output_name((grad_output_kind)i);
+    names[GRAD_OUTPUT_COUNT] = GRAD_PREDICTIONS_NAME;
+    status = grad_decode_choice(reader, path, value, names,
+                                is_network ? GRAD_OUTPUT_COUNT + 1 : GRAD_OUTPUT_COUNT, &which);
+    if (status == GRAD_OK && (*outputs >> which & 1) != 0)
+        return grad_decode_fail(reader, path, "unsupported_value",
+                                "expected each output once, found \"%s\" again", names[which]);
+    if (status == GRAD_OK)
+        *outputs |= 1u << which;
+    return status;
+}
+
+static grad_status read_outputs(grad_reader *reader, const grad_path *path, const json_t *value,
+                                void *target)
+{
+    if (json_is_string(value)) /* one alone */
+        return read_output(reader, path, value, target);
+    if (!json_is_array(value))
+        return grad_decode_fail_type(reader, path, "an array of names", value);
+    if (json_array_size(value) == 0)
+        return grad_decode_fail(reader, path, "unsupported_value",
+                                "expected at least one output, found none");
+    return grad_decode_elements(reader, path, value, read_output, target, 0);
+}
+
+static grad_status read_non_finite(grad_reader *reader, const grad_path *path, const json_t *value,
+                                   void *target)
+{
+    size_t index = GRAD_REJECT_NON_FINITE;
+    grad_status status = grad_decode_choice(reader, path, value, grad_non_finite_names,
+                                            GRAD_NON_FINITE_COUNT, &index);
+
+    *(grad_non_finite *)target = (grad_non_finite)index;
+    return status;
+}
+
+/* An option of which this version knows one value only. */
+static grad_status read_encoding(grad_reader *reader, const grad_path *path, const json_t *value,
+                                 void *target)
+{
+    static const char *const names[] = {"json"};
+    size_t index;
+
+    (void)target;
+    return grad_decode_choice(reader, path, value, names, GRAD_COUNT(names), &index);
+}
+
+static grad_status read_on_error(grad_reader *reader, const grad_path *path, const json_t *value,
+                                 void *target)
+{
+    static const char *const names[] = {"abort", "continue"};
+    size_t index = 0;
+    grad_status status = grad_decode_choice(reader, path, value, names, GRAD_COUNT(names), &index);
+
+    *(bool *)target = index == 1;
+    return status;
+}
+
+/* In the batch the option is whether there are none. */
+static grad_status read_notes(grad_reader *reader, const grad_path *path, const json_t *value,
+                              void *target)
+{
+    bool wanted = true;
+    grad_status status = grad_decode_boolean(reader, path, value, &wanted);
+
+    *(bool *)target = !wanted;
+    return status;
+}
+
+/* In the batch 0 stands for none. */
+static grad_status read_positive(grad_reader *reader, const grad_path *path, const json_t *value,
+                                 void *target)
+{
+    grad_status status = grad_decode_number(reader, path, value, target);
+
+    if (status == GRAD_OK && !(*(double *)target > 0))
+        return grad_decode_fail(reader, path, "bad_parameter",
+                                "expected a number above 0, found %s",
+                                GRAD_FIGURE(GRAD_FP64, *(double *)target));
+    return status;
+}
+
+static grad_status read_samples(grad_reader *reader, const grad_path *path, const json_t *value,
+                                void *target)
+{
+    grad_status status = grad_decode_size(reader, path, value, target);
+
+    if (status == GRAD_OK && *(size_t *)target == 0)
+        return grad_decode_fail(reader, path, "bad_parameter", "expected at least 1, found 0");
+    return status;
+}
+
+static grad_status read_seed(grad_reader *reader, const grad_path *path, const json_t *value,
+                             void *target)
+{
+    size_t seed = 0;
+    grad_status status = grad_decode_size(reader, path, value, &seed);
+
+    *(uint64_t *)target = seed;
+    return status;
+}
+
+static grad_status read_clip(grad_reader *reader, const grad_path *path, const json_t *value,
+                             void *target)
+{
+    static const grad_field fields[] = {
+        GRAD_FIELD("value", read_positive, grad_clip, value),
+        GRAD_FIELD("layer_norm", read_positive, grad_clip, layer_norm),
+        GRAD_FIELD("global_norm", read_positive, grad_clip, global_norm),
+    };
+
+    return grad_decode_object(reader, path, value, "an object", fields, GRAD_COUNT(fields), target);
+}
+
+static grad_status read_decay(grad_reader *reader, const grad_path *path, const json_t *value,
+                              void *target)
+{
+    static const grad_field fields[] = {
+        GRAD_FIELD("l1", grad_decode_number, grad_decay, l1),
+        GRAD_FIELD("l2", grad_decode_number, grad_decay, l2),
+    };
+
+    return grad_decode_object(reader, path, value, "an object", fields, GRAD_COUNT(fields), target);
+}
+
+static grad_status read_check(grad_reader *reader, const grad_path *path, const json_t *value,
+                              void *target)
+{
+    static const grad_field fields[] = {
+        GRAD_FIELD("samples", read_samples, grad_check_options, samples),
+        GRAD_FIELD("seed", read_seed, grad_check_options, seed),
+        GRAD_FIELD("tolerance", read_positive, grad_check_options, tolerance),
+    };
+
+    return grad_decode_object(reader, path, value, "an object", fields, GRAD_COUNT(fields), target);
+}
+
+/* ---- The loss: its name decides which parameters and tensors it has -------------------------- */
+
+static grad_status find_loss(grad_reader *reader, const grad_path *path, const json_t *value,
+                             const grad_loss_info **info)
+{
+    grad_known_name known[GRAD_LOSS_COUNT];
+    size_t count = 0;
+
+    if (!json_is_string(value))
+        return grad_decode_fail_scalar(reader, path, "the name of a loss", value);
+    *info = grad_loss_find(json_string_value(value));
+    if (*info != NULL)
+        return GRAD_OK;
+    for (size_t i = GRAD_LOSS_ABSENT + 1; i < GRAD_LOSS_COUNT; i++) {
+        const grad_loss_info *row = grad_loss_info_of((grad_loss_kind)i);
+
+        known[count++] = (grad_known_name){row->name, row->synonyms};
+    }
+    return grad_decode_unknown_word(reader, path, GRAD_WORDS_OF_LOSSES, "loss",
+                                    json_string_value(value), known, count);
+}
+
+static grad_status read_loss_reduction(grad_reader *reader, const grad_path *path,
+                                       const json_t *value, void *target)
+{
+    size_t index = GRAD_LOSS_MEAN;
+    grad_status status = grad_decode_choice(reader, path, value, grad_loss_reduction_names,
+                                            GRAD_LOSS_REDUCTION_COUNT, &index);
+
+    *(grad_loss_reduction *)target = (grad_loss_reduction)index;
+    return status;
+}
+
+/* Flags are 0 or 1 among the parameters. */
+static grad_status read_flag(grad_reader *reader, const grad_path *path, const json_t *value,
+                             void *target)
+{
+    bool flag = false;
+    grad_status status = grad_decode_boolean(reader, path, value, &flag);
+
+    *(double *)target = flag ? 1 : 0;
+    return status;
+}
+
+static grad_field parameter_field(const grad_loss_info *info, size_t parameter)
+{
+    const grad_parameter_info *p = &info->parameters[parameter];
+
+    return (grad_field){p->name,
+                        p->domain == GRAD_FLAG      ? read_flag
+                        : p->domain == GRAD_INTEGER ? grad_decode_integer
+                                                    : grad_decode_number,
+                        offsetof(grad_loss, parameters) + parameter * sizeof(double), NULL};
+}
+
+/* The fields of that loss; tensors that only others take say so. Returns how many. */
+static size_t list_fields(const grad_loss_info *info, grad_field *fields)
+{
+    static const struct {
+        grad_field field;
+        unsigned bit; /* 0: of every loss */
+    } rows[] = {
+        {{"name", grad_decode_nothing, 0, NULL}, 0},
+        {GRAD_FIELD("target", grad_decode_flags, grad_loss, target), 0},
+        {GRAD_FIELD("reduction", read_loss_reduction, grad_loss, reduction), 0},
+        {GRAD_FIELD("sample_weight", grad_decode_vector, grad_loss, sample_weight), 0},
+        {GRAD_FIELD("class_weight", grad_decode_vector, grad_loss, class_weight),
+         GRAD_LOSS_CLASS_WEIGHT},
+        {GRAD_FIELD("pos_weight", grad_decode_vector, grad_loss, pos_weight), GRAD_LOSS_POS_WEIGHT},
+        {GRAD_FIELD("variance", grad_decode_tensor, grad_loss, variance), GRAD_LOSS_VARIANCE},
+        {GRAD_FIELD("other", grad_decode_tensor, grad_loss, other), GRAD_LOSS_OTHER},
+    };
+    size_t count = 0;
+
+    for (size_t i = 0; i < GRAD_COUNT(rows); i++) {
+        fields[count] = rows[i].field;
+        if (rows[i].bit != 0 && (info->tensors & rows[i].bit) == 0)
+            fields[count].elsewhere = "belongs to other losses";
+        count++;
+    }
+    for (size_t i = 0; i < info->parameter_count; i++)
+        fields[count++] = parameter_field(info, i);
+    return count;
+}
+
+bool grad_request_counts_samples(const grad_loss *loss)
+{
+    unsigned tensors = grad_loss_info_of(loss->kind)->tensors;
+
+    return (tensors & (GRAD_LOSS_CLASSES | GRAD_LOSS_FULL)) != GRAD_LOSS_FULL;
+}
+
+static grad_status read_loss(grad_reader *reader, const grad_path *path, const json_t *value,
+                             void *target)
+{
+    grad_path name = {.parent = path, .key = "name"};
+    grad_field fields[GRAD_FIELDS_MAX];
+    const grad_loss_info *info = NULL;
+    grad_status status;
+    size_t count;
+
+    if (!json_is_object(value))
+        return grad_decode_fail_type(reader, path, "an object with the name of a loss", value);
+    status = grad_decode_require(reader, path, value, "name");
+    if (status == GRAD_OK)
+        status = find_loss(reader, &name, json_object_get(value, "name"), &info);
+    if (status != GRAD_OK)
+        return status;
+    *(grad_loss *)target = grad_loss_default(info->kind);
+    count = list_fields(info, fields);
+    status = grad_decode_object(reader, path, value, "a loss", fields, count, target);
+    if (grad_request_counts_samples(target))
+        grad_decode_give_rank(&((grad_loss *)target)->target, 1);
+    return status == GRAD_OK ? grad_decode_require(reader, path, value, "target") : status;
+}
+
+/* ---- The whole ------------------------------------------------------------------------------- */
 
 void grad_request_choose(const grad_request *request, const grad_request_field *rows, size_t count,
                          grad_field *fields)
@@ -36,21 +319,21 @@ void grad_request_choose(const grad_request *request, const grad_request_field *
 
 static const grad_request_field request_fields[] = {
     OPTION("id", grad_decode_string, batch.id),
-    OPTION("reduction", grad_request_reduction, batch.reduction),
+    OPTION("reduction", read_reduction, batch.reduction),
     OPTION("scale", grad_decode_number, batch.scale),
-    OPTION("outputs", grad_request_outputs, batch.outputs),
-    OPTION("encoding", grad_request_encoding, batch),
-    OPTION("non_finite", grad_request_non_finite, batch.non_finite),
-    OPTION("on_error", grad_request_on_error, batch.continue_on_error),
+    OPTION("outputs", read_outputs, batch.outputs),
+    OPTION("encoding", read_encoding, batch),
+    OPTION("non_finite", read_non_finite, batch.non_finite),
+    OPTION("on_error", read_on_error, batch.continue_on_error),
     OPTION("statistics", grad_decode_boolean, batch.statistics),
-    OPTION("notes", grad_request_notes, batch.no_notes),
-    OPTION("clip", grad_request_clip, batch.clip),
-    OPTION("weight_decay", grad_request_decay, batch.weight_decay),
+    OPTION("notes", read_notes, batch.no_notes),
+    OPTION("clip", read_clip, batch.clip),
+    OPTION("weight_decay", read_decay, batch.weight_decay),
     OPTION("layers", grad_request_layers, batch.layers),
     OF_NETWORK("input", grad_decode_tensor, network.input),
-    OF_NETWORK("loss", grad_request_loss, network.loss),
+    OF_NETWORK("loss", read_loss, network.loss),
     OF_NETWORK("grad_output", grad_decode_tensor, network.grad_output),
-    OF_CHECK("check", grad_request_check, check_options, GRAD_IN_BOTH),
+    OF_CHECK("check", read_check, check_options, GRAD_IN_BOTH),
     OF_CHECK("grad_input", grad_decode_tensor, check.claimed_grad_input, GRAD_IN_NETWORK),
 };
 

@@ -4,6 +4,8 @@
 #ifndef GRAD_CODEC_JSON_ENCODER_H
 #define GRAD_CODEC_JSON_ENCODER_H
 
+#include <math.h>
+
 #include "gradient_wire.h"
 
 /* Numbers in a segment: large enough that a segment's overhead is nothing, small enough that a few
@@ -66,5 +68,28 @@ size_t grad_piece_bound(const grad_piece *piece, const grad_number_format *forma
 
 /* The most bytes of one number and the comma behind it. */
 size_t grad_number_bound(grad_datatype datatype);
+
+/* ---- Single numbers, which may be ones that JSON has no spelling for ------------------------- */
+
+/* Whether two numbers are the same, 0 and -0 being two. */
+static inline bool grad_scalar_same(double a, double b)
+{
+    return a == b && (signbit(a) != 0) == (signbit(b) != 0);
+}
+
+/* The string that stands for a number that is not finite, without quotes. */
+static inline const char *grad_scalar_literal(double value)
+{
+    return isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
+}
+
+/* Adds a number, or the string that stands for it. */
+static inline void grad_text_scalar(grad_text *text, double value)
+{
+    if (isfinite(value))
+        grad_text_number(text, value);
+    else
+        grad_text_string(text, grad_scalar_literal(value));
+}
 
 #endif

@@ -135,6 +135,7 @@ static grad_status add_mark(grad_envelope *envelope, int64_t shift, grad_error *
     if (marks == NULL)
         return GRAD_OUT_OF_MEMORY;
     envelope->marks = marks;
+    envelope->shift = shift;
     marks[envelope->mark_count++] = (grad_envelope_mark){envelope->text.length, shift};
     return GRAD_OK;
 }
@@ -144,10 +145,15 @@ grad_status grad_envelope_add(grad_envelope *envelope, const char *bytes, size_t
 {
     grad_text *text = &envelope->text;
     int64_t shift = offset - (int64_t)text->length;
-    int64_t last = envelope->mark_count > 0 ? envelope->marks[envelope->mark_count - 1].shift : 0;
 
-    if (shift != last && add_mark(envelope, shift, error) != GRAD_OK)
+    if (shift != envelope->shift && add_mark(envelope, shift, error) != GRAD_OK)
         return GRAD_OUT_OF_MEMORY;
+    if (text->status == GRAD_OK && length < text->capacity - text->length) { /* as it mostly is */
+        memcpy(text->data + text->length, bytes, length);
+        text->length += length;
+        text->data[text->length] = '\0';
+        return GRAD_OK;
+    }
     grad_text_add(text, bytes, length);
     if (text->status != GRAD_TOO_LARGE)
         return grad_text_status(text, error);
@@ -174,7 +180,7 @@ grad_status grad_envelope_add_token(grad_envelope *envelope, char byte, int64_t 
 
     if (envelope->open_rests > 0)
         return grad_envelope_add(envelope, &byte, 1, offset, error);
-    if (opens || byte == '"')
+    if (opens)
         begin_value(envelope);
     else if (byte != ',')
         close_container(envelope);
@@ -396,9 +402,14 @@ bool grad_envelope_is_name(const grad_envelope *envelope, size_t position, const
 
     if (quote == NULL)
         return false;
-    length = add_name(found, 0, name, end);
+    length = (size_t)(quote - name);
+    if (memchr(name, '\\', length) != NULL) {
+        length = add_name(found, 0, name, end);
+        name = found + 1;
+        length -= length > 0;
+    }
     for (size_t i = 0; i < count; i++)
-        if (strlen(names[i]) + 1 == length && memcmp(names[i], found + 1, length - 1) == 0)
+        if (strlen(names[i]) == length && memcmp(names[i], name, length) == 0)
             return true;
     return false;
 }

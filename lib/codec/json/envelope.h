@@ -55,6 +55,7 @@ typedef struct grad_envelope {
     grad_text text;
     grad_envelope_mark *marks;
     size_t mark_count, mark_capacity;
+    int64_t shift; /* of the last mark */
     grad_number_array *arrays;
     size_t array_count, array_capacity;
     grad_fault *faults;
@@ -77,8 +78,8 @@ size_t grad_envelope_memory(const grad_envelope *envelope);
 grad_status grad_envelope_add(grad_envelope *envelope, const char *bytes, size_t length,
                               int64_t offset, grad_error *error);
 
-/* The same of the first bytes of a value or of a member's name, and of the bytes of punctuation and
- * opening quotes, but for colons. Places are recorded by them. */
+/* The same of the first bytes of a value or of a member's name, and of a byte of punctuation, but
+ * for colons. Places are recorded by them. */
 grad_status grad_envelope_add_value(grad_envelope *envelope, const char *bytes, size_t length,
                                     int64_t offset, grad_error *error);
 grad_status grad_envelope_add_token(grad_envelope *envelope, char byte, int64_t offset,

@@ -6,8 +6,7 @@
 #include <stdlib.h>
 
 #include "codec/json/word.h"
-#include "codec/number/double.h"
-#include "codec/number/row.h"
+#include "codec/number/number.h"
 #include "core/error.h"
 #include "core/real.h"
 #include "core/size.h"

@@ -586,8 +586,7 @@ static const char *scan_word(grad_scanner *s, const char *p, const char *end)
     return finish_word(s) ? p : NULL;
 }
 
-/* Whether the last string is the name of a member whose arrays are of something else than numbers:
- * layers, tensors of a report, names, integers that are wanted as they are. */
+/* Whether the last string names a member whose arrays hold something else than numbers. */
 static bool names_list(const grad_scanner *s)
 {
     static const char *const lists[] = {"layers", "outputs", "shape", "tensors", "notes"};
@@ -595,8 +594,31 @@ static bool names_list(const grad_scanner *s)
     return grad_envelope_is_name(&s->envelope, s->string_begin, lists, GRAD_COUNT(lists));
 }
 
+/* Goes on in a string; outside of one its opening quote is at p. */
+static const char *scan_string(grad_scanner *s, const char *p, const char *end)
+{
+    bool begins = s->state != GRAD_SCAN_STRING;
+    const char *run = p;
+    grad_status status;
+
+    p += begins;
+    while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20)
+        p++;
+    s->is_behind_string = p < end && *p == '"';
+    s->state = s->is_behind_string ? state_behind(s) : GRAD_SCAN_STRING;
+    p += s->is_behind_string;
+    status = (begins ? grad_envelope_add_value : grad_envelope_add)(
+        &s->envelope, run, (size_t)(p - run), offset_of(s, run), &s->error);
+    if (status != GRAD_OK || p == end || s->is_behind_string)
+        return status == GRAD_OK ? p : NULL;
+    if (*p != '\\')
+        return fail_byte(s, p, "no control character in a string");
+    s->state = GRAD_SCAN_ESCAPE;
+    return copy(s, p, 1);
+}
+
 /* One token outside strings and arrays of numbers. */
-static const char *scan_token(grad_scanner *s, const char *p)
+static const char *scan_token(grad_scanner *s, const char *p, const char *end)
 {
     bool is_behind_string = s->is_behind_string;
     bool is_behind_name = s->is_behind_name;
@@ -606,9 +628,8 @@ static const char *scan_token(grad_scanner *s, const char *p)
     s->in_space = s->is_behind_string = s->is_behind_name = false;
     switch (*p) {
     case '"':
-        s->state = GRAD_SCAN_STRING;
         s->string_begin = s->envelope.text.length + 1;
-        return copy_token(s, p);
+        return scan_string(s, p, end);
     case '[':
         if (!is_behind_name || !names_list(s))
             return open_bracket(s, p);
@@ -634,27 +655,6 @@ static const char *scan_token(grad_scanner *s, const char *p)
         begin_token(s, p, GRAD_SCAN_WORD);
         return p;
     }
-}
-
-static const char *scan_string(grad_scanner *s, const char *p, const char *end)
-{
-    const char *run = p;
-
-    while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20)
-        p++;
-    if (copy(s, run, (size_t)(p - run)) == NULL)
-        return NULL;
-    if (p == end)
-        return p;
-    if (*p == '"') {
-        s->state = state_behind(s);
-        s->is_behind_string = true;
-    } else if (*p == '\\') {
-        s->state = GRAD_SCAN_ESCAPE;
-    } else {
-        return fail_byte(s, p, "no control character in a string");
-    }
-    return copy(s, p, 1);
 }
 
 static const char *scan_escape(grad_scanner *s, const char *p)
@@ -737,7 +737,7 @@ static const char *scan_step(grad_scanner *s, const char *p, const char *end)
     case GRAD_SCAN_WORD:
         return scan_word(s, p, end);
     case GRAD_SCAN_PLAIN:
-        return is_space(*p) ? scan_space(s, p, end) : scan_token(s, p);
+        return is_space(*p) ? scan_space(s, p, end) : scan_token(s, p, end);
     case GRAD_SCAN_STRING:
         return scan_string(s, p, end);
     case GRAD_SCAN_ESCAPE:

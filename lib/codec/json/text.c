@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "codec/json/utf8.h"
-#include "codec/number/double.h"
+#include "codec/number/number.h"
 #include "core/error.h"
 
 enum { FIRST_CAPACITY = 256 };

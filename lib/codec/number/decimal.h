@@ -1,7 +1,7 @@
 /* From the digits of a decimal text to the nearest float32: what the reader of one number and the
  * reader of rows share. No text is scanned here. */
-#ifndef WIRE_NUMBER_DECIMAL_H
-#define WIRE_NUMBER_DECIMAL_H
+#ifndef GRAD_CODEC_NUMBER_DECIMAL_H
+#define GRAD_CODEC_NUMBER_DECIMAL_H
 
 #include "codec/number/tables.h"
 

@@ -1,7 +1,7 @@
 /* Decimal text to float64 and back: exact arithmetic where it is easy, the C library where it is
  * not, whatever the locale. Nothing here is for float32, which is read and written a hundred times
  * as often. */
-#include "codec/number/double.h"
+#include "codec/number/number.h"
 
 #include <float.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /* Rows of decimal texts to float32. Where the machine has SSE2 (every x86-64) a number is taken in
  * whole vectors, without branches on its digits; all others, and whatever is unusual, go one by one
  * through grad_number_read. Errors are not diagnosed here: the row stops in front of them. */
-#include "codec/number/row.h"
+#include "codec/number/number.h"
 #include "codec/number/vector.h"
 
 /* The way for any number. NULL where it doesn't certainly end in [p, end), or is an error. */

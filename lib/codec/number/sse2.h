@@ -1,6 +1,6 @@
 /* What the reader and the writer of numbers share of SSE2, which every x86-64 has. */
-#ifndef WIRE_NUMBER_SSE2_H
-#define WIRE_NUMBER_SSE2_H
+#ifndef GRAD_CODEC_NUMBER_SSE2_H
+#define GRAD_CODEC_NUMBER_SSE2_H
 
 #if defined(__SSE2__) && !defined(GRAD_NUMBER_PORTABLE)
 #define GRAD_NUMBER_SSE2 1

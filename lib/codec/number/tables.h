@@ -1,6 +1,6 @@
 /* Constant tables of the number codec. */
-#ifndef WIRE_NUMBER_TABLES_H
-#define WIRE_NUMBER_TABLES_H
+#ifndef GRAD_CODEC_NUMBER_TABLES_H
+#define GRAD_CODEC_NUMBER_TABLES_H
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* Reads decimal texts in whole vectors of 16 bytes, with SSE2. It takes the usual forms and
  * declines the others; it never errs. */
-#ifndef WIRE_NUMBER_VECTOR_H
-#define WIRE_NUMBER_VECTOR_H
+#ifndef GRAD_CODEC_NUMBER_VECTOR_H
+#define GRAD_CODEC_NUMBER_VECTOR_H
 
 #include "codec/number/decimal.h"
 #include "codec/number/sse2.h"

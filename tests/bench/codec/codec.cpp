@@ -20,7 +20,7 @@
 
 #include "gradient_wire.h"
 extern "C" {
-#include "codec/number/row.h"
+#include "codec/number/number.h"
 }
 #include "tests/bench/kernels/timing.h"
 
