@@ -11,7 +11,7 @@
 #define TOKEN_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/="
 #define SHOWN_NAME 60
 
-/* They say what the body is and how it travels. */
+/* The client sets these itself: they say what the body is and how it travels. */
 static const char *const own_names[] = {"Content-Type",      "Content-Length", "Content-Encoding",
                                         "Transfer-Encoding", "Connection",     "Expect",
                                         "Accept-Encoding"};
@@ -64,9 +64,9 @@ static grad_status fail(grad_error *error, const char *name, const char *reason)
     return GRAD_INVALID;
 }
 
-static bool is_name(const char *name, size_t length, const char *wanted)
+static bool is_name(const char *name, size_t length, const char *expected)
 {
-    return strlen(wanted) == length && strncasecmp(name, wanted, length) == 0;
+    return strlen(expected) == length && strncasecmp(name, expected, length) == 0;
 }
 
 static bool has_control(const char *value)
@@ -193,7 +193,7 @@ static size_t port_length(const char *port)
     return number >= 1 && number <= 65535 ? digits + 1 : 0;
 }
 
-/* Paths of ours: what stands before them is wanted. */
+/* Our own paths: the address ends before them. */
 static bool ends_in_route(const char *path, size_t length)
 {
     static const char *const routes[] = {"/v1", "/v1/gradients", "/v1/backprop", "/v1/check",
@@ -250,8 +250,8 @@ static const char *fault_of(const char *url, size_t *length)
     return *length < CLIENT_ADDRESS_SIZE ? NULL : "it is too long";
 }
 
-/* As much of an address as may be printed: no password, though it may hold any byte, and no query,
- * which may hold an @. */
+/* The part of an address that may be printed: no password, though it may hold any byte, and no
+ * query, which may hold an @. */
 static void show(const char *url, char shown[SHOWN_SIZE])
 {
     const char *at = strrchr(url, '@');

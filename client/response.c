@@ -117,7 +117,7 @@ static size_t name_bytes(const char *name)
 
 client_expectation client_reply_expect(const grad_batch *batch, const grad_measure *measure)
 {
-    /* What a number takes of a text that is printed without blanks: a guess of the length. */
+    /* A guess of the length: bytes of a number in a text that is printed without blanks. */
     const size_t guess = batch->datatype == GRAD_FP64 ? 20 : GRAD_NUMBER_WRITE_MAX - 4;
     client_expectation expectation = {
         .form = CLIENT_REPLY, .datatype = batch->datatype, .limits = GRAD_WIRE_LIMITS_INIT};
@@ -144,7 +144,7 @@ typedef struct extent {
     grad_tensor samples; /* without data; of rank 0 where one sample is given as vectors */
 } extent;
 
-/* Under continue_on_error a layer may be anything, and is read no further than it goes. */
+/* Under continue_on_error a layer may be invalid: reads no further than it goes. */
 static size_t columns_of(const grad_tensor *tensor)
 {
     bool readable = tensor->rank > 0 && tensor->rank <= GRAD_MAX_RANK;
@@ -197,11 +197,11 @@ static grad_tensor with_axes(grad_tensor axes, size_t count, size_t first, size_
     return axes;
 }
 
-/* Whether the tensor is there just where it is wanted, and has that shape. */
-static bool has_shape(const grad_tensor *tensor, bool wanted, grad_tensor expected)
+/* Whether the tensor is present exactly if it is expected, and has that shape. */
+static bool has_shape(const grad_tensor *tensor, bool is_expected, grad_tensor expected)
 {
-    if (!wanted || tensor->data == NULL)
-        return wanted == (tensor->data != NULL);
+    if (!is_expected || tensor->data == NULL)
+        return is_expected == (tensor->data != NULL);
     return tensor->rank == expected.rank && expected.rank <= GRAD_MAX_RANK &&
            memcmp(tensor->shape, expected.shape, expected.rank * sizeof *expected.shape) == 0;
 }
@@ -215,13 +215,14 @@ static grad_tensor axes_of_samples(const extent *e)
 static bool matches_output(const grad_batch *batch, const grad_layer *layer, extent e,
                            grad_output_kind output, const grad_tensor *tensor)
 {
-    bool wanted = (outputs_of(batch, layer) & 1u << output) != 0;
+    bool is_expected = (outputs_of(batch, layer) & 1u << output) != 0;
     grad_tensor axes = batch->reduction == GRAD_PER_SAMPLE ? axes_of_samples(&e) : (grad_tensor){0};
     grad_tensor shape = grad_layer_output_shape(layer, e.K, e.N, output);
 
     if (output == GRAD_GRAD_INPUT)
         axes = e.samples;
-    return has_shape(tensor, wanted, with_axes(axes, shape.rank, shape.shape[0], shape.shape[1]));
+    return has_shape(tensor, is_expected,
+                     with_axes(axes, shape.rank, shape.shape[0], shape.shape[1]));
 }
 
 static bool same_text(const char *a, const char *b)

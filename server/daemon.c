@@ -1,5 +1,4 @@
-/* Starting and stopping. The order matters: whoever is used is started before and stopped after its
- * user. */
+/* Starting and stopping. Each part starts before its users and stops after them. */
 #include "daemon.h"
 
 #include "admission/admission.h"

@@ -12,22 +12,21 @@ typedef struct gradientd {
     bool is_local[ROLE_COUNT];                         /* only this machine reaches it */
 } gradientd;
 
-/* Opens the listeners and starts all threads; the configuration must be resolved and outlive the
- * daemon. When it returns true requests are answered. Otherwise nothing is left running and message
- * has the reason. */
+/* Opens the listeners and starts all threads. The configuration must be resolved and outlive the
+ * daemon. True: it accepts requests. False: nothing is left running, and message has the reason. */
 bool daemon_start(gradientd *d, const config *c, char *message, size_t message_size);
 
-/* Not ready from now on: closes the listener of the service, and lets responses end their
+/* Makes the daemon not ready: closes the listener of the service, and lets responses end their
  * connections. The admin listener stays. */
 void daemon_drain(gradientd *d);
 
-/* Draining, whether all requests are answered and all connections closed. Once linger is true,
- * connections that are between two requests are closed; until then their peers may learn of the end
- * from a response. */
+/* While draining: whether all requests are answered and all connections closed. With linger,
+ * connections between two requests are closed; before that their peers may learn of the end from a
+ * response. */
 bool daemon_is_drained(gradientd *d, bool linger);
 
-/* Ends everything. Requests that are still open are cut off; false where a worker does not come
- * back within a second, and nothing was freed then. */
+/* Ends everything and cuts off open requests. False: a worker did not return within a second, and
+ * nothing was freed. */
 bool daemon_stop(gradientd *d);
 
 #endif

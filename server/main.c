@@ -46,9 +46,8 @@ static bool restart_with_serial_blas(char **argv)
     return false;
 }
 
-/* What malloc may keep free at the end of its arena, outside the budget: a request of the size that
- * a budget is made for leaves it whole. Trimmed below that, each request would fault in all of its
- * pages anew. */
+/* What malloc may keep free at the end of its arena, outside the budget: enough for a request as
+ * large as the budget allows. With less, each request would fault in all of its pages anew. */
 static int kept_by_malloc(size_t memory_budget)
 {
     size_t kept = memory_budget / 8;
@@ -79,12 +78,12 @@ static void prepare_process(size_t memory_budget)
 
 /* ---- Signals --------------------------------------------------------------------------------- */
 
-/* Those that end the daemon: a terminal's and a supervisor's, a timer that whoever started it has
- * set, and the one by which LXC halts. */
+/* Signals that end the daemon: a terminal's and a supervisor's, a timer that whoever started it has
+ * set, and LXC's for halting. */
 static const int stop_signals[] = {SIGTERM, SIGINT, SIGALRM, SIGPWR};
 
-/* Those that would end or stop it without a word, though nobody means that: told, and no more.
- * SIGTTOU is a background process's that writes to its terminal. */
+/* Signals that would end or stop it silently, though nobody means that: logged and ignored. SIGTTOU
+ * is for a background process that writes to its terminal. */
 static const int stray_signals[] = {SIGUSR1, SIGUSR2, SIGIO, SIGVTALRM, SIGSTKFLT, SIGTTOU};
 
 static bool is_stop_signal(int number)
@@ -100,10 +99,10 @@ static void do_nothing(int number)
     (void)number;
 }
 
-/* What must not end the daemon, from its first moment on: a reload that comes too early waits.
- * OpenBLAS has threads already, whose masks are not ours to change: what one of them takes has a
- * handler, and is lost. That is no loss, as the process starts over and reads its configuration
- * again. */
+/* Blocks, from the first moment on, what must not end the daemon: a reload that comes too early
+ * waits. OpenBLAS already has threads, whose masks are not ours to change: a signal that one of
+ * them takes has a handler, and is lost. No harm: the process starts over and reads its
+ * configuration again. */
 static void block_other_signals(void)
 {
     struct sigaction nothing = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
@@ -121,7 +120,8 @@ static void block_other_signals(void)
             sigaction(number, &nothing, NULL);
 }
 
-/* Blocked in every thread from now on, and taken by this one when it asks: all of them. */
+/* Blocks the stop signals in every thread. Returns all that are blocked, which this thread takes
+ * when it asks. */
 static sigset_t block_signals(void)
 {
     sigset_t stop, all;
@@ -148,7 +148,7 @@ static void log_signal(log_level level, const char *message, int number)
 
 /* ---- Reloading ------------------------------------------------------------------------------- */
 
-/* What the command line was, and what is in effect. */
+/* The command line and the configuration in effect. */
 typedef struct process {
     int argc;
     char **argv;
@@ -203,7 +203,7 @@ static void reload_configuration(process *p)
 
 static const char *const role_names[] = {"service", "admin"};
 
-/* Whoever reaches the address is served: that is for people to know before it is used. */
+/* Warns that whoever reaches the address is served. */
 static void warn_of_others(const gradientd *d, int role)
 {
     if (d->addresses[role][0] == '\0' || d->is_local[role])
@@ -242,9 +242,9 @@ static void log_start(const gradientd *d)
         warn_of_others(d, role);
 }
 
-/* Waits for a signal to stop, and heeds the others. Meanwhile, when a second without requests worth
- * it follows one with some, what malloc kept of their memory goes back to the kernel. Not between
- * two requests of a busy time: the second would have to fault everything in again. */
+/* Waits for a signal to stop, and handles the others. When a quiet second follows a busy one, what
+ * malloc kept goes back to the kernel; not between two requests of a busy time, since the second
+ * would fault everything in again. */
 static void wait_for_stop(gradientd *d, process *p, const sigset_t *signals)
 {
     const struct timespec pause = {.tv_sec = 1};
@@ -270,7 +270,7 @@ static void wait_for_stop(gradientd *d, process *p, const sigset_t *signals)
     }
 }
 
-/* Whether everybody was answered in time; a second signal to stop ends the wait. */
+/* Whether every request was answered in time; a second signal to stop ends the wait. */
 static bool drain(gradientd *d, const sigset_t *signals)
 {
     const struct timespec pause = {.tv_nsec = DRAIN_POLL_NS};
@@ -347,7 +347,7 @@ static int check_health(const config *c)
     return EXIT_CANNOT_START;
 }
 
-/* What was printed may have gone nowhere: a full disk, a closed descriptor. */
+/* The output may be lost: a full disk, a closed descriptor. */
 static int end_printing(void)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))

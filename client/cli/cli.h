@@ -81,7 +81,7 @@ enum {
     EXIT_INTERNAL
 };
 
-/* Says what went wrong on standard error, as the options want it. Each returns the exit code. */
+/* Reports a failure on standard error, as the options want it. Each returns the exit code. */
 int report_failure(const options *o, int exit_code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* What of the system failed, followed by its own words about errno. */
@@ -90,17 +90,16 @@ int report_client_error(const options *o, const gradient_client_error *error);
 /* An error of the library in-process, said as the service would say it. */
 int report_library_error(const options *o, const grad_error *error);
 
-/* Tells the notes of an answer on standard error, but for those who read JSON: they have them in
- * the answer. */
+/* Prints the notes of a response on standard error, except with --json, whose document has them. */
 void report_notes(const options *o, const grad_reply_note *notes, size_t count);
 
-/* Replaces control characters: names come from documents and words from the peer, and none of them
- * steers the terminal. */
+/* Replaces control characters: names from documents and words of the peer must not steer the
+ * terminal. */
 void report_defuse(char *text, size_t length);
 
-/* Writes to standard output. What the system said of the first bytes it refused is kept. */
+/* Writes to standard output and keeps the first errno. */
 void report_write(const char *bytes, size_t length);
-/* Sends the rest on its way; the errno of the first failure, or 0 where all of it was taken. */
+/* Flushes the rest. The errno of the first failure, or 0. */
 int report_write_end(void);
 
 /* Whether escape sequences belong into that stream (1 or 2): a terminal, and no NO_COLOR. */
@@ -125,8 +124,8 @@ int command_info(const options *o);
 int command_open_client(const options *o, unsigned attempts, double timeout,
                         gradient_client **client);
 
-/* Reads o->file piece by piece until take returns false, which knows why. A file that holds no JSON
- * is told by its first bytes. Returns the exit code of the reading itself. */
+/* Reads o->file piece by piece until take returns false, which then has the reason. Recognizes
+ * files that are not JSON by their first bytes. Returns the exit code of the reading itself. */
 int command_read_document(const options *o,
                           bool (*take)(void *context, const char *bytes, size_t length),
                           void *context);

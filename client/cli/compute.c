@@ -26,8 +26,8 @@ static gradient_client_route route_of(const options *o)
     return o->command == COMMAND_BACKPROP ? GRADIENT_CLIENT_BACKPROP : GRADIENT_CLIENT_GRADIENTS;
 }
 
-/* Notes stand at the end of an answer, which is read once more only where it has some: in a string
- * there is a backslash before each quote. */
+/* Prints the notes, which are at the end of a response. It is read once more only if it has some:
+ * inside a string a backslash precedes each quote. */
 static void print_notes(const options *o, const grad_text *body)
 {
     static const char member[] = "\"notes\":[{";
@@ -43,7 +43,7 @@ static void print_notes(const options *o, const grad_text *body)
     grad_decoder_destroy(decoder);
 }
 
-/* The answer to a check says whether the gradients are right. */
+/* A check returns a verdict. */
 static int print_response(const options *o, const grad_text *body)
 {
     grad_error error = GRAD_ERROR_INIT;
@@ -149,7 +149,7 @@ static grad_status compute(const options *o, const grad_batch *batch, const grad
 static const grad_limits limits = {.size = sizeof limits,
                                    .max_result_numbers = GRAD_DEFAULT_MAX_RESULT_NUMBERS};
 
-static grad_status answer_run(const options *o, grad_decoder *decoder, grad_error *error)
+static grad_status run_document(const options *o, grad_decoder *decoder, grad_error *error)
 {
     grad_request_kind kind =
         o->command == COMMAND_BACKPROP ? GRAD_REQUEST_BACKPROP : GRAD_REQUEST_GRADIENTS;
@@ -179,8 +179,8 @@ static grad_status print_report(const options *o, const grad_check_report *repor
     return status;
 }
 
-static grad_status answer_check(const options *o, grad_decoder *decoder, int *exit_code,
-                                grad_error *error)
+static grad_status check_document(const options *o, grad_decoder *decoder, int *exit_code,
+                                  grad_error *error)
 {
     const grad_check_report *report = NULL;
     grad_check_request *request;
@@ -201,19 +201,19 @@ static grad_status answer_check(const options *o, grad_decoder *decoder, int *ex
     return status;
 }
 
-/* The whole document was pushed: what it asks for is checked, computed and printed. */
-static grad_status answer(const options *o, grad_decoder *decoder, int *exit_code,
-                          grad_error *error)
+/* Validates, computes and prints what the complete document asks for. */
+static grad_status process_document(const options *o, grad_decoder *decoder, int *exit_code,
+                                    grad_error *error)
 {
-    grad_status status = o->command == COMMAND_CHECK ? answer_check(o, decoder, exit_code, error)
-                                                     : answer_run(o, decoder, error);
+    grad_status status = o->command == COMMAND_CHECK ? check_document(o, decoder, exit_code, error)
+                                                     : run_document(o, decoder, error);
 
     grad_decoder_locate_error(decoder, error);
     return status;
 }
 
-/* OpenBLAS starts its threads before main(): to do without them, this process begins again. Where
- * it can't, the threads idle; the tiles of a run give the same bits either way. */
+/* Starts this process again to do without the threads that OpenBLAS starts before main(). If it
+ * cannot, they idle; the results have the same bits either way. */
 static void use_one_blas_thread(char **arguments)
 {
     const char *threads = getenv("OPENBLAS_NUM_THREADS");
@@ -234,7 +234,7 @@ int command_compute_local(const options *o)
         return report_library_error(o, &error);
     exit_code = command_read_document(o, push, &r);
     if (exit_code == EXIT_OK &&
-        (error.status != GRAD_OK || answer(o, r.decoder, &exit_code, &error) != GRAD_OK))
+        (error.status != GRAD_OK || process_document(o, r.decoder, &exit_code, &error) != GRAD_OK))
         exit_code = report_library_error(o, &error);
     grad_decoder_destroy(r.decoder);
     return exit_code;

@@ -158,16 +158,16 @@ int report_library_error(const options *o, const grad_error *error)
     static const struct {
         int http_status;
         const char *title;
-    } answers[] = {[GRAD_OUT_OF_MEMORY] = {503, "Service Unavailable"},
-                   [GRAD_MALFORMED] = {400, "Bad Request"},
-                   [GRAD_INVALID] = {422, "Unprocessable Content"},
-                   [GRAD_TOO_LARGE] = {413, "Content Too Large"}};
+    } statuses[] = {[GRAD_OUT_OF_MEMORY] = {503, "Service Unavailable"},
+                    [GRAD_MALFORMED] = {400, "Bad Request"},
+                    [GRAD_INVALID] = {422, "Unprocessable Content"},
+                    [GRAD_TOO_LARGE] = {413, "Content Too Large"}};
     gradient_client_error e = {
         .status = error->status == GRAD_OUT_OF_MEMORY ? GRADIENT_CLIENT_INTERNAL
                                                       : GRADIENT_CLIENT_BAD_INPUT,
-        .problem = {.http_status = answers[error->status].http_status, .error = *error}};
+        .problem = {.http_status = statuses[error->status].http_status, .error = *error}};
 
-    snprintf(e.problem.title, sizeof e.problem.title, "%s", answers[error->status].title);
+    snprintf(e.problem.title, sizeof e.problem.title, "%s", statuses[error->status].title);
     memcpy(e.message, error->detail, sizeof e.message);
     return report_client_error(o, &e);
 }

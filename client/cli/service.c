@@ -68,7 +68,7 @@ static void find_ready(void *context, const char *pointer, const char *value)
     *ready |= strcmp(pointer, "/status") == 0 && strcmp(value, "ready") == 0;
 }
 
-/* Other servers answer with a 200 too. */
+/* Any other server may respond with 200 too. */
 static int print_health(const options *o, const grad_text *body)
 {
     bool ready = false;

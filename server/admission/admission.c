@@ -74,8 +74,8 @@ static outcome reject_method(request *r)
     return request_reject_with(r, MHD_HTTP_METHOD_NOT_ALLOWED, "method_not_allowed", detail);
 }
 
-/* Which methods a path takes may be asked of any that there is, or of all (RFC 9110, section
- * 9.3.7). A preflight is granted for any: then the page may read what is wrong with its request. */
+/* OPTIONS may ask about any path there is, or about all of them (RFC 9110, section 9.3.7). A
+ * preflight is granted for any path, so that the page can read what is wrong with its request. */
 static outcome route_options(request *r)
 {
     if (r->route == NULL && strcmp(r->path, "*") != 0 && !r->preflight)
@@ -116,8 +116,8 @@ static int digit_of(char c)
     return c >= '0' && c <= '9' ? c - '0' : at != NULL && c > '9' ? (int)(at - digits) : -1;
 }
 
-/* Undoes %XX. What is no escape stands for itself, and so does %00, which would end the word. Cut
- * off where the word is longer than any known one. */
+/* Decodes %XX. Anything else stands for itself, and so does %00, which would end the word. A word
+ * longer than any known one is cut. */
 static void unescape(const char *text, char word[WORD_SIZE])
 {
     size_t length = 0;
@@ -132,13 +132,13 @@ static void unescape(const char *text, char word[WORD_SIZE])
     word[length] = '\0';
 }
 
-/* A word, and what it means here. */
+/* A word that others use, and ours. */
 typedef struct hint {
     const char *word;
     const char *meant;
 } hint;
 
-/* What is known first, then what is near: FP16 is neither, and no other datatype. */
+/* Looks among known words first, then for a near one: FP16 is neither. */
 static const char *find_hint(const char *word, const hint *known, size_t count)
 {
     suggest_search search = {.given = word};
@@ -201,7 +201,7 @@ static bool read_datatype(const char *name, grad_datatype *datatype)
     return false;
 }
 
-/* Two of one name could be understood in two ways. */
+/* Two parameters of one name are ambiguous. */
 static enum MHD_Result check_parameter(void *context, enum MHD_ValueKind kind, const char *name,
                                        const char *value)
 {
@@ -239,7 +239,7 @@ static void append(char list[REQUEST_ACCEPT_SIZE], const char *name)
     snprintf(list + length, REQUEST_ACCEPT_SIZE - length, "%s%s", length > 0 ? ", " : "", name);
 }
 
-/* The response says besides what would have done. */
+/* The response lists what would be accepted. */
 static outcome reject_content(request *r, const char *code, const char *detail)
 {
     const body_formats *formats = r->context->service->formats;

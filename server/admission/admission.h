@@ -1,11 +1,11 @@
-/* Admission: what is asked of a request whose headers are there and whose body is to come. */
+/* Admission: what the headers alone decide, before the body comes. */
 #ifndef GRADIENTD_ADMISSION_H
 #define GRADIENTD_ADMISSION_H
 
 #include "http/request.h"
 
-/* Asks the steps one after the other until one rejects; a service's admit. OUTCOME_MORE: admitted,
- * and the request has its route. */
+/* Runs the steps in order until one rejects the request; the admit function of a service.
+ * OUTCOME_MORE: the request is admitted and has its route. */
 outcome admission_run(request *r);
 
 #endif

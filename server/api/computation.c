@@ -11,9 +11,10 @@
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
-/* What a request holds besides its tensors: its own structs, the envelope's beginning. */
+/* A request's own structs and the beginning of its envelope. */
 #define BASE_MEMORY ((size_t)16384)
-/* Bytes of a body for each of tensors and envelope; what really comes is asked for as it comes. */
+/* Bytes of a body for one byte of tensors and envelope. What really comes is reserved as it
+ * comes. */
 #define BYTES_PER_TENSOR_BYTE 2
 
 static size_t add(size_t a, size_t b)
@@ -60,7 +61,7 @@ size_t computation_memory(const computation *c, memory_phase phase)
 
 /* ---- The steps, common to both ways ---------------------------------------------------------- */
 
-/* Keeps the first error of any thread, and finds its place while the document is there. */
+/* Keeps the first error of any thread, and locates it while the document is there. */
 static void fail(computation *c, grad_error *error)
 {
     if (atomic_exchange(&c->failed, true))
@@ -147,7 +148,7 @@ void computation_run_inline(computation *c)
 
 /* ---- On the workers -------------------------------------------------------------------------- */
 
-/* Work that nobody waits for any more is given up, between tiles. Any worker may find out. */
+/* Abandons work, between tiles, once its deadline has passed. Any worker may find out. */
 static bool is_late(computation *c)
 {
     if (!atomic_load(&c->late) && clock_now() > c->deadline)
@@ -221,8 +222,8 @@ void computation_destroy(computation *c)
 
 /* ---- Kinds: runs, answered by an encoder ----------------------------------------------------- */
 
-/* Seconds, rough and on the high side, measured on one core of an AMD EPYC: what matters is the
- * order of magnitude, which decides between the event loop and a worker. */
+/* Seconds, rough and on the high side, measured on one core of an AMD EPYC. Only the order of
+ * magnitude matters: it decides between the event loop and a worker. */
 static const struct {
     double number;  /* printed */
     double element; /* of a function, forward or backward */
@@ -305,7 +306,7 @@ const computation_kind compute_backprop = RUN_KIND(GRAD_REQUEST_BACKPROP);
 
 /* ---- Kinds: checks, answered by a small text ------------------------------------------------- */
 
-/* A check is a row of forward passes in double precision: never for the event loop. */
+/* A check runs many forward passes in double precision: never in the event loop. */
 static double check_cost(const computation *c)
 {
     (void)c;
@@ -326,7 +327,8 @@ static grad_status measure_check(computation *c, const grad_limits *limits, grad
     return grad_check_measure(c->request, limits, &c->measure, error);
 }
 
-/* Generously: a tensor's findings, its own and the client's, are twelve numbers and their names. */
+/* A generous bound: a tensor's findings, ours and the client's, are twelve numbers and their
+ * names. */
 static size_t check_print_bound(const computation *c)
 {
     enum {

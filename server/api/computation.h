@@ -1,5 +1,5 @@
-/* A request's computation, without HTTP: what it holds, how much memory that takes in each phase,
- * and its stages, run inline or on the workers. What endpoints do differently is their kind's. */
+/* A request's computation, without HTTP: what it holds, the memory of each phase, and its stages,
+ * run inline or by the workers. What differs between endpoints is in their kinds. */
 #ifndef GRADIENTD_COMPUTATION_H
 #define GRADIENTD_COMPUTATION_H
 
@@ -12,22 +12,21 @@
 
 typedef struct computation computation;
 
-/* What one kind of request does where another does something else. All are called by one thread at
- * a time but tile and print, which must bear several for different tiles and segments. */
+/* What differs between the kinds of computation. All functions are called by one thread at a time,
+ * except tile and print, which run for different tiles and segments at once. */
 typedef struct computation_kind {
-    /* The document is whole: sets c->batch, and c->request where there is one. */
+    /* Reads the complete document: sets c->batch, and c->request where there is one. */
     grad_status (*read)(computation *c, grad_error *error);
     grad_status (*measure)(computation *c, const grad_limits *limits, grad_error *error);
     /* Upper bound of the memory that printing the response takes. */
     size_t (*print_bound)(const computation *c);
-    /* What all is expected to take, in seconds on one thread: computing and printing; the reading
-     * is done. */
+    /* Expected seconds on one thread to compute and print; the document is read already. */
     double (*cost)(const computation *c);
     grad_status (*create)(computation *c, grad_error *error);
     size_t (*stage_count)(const computation *c);
     size_t (*tile_count)(const computation *c, size_t stage);
     void (*tile)(computation *c, size_t stage, size_t tile);
-    /* After the last tile: makes the response ready to be printed, in c->segment_count segments. */
+    /* After the last tile: prepares the response, in c->segment_count segments. */
     grad_status (*finish)(computation *c, grad_error *error);
     grad_status (*print)(computation *c, size_t segment, grad_error *error);
     grad_request_kind request; /* of those that read one */
@@ -40,7 +39,7 @@ typedef struct computation_times {
     int64_t queued, begun, computed, printed;
 } computation_times;
 
-/* A request's computation. Made when its headers were admitted. */
+/* A request's computation, created when its headers were admitted. */
 struct computation {
     pool_job job;
     const computation_kind *kind;
@@ -69,7 +68,7 @@ struct computation {
     void *done_context;
 };
 
-/* What a computation is about to do; each phase needs memory of its own. */
+/* The phases of a computation, by what it is about to do. Each needs memory of its own. */
 typedef enum memory_phase {
     MEMORY_TO_EXPECT,  /* the headers are there */
     MEMORY_TO_RECEIVE, /* the body comes */
@@ -78,14 +77,14 @@ typedef enum memory_phase {
     MEMORY_TO_RESPOND  /* all is printed; nothing else is kept */
 } memory_phase;
 
-/* Bytes that the computation needs in that phase: all that it holds then. Until it computes never
- * less than it has reserved. SIZE_MAX: more than can be counted. */
+/* Bytes that the computation needs in that phase, with all that it holds then. Before it computes
+ * this is never less than it has reserved. SIZE_MAX: more than can be counted. */
 size_t computation_memory(const computation *c, memory_phase phase);
 
-/* Everything on this thread. */
+/* Creates, computes and prints on this thread. */
 void computation_run_inline(computation *c);
 
-/* Hands it to the pool, which calls done. start_deadline as pool_job's. False: the queue is
+/* Submits it to the pool, which calls done. start_deadline is that of pool_job. False: the queue is
  * full. */
 bool computation_submit(computation *c, pool *workers, int64_t start_deadline);
 
@@ -93,10 +92,10 @@ bool computation_submit(computation *c, pool *workers, int64_t start_deadline);
  * of a text one is made in *own. */
 const grad_segment *computation_segments(const computation *c, grad_segment *own);
 
-/* Frees all that the printed response needs no longer. */
+/* Frees everything except the printed response. */
 void computation_drop_inputs(computation *c);
 
-/* Frees all and gives back what is reserved. NULL is fine. */
+/* Frees everything and releases the reservation. NULL is fine. */
 void computation_destroy(computation *c);
 
 #endif

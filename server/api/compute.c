@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The share of the free budget that the kernel may hold of one body, outside the budget. */
+/* The kernel may hold this share of the free budget of one body, outside the budget. */
 #define UNREAD_SHARE 16
 
 static const service *service_of(const request *r)
@@ -19,8 +19,8 @@ static const service *service_of(const request *r)
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
-/* Reserves what the computation needs in that phase; rejects for now, or for good where even an
- * idle daemon could not give it. */
+/* Reserves what the computation needs in that phase. Rejects the request for now, or for good if
+ * even an idle daemon could not serve it. */
 static outcome reserve(request *r, memory_phase phase)
 {
     computation *c = r->work;
@@ -72,7 +72,8 @@ static outcome create_body(request *r)
     return OUTCOME_MORE;
 }
 
-/* Each wait of the peer's, and each byte acknowledged, is the daemon's work too. */
+/* Lets the kernel take in more of the body: each wait of the peer, and each byte acknowledged,
+ * costs the daemon time. */
 static void expect_body(request *r)
 {
     const budget *b = &service_of(r)->memory;
@@ -114,7 +115,7 @@ static outcome on_body(request *r, const char *bytes, size_t length)
 
 /* ---- The whole request ----------------------------------------------------------------------- */
 
-/* The batch, judged by the limits. */
+/* Reads the batch and checks it against the limits. */
 static outcome parse_and_validate(request *r)
 {
     computation *c = r->work;
@@ -157,8 +158,7 @@ static void free_response(void *context)
     computation_destroy(context);
 }
 
-/* The text and the memory reserved for it live until libmicrohttpd has sent them; no longer does
- * the rest. */
+/* Frees all but the text and its memory, which live until libmicrohttpd has sent them. */
 static outcome respond(request *r)
 {
     computation *c = r->work;

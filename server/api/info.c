@@ -116,7 +116,7 @@ static void add_tensors(unsigned tensors, grad_text *text)
     const struct {
         const char *name;
         const char *shapes;
-        bool taken, required;
+        bool applies, required;
     } rows[] = {
         {"target", target_shapes(tensors), true, true},
         {"sample_weight", "\"[B]\"", true, false},
@@ -128,7 +128,7 @@ static void add_tensors(unsigned tensors, grad_text *text)
 
     grad_text_printf(text, "\"tensors\":[");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (rows[i].taken) {
+        if (rows[i].applies) {
             grad_text_printf(text, "%s{\"name\":\"%s\",\"shapes\":[%s],\"required\":%s}",
                              i > 0 ? "," : "", rows[i].name, rows[i].shapes,
                              rows[i].required ? "true" : "false");
@@ -203,7 +203,7 @@ static void add_words(grad_text *text)
     grad_text_printf(text, "},");
 }
 
-static outcome answer(request *r)
+static outcome respond(request *r)
 {
     const config *c = r->context->service->config;
     grad_text text;
@@ -223,4 +223,4 @@ static outcome answer(request *r)
     return request_respond_text(r, MHD_HTTP_OK, "application/json", &text);
 }
 
-const handler handler_info = {.on_end = answer};
+const handler handler_info = {.on_end = respond};

@@ -10,7 +10,7 @@
 
 /* ---- GET /livez, /readyz --------------------------------------------------------------------- */
 
-static outcome respond(request *r, const char *word)
+static outcome respond_with_status(request *r, const char *word)
 {
     grad_text text;
 
@@ -19,27 +19,27 @@ static outcome respond(request *r, const char *word)
     return request_respond_text(r, MHD_HTTP_OK, "application/json", &text);
 }
 
-static outcome answer_livez(request *r)
+static outcome respond_livez(request *r)
 {
-    return respond(r, "alive");
+    return respond_with_status(r, "alive");
 }
 
-static outcome answer_readyz(request *r)
+static outcome respond_readyz(request *r)
 {
     if (atomic_load(&r->context->service->draining)) {
         return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "draining",
                                    "the daemon is stopping and takes no new connections");
     }
-    return respond(r, "ready");
+    return respond_with_status(r, "ready");
 }
 
-static const handler handler_livez = {.on_end = answer_livez};
-static const handler handler_readyz = {.on_end = answer_readyz};
+static const handler handler_livez = {.on_end = respond_livez};
+static const handler handler_readyz = {.on_end = respond_readyz};
 
 /* ---- GET / ----------------------------------------------------------------------------------- */
 
 /* What answers here, for whoever tries the address. */
-static outcome answer_root(request *r)
+static outcome respond_root(request *r)
 {
     service_role role = r->context->role;
     const route_table *table = r->context->service->routes;
@@ -60,23 +60,23 @@ static outcome answer_root(request *r)
     return request_respond_text(r, MHD_HTTP_OK, "application/json", &text);
 }
 
-static const handler handler_root = {.on_end = answer_root};
+static const handler handler_root = {.on_end = respond_root};
 
 /* ---- OPTIONS --------------------------------------------------------------------------------- */
 
 /* Which methods a path takes (in Allow), and the preflights of pages. */
-static outcome answer_options(request *r)
+static outcome respond_options(request *r)
 {
     const http_response empty = {.content_type = NULL};
 
     return request_respond(r, MHD_HTTP_NO_CONTENT, &empty);
 }
 
-static const handler handler_options = {.ignores_query = true, .on_end = answer_options};
+static const handler handler_options = {.ignores_query = true, .on_end = respond_options};
 
 /* ---- GET /metrics ---------------------------------------------------------------------------- */
 
-static outcome answer_metrics(request *r)
+static outcome respond_metrics(request *r)
 {
     service *s = r->context->service;
     const metrics_gauges gauges = {
@@ -98,7 +98,7 @@ static outcome answer_metrics(request *r)
     return request_respond_text(r, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", &text);
 }
 
-static const handler handler_metrics = {.on_end = answer_metrics};
+static const handler handler_metrics = {.on_end = respond_metrics};
 
 /* ---- The table ------------------------------------------------------------------------------- */
 

@@ -1,10 +1,10 @@
-/* The tables of codings and payloads, and the way through one of each. */
+/* The tables of codings and payloads, and a body's way through one of each. */
 #include "body/body.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A body without a coding goes on as it is. */
+/* Passes on a body without a coding. */
 static grad_status pass_on(void *state, const char *bytes, size_t length, const body_sink *next,
                            grad_error *error)
 {
@@ -59,7 +59,7 @@ grad_status body_create(const body_filter *filter, const payload_kind *payload,
     return status;
 }
 
-/* However small a body is on the wire, what comes out of its filter is held to the limit. */
+/* The limit holds for what comes out of the filter, however small the body is on the wire. */
 static grad_status take_decoded(void *context, const char *bytes, size_t length, grad_error *error)
 {
     body *b = context;

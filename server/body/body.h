@@ -10,20 +10,21 @@
 
 /* ---- Filters --------------------------------------------------------------------------------- */
 
-/* Who takes the decoded bytes. */
+/* Receives the decoded bytes. */
 typedef struct body_sink {
     grad_status (*push)(void *context, const char *bytes, size_t length, grad_error *error);
     void *context;
 } body_sink;
 
-/* A coding. Bytes come in pieces of any length and go on in such; whatever the sink returns but
- * GRAD_OK is returned at once. Functions that are NULL have nothing to do. */
+/* A coding. Bytes come and go in pieces of any length. An error of the sink is returned at once. A
+ * function may be NULL if it has nothing to do. */
 typedef struct body_filter {
     const char *coding; /* as in Content-Encoding */
     grad_status (*create)(void **state, grad_error *error);
     grad_status (*push)(void *state, const char *bytes, size_t length, const body_sink *next,
                         grad_error *error);
-    /* The body is whole: passes on what is left. Errors: GRAD_MALFORMED where it ends too early. */
+    /* The body is complete: passes on what is left. Errors: GRAD_MALFORMED where it ends too
+     * early. */
     grad_status (*end)(void *state, const body_sink *next, grad_error *error);
     size_t (*memory)(const void *state);
     void (*destroy)(void *state);
@@ -33,7 +34,7 @@ extern const body_filter body_filter_identity; /* passes on what it is given */
 
 /* ---- Payloads -------------------------------------------------------------------------------- */
 
-/* What every body is read by. */
+/* Limits and settings for reading a body. */
 typedef struct body_options {
     grad_wire_limits limits;
     size_t max_body; /* bytes, decoded */
@@ -41,9 +42,9 @@ typedef struct body_options {
     size_t expected; /* bytes, where they are known, else 0; no cap */
 } body_options;
 
-/* A kind of payload. state is a document being read: create makes it, push takes its bytes in
- * pieces of any length, and once it is whole one of the two read functions is called; what that
- * gives belongs to the document. Threads and errors are those of a grad_decoder. */
+/* A kind of payload. state is a document being read: create makes it, push adds its bytes in pieces
+ * of any length, and one of the two read functions reads the complete document, which owns the
+ * result. Threads and errors are those of a grad_decoder. */
 typedef struct payload_kind {
     const char *media_type; /* of the request, and of its response */
     grad_status (*create)(const body_options *options, void **state, grad_error *error);
@@ -64,7 +65,7 @@ extern const payload_kind payload_json; /* documents of numbers: gradient_wire.h
 
 /* ---- Bodies ---------------------------------------------------------------------------------- */
 
-/* What bodies may be, the preferred first. Ended by NULL. */
+/* The accepted codings and payloads, the preferred first. Ended by NULL. */
 typedef struct body_formats {
     const body_filter *const *filters;
     const payload_kind *const *payloads;
@@ -72,25 +73,25 @@ typedef struct body_formats {
 
 extern const body_formats body_formats_known;
 
-/* Used by one thread at a time, but for body_locate_error and body_encode once it was read, which
- * bear several. */
+/* Used by one thread at a time, except body_locate_error and body_encode, which several may call
+ * once the body was read. */
 typedef struct body body;
 
-/* An empty body of that coding and kind, which must outlive it. The caller owns *created. Errors:
- * GRAD_OUT_OF_MEMORY. */
+/* Creates an empty body of that coding and kind, which must outlive it. The caller owns *created.
+ * Errors: GRAD_OUT_OF_MEMORY. */
 grad_status body_create(const body_filter *filter, const payload_kind *payload,
                         const body_options *options, body **created, grad_error *error);
 
-/* Takes the next piece, which is not kept. Errors: the filter's and the payload's; GRAD_TOO_LARGE
- * body_too_large where more than max_body bytes come out of the filter. */
+/* Adds the next piece, which is not kept. Errors: those of the filter and the payload;
+ * GRAD_TOO_LARGE body_too_large where more than max_body bytes come out of the filter. */
 grad_status body_push(body *b, const char *bytes, size_t length, grad_error *error);
 
 /* Bytes that it holds, and those that a read function takes besides. */
 size_t body_memory(const body *b);
 size_t body_read_bound(const body *b);
 
-/* The body is whole: reads it as a batch, or as a check of one. What is given belongs to the body.
- * Errors: those of grad_decoder_finish_request and _check. */
+/* Reads the complete body as a batch, or as a check of one. The body owns the result. Errors: those
+ * of grad_decoder_finish_request and _check. */
 grad_status body_read_batch(body *b, grad_request_kind kind, grad_batch **batch, grad_error *error);
 grad_status body_read_check(body *b, grad_check_request **request, grad_error *error);
 

@@ -43,7 +43,7 @@ typedef struct config {
     const char *topic;              /* of --describe, borrowed of argv; NULL: all */
 } config;
 
-/* What the command line asks for besides running. */
+/* What the command line asks for. */
 typedef enum config_action {
     CONFIG_RUN,
     CONFIG_HELP,
@@ -65,11 +65,11 @@ bool config_load(int argc, char **argv, char **environment, config *values,
                  size_t message_size);
 void config_free(config *values, config_sources *sources);
 
-/* Replaces the zeros that mean "chosen at start" by what this machine and its control groups give
+/* Replaces zeros that mean "chosen at start" by what this machine and its control groups give
  * (event_loops, workers, memory_budget). */
 void config_resolve(config *values);
 
-/* What a reload found of one option. Texts live as long as the call. */
+/* A difference that a reload found. The texts live as long as the call. */
 typedef struct config_change {
     const char *name; /* "max-body" */
     const char *from, *to;

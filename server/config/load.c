@@ -1,5 +1,5 @@
-/* Loading a configuration, and reading it again: defaults, then flags, variables and the file in
- * the order in which they can be found, each value with a rank that says who overrules whom. */
+/* Loading and reloading a configuration: defaults, then flags, variables and the file. Each value
+ * has a rank, which decides between them. */
 #include "config/options.h"
 #include "config/suggest.h"
 #include "platform/files.h"
@@ -14,7 +14,7 @@
 
 #define MOST_EVENT_LOOPS 4
 
-/* Who may overrule whom: a later rank replaces an earlier one, whatever is read first. */
+/* A later rank replaces an earlier one, whatever is read first. */
 typedef enum config_rank { RANK_DEFAULT, RANK_FILE, RANK_VARIABLE, RANK_FLAG } config_rank;
 
 struct config_sources {
@@ -46,7 +46,7 @@ static bool fail(loader *l, const char *format, ...)
     return false;
 }
 
-/* A key of the file is named besides its line; flags and variables are names themselves. */
+/* Names a key of the file besides its line; flags and variables are names themselves. */
 static bool fail_value(loader *l, const option *o, const char *text, config_rank rank,
                        const char *where)
 {
@@ -59,8 +59,8 @@ static bool fail_value(loader *l, const option *o, const char *text, config_rank
                 in_file ? o->name : "", expected, text);
 }
 
-/* Gives an option the value that the text spells, unless a higher rank has given it one; a text
- * that spells none is an error either way. where names the source in messages and listings. */
+/* Sets an option to the value of the text, unless a higher rank has set it. A wrong text is an
+ * error either way. where names the source in messages and listings. */
 static bool assign(loader *l, const option *o, const char *text, config_rank rank,
                    const char *where)
 {
@@ -99,7 +99,7 @@ static bool assign_defaults(loader *l)
 /* --name VALUE, --name=VALUE, the commands of the table and the subcommand. */
 #define SUBCOMMAND "healthcheck"
 
-/* A flag taken apart. */
+/* The parts of a flag. */
 typedef struct flag {
     char name[OPTION_NAME_SIZE]; /* "listen" */
     const char *value;           /* behind the equals sign, or NULL */
@@ -203,7 +203,7 @@ static bool read_flags(loader *l, int argc, char **argv)
 
 /* ---- The environment ------------------------------------------------------------------------- */
 
-/* Every variable that begins with GRADIENTD_ is an option's, or a mistake. */
+/* A variable that begins with GRADIENTD_ is an option's, or a mistake. */
 
 #define PATH_VARIABLE OPTION_VARIABLE_PREFIX "CONFIG"
 
@@ -417,7 +417,7 @@ static bool read_file(loader *l)
 
 /* ---- Loading --------------------------------------------------------------------------------- */
 
-/* Whoever asks for help is not told of a variable's mistakes. */
+/* --help works whatever is wrong with the variables. */
 static bool needs_values(config_action action)
 {
     return action == CONFIG_RUN || action == CONFIG_CHECK || action == CONFIG_HEALTHCHECK;

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* Of the candidates offered one by one, the first nearest. Start from {.given = …}. */
+/* The first nearest of the candidates that are offered one by one. Starts from {.given = …}. */
 typedef struct suggest_search {
     const char *given;
     const char *best; /* NULL: none is near: more than two edits, or a quarter of the name */
@@ -18,8 +18,8 @@ typedef struct suggestion {
     const char *example; /* a value, where the name alone does not say how it is spelled; or NULL */
 } suggestion;
 
-/* Which option a flag, a variable or a key of the file means: "max-bodi", "PORT", "max_body". What
- * other servers call an option comes first, then the nearest name of an option or of the first
+/* Which option a flag, a variable or a key of the file means: "max-bodi", "PORT", "max_body". Looks
+ * among the names that other servers use, then for the nearest name of an option or of the first
  * commands of the table. */
 suggestion suggest_option(const char *given, size_t commands);
 

@@ -1,4 +1,4 @@
-/* What is left of a request: one line in the log, and the counters. */
+/* The line of a request in the log, and its counters. */
 #include "http/response.h"
 
 #include "observe/log.h"
@@ -37,7 +37,7 @@ static void count_stages(const request *r, double total)
     metrics_observe_stage(STAGE_TOTAL, total);
 }
 
-/* The request itself last: a page of metrics that has it has its bytes and stages too. */
+/* Counts the request last, so that metrics that show it have its bytes and stages too. */
 static void count(const request *r, bool whole, double total)
 {
     metrics_count_bytes(r->received, whole ? r->response_size : 0);

@@ -1,5 +1,4 @@
-/* Event loops: starting and stopping libmicrohttpd's daemons, and keeping count of what each
- * has. */
+/* Starting and stopping the daemons of libmicrohttpd, and counting the connections of each. */
 #include "http/event_loops.h"
 
 #include "http/response.h"
@@ -9,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* libmicrohttpd 0.9.75 deadlocks in MHD_add_connection at its limit: ours is far below this. */
+/* libmicrohttpd 0.9.75 deadlocks in MHD_add_connection at its limit, so it never comes near: our
+ * own limit is far below. */
 #define FAR_ABOVE_OUR_LIMIT 100000000
 
 typedef struct event_loop {
@@ -23,8 +23,8 @@ struct event_loops {
     event_loop loop[];
 };
 
-/* libmicrohttpd has ended the writing side and closes its descriptor next. Where the peer may not
- * be through, a duplicate keeps the connection, so that it lingers and the response arrives. */
+/* libmicrohttpd has ended the writing side and closes its descriptor next. If the peer may still
+ * send, a duplicate keeps the connection, which lingers, so that the response arrives. */
 static void let_go(event_loop *loop, connection *c)
 {
     service *s = loop->context.service;
@@ -39,7 +39,7 @@ static void let_go(event_loop *loop, connection *c)
     connections_remove(s->connections[loop->context.role], c);
 }
 
-/* A connection that cannot be registered is shut down: nothing may live without deadlines. */
+/* Shuts down a connection that cannot be registered: every connection has deadlines. */
 static void on_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -64,8 +64,8 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
         shutdown(socket_fd, SHUT_RDWR);
 }
 
-/* Escapes are the daemon's to undo, in what it reads: a path is the text that came. libmicrohttpd
- * 1.0.10 answers stray percent signs in one by itself where it is to undo them. */
+/* Leaves escapes as they are: the daemon decodes them where it reads them. libmicrohttpd 1.0.10
+ * rejects stray percent signs in a path when it is to decode them. */
 static size_t leave_escapes(void *context, struct MHD_Connection *mhd, char *text)
 {
     (void)context;

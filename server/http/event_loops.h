@@ -1,6 +1,5 @@
 /* Event loops: threads that own sockets and speak HTTP by libmicrohttpd, one daemon of one loop
- * each. They have no listening socket; an acceptor hands them connections. What requests mean is
- * http/request.h's. */
+ * each. They have no listening socket: an acceptor hands them connections. */
 #ifndef GRADIENTD_EVENT_LOOPS_H
 #define GRADIENTD_EVENT_LOOPS_H
 
@@ -9,8 +8,8 @@
 
 typedef struct event_loops event_loops;
 
-/* Starts that many loops for that listener's requests. memory is each connection's buffer, half of
- * which takes a piece of a body. NULL: no memory or no threads. */
+/* Starts count loops for the requests of that listener. memory is the buffer of each connection,
+ * half of which takes a piece of a body. NULL: no memory or no threads. */
 event_loops *event_loops_start(service *s, service_role role, size_t count, size_t memory);
 
 /* For an acceptor: hands each connection to the loop that has the fewest. */

@@ -1,4 +1,4 @@
-/* Looking at headers. */
+/* Parsing and validating headers. */
 #include "http/headers.h"
 
 #include <ctype.h>
@@ -48,8 +48,8 @@ void headers_expect_lines(headers *h, const char *first)
     h->next = first;
 }
 
-/* Where the headers that the daemon knows are kept; those that may stand once only have words for
- * the second. */
+/* Keeps the headers that the daemon knows. Those that may appear once only have a text for the
+ * second. */
 static void keep(headers *h, const char *name, const char *value)
 {
     const struct {
@@ -137,8 +137,8 @@ typedef struct parameter {
     size_t value_length;
 } parameter;
 
-/* From behind a semicolon; nothing at all is one of length 0 (RFC 9110, section 5.6.6). False:
- * malformed, and length is how far it goes. */
+/* Reads from behind a semicolon; nothing is a parameter of length 0 (RFC 9110, section 5.6.6).
+ * False: malformed, and length is how far it goes. */
 static bool read_parameter(const char *text, parameter *p)
 {
     const char *end;

@@ -1,6 +1,5 @@
-/* The headers of one request, looked at once and hard: what the daemon wants to know of them, and
- * everything that two readers could understand differently (RFC 9112, section 11). Pure functions
- * over text, so that they can be tested without a connection. */
+/* The headers of one request: what the daemon needs of them, and everything that two readers could
+ * understand differently (RFC 9112, section 11). Pure functions over text. */
 #ifndef GRADIENTD_HEADERS_H
 #define GRADIENTD_HEADERS_H
 
@@ -27,10 +26,9 @@ typedef struct headers {
 /* Begins with a request of that version ("HTTP/1.1"). */
 void headers_begin(headers *h, const char *version);
 
-/* Checks besides that the lines which are given next cover the block of text from first on without
- * a gap, as libmicrohttpd 0.9.75 leaves it: line ends overwritten by two NULs. What hides behind a
- * NUL, a bare line feed or in a folded line leaves a gap. Later versions refuse these themselves
- * and leave the text otherwise. */
+/* Also checks that the lines cover the block of text from first on without a gap. libmicrohttpd
+ * 0.9.75 leaves line ends overwritten by two NULs, so that a NUL, a bare line feed or a folded line
+ * leaves a gap. Later versions reject these themselves and keep the text otherwise. */
 void headers_expect_lines(headers *h, const char *first);
 
 /* The next header, in the order of the request. */

@@ -58,8 +58,8 @@ typedef struct library_response {
     size_t page_size;
 } library_response;
 
-/* The status where text is the whole head of an error, and not one of ours; else 0. A piece of a
- * body can be no head: JSON has no bare line ends in its strings. */
+/* The status if text is the complete head of an error that is not ours, else 0. A piece of a body
+ * is never taken for one: JSON strings hold no bare line ends. */
 static int status_of_head(const char *text, size_t size)
 {
     static const char version[] = "HTTP/1.1 ", end[] = "\r\n\r\n",
@@ -73,7 +73,7 @@ static int status_of_head(const char *text, size_t size)
     return status >= 400 && memmem(text, size, ours, sizeof ours - 1) == NULL ? status : 0;
 }
 
-/* The words of the page's body: without tags, and with quotation marks as such. */
+/* The text of the page's body, without tags, quotation marks decoded. */
 static void read_words(const library_response *a, char *words, size_t size)
 {
     static const char begin[] = "<body>", quote[] = "&quot;";
@@ -158,7 +158,7 @@ static const meaning meanings[] = {
      .detail = "expected HTTP/1.1 or HTTP/1.0, found another version"},
 };
 
-/* What no row knows is reported in libmicrohttpd's words. */
+/* Reports an unknown error in libmicrohttpd's words. */
 static void reject_for(request *r, const library_response *a)
 {
     char words[GRAD_DETAIL_SIZE / 2], detail[GRAD_DETAIL_SIZE];
@@ -185,31 +185,31 @@ static ssize_t pass_on(int fd, const struct msghdr *message, int flags)
     return syscall(SYS_sendmsg, fd, message, flags);
 }
 
-/* Sends the problem instead. False: libmicrohttpd's own has to do. What the kernel does not take
- * at once of so little is for a peer that reads nothing, and the connection is lost. */
+/* Sends the problem instead. False: libmicrohttpd's own response must do. If the kernel does not
+ * take this little at once, the peer reads nothing, and the connection is lost. */
 static bool send_problem(int fd, request *r, int flags, ssize_t *sent)
 {
-    grad_text answer;
+    grad_text text;
     struct iovec whole;
     struct msghdr message;
 
     r->closes = true;
-    if (!response_print_problem(r, &answer))
+    if (!response_print_problem(r, &text))
         return false;
-    whole = (struct iovec){.iov_base = answer.data, .iov_len = answer.length};
+    whole = (struct iovec){.iov_base = text.data, .iov_len = text.length};
     message = (struct msghdr){.msg_iov = &whole, .msg_iovlen = 1};
     *sent = pass_on(fd, &message, flags);
-    if (*sent >= 0 && (size_t)*sent < answer.length) {
+    if (*sent >= 0 && (size_t)*sent < text.length) {
         errno = ECONNRESET;
         *sent = -1;
     }
     if (*sent >= 0)
         r->responded = r->sent = true;
-    grad_text_free(&answer);
+    grad_text_free(&text);
     return true;
 }
 
-/* What was rejected before goes on being rejected for the first reason. */
+/* A request that was rejected before keeps its first reason. */
 static bool replace(int fd, const library_response *a, int flags, ssize_t *sent)
 {
     request *known = request_on(fd);

@@ -1,5 +1,5 @@
-/* A request's life: libmicrohttpd calls first without data, then with each piece of the body, then
- * once more without; a suspended request once again when it is resumed. */
+/* The life of a request: libmicrohttpd calls first without data, then with each piece of the body,
+ * then once more without; and once again after a suspended request is resumed. */
 #include "http/request.h"
 
 #include "http/response.h"
@@ -15,8 +15,8 @@
 #include <sys/random.h>
 #include <time.h>
 
-/* A rejected body without a declared length is read this far beyond the limit, since some clients
- * read no response before; beyond that it is given early and the connection lingers. */
+/* Of a rejected body without a declared length this much is read beyond the limit, since some
+ * clients read no response before; then the response is sent early, and the connection lingers. */
 #define DISCARD_BEYOND_LIMIT ((uint64_t)16 << 20)
 
 /* ---- Identities ------------------------------------------------------------------------------ */
@@ -59,8 +59,8 @@ static void copy_text(char *to, size_t size, const char *from)
     snprintf(to, size, "%s", from);
 }
 
-/* The path within a request's target. It may be an absolute URI (RFC 9112, section 3.2.2), whose
- * scheme and authority say nothing here: whoever reached this listener meant it. */
+/* The path in a request's target, which may be an absolute URI (RFC 9112, section 3.2.2). Its
+ * scheme and authority do not matter: the request reached this listener. */
 static const char *path_of(const char *target)
 {
     static const char scheme[] = "http://";
@@ -109,8 +109,7 @@ void *request_on_line(void *context, const char *uri, struct MHD_Connection *mhd
     return r;
 }
 
-/* What libmicrohttpd has answered by itself where no response of ours could be put in its place. 0:
- * nothing. */
+/* The status of a response of libmicrohttpd's own that we could not replace. 0: there is none. */
 static int status_of_library(struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info =
@@ -289,9 +288,9 @@ static void identify(request *r, const char *method, const char *version)
 
 /* ---- The calls ------------------------------------------------------------------------------- */
 
-/* A rejection goes out before the body is read, which ends the connection, unless reading it is
- * cheaper than a new connection. */
-static bool answers_at_once(const request *r)
+/* Whether a rejection is sent before the body is read, which ends the connection. It is not if
+ * reading is cheaper than a new connection. */
+static bool responds_at_once(const request *r)
 {
     bool asks_first =
         r->headers.expect != NULL && strcasecmp(r->headers.expect, "100-continue") == 0;
@@ -323,7 +322,7 @@ static enum MHD_Result on_headers(request *r, const char *method, const char *ve
     rejected = admit(r) == OUTCOME_REJECTED;
     if (rejected)
         release(r);
-    if (rejected && answers_at_once(r))
+    if (rejected && responds_at_once(r))
         return response_send_problem(r) ? MHD_YES : MHD_NO;
     connection_enter(r->connection, PHASE_BODY);
     return MHD_YES;
@@ -337,7 +336,7 @@ static outcome reject_growth(request *r)
                                 request_body_limit(r));
 }
 
-/* A body that grows over its limit is found out here; a declared length was judged before. */
+/* Rejects a body that grows over its limit; a declared length was checked before. */
 static outcome receive(request *r, const char *bytes, size_t length)
 {
     if (r->received > request_body_limit(r))
@@ -361,8 +360,8 @@ static enum MHD_Result on_body(request *r, const char *bytes, size_t length)
     return MHD_NO;
 }
 
-/* Counted first: whoever waits for the count may then stop the event loops, none of which may have
- * a suspended connection. */
+/* Counts first: whoever waits for the count may then stop the event loops, which may have no
+ * suspended connection. */
 static outcome suspend(request *r)
 {
     service *s = r->context->service;
@@ -392,32 +391,32 @@ void request_resume(request *r)
     atomic_fetch_sub(&s->suspended, 1);
 }
 
-static outcome answer(request *r, bool resumed)
+static outcome respond(request *r, bool resumed)
 {
     const handler *h = r->route->handler;
-    outcome answered = resumed ? h->on_resume(r) : h->on_end(r);
+    outcome happened = resumed ? h->on_resume(r) : h->on_end(r);
 
-    if (answered == OUTCOME_SUSPENDED)
-        answered = suspend(r);
-    if (answered == OUTCOME_REJECTED)
+    if (happened == OUTCOME_SUSPENDED)
+        happened = suspend(r);
+    if (happened == OUTCOME_REJECTED)
         release(r);
-    return answered;
+    return happened;
 }
 
 static enum MHD_Result on_end(request *r)
 {
     bool resumed = r->suspended, sent;
-    outcome answered;
+    outcome happened;
 
     r->whole = true;
     r->suspended = false;
     connection_enter(r->connection, PHASE_WORK);
     if (!resumed)
         r->stages[STAGE_RECEIVE] = clock_to_seconds(clock_now() - r->line_at);
-    answered = r->state == REQUEST_RECEIVING ? answer(r, resumed) : OUTCOME_REJECTED;
+    happened = r->state == REQUEST_RECEIVING ? respond(r, resumed) : OUTCOME_REJECTED;
     if (r->suspended)
         return MHD_YES;
-    sent = answered == OUTCOME_DONE ? response_send(r) : response_send_problem(r);
+    sent = happened == OUTCOME_DONE ? response_send(r) : response_send_problem(r);
     return sent ? MHD_YES : MHD_NO;
 }
 

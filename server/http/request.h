@@ -96,7 +96,7 @@ struct request {
  * Thread-safe. */
 void request_id_make(char id[GRAD_REQUEST_ID_SIZE]);
 
-/* What a new request has besides zeros: an identity, and no stages yet. */
+/* Sets what a new request has besides zeros: an identity, and no stages yet. */
 void request_begin(request *r);
 
 /* libmicrohttpd's callbacks; context is a request_context. */
@@ -107,14 +107,14 @@ enum MHD_Result request_on_call(void *context, struct MHD_Connection *mhd, const
 void request_on_completed(void *context, struct MHD_Connection *mhd, void **slot,
                           enum MHD_RequestTerminationCode how);
 
-/* A connection is closed. libmicrohttpd 1.0.1 has been seen to close some without a word of their
- * request's completion, so a request that is still there is completed here. */
+/* Completes a request whose connection was closed: libmicrohttpd 1.0.1 closes some without
+ * reporting their completion. */
 void request_on_closed(const connection *c, request_context *context);
 
 /* ---- For handlers and whoever admits --------------------------------------------------------- */
 
-/* Rejects: the body is read no further than is good for the connection, and the response is a
- * problem of that status. The error says why. The first rejection counts. OUTCOME_REJECTED. */
+/* Rejects the request: the response is a problem of that status, and the body is read no further
+ * than is good for the connection. The first rejection counts. OUTCOME_REJECTED. */
 outcome request_reject(request *r, int http_status, const grad_error *error);
 
 /* The same with an error made of these. limit_name NULL: none. */
@@ -125,15 +125,15 @@ outcome request_reject_limit(request *r, int http_status, const char *code, cons
 /* The status for an error of the library. */
 int request_status_of(grad_status status);
 
-/* Answers with what the response says, which is copied. OUTCOME_DONE. */
+/* Sets the response, which is copied. OUTCOME_DONE. */
 outcome request_respond(request *r, int http_status, const http_response *response);
 
-/* The same with a text, whose memory the response takes over. OUTCOME_REJECTED where the text is
- * not whole. */
+/* The same with a text, which the response then owns. OUTCOME_REJECTED if the text is
+ * incomplete. */
 outcome request_respond_text(request *r, int http_status, const char *content_type,
                              grad_text *text);
 
-/* Behind on_suspended: the event loop takes the connection back and calls on_resume. Any thread,
+/* After on_suspended: returns the connection to the event loop, which calls on_resume. Any thread,
  * once; the request may be gone when it returns. */
 void request_resume(request *r);
 

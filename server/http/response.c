@@ -14,7 +14,7 @@
 #define RETRY_AFTER_SECONDS "1"
 
 #define READABLE "Accept, Accept-Encoding, Allow, Retry-After, Server-Timing, X-Request-Id"
-/* A page may name itself and its content; a proxy in front may ask for authorization. */
+/* A page may name itself and its content; a proxy may ask for authorization. */
 #define SENDABLE "Authorization, Content-Type, X-Request-Id"
 /* Two hours, the most that Chromium keeps it. */
 #define MAX_AGE "7200"
@@ -161,8 +161,8 @@ outcome request_respond_text(request *r, int http_status, const char *content_ty
     return request_respond(r, http_status, &response);
 }
 
-/* One segment goes out in one packet with the headers; several go out where they lie. What the
- * response holds is libmicrohttpd's from then on, unless this returns NULL. */
+/* One segment is sent in one packet with the headers; several are sent from where they lie.
+ * libmicrohttpd owns what the response holds from then on, unless this returns NULL. */
 static struct MHD_Response *wrap(const http_response *response)
 {
     size_t count = response->segment_count;
@@ -266,50 +266,50 @@ static enum MHD_Result print_header(void *context, enum MHD_ValueKind kind, cons
     return MHD_YES;
 }
 
-/* The headers are those of any response, so they come from a response that nobody sends. */
-static bool print_response(const request *r, const grad_text *problem, grad_text *answer)
+/* The headers are those of any response, taken from one that is never sent. */
+static bool print_response(const request *r, const grad_text *problem, grad_text *text)
 {
     struct MHD_Response *model = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
 
     if (model == NULL)
         return false;
     add_headers(r, PROBLEM_TYPE, model);
-    grad_text_init(answer, 2 * PROBLEM_MAX);
-    grad_text_printf(answer, "HTTP/1.1 %d %s\r\n", r->status, title_of(r->status));
-    MHD_get_response_headers(model, print_header, answer);
-    grad_text_printf(answer, "Content-Length: %zu\r\n\r\n", problem->length);
-    grad_text_add(answer, problem->data, problem->length);
+    grad_text_init(text, 2 * PROBLEM_MAX);
+    grad_text_printf(text, "HTTP/1.1 %d %s\r\n", r->status, title_of(r->status));
+    MHD_get_response_headers(model, print_header, text);
+    grad_text_printf(text, "Content-Length: %zu\r\n\r\n", problem->length);
+    grad_text_add(text, problem->data, problem->length);
     MHD_destroy_response(model);
-    if (grad_text_status(answer, NULL) == GRAD_OK)
+    if (grad_text_status(text, NULL) == GRAD_OK)
         return true;
-    grad_text_free(answer);
+    grad_text_free(text);
     return false;
 }
 
-bool response_print_problem(request *r, grad_text *answer)
+bool response_print_problem(request *r, grad_text *text)
 {
     grad_text problem;
     bool printed;
 
     if (!write_problem(r, &problem))
         return false;
-    printed = print_response(r, &problem, answer);
+    printed = print_response(r, &problem, text);
     r->response_size = problem.length;
     grad_text_free(&problem);
     return printed;
 }
 
-/* The responses before this one have left libmicrohttpd when a body arrives, and so has 100
- * Continue: what is sent here follows them. */
+/* When a body arrives, earlier responses and 100 Continue have left libmicrohttpd: what is sent
+ * here follows them. */
 void response_send_early(request *r)
 {
-    grad_text answer;
+    grad_text text;
     ssize_t sent;
 
     r->closes = true;
-    if (!response_print_problem(r, &answer))
+    if (!response_print_problem(r, &text))
         return;
-    sent = send(r->connection->fd, answer.data, answer.length, MSG_DONTWAIT | MSG_NOSIGNAL);
-    r->sent = r->responded = sent == (ssize_t)answer.length;
-    grad_text_free(&answer);
+    sent = send(r->connection->fd, text.data, text.length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    r->sent = r->responded = sent == (ssize_t)text.length;
+    grad_text_free(&text);
 }

@@ -9,15 +9,15 @@
  * connection must close. */
 bool response_send(request *r);
 
-/* Sends the problem of a rejected request whose body is still to come: libmicrohttpd takes
- * no response. The connection must close and linger, answered or not. */
+/* Sends the problem of a rejected request whose body is still to come, when libmicrohttpd takes no
+ * response. The connection must close and linger afterwards, even if nothing was sent. */
 void response_send_early(request *r);
 
 /* Hands the problem of a rejected request to libmicrohttpd. False: the connection must close. */
 bool response_send_problem(request *r);
 
-/* Prints the whole response, as it goes over the wire. False: no memory, and nothing to free. */
-bool response_print_problem(request *r, grad_text *answer);
+/* Prints the complete response as it goes over the wire. False: no memory, and nothing to free. */
+bool response_print_problem(request *r, grad_text *text);
 
 /* The line in the log and the counters, when all is over. */
 void access_log_write(const request *r, bool whole);
@@ -31,11 +31,11 @@ void cors_read(request *r);
 
 /* ---- libmicrohttpd's own responses ----------------------------------------------------------- */
 
-/* The calling thread serves this context's connections from now on. */
+/* From now on the calling thread serves the connections of this context. */
 void library_responses_enter(request_context *context);
 
-/* A request whose line was read, and its end: one that libmicrohttpd answers itself is known by its
- * connection. On the thread of its event loop. */
+/* Adds a request whose line was read, and removes it at its end: a response of libmicrohttpd's own
+ * is matched to it by the connection. On the thread of its event loop. */
 void library_responses_add(request *r);
 void library_responses_remove(request *r);
 

@@ -65,8 +65,8 @@ static void list_paths(const route_table *table, service_role role, char *text, 
     }
 }
 
-/* Behind "/v1/" four letters tell the paths apart: /v1/grad and /v1/backward are no slips of the
- * hand, but their meaning is plain, as is that of a path without "/v1". NULL: of none. */
+/* Four letters behind "/v1/" tell the paths apart: /v1/grad and /v1/backward are no typing errors,
+ * but their meaning is plain, as is that of a path without "/v1". NULL: it means none. */
 static const char *path_meant(const route_table *table, service_role role, const char *path)
 {
     enum { VERSION = 3, TELLING = 5 };

@@ -1,13 +1,13 @@
-/* Routes: which path takes which methods on which listener, and who answers. The table itself is
- * given by whoever makes the service. */
+/* Routes: which path accepts which methods on which listener, and its handler. Whoever makes the
+ * service gives the table. */
 #ifndef GRADIENTD_ROUTES_H
 #define GRADIENTD_ROUTES_H
 
 #include "http/service.h"
 #include "observe/metrics.h"
 
-/* Who answers the requests of a path. All are called on the thread of the request's event loop, may
- * not block, and return what happened. NULL: nothing to do. */
+/* The handler of a path. All functions run on the thread of the request's event loop, may not
+ * block, and return what happened. NULL: nothing to do. */
 typedef struct handler {
     bool takes_body;    /* otherwise a small body is read and ignored */
     bool ignores_query; /* otherwise an unknown parameter is rejected */
@@ -15,12 +15,12 @@ typedef struct handler {
     outcome (*on_headers)(request *r);                                /* MORE or REJECTED */
     outcome (*on_body)(request *r, const char *bytes, size_t length); /* MORE or REJECTED */
     outcome (*on_end)(request *r); /* the request is whole: DONE, SUSPENDED or REJECTED */
-    /* Behind SUSPENDED: the event loop has let go of the connection, and the request may be handed
-     * over to whoever calls request_resume. SUSPENDED, or REJECTED where nobody took it. */
+    /* After SUSPENDED: the event loop has released the connection, and the request may be handed to
+     * whoever calls request_resume. SUSPENDED, or REJECTED if nobody took it. */
     outcome (*on_suspended)(request *r);
     outcome (*on_resume)(request *r); /* DONE or REJECTED */
-    /* Frees what on_headers made: once behind each on_headers, at the latest when the request
-     * completes, at once where it is rejected. */
+    /* Frees what on_headers made, once after each on_headers: when the request completes, or as
+     * soon as it is rejected. */
     void (*release)(request *r);
 } handler;
 
@@ -48,8 +48,8 @@ route_found routes_find(const route_table *table, service_role role, const char 
 /* The paths of a listener one after the other, from NULL on; NULL after the last. */
 const route *routes_next(const route_table *table, service_role role, const route *previous);
 
-/* What to say of a path that is not known on that listener: where else it is, which is near, or
- * which there are. */
+/* Explains an unknown path of that listener: where else it is, which path is near, or which there
+ * are. */
 void routes_explain(const route_table *table, service_role role, const char *path, char *detail,
                     size_t size);
 

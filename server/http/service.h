@@ -11,14 +11,13 @@
 
 #include <stdatomic.h>
 
-/* A connection's buffer, kept for its whole life and cleared after each request. It holds the
- * request's line and headers, and the response's; half of it takes a piece of a body. From the
- * first size on larger pieces made no difference that could be measured. */
+/* A connection's buffer, kept for its whole life and cleared after each request: the request's line
+ * and headers, the response's, and a piece of a body in half of it. Above the first size larger
+ * pieces made no measurable difference. */
 #define SERVICE_BUFFER ((size_t)64 << 10)
 #define ADMIN_BUFFER ((size_t)32 << 10)
 
-/* Of each, what a response's headers need, generously: a request's line and headers may have the
- * rest. */
+/* Generous room for the headers of a response; a request's line and headers may use the rest. */
 #define ROOM_FOR_REPLY ((size_t)4 << 10)
 #define SERVICE_MAX_HEADERS (SERVICE_BUFFER - ROOM_FOR_REPLY)
 #define ADMIN_MAX_HEADERS (ADMIN_BUFFER - ROOM_FOR_REPLY)
@@ -27,7 +26,7 @@
  * besides their text. */
 #define HEADER_NOTE_SIZE ((size_t)64)
 
-/* A body that nobody expects is read up to this, so that the connection can be used again. */
+/* A body that is not expected is read up to this size, so that the connection can be used again. */
 #define MAX_IGNORED_BODY ((size_t)64 << 10)
 
 /* Which of the two listeners a request came by. */

@@ -14,17 +14,18 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-/* Cut off in one look; a look that finds more is followed by another at once. */
+/* At most this many are cut off in one pass; another pass follows at once if there are more. */
 #define CUTS_AT_ONCE 64
 
-/* A body's bytes that the kernel is asked to take in unread; below, what it has will do. */
+/* The kernel is asked to take in this many unread bytes of a body. Below the least its default
+ * suffices. */
 #define EXPECTED_LEAST ((size_t)256 << 10)
 #define EXPECTED_MOST ((size_t)2 << 20)
 
 #define SHORTEST_INTERVAL 0.005
 #define LONGEST_INTERVAL 0.25
 
-/* What is logged when the locks are released, and the connection perhaps gone. */
+/* Logged when the locks are released, and the connection may be gone. */
 typedef struct cut_off {
     connection_verdict verdict;
     char peer[LISTENER_ADDRESS_SIZE];
@@ -42,8 +43,8 @@ struct connections {
 
 /* ---- One connection -------------------------------------------------------------------------- */
 
-/* Headers and bodies that began keep their beginning: a first request's headers are timed from the
- * accepting on. */
+/* A phase that lasts keeps its beginning: a first request's headers are timed from the accepting
+ * on. */
 void connection_enter(connection *c, connection_phase phase)
 {
     int64_t now = clock_now();
@@ -62,9 +63,9 @@ void connection_enter(connection *c, connection_phase phase)
     pthread_mutex_unlock(&c->lock);
 }
 
-/* SO_RCVLOWAT makes room for what is to be waited for and leaves the kernel free to make more,
- * which SO_RCVBUF would not. Nothing is to be waited for: it is taken back at once, and bytes that
- * came meanwhile are told then. */
+/* SO_RCVLOWAT makes room for that many bytes and leaves the kernel free to make more, which
+ * SO_RCVBUF would not. Nothing shall wait for them: the mark is reset at once, and bytes that came
+ * meanwhile are then reported. */
 void connection_expect(connection *c, size_t bytes)
 {
     int room = (int)(bytes < EXPECTED_MOST ? bytes : EXPECTED_MOST), any = 1;
@@ -97,7 +98,7 @@ connection_verdict connection_cut(connection *c)
 
 /* ---- Deadlines ------------------------------------------------------------------------------- */
 
-/* Nothing for as long as the slack, or too little over the time beyond the slack. */
+/* Whether nothing came for as long as the slack, or too little in the time beyond it. */
 static bool too_slow(const connection_progress *p, double slack, size_t rate, int64_t now)
 {
     double overtime = clock_to_seconds(now - p->began) - slack;
@@ -185,8 +186,8 @@ bool connection_is_unread(connection *c)
     return !cut && (has_unread_bytes(c->fd) || (!between && !has_peer_ended(c->fd)));
 }
 
-/* Whether all is read that the peer will ever send, and no request came of it. One whose request is
- * whole still gets its response. */
+/* Whether the peer has ended, everything is read, and no request came of it. A complete request
+ * still gets its response. */
 static bool is_abandoned(const connection *c)
 {
     connection_phase phase = c->progress.phase;
@@ -195,30 +196,29 @@ static bool is_abandoned(const connection *c)
            !has_unread_bytes(c->fd) && !has_unsent_bytes(c->fd);
 }
 
-/* What the peer takes is what its kernel acknowledges; libmicrohttpd only knows what ours accepted
- * into its buffer. Measured from the first look at each response on. */
+/* What the peer has received is what its kernel acknowledges: libmicrohttpd knows only what our
+ * kernel has buffered. Counted from the first look at each response. */
 static connection_verdict judge_reply(const connections *all, connection *c, uint64_t request,
                                       int64_t now)
 {
-    connection_progress *taking = &c->taking;
+    connection_progress *delivery = &c->delivery;
     uint64_t acknowledged = acknowledged_bytes(c->fd);
     uint64_t bytes;
 
-    if (taking->phase != PHASE_REPLY || taking->request != request) {
-        *taking = (connection_progress){
+    if (delivery->phase != PHASE_REPLY || delivery->request != request) {
+        *delivery = (connection_progress){
             .phase = PHASE_REPLY, .began = now, .last = now, .request = request};
         c->acknowledged = acknowledged;
     }
     bytes = acknowledged - c->acknowledged;
-    if (bytes != taking->bytes) {
-        taking->bytes = bytes;
-        taking->last = now;
+    if (bytes != delivery->bytes) {
+        delivery->bytes = bytes;
+        delivery->last = now;
     }
-    return deadlines_judge(taking, all->limits, now);
+    return deadlines_judge(delivery, all->limits, now);
 }
 
-/* A response that libmicrohttpd has handed to the kernel may still be on its way when the
- * connection is called idle. */
+/* libmicrohttpd calls a connection idle while the kernel is still sending its response. */
 static connection_verdict judge(const connections *all, connection *c, int64_t now)
 {
     const connection_progress *p = &c->progress;
@@ -230,7 +230,7 @@ static connection_verdict judge(const connections *all, connection *c, int64_t n
 
 static void shut_down(connection *c, connection_verdict verdict)
 {
-    /* Without this the kernel would keep what a slow reader has not taken for minutes. */
+    /* Otherwise the kernel would keep unsent bytes of a slow reader for minutes. */
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};
 
     if (verdict == VERDICT_SLOW_READER)
@@ -258,9 +258,9 @@ static void report(const cut_off *cut)
                             LOG_TEXT("peer", cut->peer), LOG_END});
 }
 
-/* An end that came together with the last bytes goes unseen by libmicrohttpd, which waits for edges
- * and stops reading at a short read. Ending the reading of what has ended loses nothing, and is an
- * edge: it reads once more and finds the end. Such a connection is lost, not cut off. */
+/* libmicrohttpd does not see an end that came with the last bytes: it waits for edges and stops
+ * reading at a short read. Ending the reading loses nothing and is an edge, so that it reads once
+ * more and finds the end. Such a connection is lost, not cut off. */
 static connection_verdict look_at(const connections *all, connection *c, int64_t now)
 {
     connection_verdict verdict;

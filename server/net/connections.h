@@ -45,7 +45,7 @@ typedef enum connection_verdict {
 connection_verdict deadlines_judge(const connection_progress *progress, const config *limits,
                                    int64_t now);
 
-/* How often the deadlines of that configuration should be looked at, in nanoseconds. */
+/* Nanoseconds between two looks at the deadlines. */
 int64_t deadlines_interval(const config *limits);
 
 /* ---- The registry ---------------------------------------------------------------------------- */
@@ -59,7 +59,7 @@ typedef struct connection {
     pthread_mutex_t lock;         /* over the two fields below */
     connection_progress progress; /* reported by the event loop */
     connection_verdict cut;       /* why it was shut down; VERDICT_FINE: it was not */
-    connection_progress taking;   /* the registry's: what the peer took of its responses */
+    connection_progress delivery; /* the registry's: what the peer took of its responses */
     uint64_t acknowledged;        /* the registry's: bytes when that began */
 } connection;
 
@@ -75,17 +75,17 @@ connection *connections_add(connections *all, int fd, const struct sockaddr *pee
 void connections_remove(connections *all, connection *c);
 size_t connections_count(connections *all);
 
-/* The peer sends or takes something new. A phase that lasts already goes on. */
+/* Enters a phase; one that lasts already goes on. */
 void connection_enter(connection *c, connection_phase phase);
 
-/* So many bytes of a body are to come: the kernel may take in more of them than it would before it
- * makes the peer wait, up to 2 MiB, for which it may use twice that memory. */
+/* Announces bytes of a body: the kernel may buffer more of them than by default before the peer
+ * waits, up to 2 MiB, for which it may use twice that memory. */
 void connection_expect(connection *c, size_t bytes);
 
 /* The peer has sent bytes of a body. */
 void connection_received(connection *c, size_t bytes);
 
-/* Why it was cut off; VERDICT_FINE when it was not, though its peer may have gone. */
+/* Why it was cut off; VERDICT_FINE if it was not, though its peer may have gone. */
 connection_verdict connection_cut(connection *c);
 
 /* Whether it was not cut off and closing it now would reset it: bytes are unread, or a request has

@@ -64,18 +64,18 @@ static bool ask(int fd)
     static const char question[] =
         "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     static const char expected[] = "HTTP/1.1 200 ";
-    char answer[sizeof expected - 1];
+    char response[sizeof expected - 1];
     size_t length = 0;
 
     if (send(fd, question, sizeof question - 1, MSG_NOSIGNAL) != (ssize_t)(sizeof question - 1))
         return false;
-    while (length < sizeof answer) {
-        ssize_t got = recv(fd, answer + length, sizeof answer - length, 0);
+    while (length < sizeof response) {
+        ssize_t got = recv(fd, response + length, sizeof response - length, 0);
         if (got <= 0)
             return false;
         length += (size_t)got;
     }
-    return memcmp(answer, expected, sizeof answer) == 0;
+    return memcmp(response, expected, sizeof response) == 0;
 }
 
 bool healthcheck(const config *c, char *message, size_t message_size)

@@ -1,6 +1,5 @@
-/* The thread that lingers. It alone owns the connections: they come to it through a pipe, so that
- * nobody who closes one ever waits. All have the same time, so the order in which they came is the
- * order in which they end. */
+/* The thread that lingers. It alone owns the connections, which come through a pipe, so that
+ * closing one never waits. All have the same time: they end in the order in which they came. */
 #include "net/lingering.h"
 
 #include "observe/metrics.h"
@@ -18,14 +17,14 @@
 
 #define EVENTS_AT_ONCE 64
 #define ARRIVALS_AT_ONCE 256
-/* The pipe takes a page of descriptors: with more underway the next is closed at once. */
+/* The pipe holds a page of descriptors: beyond that the next is closed at once. */
 #define PIPE_SIZE 4096
-/* Discarded of one connection before the next has its turn. */
+/* Bytes of one connection that are discarded before the next has its turn. */
 #define TURN ((size_t)256 << 10)
-/* Whoever computes or answers goes first. */
+/* Computing and responding go first. */
 #define NICENESS 5
 #define PATIENCE_AT_THE_END 0.5
-/* The time that all have may become shorter (SIGHUP). */
+/* SIGHUP may shorten the time. */
 #define LONGEST_SLEEP_MS 1000
 
 typedef struct lingerer {

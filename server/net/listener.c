@@ -40,7 +40,8 @@ static int open_one(const struct addrinfo *at, bool both)
     return fd;
 }
 
-/* both: an IPv6 socket takes IPv4 too. -1: errno says why, or message where it is not empty. */
+/* both: an IPv6 socket accepts IPv4 too. -1: errno has the reason, or message if it is not
+ * empty. */
 static int open_host(const char *host, const char *port, bool both, char *message,
                      size_t message_size)
 {
@@ -60,7 +61,7 @@ static int open_host(const char *host, const char *port, bool both, char *messag
     return fd;
 }
 
-/* A kernel may be without IPv6, or have been told to do without. */
+/* The kernel may have no IPv6, or IPv6 may be disabled. */
 static int open_all(const char *port, char *message, size_t message_size)
 {
     int fd = open_host("::", port, true, message, message_size);
@@ -89,7 +90,7 @@ int listener_open(const char *address_text, char *message, size_t message_size)
     return fd;
 }
 
-/* An IPv4 peer of a socket that takes both is shown as what it is. */
+/* Shows an IPv4 peer of a socket for both protocols as IPv4. */
 static bool find_ipv4(const struct sockaddr *socket_address, struct in_addr *host, in_port_t *port)
 {
     struct sockaddr_in v4;
@@ -184,18 +185,18 @@ static const char overload_body[] =
     "\"detail\":\"expected at most max-connections open connections, found one more\","
     "\"code\":\"too_many_connections\"}";
 
-/* Tells it 503, without HTTP being read. */
+/* Sends 503 without reading HTTP. */
 static void send_overload_response(int fd)
 {
-    char answer[512];
-    int length = snprintf(answer, sizeof answer,
+    char response[512];
+    int length = snprintf(response, sizeof response,
                           "HTTP/1.1 503 Service Unavailable\r\n"
                           "Content-Type: application/problem+json\r\nContent-Length: %zu\r\n"
                           "Retry-After: 1\r\nConnection: close\r\n\r\n%s",
                           sizeof overload_body - 1, overload_body);
 
     /* A fresh socket's buffer takes this whole, or the peer has gone. */
-    send(fd, answer, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    send(fd, response, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* ---- Accepting ------------------------------------------------------------------------------- */
@@ -215,7 +216,7 @@ static void hand_over(acceptor *a, int fd, const struct sockaddr *peer, socklen_
         log_write(LOG_ERROR, "connection lost: no memory", NULL);
 }
 
-/* Whether accept may succeed when it is called again at once. */
+/* Whether accept may succeed at once. */
 static bool goes_on(int reason)
 {
     if (reason == EMFILE || reason == ENFILE || reason == ENOBUFS || reason == ENOMEM) {
@@ -241,9 +242,9 @@ static void accept_some(acceptor *a, size_t burst)
     }
 }
 
-/* A connection that waits to be accepted when its listener is closed is reset, with what its peer
- * has sent. So the listener first hears no new peer: a filter drops segments with SYN (byte 13 of
- * the TCP header, bit 1), whose senders try again and are then rejected. */
+/* A connection that still waits when its listener is closed is reset, and what its peer has sent is
+ * lost. So the listener first ignores new peers: a filter drops segments with SYN (byte 13 of the
+ * TCP header, bit 1). Their senders try again, and are rejected then. */
 static void ignore_new_peers(int listening_fd)
 {
     struct sock_filter drop_syn[] = {

@@ -29,8 +29,8 @@ void listener_format(const struct sockaddr *socket_address, char text[LISTENER_A
 
 typedef struct acceptor acceptor;
 
-/* Where connections go. take owns the descriptor from then on, also where it returns false; it is
- * called by the acceptor's thread alone. */
+/* Receives connections. take owns the descriptor from then on, even if it returns false; only the
+ * acceptor's thread calls it. */
 typedef struct acceptor_target {
     void *context;
     size_t (*load)(void *context); /* connections taken and not closed yet */
@@ -42,8 +42,7 @@ typedef struct acceptor_target {
 acceptor *acceptor_start(int listening_fd, acceptor_target target, size_t max_connections,
                          lingering *rejected);
 
-/* Accepts what the kernel has completed already, closes the listener and ends the thread. NULL is
- * fine. */
+/* Accepts what the kernel has completed, closes the listener and ends the thread. NULL is fine. */
 void acceptor_stop(acceptor *a);
 
 #endif

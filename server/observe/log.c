@@ -1,5 +1,5 @@
-/* The log: builds a line and hands it to the kernel in one write, which never waits for a reader.
- * No buffering, no files, no rotation: whoever started the daemon owns standard error. */
+/* Builds a line and hands it to the kernel in one write, which never waits for a reader. No
+ * buffering, no files, no rotation: whoever started the daemon owns standard error. */
 #include "observe/log.h"
 
 #include "observe/metrics.h"
@@ -98,8 +98,8 @@ static void add_text_field(grad_text *line, const log_field *field)
         grad_text_number(line, field->number);
 }
 
-/* What came from a peer or a file does not steer the terminal: no C0 or C1 control stays, the
- * latter spelled in UTF-8 (C2 80 to C2 9F) or not. */
+/* Replaces C0 and C1 control characters, the latter in UTF-8 (C2 80 to C2 9F) or not: text of a
+ * peer or a file must not steer the terminal. */
 static void defuse(char *text, size_t length)
 {
     unsigned char before = 0;
@@ -136,8 +136,8 @@ static void add_text(grad_text *line, const record *r)
 
 /* ---- Writing --------------------------------------------------------------------------------- */
 
-/* Standard error is shared with whoever started the daemon, and so would its O_NONBLOCK be: opened
- * anew it is ours alone. A descriptor that is closed now may soon be a client's connection. */
+/* Whoever started the daemon shares standard error and would share its O_NONBLOCK: opened anew it
+ * is ours alone. A descriptor that is closed now may soon be a client's connection. */
 void log_open(void)
 {
     struct stat found;
@@ -154,7 +154,7 @@ void log_open(void)
     }
 }
 
-/* A pipe that has room has room for a whole line, as long as one thread at a time asks. */
+/* A pipe that has room has room for a whole line, if one thread at a time asks. */
 static ssize_t ask_and_write(const char *line, size_t length)
 {
     struct pollfd room = {.fd = target, .events = POLLOUT};

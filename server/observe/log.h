@@ -1,6 +1,5 @@
-/* The log: lines on standard error, JSON objects for programs or words for people. They are whole
- * (one write each) from any thread. None waits for a reader: what a full pipe does not take is
- * lost, and counted. What is worth a line is decided by the callers. */
+/* The log: lines on standard error, JSON objects for programs or words for people. Each is one
+ * write, from any thread. No line waits for a reader: a full pipe loses it, and it is counted. */
 #ifndef GRADIENTD_LOG_H
 #define GRADIENTD_LOG_H
 
@@ -8,8 +7,8 @@
 
 typedef enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR } log_level;
 
-/* Makes standard error one that never blocks. Once, before there are other threads; until then
- * lines are written to it as it is. */
+/* Makes standard error non-blocking. Once, before there are other threads; until then lines are
+ * written to it as it is. */
 void log_open(void);
 
 /* In the order of the words of --log-format. Auto: words where standard error is a terminal. */
@@ -36,7 +35,7 @@ typedef struct log_field {
  * is written without its fields, with "truncated": true. */
 void log_write(log_level level, const char *message, const log_field *fields);
 
-/* The same, but for people a sentence stands for message and fields; none is written of "". */
+/* The same, but people get a sentence instead of message and fields; none if it is "". */
 void log_write_as(log_level level, const char *message, const char *sentence,
                   const log_field *fields);
 

@@ -1,4 +1,4 @@
-/* Small files, whole, the kernel's mostly. What stands in them is read elsewhere. */
+/* Reads small files, mostly the kernel's, as a whole. */
 #ifndef GRADIENTD_FILES_H
 #define GRADIENTD_FILES_H
 

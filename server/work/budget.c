@@ -1,5 +1,4 @@
-/* The memory budget: a total that stays, what is in use, and the most since someone asked, both
- * atomic. What is worth a reservation, and how large, is the callers' to know. */
+/* The memory budget: a constant total, the use, and the most since someone asked, both atomic. */
 #include "work/budget.h"
 
 void budget_init(budget *b, size_t total)

@@ -1,5 +1,5 @@
 /* The memory budget: how many bytes all requests together may hold. A request reserves before it
- * allocates and gives back what it reserved. Nothing here allocates on a request's behalf. */
+ * allocates, and releases what it reserved. */
 #ifndef GRADIENTD_BUDGET_H
 #define GRADIENTD_BUDGET_H
 
@@ -18,7 +18,8 @@ void budget_init(budget *b, size_t total);
 /* The most that was reserved at once since this was last asked. */
 size_t budget_take_peak(budget *b);
 
-/* What one request holds of a budget. Begins as {.budget = …}; used by one thread at a time. */
+/* What one request has reserved of a budget. Begins as {.budget = …}; used by one thread at a
+ * time. */
 typedef struct reservation {
     budget *budget;
     size_t bytes;

@@ -1,6 +1,5 @@
-/* The pool of workers: one mutex, one condition, three lists. What a job computes is the job's own
- * business; here is only who runs which tile when. Tiles take 50 µs and more, so a lock per tile
- * costs nothing that could be measured. */
+/* The pool of workers: one mutex, one condition, three lists. It decides only who runs which tile
+ * when. Tiles take 50 µs and more, so a lock per tile has no measurable cost. */
 #include "work/pool.h"
 
 #include <pthread.h>
@@ -69,8 +68,8 @@ static void list_remove(job_list *list, const pool_job *job)
     list_take_after(list, before);
 }
 
-/* Moves what is past its deadline from waiting to expired. The walk is taken only when the earliest
- * deadline has passed. */
+/* Moves jobs past their deadline from waiting to expired. Walks only when the earliest deadline has
+ * passed. */
 static void sort_out_expired(pool *p)
 {
     pool_job *before;
@@ -103,9 +102,9 @@ static void wake(pool *p, size_t workers)
         pthread_cond_signal(&p->work);
 }
 
-/* Begins the job's stages from job->stage on until one has tiles, or completes the job. How many
- * there are is only the job's to say, and it may find out on the way. The calling worker is the
- * only one that has the job; the lock is held before and after, not meanwhile. */
+/* Begins the job's stages from job->stage on until one has tiles, or completes the job. Only the
+ * job knows how many stages there are, and it may find out on the way. No other worker has the job;
+ * the lock is held before and after, not meanwhile. */
 static void begin_or_complete(pool *p, pool_job *job)
 {
     const pool_job_kind *kind = job->kind;
@@ -153,7 +152,7 @@ static pool_job *oldest_with_tiles(const pool *p)
     return job;
 }
 
-/* Does one thing that there is to do. False: there was nothing. */
+/* Does one piece of work. False: there was none. */
 static bool work_once(pool *p)
 {
     pool_job *job;
