@@ -1,6 +1,7 @@
 /* The check of gradient_network.h: made, worked out in stages of tiles, judged. Its stages are
- * those of the analytic run; one tile for what differences start from, the radii among it; and a
- * tile for each difference and each parameter's order of convergence. */
+ * those of the analytic run; one tile for what differences start from, the radii among it; and so
+ * many of GRAD_CHECK_SLOTS tiles, one for each difference and each parameter's order of
+ * convergence, that no more of them are ever at work at once. */
 #include <stdlib.h>
 
 #include "core/error.h"
@@ -23,20 +24,6 @@ void *grad_check_take(grad_check *check, size_t count, size_t size)
     return block;
 }
 
-static grad_status make(grad_check *c, grad_error *error)
-{
-    grad_status status = grad_check_make_objectives(c, error);
-
-    if (status == GRAD_OK)
-        status = grad_run_create(&c->batch, &c->run, error);
-    if (status == GRAD_OK)
-        status = grad_check_make_parameters(c, error);
-    if (status != GRAD_OK)
-        return status;
-    c->limiter = grad_slot_limiter_create(c->sample_count + c->parameter_count);
-    return c->limiter == NULL ? grad_fail_memory(error, c->sample_count * sizeof(size_t)) : GRAD_OK;
-}
-
 grad_status grad_check_create(const grad_check_request *request, grad_check **check,
                               grad_error *error)
 {
@@ -48,13 +35,16 @@ grad_status grad_check_create(const grad_check_request *request, grad_check **ch
     c->request = request;
     c->options = grad_check_options_of(request);
     c->batch = grad_check_batch(request);
-    status = make(c, error);
-    if (status != GRAD_OK) {
+    status = grad_check_make_objectives(c, error);
+    if (status == GRAD_OK)
+        status = grad_run_create(&c->batch, &c->run, error);
+    if (status == GRAD_OK)
+        status = grad_check_make_parameters(c, error);
+    if (status == GRAD_OK)
+        *check = c;
+    else
         grad_check_destroy(c);
-        return status;
-    }
-    *check = c;
-    return GRAD_OK;
+    return status;
 }
 
 void grad_check_destroy(grad_check *check)
@@ -65,18 +55,28 @@ void grad_check_destroy(grad_check *check)
         free(check->blocks[i]);
     free(check->blocks);
     grad_run_destroy(check->run);
-    grad_slot_limiter_destroy(check->limiter);
     free(check);
 }
 
 /* ---- Tiles ----------------------------------------------------------------------------------- */
 
-/* Stages behind those of the analytic run. */
-enum { SETTLING, DIFFERENCES, OWN_STAGES };
+static size_t count_differences(const grad_check *check)
+{
+    return check->sample_count + check->parameter_count;
+}
+
+static const grad_error *first_error(const grad_check *check)
+{
+    for (size_t i = 0; i < GRAD_CHECK_SLOTS; i++)
+        if (check->errors[i].status != GRAD_OK)
+            return &check->errors[i];
+    return NULL;
+}
 
 size_t grad_check_stage_count(const grad_check *check)
 {
-    return grad_run_stage_count(check->run) + OWN_STAGES;
+    return grad_run_stage_count(check->run) + 1 +
+           (count_differences(check) + GRAD_CHECK_SLOTS - 1) / GRAD_CHECK_SLOTS;
 }
 
 size_t grad_check_tile_count(const grad_check *check, size_t stage)
@@ -85,20 +85,19 @@ size_t grad_check_tile_count(const grad_check *check, size_t stage)
 
     if (stage < of_run)
         return grad_run_tile_count(check->run, stage);
-    if (stage == of_run + SETTLING)
+    if (stage == of_run)
         return 1;
-    return check->sample_count + check->parameter_count;
+    if (first_error(check) != NULL)
+        return 0;
+    return grad_size_min(count_differences(check) - (stage - of_run - 1) * GRAD_CHECK_SLOTS,
+                         GRAD_CHECK_SLOTS);
 }
 
 /* The analytic gradient is complete; what differences start from. */
-static grad_status settle(void *context, size_t tile, grad_error *error)
+static grad_status settle(grad_check *check, grad_error *error)
 {
-    grad_check *check = context;
     grad_status status = grad_run_finish(check->run, error);
 
-    (void)tile;
-    for (size_t i = 0; i < check->objective_count && status == GRAD_OK; i++)
-        status = grad_check_settle(check, &check->objectives[i], error);
     for (size_t i = 0; i < check->objective_count && status == GRAD_OK; i++)
         status = grad_check_find_radii(check, &check->objectives[i], error);
     if (status == GRAD_OK)
@@ -106,34 +105,40 @@ static grad_status settle(void *context, size_t tile, grad_error *error)
     return status;
 }
 
-static grad_status take_difference(void *context, size_t tile, grad_error *error)
+static grad_status take_difference(const grad_check *check, size_t number, grad_error *error)
 {
-    grad_check *check = context;
-
-    if (tile < check->sample_count)
-        return grad_check_estimate(check, &check->samples[tile], error);
-    return grad_check_find_order(check, &check->parameters[tile - check->sample_count], error);
+    if (number < check->sample_count)
+        return grad_check_estimate(check, &check->samples[number], error);
+    return grad_check_find_order(check, &check->parameters[number - check->sample_count], error);
 }
 
 void grad_check_tile(grad_check *check, size_t stage, size_t tile)
 {
     size_t of_run = grad_run_stage_count(check->run);
+    grad_error error = GRAD_ERROR_INIT;
+    grad_status status;
 
-    if (stage < of_run)
+    if (stage < of_run) {
         grad_run_tile(check->run, stage, tile);
-    else if (stage == of_run + SETTLING)
-        grad_slot_limiter_do(check->limiter, tile, settle, check);
-    else
-        grad_slot_limiter_do(check->limiter, tile, take_difference, check);
+        return;
+    }
+    status = stage == of_run
+                 ? settle(check, &error)
+                 : take_difference(check, (stage - of_run - 1) * GRAD_CHECK_SLOTS + tile, &error);
+    if (status != GRAD_OK)
+        check->errors[tile] = error;
 }
 
 grad_status grad_check_finish(grad_check *check, const grad_check_report **report,
                               grad_error *error)
 {
-    grad_status status = grad_slot_limiter_status(check->limiter, error);
+    const grad_error *first = first_error(check);
 
-    if (status != GRAD_OK)
-        return status;
+    if (first != NULL) {
+        if (error != NULL && error->status == GRAD_OK)
+            *error = *first;
+        return first->status;
+    }
     grad_check_judge(check);
     *report = &check->report;
     return GRAD_OK;

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "core/error.h"
-#include "core/real.h"
 #include "gradcheck/state.h"
 
 #define LEAST 0x1p-46 /* step, of the number that it moves */
@@ -17,40 +16,33 @@ typedef struct perturbation {
     const grad_check *check;
     const grad_parameter *parameter;
     const grad_sample *sample;
-    const grad_objective *objective;
     grad_batch batch; /* the objective's, with one tensor of its own */
     grad_network network;
     grad_layer *layers;
-    const double *origin; /* what the tensor's numbers are at the baseline; NULL: all constant */
-    double constant;
     size_t count;
     bool is_one;     /* a single number moves, by h */
+    double *origin;  /* what the tensor's numbers are at the baseline */
     double *numbers; /* what they are now */
     double *pattern; /* by how much each moves */
+    double scale;    /* of steps */
     grad_error *error;
 } perturbation;
 
 /* ---- Patterns -------------------------------------------------------------------------------- */
 
-/* By how much an element of the parameter moves. */
-static double part(const perturbation *p, size_t element)
-{
-    if (p->sample->index != GRAD_ALONG_DIRECTION)
-        return element == p->sample->index ? 1 : 0;
-    return grad_check_sign(p->check, p->sample->parameter, element);
-}
-
 /* What z[b,n] gains from one element of W, b or x. */
-static void add_element(const perturbation *p, size_t element, size_t B, size_t K, size_t N,
-                        const double *x, const double *W)
+static void add_element(const perturbation *p, size_t element, double change, const double *x,
+                        const grad_layer *layer, size_t B, size_t K)
 {
-    double change = part(p, element);
+    size_t N = p->count / B;
+    grad_output_kind output = p->parameter->output;
+    const double *W = layer->weight.data;
 
-    for (size_t b = 0; b < B && p->parameter->output == GRAD_WEIGHT_DELTA; b++)
+    for (size_t b = 0; b < B && output == GRAD_WEIGHT_DELTA; b++)
         p->pattern[b * N + element / K] += change * x[b * K + element % K];
-    for (size_t b = 0; b < B && p->parameter->output == GRAD_BIAS_DELTA; b++)
+    for (size_t b = 0; b < B && output == GRAD_BIAS_DELTA; b++)
         p->pattern[b * N + element] += change;
-    for (size_t n = 0; n < N && p->parameter->output == GRAD_GRAD_INPUT; n++)
+    for (size_t n = 0; n < N && output == GRAD_GRAD_INPUT; n++)
         p->pattern[element / K * N + n] += change * W[n * K + element % K];
 }
 
@@ -59,108 +51,20 @@ static void fill_pattern(const perturbation *p, const grad_layer *layer, bool mo
     const grad_tensor *input = layer->input.data != NULL ? &layer->input : &p->network.input;
     size_t K = input->shape[input->rank - 1], B = grad_tensor_count(input) / K;
     size_t index = p->sample->index;
-    bool is_one = index != GRAD_ALONG_DIRECTION;
-    size_t end = is_one ? index + 1 : grad_tensor_count(p->parameter->gradient);
+    bool is_all = index == GRAD_ALONG_DIRECTION;
+    size_t end = is_all ? grad_tensor_count(p->parameter->gradient) : index + 1;
 
-    for (size_t i = 0; i < p->count; i++)
-        p->pattern[i] = moves_state ? 0 : part(p, i);
-    for (size_t e = is_one ? index : 0; e < end && moves_state; e++)
-        add_element(p, e, B, K, p->count / B, input->data, layer->weight.data);
+    for (size_t e = is_all ? 0 : index; e < end; e++) {
+        double change = is_all ? grad_check_sign(p->check, p->sample->parameter, e) : 1;
+
+        if (moves_state)
+            add_element(p, e, change, input->data, layer, B, K);
+        else
+            p->pattern[e] = change;
+    }
 }
 
 /* ---- Making ---------------------------------------------------------------------------------- */
-
-static void perturbation_free(perturbation *p)
-{
-    free(p->layers);
-    free(p->numbers);
-}
-
-/* The tensor that moves, in the place of which the perturbation's numbers are put. */
-static grad_tensor *moving_tensor(perturbation *p, grad_layer *layer)
-{
-    const grad_layer_info *info = grad_layer_info_of(layer->kind);
-
-    if (p->parameter->output == GRAD_SLOPE_DELTA)
-        return &layer->slope;
-    for (size_t i = 0; i < info->slot_count; i++)
-        if (info->slots[i].delta == p->parameter->output) /* the layer is the perturbation's own */
-            return (grad_tensor *)(uintptr_t)grad_layer_slot(layer, info->slots[i].slot);
-    return &p->network.input;
-}
-
-static void own(perturbation *p, grad_tensor *tensor)
-{
-    p->origin = tensor->data;
-    for (size_t i = 0; i < p->count; i++)
-        p->numbers[i] = p->origin == NULL ? p->constant : p->origin[i];
-    if (p->origin == NULL)
-        *tensor = (grad_tensor){.rank = 1, .shape = {p->count}};
-    tensor->data = p->numbers;
-}
-
-/* *p stays where it is: its batch points into it. */
-static grad_status perturbation_make(perturbation *p, const grad_check *check, const grad_sample *s,
-                                     grad_error *error)
-{
-    const grad_parameter *parameter = &check->parameters[s->parameter];
-    const grad_objective *f = parameter->objective;
-    const grad_layer *layer = &f->layers[parameter->objective_layer];
-    bool moves_state = grad_objective_moves_state(layer, parameter->output);
-    grad_layer *own_layer;
-
-    *p = (perturbation){.check = check,
-                        .parameter = parameter,
-                        .sample = s,
-                        .objective = f,
-                        .batch = f->batch,
-                        .network = f->network,
-                        .error = error};
-    p->count = grad_tensor_count(moves_state ? &layer->pre_activation : parameter->gradient);
-    p->constant = parameter->output == GRAD_SLOPE_DELTA ? layer->activation.parameters[0] : 0;
-    p->layers = malloc(f->batch.layer_count * sizeof *p->layers);
-    p->numbers = malloc(2 * p->count * sizeof *p->numbers);
-    if (p->layers == NULL || p->numbers == NULL) {
-        perturbation_free(p);
-        return grad_fail_memory(error, 2 * p->count * sizeof *p->numbers);
-    }
-    p->pattern = p->numbers + p->count;
-    memcpy(p->layers, f->layers, f->batch.layer_count * sizeof *p->layers);
-    p->batch.layers = p->layers;
-    p->batch.network = &p->network;
-    own_layer = &p->layers[parameter->objective_layer];
-    p->is_one = !moves_state && s->index != GRAD_ALONG_DIRECTION;
-    fill_pattern(p, own_layer, moves_state);
-    own(p, moves_state ? &own_layer->pre_activation : moving_tensor(p, own_layer));
-    return GRAD_OK;
-}
-
-/* ---- The curve ------------------------------------------------------------------------------- */
-
-static double origin_of(const perturbation *p, size_t i)
-{
-    return p->origin == NULL ? p->constant : p->origin[i];
-}
-
-/* L where the tensor is moved by h, less L where it is. Of one number it is known how far it went;
- * of many, steps are NaN of which rounding would leave too little. */
-static grad_status change_at(void *context, double h, double *change, double *moved)
-{
-    perturbation *p = context;
-    size_t index = p->sample->index;
-    bool is_lost = false;
-
-    for (size_t i = 0; i < p->count; i++) {
-        double step = h * p->pattern[i];
-
-        p->numbers[i] = origin_of(p, i) + step;
-        is_lost = is_lost || (step != 0 && fabs(step) < LEAST * fabs(origin_of(p, i)));
-    }
-    *moved = p->is_one ? p->numbers[index] - origin_of(p, index) : h;
-    *change = (double)NAN;
-    return is_lost && !p->is_one ? GRAD_OK
-                                 : grad_objective_change(p->objective, &p->batch, change, p->error);
-}
 
 /* The power of two above x; 1 where there is none. Steps that are powers of two are exact. */
 static double power_above(double x)
@@ -179,33 +83,113 @@ static double scale_of(const perturbation *p)
     double size = 0, gain = 0;
 
     for (size_t i = 0; i < p->count; i++) {
-        size += fabs(p->numbers[i]) / (double)p->count;
+        size += fabs(p->origin[i]) / (double)p->count;
         gain = fmax(gain, fabs(p->pattern[i]));
     }
     if (p->is_one)
-        size = fmax(size, fabs(p->numbers[p->sample->index]));
+        size = fmax(size, fabs(p->origin[p->sample->index]));
     gain = gain > 0 ? gain : 1;
     return power_above(size > 0 ? size / gain : 1 / gain);
+}
+
+/* The tensor of the perturbation's own layer that moves. */
+static grad_tensor *moving_tensor(perturbation *p, grad_layer *layer, bool moves_state)
+{
+    const grad_layer_info *info = grad_layer_info_of(layer->kind);
+
+    if (moves_state)
+        return &layer->pre_activation;
+    if (p->parameter->output == GRAD_SLOPE_DELTA)
+        return &layer->slope;
+    for (size_t i = 0; i < info->slot_count; i++)
+        if (info->slots[i].delta == p->parameter->output)
+            return (grad_tensor *)(uintptr_t)grad_layer_slot(layer, info->slots[i].slot);
+    return &p->network.input;
+}
+
+static void perturbation_free(perturbation *p)
+{
+    free(p->layers);
+    free(p->origin);
+}
+
+/* *p stays where it is: its batch points into it. */
+static grad_status perturbation_make(perturbation *p, const grad_check *check, const grad_sample *s,
+                                     grad_error *error)
+{
+    const grad_parameter *parameter = &check->parameters[s->parameter];
+    const grad_objective *f = parameter->objective;
+    const grad_layer *layer = &f->layers[parameter->objective_layer];
+    bool moves_state = grad_objective_moves_state(layer, parameter->output);
+    double constant = parameter->output == GRAD_SLOPE_DELTA ? layer->activation.parameters[0] : 0;
+    grad_tensor *tensor;
+
+    *p = (perturbation){check, parameter, s, f->batch, f->network, .error = error};
+    p->count = grad_tensor_count(moves_state ? &layer->pre_activation : parameter->gradient);
+    p->is_one = !moves_state && s->index != GRAD_ALONG_DIRECTION;
+    p->layers = malloc(f->batch.layer_count * sizeof *p->layers);
+    p->origin = calloc(3 * p->count, sizeof *p->origin);
+    if (p->layers == NULL || p->origin == NULL) {
+        perturbation_free(p);
+        return grad_fail_memory(error, 3 * p->count * sizeof *p->origin);
+    }
+    p->numbers = p->origin + p->count;
+    p->pattern = p->numbers + p->count;
+    memcpy(p->layers, f->layers, f->batch.layer_count * sizeof *p->layers);
+    p->batch.layers = p->layers;
+    p->batch.network = &p->network;
+    fill_pattern(p, layer, moves_state);
+    tensor = moving_tensor(p, &p->layers[parameter->objective_layer], moves_state);
+    for (size_t i = 0; i < p->count; i++)
+        p->origin[i] = tensor->data == NULL ? constant : ((const double *)tensor->data)[i];
+    if (tensor->data == NULL)
+        *tensor = (grad_tensor){.rank = 1, .shape = {p->count}};
+    tensor->data = p->numbers;
+    p->scale = scale_of(p);
+    return GRAD_OK;
+}
+
+/* ---- Slopes ---------------------------------------------------------------------------------- */
+
+/* L where the tensor is moved by h, less L where it is. Of one number it is known how far it went;
+ * of many, steps are NaN of which rounding would leave too little. */
+static grad_status change_at(void *context, double h, double *change, double *moved)
+{
+    perturbation *p = context;
+    size_t index = p->sample->index;
+    bool is_lost = false;
+
+    for (size_t i = 0; i < p->count; i++) {
+        double step = h * p->pattern[i];
+
+        p->numbers[i] = p->origin[i] + step;
+        is_lost = is_lost || (step != 0 && fabs(step) < LEAST * fabs(p->origin[i]));
+    }
+    *moved = p->is_one ? p->numbers[index] - p->origin[index] : h;
+    *change = (double)NAN;
+    if (is_lost && !p->is_one)
+        return GRAD_OK;
+    return grad_objective_change(p->parameter->objective, &p->batch, change, p->error);
 }
 
 grad_status grad_check_estimate(const grad_check *check, grad_sample *s, grad_error *error)
 {
     const grad_parameter *parameter = &check->parameters[s->parameter];
-    grad_interval expected = grad_check_expected_at(check, s);
+    grad_interval expected = grad_check_at(check, s, GRAD_EXPECTED);
     double in_double = check->batch.datatype == GRAD_FP64 ? 1 : 0x1p-29; /* both are */
     perturbation p;
+    grad_status status = perturbation_make(&p, check, s, error);
     grad_curve curve = {.at = change_at,
                         .context = &p,
+                        .scale = p.scale,
                         .noise = parameter->objective->noise,
                         .expected = expected.middle,
                         .radius = expected.kink + expected.rounding * in_double,
                         .tolerance = check->options.tolerance,
                         .floor = grad_check_floor(parameter, s)};
-    grad_status status = perturbation_make(&p, check, s, error);
 
     if (status != GRAD_OK)
         return status;
-    curve.scale = scale_of(&p);
     status = grad_slope_find(&curve, &s->slope);
     perturbation_free(&p);
     return status;
@@ -264,54 +248,49 @@ static void take_order(grad_taylor found, grad_taylor *taylor)
         *taylor = found;
 }
 
-/* Whether kinks are all that the remainder might consist of. */
-static bool is_at_kinks(const grad_check *check, const grad_parameter *p, const grad_sample *s)
+/* Six trials of smaller and smaller steps, for the gradient and the claim alike. */
+static grad_status try_steps(perturbation *p, const grad_interval gradients[2],
+                             grad_taylor *const taylors[2])
 {
-    grad_interval e = grad_check_expected_at(check, s);
+    double changes[HALVINGS + 2], h = FIRST * p->scale, moved;
+    grad_status status = GRAD_OK;
 
-    return e.kink > fmax(e.rounding,
-                         check->options.tolerance * fmax(fabs(e.middle), grad_check_floor(p, s)));
+    for (size_t n = 0; n < TRIALS && status == GRAD_OK; n++, h *= CLOSER) {
+        for (size_t i = 0; i < HALVINGS + 2 && status == GRAD_OK; i++)
+            status = change_at(p, i > HALVINGS ? -h : ldexp(h, -(int)i), &changes[i], &moved);
+        for (size_t g = 0; g < 2 && status == GRAD_OK; g++)
+            take_order(order_of(changes, h, gradients[g], p->parameter->objective->noise),
+                       taylors[g]);
+    }
+    return status;
 }
 
 grad_status grad_check_find_order(const grad_check *check, grad_parameter *parameter,
                                   grad_error *error)
 {
-    grad_sample *s = &check->samples[parameter->first_sample + parameter->sample_count - 1];
-    grad_interval gradient = grad_check_gradient_at(check, s), claim = {0, 0, 0}, expected;
-    double changes[HALVINGS + 2], h, moved;
+    const grad_sample *s =
+        &check->samples[parameter->first_sample + parameter->sample_count - 1]; /* the direction */
+    grad_interval expected = grad_check_at(check, s, GRAD_EXPECTED), gradients[2];
+    grad_taylor *const taylors[2] = {&parameter->taylor, &parameter->claim_taylor};
     perturbation p;
     grad_status status;
 
-    parameter->taylor.state = parameter->claim_taylor.state = GRAD_ORDER_KINK;
-    if (is_at_kinks(check, parameter, s))
+    taylors[0]->state = taylors[1]->state = GRAD_ORDER_KINK;
+    if (grad_check_is_kink(check, s, expected))
         return GRAD_OK;
-    parameter->taylor.state = parameter->claim_taylor.state = GRAD_ORDER_ABSENT;
-    expected = grad_check_expected_at(check, s);
-    if (parameter->claim != NULL)
-        claim = grad_check_claim_at(check, s);
-    gradient.kink = claim.kink = expected.kink;
-    gradient.rounding = expected.rounding;
-    claim.rounding += expected.rounding;
+    for (grad_source g = GRAD_ANALYTIC; g <= GRAD_CLAIM; g++) {
+        taylors[g]->state = GRAD_ORDER_ABSENT;
+        gradients[g] = grad_check_at(check, s, g);
+        gradients[g].kink = expected.kink;
+        gradients[g].rounding += expected.rounding;
+    }
     status = perturbation_make(&p, check, s, error);
     if (status != GRAD_OK)
         return status;
-    h = FIRST * scale_of(&p);
-    for (size_t n = 0; n < TRIALS && status == GRAD_OK; n++, h *= CLOSER) {
-        for (size_t i = 0; i <= HALVINGS && status == GRAD_OK; i++)
-            status = change_at(&p, ldexp(h, -(int)i), &changes[i], &moved);
-        if (status == GRAD_OK)
-            status = change_at(&p, -h, &changes[HALVINGS + 1], &moved);
-        if (status == GRAD_OK) {
-            take_order(order_of(changes, h, gradient, parameter->objective->noise),
-                       &parameter->taylor);
-            take_order(order_of(changes, h, claim, parameter->objective->noise),
-                       &parameter->claim_taylor);
-        }
-    }
-    if (parameter->taylor.state == GRAD_ORDER_ABSENT)
-        parameter->taylor.state = GRAD_ORDER_ROUNDING;
-    if (parameter->claim_taylor.state == GRAD_ORDER_ABSENT)
-        parameter->claim_taylor.state = GRAD_ORDER_ROUNDING;
+    status = try_steps(&p, gradients, taylors);
+    for (size_t g = 0; g < 2; g++)
+        if (taylors[g]->state == GRAD_ORDER_ABSENT)
+            taylors[g]->state = GRAD_ORDER_ROUNDING;
     perturbation_free(&p);
     return status;
 }

@@ -7,8 +7,7 @@
 #include "core/error.h"
 #include "core/size.h"
 #include "core/spelling.h"
-#include "gradcheck/radii.h"
-#include "gradcheck/tensors.h"
+#include "gradcheck/state.h"
 
 #define DEFAULT_SAMPLES 16
 #define TOLERANCE_FP64 1e-6
@@ -30,42 +29,16 @@ grad_check_options grad_check_options_of(const grad_check_request *request)
     return options;
 }
 
-/* ---- Options --------------------------------------------------------------------------------- */
-
-static grad_status refuse(grad_error *error, const char *pointer, const char *what)
+const grad_tensor *grad_check_claim_of(const grad_check_request *request, size_t layer,
+                                       grad_output_kind output)
 {
-    return grad_fail(error, GRAD_INVALID, "unsupported_value", pointer,
-                     "a check has no use for %s, expected none", what);
-}
+    const grad_tensor *claim = NULL;
 
-static grad_status verify_options(const grad_check_request *request, grad_error *error)
-{
-    grad_check_options options = GRAD_CHECK_OPTIONS_INIT;
-    grad_status status = grad_options_read("grad_check_options", request->options, &options, error);
-
-    if (status != GRAD_OK)
-        return status;
-    if (request->batch->continue_on_error)
-        return refuse(error, "/on_error", "errors layer by layer");
-    if (!(isfinite(options.tolerance) && options.tolerance >= 0))
-        return grad_fail(error, GRAD_INVALID, "bad_parameter", "/check/tolerance",
-                         "check/tolerance is %g, expected a finite positive number",
-                         options.tolerance);
-    return grad_check_verify_claims(request, error);
-}
-
-/* ---- Claims ---------------------------------------------------------------------------------- */
-
-static const grad_tensor *claim_of(const grad_check_request *request, size_t layer,
-                                   grad_output_kind output)
-{
-    return request->claims == NULL ? NULL
-                                   : grad_layer_result_tensor(&request->claims[layer], output);
-}
-
-static bool is_there(const grad_tensor *claim)
-{
-    return claim != NULL && claim->data != NULL;
+    if (layer == SIZE_MAX)
+        claim = &request->claimed_grad_input;
+    else if (request->claims != NULL)
+        claim = grad_layer_result_tensor(&request->claims[layer], output);
+    return claim == NULL || claim->data == NULL ? NULL : claim;
 }
 
 grad_batch grad_check_batch(const grad_check_request *request)
@@ -82,20 +55,112 @@ grad_batch grad_check_batch(const grad_check_request *request)
         return batch;
     for (size_t i = 0; i < batch.layer_count; i++)
         for (grad_output_kind k = 0; k < GRAD_OUTPUT_COUNT; k++)
-            if (is_there(claim_of(request, i, k)))
+            if (grad_check_claim_of(request, i, k) != NULL)
                 batch.outputs |= 1U << k;
-    if (is_there(&request->claimed_grad_input))
+    if (grad_check_claim_of(request, SIZE_MAX, GRAD_GRAD_INPUT) != NULL)
         batch.outputs |= GRAD_OUTPUT_GRAD_INPUT;
     return batch;
 }
 
-static bool has_shape(const grad_tensor *tensor, const grad_tensor *expected)
-{
-    bool fits = tensor->rank == expected->rank;
+/* ---- Options --------------------------------------------------------------------------------- */
 
-    for (size_t axis = 0; fits && axis < tensor->rank; axis++)
-        fits = tensor->shape[axis] == expected->shape[axis];
-    return fits;
+static grad_status reject(grad_error *error, const char *pointer, const char *what)
+{
+    return grad_fail(error, GRAD_INVALID, "unsupported_value", pointer,
+                     "a check has no use for %s, expected none", what);
+}
+
+/* The first claim that the options are about; false: there is none. */
+static bool find_delta(const grad_check_request *request, grad_pointer_text *claim)
+{
+    for (size_t i = 0; i < request->batch->layer_count; i++)
+        for (grad_output_kind k = 0; k < GRAD_OUTPUT_COUNT; k++)
+            if (k != GRAD_GRAD_INPUT && grad_check_claim_of(request, i, k) != NULL) {
+                *claim = grad_pointer_format("layers/%zu/%s", i, grad_output_name(k));
+                return true;
+            }
+    return false;
+}
+
+/* Claims of deltas can be freed of the options. Clipping can't be undone: it depends on all deltas,
+ * and hides what it cuts. */
+static grad_status verify_finishing(const grad_check_request *request, grad_error *error)
+{
+    static const char *const code = "unsupported_value";
+    const grad_batch *batch = request->batch;
+    const grad_clip *clip = &batch->clip;
+    grad_pointer_text claim;
+
+    if (!find_delta(request, &claim))
+        return GRAD_OK;
+    if (batch->reduction == GRAD_PER_SAMPLE)
+        return grad_fail(error, GRAD_INVALID, code, "/reduction",
+                         "a check is of whole batches, expected reduction sum or mean beside %s, "
+                         "found none",
+                         claim.text);
+    if (batch->scale == 0)
+        return grad_fail(error, GRAD_INVALID, code, "/scale",
+                         "claims of scale 0 cannot be checked, expected another scale beside %s",
+                         claim.text);
+    if (clip->value > 0 || clip->layer_norm > 0 || clip->global_norm > 0)
+        return grad_fail(error, GRAD_INVALID, code, "/clip",
+                         "what was clipped cannot be checked, expected no clip beside %s: leave "
+                         "out the clip or the claims",
+                         claim.text);
+    return GRAD_OK;
+}
+
+static grad_status verify_options(const grad_check_request *request, grad_error *error)
+{
+    grad_check_options options = GRAD_CHECK_OPTIONS_INIT;
+    grad_status status = grad_options_read("grad_check_options", request->options, &options, error);
+
+    if (status != GRAD_OK)
+        return status;
+    if (request->batch->continue_on_error)
+        return reject(error, "/on_error", "errors layer by layer");
+    if (!(isfinite(options.tolerance) && options.tolerance >= 0))
+        return grad_fail(error, GRAD_INVALID, "bad_parameter", "/check/tolerance",
+                         "check/tolerance is %g, expected a finite positive number",
+                         options.tolerance);
+    return verify_finishing(request, error);
+}
+
+/* ---- Shapes ---------------------------------------------------------------------------------- */
+
+grad_extent grad_extent_of(const grad_batch *batch, size_t layer, const grad_extent *before)
+{
+    const grad_layer *l = &batch->layers[layer];
+    const grad_tensor *x = &l->input;
+    grad_extent extent = {before->B, before->N, 0, before->input};
+
+    if (x->data == NULL && batch->network != NULL && layer == 0)
+        x = &batch->network->input;
+    if (x->data != NULL) {
+        size_t K = x->shape[x->rank - 1];
+
+        extent = (grad_extent){grad_tensor_count(x) / K, K, 0, *x};
+    }
+    extent.input.data = NULL;
+    extent.N = grad_layer_columns(l, extent.K);
+    return extent;
+}
+
+/* The gradient of that output as the batch is answered: its shape, without numbers; of rank 0 where
+ * there is none. The grad_input of a network is its first layer's. */
+static grad_tensor gradient_of(const grad_batch *batch, size_t layer, const grad_extent *extent,
+                               grad_output_kind output)
+{
+    const grad_layer *l = &batch->layers[layer];
+    bool is_input = output == GRAD_GRAD_INPUT;
+    bool has = is_input ? (batch->network == NULL || layer == 0) && grad_layer_has_grad_input(l)
+                        : (grad_layer_deltas(l) & 1U << output) != 0;
+    grad_tensor input = extent->input;
+
+    if (!has || (batch->outputs != 0 && (batch->outputs & 1U << output) == 0))
+        return (grad_tensor){0};
+    input.shape[input.rank - 1] = extent->K;
+    return is_input ? input : grad_layer_output_shape(l, extent->K, extent->N, output);
 }
 
 static grad_pointer_text shape_text(const grad_tensor *tensor)
@@ -111,7 +176,11 @@ static grad_pointer_text shape_text(const grad_tensor *tensor)
 static grad_status verify_claim(const grad_tensor *claim, const grad_tensor *gradient,
                                 const char *pointer, grad_error *error)
 {
-    if (!is_there(claim) || (gradient->rank > 0 && has_shape(claim, gradient)))
+    bool fits = claim == NULL || claim->rank == gradient->rank;
+
+    for (size_t axis = 0; claim != NULL && fits && axis < claim->rank; axis++)
+        fits = claim->shape[axis] == gradient->shape[axis];
+    if (claim == NULL || (fits && gradient->rank > 0))
         return GRAD_OK;
     if (gradient->rank == 0)
         return grad_fail(error, GRAD_INVALID, "unsupported_value", pointer,
@@ -121,195 +190,6 @@ static grad_status verify_claim(const grad_tensor *claim, const grad_tensor *gra
                      "%s has shape %s, expected that of the gradient, %s%s", pointer + 1,
                      shape_text(claim).text, shape_text(gradient).text,
                      grad_spelling_format(claim, gradient).text);
-}
-
-static grad_status verify_layer_claims(const grad_check_request *request, const grad_batch *batch,
-                                       size_t layer, const grad_extent *extent, grad_error *error)
-{
-    grad_status status = GRAD_OK;
-
-    for (grad_output_kind k = 0; k < GRAD_OUTPUT_COUNT && status == GRAD_OK; k++) {
-        grad_tensor gradient = grad_extent_gradient(batch, layer, extent, k);
-        bool is_network_input = k == GRAD_GRAD_INPUT && batch->network != NULL;
-
-        if (is_network_input && layer == 0)
-            status = verify_claim(&request->claimed_grad_input, &gradient, "/grad_input", error);
-        if (is_network_input)
-            gradient = (grad_tensor){0}; /* it has one, at the top */
-        if (status == GRAD_OK)
-            status = verify_claim(claim_of(request, layer, k), &gradient,
-                                  GRAD_AT("/layers/%zu/%s", layer, grad_output_name(k)), error);
-    }
-    return status;
-}
-
-/* ---- Work and memory ------------------------------------------------------------------------- */
-
-/* What is to be done, summed up layer by layer. */
-typedef struct work {
-    double flops, elements; /* of all differences */
-    size_t parameters, samples;
-    size_t numbers;   /* of all tensors of the request */
-    size_t states;    /* of all layers' outputs and inputs */
-    size_t gradients; /* numbers of all of them */
-    size_t radii;     /* numbers of the backward pass of radii */
-    size_t largest;   /* tensor that moves */
-    size_t forward;   /* bytes of the largest run of an objective */
-} work;
-
-static bool add(size_t *sum, size_t count)
-{
-    return grad_size_add(*sum, count, sum);
-}
-
-/* A run of an objective in double takes at most twice what one in float would. */
-static grad_status measure_function(const grad_batch *batch, size_t layer, grad_layer *layers,
-                                    grad_measure *measure, grad_error *error)
-{
-    grad_objective f;
-    grad_status status;
-
-    grad_objective_draft(batch, layer, layers, &f);
-    status = grad_batch_measure(&f.batch, NULL, measure, error);
-    if (status == GRAD_OK && !grad_size_mul(measure->memory, 2, &measure->memory))
-        return grad_fail_memory(error, SIZE_MAX);
-    return status;
-}
-
-/* The differences of one layer's parameters. forward: a run of its objective. */
-static bool add_layer(const grad_batch *batch, size_t layer, const grad_extent *extent,
-                      const grad_measure *forward, size_t samples, work *w)
-{
-    size_t state = 0, radii = 0, first = w->samples, parameters = w->parameters;
-    bool fits = grad_size_mul(extent->B, extent->N, &state) &&
-                grad_radii_numbers(extent->B, extent->K, extent->N, &radii);
-    double runs;
-
-    for (grad_output_kind k = 0; k < GRAD_OUTPUT_COUNT; k++) {
-        grad_tensor gradient = grad_extent_gradient(batch, layer, extent, k);
-        size_t count = 1;
-
-        if (gradient.rank == 0)
-            continue;
-        for (size_t axis = 0; axis < gradient.rank; axis++)
-            fits = fits && grad_size_mul(count, gradient.shape[axis], &count);
-        w->parameters++;
-        w->largest = count > w->largest ? count : w->largest;
-        fits = fits && add(&w->samples, grad_size_min(count, samples) + 1) &&
-               add(&w->gradients, count);
-    }
-    w->largest = state > w->largest ? state : w->largest;
-    w->forward = forward->memory > w->forward ? forward->memory : w->forward;
-    runs = (double)(w->samples - first) * GRAD_SLOPE_CALLS +
-           (double)(w->parameters - parameters) * GRAD_TAYLOR_CALLS;
-    w->flops += runs * forward->flops;
-    w->elements += runs * forward->elements;
-    return fits && add(&w->states, state) && add(&w->radii, radii) &&
-           grad_size_add_product(extent->B, extent->K, &w->states);
-}
-
-static bool add_numbers(const grad_batch *batch, work *w)
-{
-    bool fits = true;
-
-    for (size_t i = 0; i < batch->layer_count; i++) {
-        grad_tensor *list[GRAD_LAYER_TENSORS];
-
-        grad_layer_tensors(&batch->layers[i], list);
-        for (size_t k = 0; k < GRAD_LAYER_TENSORS; k++)
-            fits = fits && add(&w->numbers, grad_tensor_count(list[k]));
-    }
-    if (batch->network != NULL) {
-        grad_network network = *batch->network;
-        grad_tensor *list[GRAD_NETWORK_TENSORS];
-
-        grad_network_tensors(&network, list);
-        for (size_t k = 0; k < GRAD_NETWORK_TENSORS; k++)
-            fits = fits && add(&w->numbers, grad_tensor_count(list[k]));
-    }
-    return fits;
-}
-
-static grad_status walk(const grad_check_request *request, const grad_batch *batch, work *w,
-                        grad_error *error)
-{
-    size_t samples = grad_check_options_of(request).samples;
-    size_t bytes = batch->layer_count * sizeof(grad_layer);
-    grad_layer *layers = malloc(bytes);
-    grad_extent extent = {0};
-    grad_measure forward = {0};
-    grad_status status = layers == NULL ? grad_fail_memory(error, bytes) : GRAD_OK;
-
-    for (size_t i = 0; i < batch->layer_count && status == GRAD_OK; i++) {
-        extent = grad_extent_of(batch, i, &extent);
-        status = verify_layer_claims(request, batch, i, &extent, error);
-        if (status == GRAD_OK && (i == 0 || batch->network == NULL))
-            status = measure_function(batch, i, layers, &forward, error);
-        if (status == GRAD_OK && !add_layer(batch, i, &extent, &forward, samples, w))
-            status = grad_fail_memory(error, SIZE_MAX);
-    }
-    free(layers);
-    return status;
-}
-
-/* What is needed for a while: by the radii, whose layers run one by one, or by the tiles at work at
- * once, each an objective with a tensor of its own. */
-static bool passing_memory(const grad_batch *batch, const work *w, size_t run, size_t *bytes)
-{
-    size_t tile = w->forward, radii = run, tiles = 0;
-    bool fits = grad_size_add_product(w->largest, 2 * sizeof(double), &tile) &&
-                grad_size_add_product(batch->layer_count, sizeof(grad_layer), &tile) &&
-                grad_size_add_product(GRAD_LIMITER_SLOTS, tile, &tiles) && add(&radii, run) &&
-                grad_size_add_product(w->radii, sizeof(double), &radii) &&
-                grad_size_add_product(batch->layer_count + 1, sizeof(grad_stage), &radii);
-
-    *bytes = tiles > radii ? tiles : radii;
-    return fits;
-}
-
-/* The same, the run that is checked, everything in double, and results. */
-static bool all_memory(const grad_batch *batch, const work *w, size_t run, size_t *bytes)
-{
-    bool is_wide = batch->datatype == GRAD_FP64;
-    size_t limiter, passing,
-        parameter = sizeof(grad_parameter) + sizeof(grad_check_tensor) + sizeof(void *);
-    size_t layers =
-        2 * sizeof(grad_layer) + sizeof(grad_objective) + (GRAD_LAYER_TENSORS + 8) * sizeof(void *);
-
-    *bytes = sizeof(grad_check);
-    return passing_memory(batch, w, run, &passing) && add(bytes, passing) && add(bytes, run) &&
-           grad_slot_limiter_memory(w->samples + w->parameters, &limiter) && add(bytes, limiter) &&
-           grad_size_add_product(w->samples, sizeof(grad_sample), bytes) &&
-           grad_size_add_product(w->gradients, 3 * sizeof(double), bytes) &&
-           grad_size_add_product(w->parameters, parameter, bytes) &&
-           grad_size_add_product(batch->layer_count + GRAD_NETWORK_TENSORS, layers, bytes) &&
-           grad_size_add_product(w->states, 2 * sizeof(double), bytes) &&
-           grad_size_add_product(w->numbers, is_wide ? 0 : sizeof(double), bytes);
-}
-
-static grad_status measure_differences(const grad_check_request *request, const grad_batch *batch,
-                                       grad_measure *found, grad_error *error)
-{
-    work w = {0};
-    grad_status status = walk(request, batch, &w, error);
-
-    if (status != GRAD_OK)
-        return status;
-    if (w.parameters == 0)
-        return refuse(error, "/outputs", "a request without any gradient");
-    if (!add_numbers(batch, &w) || !all_memory(batch, &w, found->memory, &found->memory))
-        return grad_fail(error, GRAD_TOO_LARGE, "size_overflow", "/check",
-                         "expected differences that fit in memory, found a size beyond its "
-                         "addresses");
-    found->flops = found->flops * RUNS + w.flops;
-    found->elements = found->elements * RUNS + w.elements;
-    if (found->flops + ELEMENT_FLOPS * found->elements > (double)GRAD_MAX_CHECK_FLOPS)
-        return grad_fail_limit(error, "max_check_flops", GRAD_MAX_CHECK_FLOPS, "/check",
-                               "expected differences of at most %g operations, found up to %g: "
-                               "ask for fewer samples, or check a smaller batch",
-                               (double)GRAD_MAX_CHECK_FLOPS,
-                               found->flops + ELEMENT_FLOPS * found->elements);
-    return GRAD_OK;
 }
 
 /* Of no samples there is nothing to check: every gradient is zeros, whatever the formulas. */
@@ -329,6 +209,154 @@ static grad_status verify_samples(const grad_batch *batch, grad_error *error)
                              "to check",
                              pointer.text + 1);
     }
+    return GRAD_OK;
+}
+
+/* ---- Work and memory ------------------------------------------------------------------------- */
+
+/* What is to be done, summed up layer by layer. Bytes are counted in double: exact up to 2^53, and
+ * never wrapped. */
+typedef struct work {
+    grad_datatype datatype;
+    double flops, elements; /* of all differences */
+    size_t parameters;
+    double memory;  /* bytes that live as long as the check */
+    double largest; /* numbers of a tensor that moves */
+    double forward; /* bytes of the largest run of an objective */
+    double radii;   /* bytes of the pass */
+} work;
+
+/* A tensor of the request is held in double too. */
+static bool add_wide(void *context, grad_tensor *tensor)
+{
+    work *w = context;
+
+    if (tensor->data != NULL && w->datatype == GRAD_FP32)
+        w->memory += (double)grad_tensor_count(tensor) * sizeof(double);
+    return true;
+}
+
+/* The differences by one gradient of a layer. forward: a run of its objective. */
+static void add_gradient(const grad_tensor *gradient, const grad_measure *forward, size_t wanted,
+                         work *w)
+{
+    double count = 1, samples, runs;
+
+    for (size_t axis = 0; axis < gradient->rank; axis++)
+        count *= (double)gradient->shape[axis];
+    samples = fmin(count, (double)wanted) + 1;
+    runs = samples * GRAD_SLOPE_CALLS + GRAD_TAYLOR_CALLS;
+    w->parameters++;
+    w->flops += runs * forward->flops;
+    w->elements += runs * forward->elements;
+    w->largest = fmax(w->largest, count);
+    w->memory += samples * sizeof(grad_sample) + count * sizeof(grad_interval) +
+                 sizeof(grad_parameter) + sizeof(grad_check_tensor);
+}
+
+/* A layer, its objective and stage, the states that are settled, its terms, and their blocks. */
+static void add_layer(grad_layer layer, const grad_extent *e, const grad_measure *forward, work *w)
+{
+    double states = (double)e->B * (double)(e->K + e->N);
+
+    w->largest = fmax(w->largest, states);
+    w->forward = fmax(w->forward, 2 * (double)forward->memory);
+    w->radii += GRAD_RADII_BYTES * (states + 1);
+    w->memory += (states + (double)e->N) * sizeof(double) + 6 * sizeof layer +
+                 sizeof(grad_objective) + 32 * sizeof(void *);
+    grad_each_tensor(&layer, NULL, add_wide, w);
+}
+
+/* Verifies the claims of a layer, and adds its differences. */
+static grad_status walk_layer(const grad_check_request *request, const grad_batch *batch,
+                              size_t layer, const grad_extent *extent, const grad_measure *forward,
+                              work *w, grad_error *error)
+{
+    size_t samples = grad_check_options_of(request).samples;
+    grad_status status = GRAD_OK;
+
+    add_layer(batch->layers[layer], extent, forward, w);
+    for (grad_output_kind k = 0; k < GRAD_OUTPUT_COUNT && status == GRAD_OK; k++) {
+        grad_tensor gradient = gradient_of(batch, layer, extent, k);
+        bool is_network_input = k == GRAD_GRAD_INPUT && batch->network != NULL;
+
+        if (gradient.rank > 0)
+            add_gradient(&gradient, forward, samples, w);
+        if (is_network_input && layer == 0)
+            status = verify_claim(grad_check_claim_of(request, SIZE_MAX, k), &gradient,
+                                  "/grad_input", error);
+        if (is_network_input)
+            gradient = (grad_tensor){0}; /* it has one, at the top */
+        if (status == GRAD_OK)
+            status = verify_claim(grad_check_claim_of(request, layer, k), &gradient,
+                                  GRAD_AT("/layers/%zu/%s", layer, grad_output_name(k)), error);
+    }
+    return status;
+}
+
+static grad_status walk(const grad_check_request *request, const grad_batch *batch, work *w,
+                        grad_error *error)
+{
+    size_t bytes = batch->layer_count * sizeof(grad_layer);
+    grad_layer *layers = malloc(bytes);
+    grad_extent extent = {0};
+    grad_measure forward = {0};
+    grad_objective f;
+    grad_status status = layers == NULL ? grad_fail_memory(error, bytes) : GRAD_OK;
+
+    for (size_t i = 0; i < batch->layer_count && status == GRAD_OK; i++) {
+        extent = grad_extent_of(batch, i, &extent);
+        if (i == 0 || batch->network == NULL) {
+            grad_objective_draft(batch, i, layers, &f);
+            status = grad_batch_measure(&f.batch, NULL, &forward, error);
+        }
+        if (status == GRAD_OK)
+            status = walk_layer(request, batch, i, &extent, &forward, w, error);
+    }
+    if (batch->network != NULL) {
+        grad_network network = *batch->network;
+
+        grad_each_tensor(NULL, &network, add_wide, w);
+    }
+    free(layers);
+    return status;
+}
+
+/* Bytes that the check holds at once: what stays, the run that is checked, and for a while either
+ * the pass of radii and its runs, or the tiles at work. */
+static double memory_of(const grad_batch *batch, const work *w, double run)
+{
+    double layers = (double)batch->layer_count * sizeof(grad_layer);
+    double tiles = GRAD_CHECK_SLOTS * (w->forward + layers + 3 * w->largest * sizeof(double));
+
+    return sizeof(grad_check) + w->memory + run + fmax(tiles, w->radii + 2 * run + w->forward);
+}
+
+static grad_status measure_differences(const grad_check_request *request, const grad_batch *batch,
+                                       grad_measure *found, grad_error *error)
+{
+    work w = {.datatype = batch->datatype};
+    grad_status status = walk(request, batch, &w, error);
+    double memory;
+
+    if (status != GRAD_OK)
+        return status;
+    if (w.parameters == 0)
+        return reject(error, "/outputs", "a request without any gradient");
+    memory = memory_of(batch, &w, (double)found->memory);
+    if (!(memory < 0x1p62))
+        return grad_fail(error, GRAD_TOO_LARGE, "size_overflow", "/check",
+                         "expected differences that fit in memory, found a size beyond its "
+                         "addresses");
+    found->memory = (size_t)memory;
+    found->flops = found->flops * RUNS + w.flops;
+    found->elements = found->elements * RUNS + w.elements;
+    if (found->flops + ELEMENT_FLOPS * found->elements > (double)GRAD_MAX_CHECK_FLOPS)
+        return grad_fail_limit(error, "max_check_flops", GRAD_MAX_CHECK_FLOPS, "/check",
+                               "expected differences of at most %g operations, found up to %g: "
+                               "ask for fewer samples, or check a smaller batch",
+                               (double)GRAD_MAX_CHECK_FLOPS,
+                               found->flops + ELEMENT_FLOPS * found->elements);
     return GRAD_OK;
 }
 

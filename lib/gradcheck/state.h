@@ -4,8 +4,14 @@
 #define GRAD_GRADCHECK_STATE_H
 
 #include "gradcheck/richardson.h"
-#include "gradcheck/slot_limiter.h"
 #include "gradient_network.h"
+
+#define GRAD_CHECK_SLOTS 16 /* tiles that may hold memory at once: each stage has so many */
+
+/* A number, and how far it may be moved: by the slopes chosen at kinks, and by rounding. */
+typedef struct grad_interval {
+    double middle, kink, rounding;
+} grad_interval;
 
 /* A network in double precision whose loss is differentiated: the request's own, or one for each
  * of its independent layers. L is the sum of its terms over the divisor: the losses of elements or
@@ -21,11 +27,6 @@ typedef struct grad_objective {
     double noise; /* by how much rounding in double may move L */
 } grad_objective;
 
-/* Numbers, and how far each may be moved: by the slopes chosen at kinks, and by rounding. */
-typedef struct grad_intervals {
-    double *middle, *kink, *rounding;
-} grad_intervals;
-
 /* A tensor by which an objective is differentiated. */
 typedef struct grad_parameter {
     size_t layer; /* of the request; of a network's input SIZE_MAX */
@@ -34,8 +35,7 @@ typedef struct grad_parameter {
     size_t objective_layer;      /* the layer within the objective */
     const grad_tensor *gradient; /* of the analytic run, in the request's datatype */
     const grad_tensor *claim;    /* the client's, in the terms of the request; or NULL */
-    grad_intervals expected;     /* of the gradient, element by element */
-    double gradient_scale;       /* root mean square of the gradient */
+    grad_interval *expected;     /* of the gradient, element by element */
     double gradient_norm;
     grad_taylor taylor, claim_taylor;
     size_t first_sample, sample_count;
@@ -61,92 +61,122 @@ struct grad_check {
     size_t parameter_count;
     grad_sample *samples; /* of each parameter its elements, then its direction */
     size_t sample_count;
-    grad_slot_limiter *limiter; /* bounds the memory of tiles; holds the first error */
+    grad_error errors[GRAD_CHECK_SLOTS]; /* the first of the tiles of each slot */
     grad_check_report report;
     void **blocks; /* all memory of the objectives and results */
     size_t block_count;
 };
 
+/* B samples, K inputs, N outputs of a layer; and the shape of its input, all of whose axes but the
+ * last are those of the samples. */
+typedef struct grad_extent {
+    size_t B, K, N;
+    grad_tensor input; /* without numbers */
+} grad_extent;
+
+/* ---- gradcheck.c ----------------------------------------------------------------------------- */
+
 /* Zeros that live as long as the check; NULL where there is no memory. By one thread at a time. */
 void *grad_check_take(grad_check *check, size_t count, size_t size);
 
-/* The samples and the tolerance of a request, the defaults filled in. (plan.c) */
+/* ---- plan.c: what is asked of a request ------------------------------------------------------ */
+
+/* The samples and the tolerance of a request, the defaults filled in. */
 grad_check_options grad_check_options_of(const grad_check_request *request);
 
 /* The batch whose run is checked: the request's without what makes no difference to it, its deltas
- * plain sums, and with the outputs that claims speak of. (plan.c) */
+ * plain sums, and with the outputs that claims speak of. */
 grad_batch grad_check_batch(const grad_check_request *request);
 
+/* The claim of that gradient, of layer SIZE_MAX the network's grad_input; or NULL. */
+const grad_tensor *grad_check_claim_of(const grad_check_request *request, size_t layer,
+                                       grad_output_kind output);
+
+/* Of a layer, given that of the layer before it (which only a network's later layers look at). */
+grad_extent grad_extent_of(const grad_batch *batch, size_t layer, const grad_extent *before);
+
+/* ---- objective.c ----------------------------------------------------------------------------- */
+
 /* The batch that an objective runs, in the request's datatype, of which only the sizes are right:
- * layers[layer_count] of a network, [1] of an independent layer. (objective.c) */
+ * layers[layer_count] of a network, [1] of an independent layer. */
 void grad_objective_draft(const grad_batch *batch, size_t layer, grad_layer *layers,
                           grad_objective *objective);
 
-/* Fills in objectives, in double precision. (objective.c) */
+/* Visits the tensors of a layer, and those of a network but its layers; either may be NULL. False
+ * where a visit, which ends it, was. */
+bool grad_each_tensor(grad_layer *layer, grad_network *network,
+                      bool (*visit)(void *context, grad_tensor *tensor), void *context);
+
+/* Fills in objectives, in double precision. */
 grad_status grad_check_make_objectives(grad_check *check, grad_error *error);
 
-/* What an objective needs that takes a run to find out: states that follow from those given, and
- * its terms. (baseline.c) */
-grad_status grad_check_settle(grad_check *check, grad_objective *objective, grad_error *error);
+/* L term by term as it is at the baseline. */
+grad_status grad_objective_take_terms(grad_check *check, grad_objective *objective,
+                                      grad_error *error);
 
-/* L of a run of the objective's batch, or of one like it, less L at the baseline. (baseline.c) */
+/* L of a run of the objective's batch, or of one like it, less L at the baseline. */
 grad_status grad_objective_change(const grad_objective *objective, const grad_batch *batch,
                                   double *change, grad_error *error);
 
 /* A batch of one network, without notes, whatever its numbers, run in double. The run is the
- * caller's to destroy, whatever the status. (baseline.c) */
+ * caller's to destroy, whatever the status. */
 grad_status grad_run_network(size_t layer_count, grad_layer *layers, const grad_network *network,
                              unsigned outputs, grad_run **run, grad_error *error);
 
-/* Whether z of a dense layer is moved in place of its W, b and x. (objective.c) */
+/* What makes z of x in that layer. */
+grad_layer_map grad_map_of(const grad_layer *layer);
+
+/* Whether z of a dense layer is moved in place of its W, b and x. */
 bool grad_objective_moves_state(const grad_layer *layer, grad_output_kind output);
 
-/* Fills in parameters and samples, once the run's answer is laid out. (parameters.c) */
-grad_status grad_check_make_parameters(grad_check *check, grad_error *error);
+/* ---- radii.c --------------------------------------------------------------------------------- */
 
-/* What the analytic run found: the parameters' scales. (parameters.c) */
-void grad_check_scale_parameters(grad_check *check);
-
-/* The random sign that an element of the parameter has along its direction. (parameters.c) */
-double grad_check_sign(const grad_check *check, size_t parameter, size_t element);
-
-/* What errors of so small a gradient are relative to: a part of the tensor's typical number, or its
- * norm along the direction. (parameters.c) */
-double grad_check_floor(const grad_parameter *p, const grad_sample *s);
-
-/* A number and how far it may be off: an element, or its part along the direction. */
-typedef struct grad_interval {
-    double middle, kink, rounding;
-} grad_interval;
-
-/* The gradient of the analytic run, without radii. (parameters.c) */
-grad_interval grad_check_gradient_at(const grad_check *check, const grad_sample *s);
-
-/* What the sample's slope is by the backward pass of radii. (parameters.c) */
-grad_interval grad_check_expected_at(const grad_check *check, const grad_sample *s);
-
-/* The parameter's claim, which is not NULL, freed of the request's reduction, decay and scale; its
- * rounding is what they may have done to it. (claims.c) */
-grad_interval grad_check_claim_at(const grad_check *check, const grad_sample *s);
-
-/* Whether the claims of deltas, where there are any, can be freed of the options. (claims.c) */
-grad_status grad_check_verify_claims(const grad_check_request *request, grad_error *error);
-
-/* Fills in the expected intervals of the objective's parameters, and its noise. (radii.c) */
+/* Fills in what of the objective takes a pass through it: biases and inputs that follow from the
+ * states given, its terms and noise, and what its parameters' gradients should be. */
 grad_status grad_check_find_radii(grad_check *check, grad_objective *objective, grad_error *error);
 
-/* Numbers that grad_check_find_radii holds at once for a layer that has B samples, K inputs and N
- * outputs, and W or not. False where they do not fit. (radii.c) */
-bool grad_radii_numbers(size_t B, size_t K, size_t N, size_t *numbers);
+/* Bytes that the pass holds at once, at most: of a layer so many, and for each of its inputs and
+ * outputs. */
+#define GRAD_RADII_BYTES (9 * sizeof(grad_interval))
 
-/* Works out a sample, or the orders of convergence of a parameter. (perturbation.c) */
+/* ---- perturbation.c -------------------------------------------------------------------------- */
+
+/* Works out a sample, or the orders of convergence of a parameter. */
 grad_status grad_check_estimate(const grad_check *check, grad_sample *s, grad_error *error);
 grad_status grad_check_find_order(const grad_check *check, grad_parameter *p, grad_error *error);
 
 /* At most so many times does grad_check_find_order run the objective. */
 #define GRAD_TAYLOR_CALLS 42
 
-/* Fills in the report from the samples. (verdict.c) */
+/* ---- verdict.c ------------------------------------------------------------------------------- */
+
+/* Fills in parameters and samples, once the run's answer is laid out. */
+grad_status grad_check_make_parameters(grad_check *check, grad_error *error);
+
+/* What the analytic run found: the parameters' norms. */
+void grad_check_scale_parameters(grad_check *check);
+
+/* The random sign that an element of the parameter has along its direction. */
+double grad_check_sign(const grad_check *check, size_t parameter, size_t element);
+
+/* What errors of so small a gradient are relative to: a part of the tensor's typical number, or its
+ * norm along the direction. */
+double grad_check_floor(const grad_parameter *p, const grad_sample *s);
+
+/* What there is to be known of a gradient. */
+typedef enum grad_source {
+    GRAD_ANALYTIC, /* as the run answers it, without radii */
+    GRAD_CLAIM,    /* as the client has it, freed of the request's reduction, decay and scale; its
+                    * rounding is what they may have done to it */
+    GRAD_EXPECTED  /* by the backward pass of radii */
+} grad_source;
+
+grad_interval grad_check_at(const grad_check *check, const grad_sample *s, grad_source source);
+
+/* Whether so much of what is expected is open that it is told as a kink. */
+bool grad_check_is_kink(const grad_check *check, const grad_sample *s, grad_interval expected);
+
+/* Fills in the report from the samples. */
 void grad_check_judge(grad_check *check);
 
 #endif

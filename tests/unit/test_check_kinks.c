@@ -79,6 +79,31 @@ static void a_state_rounded_to_its_kink_is_at_it(void **state)
     network_free(n);
 }
 
+/* A sum of many equal terms in float, one after the other, has drifted across relu's kink: further
+ * than sums in any other order may, and right all the same. */
+static void a_state_that_drifted_to_its_kink_is_at_it(void **state)
+{
+    enum { TERMS = 16384 };
+    const network_recipe two[] = {{GRAD_DENSE, 1, GRAD_RELU, 0, 0, false},
+                                  {GRAD_DENSE, 1, GRAD_IDENTITY, 0, 0, false}};
+    network *n = network_of(2201, GRAD_FP32, 1, TERMS, GRAD_MSE, 2, two);
+    grad_layer *layer = &n->batch.layers[0];
+    float sum = 0;
+
+    (void)state;
+    for (size_t i = 0; i < TERMS; i++) {
+        put(n, &n->network.input, i, 1);
+        put(n, &layer->weight, i, (double)0.1F);
+        sum += 0.1F;
+    }
+    assert_true(fabs((double)sum - TERMS * (double)0.1F) > 0.1);
+    put(n, &layer->bias, 0, -((double)sum + TERMS * (double)0.1F) / 2);
+    layer->pre_activation = network_tensor(n, 1, 1, 1, 0);
+    put(n, &layer->pre_activation, 0, (double)(sum + ((const float *)layer->bias.data)[0]));
+    check_assert_passes(&n->batch, false, "a sum that drifted");
+    network_free(n);
+}
+
 /* Thousands of kinks around, none of them where the network is. */
 static void many_kinks_nearby_are_no_kinks(void **state)
 {
@@ -392,6 +417,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(units_at_their_kinks_are_told),
         cmocka_unit_test(a_state_rounded_to_its_kink_is_at_it),
+        cmocka_unit_test(a_state_that_drifted_to_its_kink_is_at_it),
         cmocka_unit_test(many_kinks_nearby_are_no_kinks),
         cmocka_unit_test(kinks_that_cancel_are_told),
         cmocka_unit_test(kinks_behind_norms_are_told),

@@ -86,6 +86,61 @@ static void roundings_between_layers_are_allowed_for(void **state)
     }
 }
 
+/* A dense layer in float whose outputs are what rounding leaves of sums that cancel, but for the
+ * first of them, which is exact; then a norm. z is x d, beside which x 10^4 was added and taken
+ * away. */
+static network *norm_of_cancelled_sums(grad_layer_kind norm, uint64_t seed, const double d[4])
+{
+    const network_recipe two[] = {{GRAD_DENSE, 4, GRAD_IDENTITY, 0, 0, false},
+                                  {norm, 0, GRAD_IDENTITY, 0, 0, false}};
+    network *n = network_of(seed, GRAD_FP32, 1, 2, GRAD_LOSS_ABSENT, 2, two);
+    const grad_tensor *W = &n->batch.layers[0].weight;
+    double x = get(n, &n->network.input, 0);
+
+    put(n, &n->network.input, 1, x);
+    n->batch.layers[0].bias = (grad_tensor){0};
+    n->batch.layers[1].gain = n->batch.layers[1].shift = (grad_tensor){0};
+    n->batch.layers[1].epsilon = 1e-12;
+    for (size_t i = 0; i < 4; i++) {
+        double size = i == 0 ? 0 : 1e4 + 777 * (double)(seed % 16 + i);
+
+        put(n, W, 2 * i, size + d[i]);
+        put(n, W, 2 * i + 1, -size);
+    }
+    return n;
+}
+
+/* An exact number is moved by the mean of rounded ones: its x̂, of which the gain's delta is. */
+static void an_exact_number_among_rounded_ones_passes(void **state)
+{
+    static const double d[] = {0.0001, 0.03, -0.03, 0};
+
+    (void)state;
+    for (uint64_t seed = 1100; seed < 1130; seed++) {
+        network *n = norm_of_cancelled_sums(GRAD_LAYER_NORM, seed, d);
+
+        n->batch.layers[1].gain = network_tensor(n, seed, 0, 4, 1);
+        check_assert_passes(&n->batch, false, "an exact number among rounded ones");
+        network_free(n);
+    }
+}
+
+/* Where ∂L/∂x̂ has no part along 1 and x̂, ∂L/∂x is off by what the scale is off by. */
+static void the_scale_of_rounded_numbers_is_rounded(void **state)
+{
+    static const double d[] = {0.001, 0.5, -0.5, 0.001}, dy[] = {1, 0, 0, -1};
+
+    (void)state;
+    for (uint64_t seed = 1100; seed < 1130; seed++) {
+        network *n = norm_of_cancelled_sums(GRAD_LAYER_NORM, seed, d);
+
+        for (size_t i = 0; i < 4; i++)
+            put(n, &n->network.grad_output, i, dy[i]);
+        check_assert_passes(&n->batch, false, "a scale of rounded numbers");
+        network_free(n);
+    }
+}
+
 /* ---- States ---------------------------------------------------------------------------------- */
 
 /* Gives the layers their z, worked out here, and takes the bias away; x only where asked for. */
@@ -324,6 +379,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(zeros_but_for_rounding_pass),
         cmocka_unit_test(roundings_between_layers_are_allowed_for),
+        cmocka_unit_test(an_exact_number_among_rounded_ones_passes),
+        cmocka_unit_test(the_scale_of_rounded_numbers_is_rounded),
         cmocka_unit_test(states_stand_for_biases),
         cmocka_unit_test(an_inner_layer_without_weight_passes),
         cmocka_unit_test(an_ignored_class_may_be_any_integer),

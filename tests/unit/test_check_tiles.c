@@ -1,5 +1,5 @@
 /* Tests of how a check is cut into tiles: the same bits in any order and on any number of threads;
- * places that are never more than there may be, tiles that are never lost. */
+ * no more of them at once than memory is measured for, and none behind a failure. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,12 +10,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "gradcheck/slot_limiter.h"
+#include "gradcheck/state.h"
 #include "support/checks.h"
 
-#define THREADS 24 /* more than there are places */
+#define THREADS 24 /* more than a stage has tiles */
 
 /* ---- The same bits --------------------------------------------------------------------------- */
 
@@ -103,114 +102,64 @@ static void the_order_and_the_threads_do_not_matter(void **state)
     network_free(n);
 }
 
-/* ---- The crew -------------------------------------------------------------------------------- */
+/* ---- Stages ---------------------------------------------------------------------------------- */
 
-typedef struct yard {
-    grad_slot_limiter *crew;
-    atomic_size_t at_work, most;
-    atomic_size_t *done; /* how often each tile was */
-    size_t tiles, fails_at;
-    atomic_size_t next, brought;
-} yard;
-
-/* Waits until it is so, but not for ever: on a busy machine a thread may be some milliseconds
- * late. */
-static void wait_until(bool (*is_so)(const yard *y), const yard *y)
+/* No stage of differences has more tiles than the memory that is measured holds; together they are
+ * one for each place that is looked at, and one for each tensor's order. */
+static void few_tiles_are_at_work_at_once(void **state)
 {
-    for (int i = 0; i < 100000 && !is_so(y); i++)
-        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
-}
-
-/* All places are taken, and a tile was left to those that have them: nobody else is back. */
-static bool is_crowded(const yard *y)
-{
-    return atomic_load(&y->most) == GRAD_LIMITER_SLOTS && atomic_load(&y->brought) > 0;
-}
-
-static bool has_failed(const yard *y)
-{
-    return grad_slot_limiter_status(y->crew, NULL) != GRAD_OK;
-}
-
-static grad_status toil(void *context, size_t tile, grad_error *error)
-{
-    yard *y = context;
-    size_t now = atomic_fetch_add(&y->at_work, 1) + 1, most = atomic_load(&y->most);
-
-    (void)error;
-    while (now > most && !atomic_compare_exchange_weak(&y->most, &most, now))
-        continue;
-    wait_until(is_crowded, y);
-    atomic_fetch_add(&y->done[tile], 1);
-    atomic_fetch_sub(&y->at_work, 1);
-    return tile == y->fails_at ? GRAD_OUT_OF_MEMORY : GRAD_OK;
-}
-
-static void *bring(void *context)
-{
-    yard *y = context;
-    size_t tile;
-
-    while ((tile = atomic_fetch_add(&y->next, 1)) < y->tiles) {
-        if (y->fails_at < y->tiles && tile > y->tiles / 2)
-            wait_until(has_failed, y);
-        grad_slot_limiter_do(y->crew, tile, toil, y);
-        atomic_fetch_add(&y->brought, 1);
-    }
-    return NULL;
-}
-
-static void fill_yard(yard *y, size_t tiles, size_t fails_at)
-{
-    pthread_t threads[THREADS];
-
-    *y = (yard){.crew = grad_slot_limiter_create(tiles),
-                .done = calloc(tiles, sizeof *y->done),
-                .tiles = tiles,
-                .fails_at = fails_at};
-    assert_non_null(y->crew);
-    assert_non_null(y->done);
-    for (size_t i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, bring, y), 0);
-    for (size_t i = 0; i < THREADS; i++)
-        pthread_join(threads[i], NULL);
-}
-
-static void every_tile_is_done_once_by_few(void **state)
-{
-    yard y;
+    const network_recipe two[] = {{GRAD_DENSE, 9, GRAD_RELU, 0, 0, false},
+                                  {GRAD_DENSE, 4, GRAD_PRELU, 0, 0, false}};
+    network *n = network_of(42, GRAD_FP64, 6, 5, GRAD_MSE, 2, two);
+    grad_check_request request = {.batch = &n->batch};
+    grad_check *check = NULL;
+    const grad_check_report *report = check_report_of(&request, &check);
+    size_t places = 0, tiles = 0, differences = 0;
 
     (void)state;
-    fill_yard(&y, 600, SIZE_MAX);
-    for (size_t i = 0; i < y.tiles; i++)
-        assert_int_equal(atomic_load(&y.done[i]), 1);
-    assert_int_equal(atomic_load(&y.most), GRAD_LIMITER_SLOTS);
-    assert_true(is_crowded(&y));
-    assert_int_equal(grad_slot_limiter_status(y.crew, NULL), GRAD_OK);
-    grad_slot_limiter_destroy(y.crew);
-    free(y.done);
+    for (size_t i = 0; i < report->tensor_count; i++)
+        places += report->tensors[i].analytic.checked + 1;
+    for (size_t stage = grad_check_stage_count(check); tiles<places; differences += tiles> 1) {
+        stage--;
+        assert_in_range(grad_check_tile_count(check, stage), 1, GRAD_CHECK_SLOTS);
+        tiles += grad_check_tile_count(check, stage);
+    }
+    assert_int_equal(tiles, places);
+    assert_int_equal(differences, (places + GRAD_CHECK_SLOTS - 1) / GRAD_CHECK_SLOTS);
+    grad_check_destroy(check);
+    network_free(n);
 }
 
+/* The output is beyond double: differences have nothing to start from. */
 static void nothing_is_done_behind_a_failure(void **state)
 {
-    size_t done = 0;
-    yard y;
+    const network_recipe one[] = {{GRAD_DENSE, 4, GRAD_EXP, 0, 0, false}};
+    network *n = network_of(43, GRAD_FP64, 2, 3, GRAD_LOSS_ABSENT, 1, one);
+    grad_check_request request = {.batch = &n->batch};
+    const grad_check_report *report = NULL;
+    grad_error error = GRAD_ERROR_INIT;
+    grad_check *check = NULL;
+    size_t last;
 
     (void)state;
-    fill_yard(&y, 600, 0);
-    for (size_t i = 0; i < y.tiles; i++)
-        done += atomic_load(&y.done[i]);
-    assert_int_equal(grad_slot_limiter_status(y.crew, NULL), GRAD_OUT_OF_MEMORY);
-    assert_true(done < 600);
-    grad_slot_limiter_destroy(y.crew);
-    free(y.done);
+    n->batch.non_finite = GRAD_ALLOW_NON_FINITE;
+    check_scale(n, &n->network.input, 1e6);
+    assert_int_equal(grad_check_create(&request, &check, NULL), GRAD_OK);
+    last = grad_check_stage_count(check) - 1;
+    assert_in_range(grad_check_tile_count(check, last), 1, GRAD_CHECK_SLOTS);
+    assert_int_equal(grad_check_all(check, &report, &error), GRAD_INVALID);
+    assert_int_equal(grad_check_tile_count(check, last), 0);
+    assert_string_equal(error.code, "non_finite");
+    assert_null(report);
+    grad_check_destroy(check);
+    network_free(n);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_order_and_the_threads_do_not_matter),
-        cmocka_unit_test(every_tile_is_done_once_by_few),
+        cmocka_unit_test(few_tiles_are_at_work_at_once),
         cmocka_unit_test(nothing_is_done_behind_a_failure),
     };
 
