@@ -167,10 +167,14 @@ typedef struct grad_network {
  * continue_on_error must be off. */
 typedef struct grad_check_options {
     size_t size;    /* of the struct: see grad_options_read. Start from GRAD_CHECK_OPTIONS_INIT */
-    size_t samples; /* 0: 16 */
+    size_t samples; /* 0: GRAD_DEFAULT_CHECK_SAMPLES */
     uint64_t seed;
-    double tolerance; /* 0: 1e-6 for FP64, 1e-4 for FP32 */
+    double tolerance; /* 0: GRAD_DEFAULT_CHECK_TOLERANCE_ of the datatype */
 } grad_check_options;
+
+#define GRAD_DEFAULT_CHECK_SAMPLES 16
+#define GRAD_DEFAULT_CHECK_TOLERANCE_FP32 1e-4
+#define GRAD_DEFAULT_CHECK_TOLERANCE_FP64 1e-6
 
 #define GRAD_CHECK_OPTIONS_INIT                                                                    \
     {                                                                                              \

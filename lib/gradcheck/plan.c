@@ -9,10 +9,6 @@
 #include "core/spelling.h"
 #include "gradcheck/state.h"
 
-#define DEFAULT_SAMPLES 16
-#define TOLERANCE_FP64 1e-6
-#define TOLERANCE_FP32 1e-4
-
 #define ELEMENT_FLOPS 20.0 /* that an element worked out is counted as */
 
 #define RUNS 16 /* of the batch, its radii counted in */
@@ -23,9 +19,11 @@ grad_check_options grad_check_options_of(const grad_check_request *request)
 
     (void)grad_options_read("grad_check_options", request->options, &options, NULL); /* verified */
     if (options.samples == 0)
-        options.samples = DEFAULT_SAMPLES;
+        options.samples = GRAD_DEFAULT_CHECK_SAMPLES;
     if (!(options.tolerance > 0))
-        options.tolerance = request->batch->datatype == GRAD_FP64 ? TOLERANCE_FP64 : TOLERANCE_FP32;
+        options.tolerance = request->batch->datatype == GRAD_FP64
+                                ? GRAD_DEFAULT_CHECK_TOLERANCE_FP64
+                                : GRAD_DEFAULT_CHECK_TOLERANCE_FP32;
     return options;
 }
 

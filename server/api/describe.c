@@ -224,6 +224,19 @@ static void print_losses(FILE *out)
     print_loss_fields(out);
 }
 
+static void print_check(FILE *out)
+{
+    fprintf(out,
+            "| field of `check` | default | of |\n|---|---|---|\n"
+            "| `samples` | %d | the places of each tensor that are looked at |\n"
+            "| `seed` | 0 | their choice, and that of the random directions |\n| `tolerance` | ",
+            GRAD_DEFAULT_CHECK_SAMPLES);
+    print_number(GRAD_DEFAULT_CHECK_TOLERANCE_FP64, out);
+    fputs(" for FP64, ", out);
+    print_number(GRAD_DEFAULT_CHECK_TOLERANCE_FP32, out);
+    fputs(" for FP32 | the relative error that still passes |\n", out);
+}
+
 /* ---- The daemon ------------------------------------------------------------------------------ */
 
 static void print_limits(FILE *out)
@@ -259,8 +272,9 @@ static const struct {
     const char *name;
     void (*print)(FILE *out);
 } topics[] = {
-    {"layers", print_layers}, {"activations", print_activations}, {"losses", print_losses},
-    {"limits", print_limits}, {"metrics", print_metrics},         {"options", config_print_table},
+    {"layers", print_layers},        {"activations", print_activations}, {"losses", print_losses},
+    {"check", print_check},          {"limits", print_limits},           {"metrics", print_metrics},
+    {"options", config_print_table},
 };
 #define TOPIC_COUNT (sizeof topics / sizeof *topics)
 

@@ -108,6 +108,13 @@ static void test_losses_are_all_there(void **state)
     free(text);
 }
 
+static void test_the_check_has_its_defaults(void **state)
+{
+    (void)state;
+    assert_row("check", "samples", PARTS("| 16 |"));
+    assert_row("check", "tolerance", PARTS("1e-6 for FP64, 0.0001 for FP32"));
+}
+
 static void test_the_daemons_tables_are_whole(void **state)
 {
     (void)state;
@@ -156,6 +163,7 @@ int main(void)
         cmocka_unit_test(test_layers_are_all_there),
         cmocka_unit_test(test_activations_are_all_there),
         cmocka_unit_test(test_losses_are_all_there),
+        cmocka_unit_test(test_the_check_has_its_defaults),
         cmocka_unit_test(test_the_daemons_tables_are_whole),
         cmocka_unit_test(test_rows_are_as_wide_as_their_header),
         cmocka_unit_test(test_other_topics_are_none),
