@@ -1,6 +1,6 @@
 /* Filling in a grad_error. Every function writes only where error is not NULL and holds no error
- * yet (the first wins), and returns the status it was given, so that a caller can write
- * `return grad_fail(…)`. What an error means to HTTP does not live here. */
+ * yet (the first wins), and returns the status it was given, so that a caller can write `return
+ * grad_fail(…)`. */
 #ifndef GRAD_CORE_ERROR_H
 #define GRAD_CORE_ERROR_H
 

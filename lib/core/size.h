@@ -1,5 +1,5 @@
 /* Sizes that cannot wrap around: every count that comes from outside goes through these before it
- * becomes an allocation. What lives here is arithmetic on size_t; caps and errors do not. */
+ * becomes an allocation. */
 #ifndef GRAD_CORE_SIZE_H
 #define GRAD_CORE_SIZE_H
 

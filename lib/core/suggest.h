@@ -1,5 +1,4 @@
-/* Comparing names as people spell them, and the one known name that another may be a slip of. Which
- * names there are does not live here. */
+/* Comparing names as people spell them, and the one known name that another may be a slip of. */
 #ifndef GRAD_CORE_SUGGEST_H
 #define GRAD_CORE_SUGGEST_H
 

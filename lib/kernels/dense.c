@@ -1,5 +1,4 @@
-/* The dense layer: its forward product and the three of its backward pass. Activations, and what
- * is a good block, do not live here. */
+/* The dense layer: its forward product and the three of its backward pass. */
 #include "kernels/dense.h"
 
 #include "core/real.h"

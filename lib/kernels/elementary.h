@@ -1,7 +1,6 @@
 /* Elementary functions in double, in a form that the compiler makes vector code of: no branch, no
- * call, no table. What lives here is exp and its kin, each good to a few units of double; the
- * coefficients come from tests/support/make_polynomials.py. The losses are made of them; float32's
- * are in single.h. */
+ * call, no table. exp and its kin, each good to a few units of double; the coefficients come from
+ * tests/support/make_polynomials.py. The losses are made of them; float32's are in single.h. */
 #ifndef GRAD_KERNELS_ELEMENTARY_H
 #define GRAD_KERNELS_ELEMENTARY_H
 

@@ -1,5 +1,4 @@
-/* Matrix products: OpenBLAS's where it pays, plain loops where it does not. What the product is for
- * (layers, scales) does not live here. */
+/* Matrix products: OpenBLAS's where it pays, plain loops where it does not. */
 #include "kernels/gemm.h"
 
 #include <cblas.h>

@@ -1,4 +1,4 @@
-/* Matrix products, of float or of double. gemm.c is the one file that includes <cblas.h>. */
+/* Matrix products, of float or of double. */
 #ifndef GRAD_KERNELS_GEMM_H
 #define GRAD_KERNELS_GEMM_H
 

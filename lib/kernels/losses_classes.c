@@ -5,7 +5,7 @@
  *     probabilities t       c_j = w_j ((1 - s) t_j + s/N)
  *
  * with class weights w and label smoothing s, as PyTorch has them. The gradient is
- * C softmax(z)_j - c_j with C = Σ c. No loss that is a sum over elements lives here. */
+ * C softmax(z)_j - c_j with C = Σ c. */
 #include "kernels/elementary.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* The cosine embedding loss: of a sample y and what it is compared with, o. PyTorch's: 1e-12 is
- * added to the square of each norm. No other loss lives here. */
+ * added to the square of each norm. */
 #include <math.h>
 
 #include "core/real.h"

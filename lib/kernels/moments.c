@@ -1,7 +1,6 @@
 /* Mean and deviation of samples (layer norm) and of features (batch norm), in two passes: a first
  * mean, then the sums of what is left and of its square, which correct both (Chan, Golub and
- * LeVeque, Algorithms for Computing the Sample Variance, The American Statistician 37, 1983). What
- * is made of the moments is norms.c's. */
+ * LeVeque, Algorithms for Computing the Sample Variance, The American Statistician 37, 1983). */
 #include "kernels/norms.h"
 
 #include <math.h>

@@ -1,6 +1,5 @@
 /* Layer and batch normalization as norms.h says, in blocks of SPAN columns that are widened to
- * double on the stack: memory is read row by row, and one set of loops serves both datatypes. The
- * moments are moments.c's. */
+ * double on the stack: memory is read row by row, and one set of loops serves both datatypes. */
 #include "kernels/norms.h"
 
 #include "core/real.h"

@@ -268,7 +268,8 @@ GRAD_ELEMENT_WISE(softsign);
 
 /* ---- Over double, with libm's functions ------------------------------------------------------ */
 
-/* The formulae are those above; on the far left f' is e^u times a factor, as in exponential.c. */
+/* The formulae are those above; on the far left f' is e^u times a factor, as for the exponential
+ * family. */
 
 /* -|u| */
 static grad_wide minus_absolute(grad_wide u)

@@ -1,7 +1,6 @@
 /* Elementary functions in float32, in a form that the compiler makes vector code of: no branch, no
- * call, no table, and no operation that a processor could round differently. What lives here is
- * e^x in several shapes and log(1 + e); what is computed with them is said in the activations'
- * files, how accurate that is, in activations.h. Coefficients that are no plain fractions come from
+ * call, no table, and no operation that a processor could round differently. e^x in several shapes,
+ * and log(1 + e). Coefficients that are no plain fractions come from
  * tests/support/make_polynomials.py. u = 2^-24 below. */
 #ifndef GRAD_KERNELS_SINGLE_H
 #define GRAD_KERNELS_SINGLE_H

@@ -1,7 +1,6 @@
-/* softmax, softmin and log_softmax. The loops over float are in softmax_rows.h, compiled by
- * softmax_portable.c, softmax_avx2.c and softmax_avx512.c; over double one feature is worked out
- * after the other, and the differences u_j - top, which double does not hold exactly, keep their
- * rounding error. */
+/* softmax, softmin and log_softmax. The loops over float are in softmax_rows.h, compiled once for
+ * each kind of processor; over double one feature is worked out after the other, and the
+ * differences u_j - top, which double does not hold exactly, keep their rounding error. */
 #include "kernels/softmax.h"
 
 #include "kernels/activations.h"

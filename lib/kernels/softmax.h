@@ -1,5 +1,5 @@
-/* The activations over the features of each sample, path by path: what softmax.c puts into tables
- * and softmax_PATH.c compiles from softmax_rows.h. No formula lives here. */
+/* The activations over the features of each sample, path by path: one table for each kind of
+ * processor, compiled from softmax_rows.h. */
 #ifndef GRAD_KERNELS_SOFTMAX_H
 #define GRAD_KERNELS_SOFTMAX_H
 

@@ -1,4 +1,4 @@
-/* softmax_rows.h for processors with AVX2. Nothing else lives here. */
+/* softmax_rows.h for processors with AVX2. */
 #include <math.h>
 
 #include "kernels/single.h"

@@ -1,4 +1,4 @@
-/* softmax_rows.h for any processor. Nothing else lives here. */
+/* softmax_rows.h for any processor. */
 #include <math.h>
 
 #include "kernels/single.h"
