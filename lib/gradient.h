@@ -89,6 +89,7 @@ extern "C" {
     X(SNAKE, snake)                                                                                \
     X(GELU, gelu)                                                                                  \
     X(GELU_TANH, gelu_tanh)                                                                        \
+    X(QUICK_GELU, quick_gelu)                                                                      \
     X(SOFTMAX, softmax)                                                                            \
     X(LOG_SOFTMAX, log_softmax)                                                                    \
     X(SOFTMIN, softmin)

@@ -38,7 +38,6 @@ static const foreign_name of_activations[] = {
     {"rrelu", "its slope is random in training; in evaluation it is {\"name\": \"leaky_relu\", "
               "\"negative_slope\": 0.22916667}"},
     {"shrink", "ONNX's is \"hardshrink\" with bias 0, and \"softshrink\" with bias equal to lambd"},
-    {"quick_gelu", "it is z / (1 + exp(-1.702 z)), neither \"gelu\" (erf) nor \"gelu_tanh\""},
     {"gelu_fast", "it is \"gelu_tanh\" but for the digits behind the tenth of its constant"},
     {"gelu_approx", "the tanh form is \"gelu_tanh\""},
     {"gelu_exact", "\"gelu\" is the exact form, by erf"},

@@ -1,5 +1,6 @@
-/* GELU, z Φ(z) with Φ the normal distribution, and its approximation by tanh: Hendrycks and Gimpel,
- * Gaussian Error Linear Units, arXiv:1606.08415. Arithmetic as activations.h says. */
+/* GELU, z Φ(z) with Φ the normal distribution, and its approximations by tanh and by the logistic
+ * function: Hendrycks and Gimpel, Gaussian Error Linear Units, arXiv:1606.08415. Arithmetic as
+ * activations.h says. */
 #include <math.h>
 
 #include "kernels/double.h"
@@ -98,21 +99,18 @@ GRAD_INLINE float gelu_tanh_absolute(float z)
     return u > GELU_TANH_FAR ? GELU_TANH_FAR : u;
 }
 
-/* ½ z (1 + tanh(v/2)) = z σ(v) = max(z, 0) - u σ(-v(u)) with u = |z| */
-GRAD_INLINE float gelu_tanh_value(float z)
+/* z σ(v) = max(z, 0) - u σ(-v(u)) with u = |z|, v being odd */
+GRAD_INLINE float times_logistic(float z, float u, double v)
 {
-    float u = gelu_tanh_absolute(z);
-    grad_quotient e = grad_falling_exp_double(tanh_argument(u));
+    grad_quotient e = grad_falling_exp_double(v);
 
     return grad_positive_part(z) - u * e.up / (e.up + e.down);
 }
 
-/* f'(z) = σ(v) (1 + z v' σ(-v)). With t = σ(-v(u)) the second factor is 1 + u v' t above 0, and
- * below (1 - u v') + u v' t; u v' = 3v - 4 √(2/π) u. The first is 1 - t or t, scaled as in silu. */
-GRAD_INLINE float gelu_tanh_delta(float z, float dy)
+/* f'(z) = σ(v) (1 + z v' σ(-v)). With t = σ(-v(u)) and rise = u v' the second factor is
+ * 1 + rise t above 0, and below (1 - rise) + rise t. The first is 1 - t or t, scaled as in silu. */
+GRAD_INLINE float times_logistic_delta(float z, float dy, double v, double rise)
 {
-    float u = gelu_tanh_absolute(z);
-    double v = tanh_argument(u), rise = 3 * v - 2 * SQRT_8_OVER_PI * u;
     float e = grad_falling_times(grad_reduce_double(-v, GRAD_FAR_BIAS), 1);
     float scaled = e / (1 + e * (1 / GRAD_FAR_SCALE)), t = scaled * (1 / GRAD_FAR_SCALE);
     float factor = (z >= 0 ? 1 : (float)(1 - rise)) + (float)rise * t;
@@ -120,7 +118,53 @@ GRAD_INLINE float gelu_tanh_delta(float z, float dy)
     return dy * ((z >= 0 ? GRAD_FAR_SCALE - scaled : scaled) * factor * (1 / GRAD_FAR_SCALE));
 }
 
+/* ½ z (1 + tanh(v/2)) = z σ(v) */
+GRAD_INLINE float gelu_tanh_value(float z)
+{
+    float u = gelu_tanh_absolute(z);
+
+    return times_logistic(z, u, tanh_argument(u));
+}
+
+/* u v' = 3v - 4 √(2/π) u */
+GRAD_INLINE float gelu_tanh_delta(float z, float dy)
+{
+    float u = gelu_tanh_absolute(z);
+    double v = tanh_argument(u);
+
+    return times_logistic_delta(z, dy, v, 3 * v - 2 * SQRT_8_OVER_PI * u);
+}
+
 GRAD_ELEMENT_WISE(gelu_tanh);
+
+/* ---- quick_gelu ------------------------------------------------------------------------------ */
+
+#define QUICK_STEEPNESS 1.702
+#define QUICK_GELU_FAR 64.6f /* where v is GRAD_FAR */
+
+GRAD_INLINE float quick_gelu_absolute(float z)
+{
+    float u = fabsf(z);
+
+    return u > QUICK_GELU_FAR ? QUICK_GELU_FAR : u;
+}
+
+/* z σ(v) with v = 1.702 z, which is u v' too */
+GRAD_INLINE float quick_gelu_value(float z)
+{
+    float u = quick_gelu_absolute(z);
+
+    return times_logistic(z, u, QUICK_STEEPNESS * u);
+}
+
+GRAD_INLINE float quick_gelu_delta(float z, float dy)
+{
+    double v = QUICK_STEEPNESS * quick_gelu_absolute(z);
+
+    return times_logistic_delta(z, dy, v, v);
+}
+
+GRAD_ELEMENT_WISE(quick_gelu);
 
 /* ---- Over double, with libm's functions ------------------------------------------------------ */
 
@@ -219,37 +263,71 @@ static grad_wide minus(grad_wide a)
     return (grad_wide){-a.high, -a.low};
 }
 
-/* z σ(v) */
-static double gelu_tanh_value_double(double z, const double *p)
+/* z σ(v) with u = |z|, held, and v(u) */
+static double times_logistic_double(double z, double u, grad_wide v)
 {
-    double u = held_absolute(z, GELU_TANH_DOUBLE_FAR);
-    grad_wide exponent = minus(wide_tanh_argument(u));
+    grad_wide exponent = minus(v);
     double whole = 1 + grad_wide_exp(exponent);
 
-    (void)p;
     return z < 0 ? grad_wide_scaled_exp(-u / whole, exponent) : z / whole;
 }
 
-/* f'(z) = σ(v) + z v' σ(v) σ(-v), where v' is even */
-static double gelu_tanh_slope(double z)
+/* f'(z) = σ(v) + z v' σ(v) σ(-v), where v' is even and rise = u v' */
+static double times_logistic_slope(double z, grad_wide v, double rise)
 {
-    double u = held_absolute(z, GELU_TANH_DOUBLE_FAR);
-    grad_wide exponent = minus(wide_tanh_argument(u));
+    grad_wide exponent = minus(v);
     double e = grad_wide_exp(exponent), whole = (1 + e) * (1 + e);
-    double rise = u * sqrt_8_over_pi.high * (1 + 3 * cubic.high * u * u);
 
     return z < 0 ? grad_wide_scaled_exp((1 + e - rise) / whole, exponent)
                  : (1 + e + rise * e) / whole;
 }
 
-static double gelu_tanh_delta_double(double z, double dy, const double *p)
+static double gelu_tanh_value_double(double z, const double *p)
 {
+    double u = held_absolute(z, GELU_TANH_DOUBLE_FAR);
+
     (void)p;
-    return dy * gelu_tanh_slope(z);
+    return times_logistic_double(z, u, wide_tanh_argument(u));
 }
 
-static const grad_double_function gelu_tanh_double = {.value = gelu_tanh_value_double,
-                                                      .delta = gelu_tanh_delta_double};
+static double gelu_tanh_slope(double z, const double *p)
+{
+    double u = held_absolute(z, GELU_TANH_DOUBLE_FAR);
+    double rise = u * sqrt_8_over_pi.high * (1 + 3 * cubic.high * u * u);
+
+    (void)p;
+    return times_logistic_slope(z, wide_tanh_argument(u), rise);
+}
+
+GRAD_SMOOTH(gelu_tanh);
+
+#define QUICK_GELU_DOUBLE_FAR 890.0 /* here v is GRAD_DOUBLE_FAR */
+
+/* 1.702 u */
+static grad_wide wide_quick_argument(double u)
+{
+    static const grad_wide steepness = {QUICK_STEEPNESS, 0x1.89374bc6a7efap-55};
+
+    return grad_wide_multiply(steepness, grad_wide_of(u));
+}
+
+static double quick_gelu_value_double(double z, const double *p)
+{
+    double u = held_absolute(z, QUICK_GELU_DOUBLE_FAR);
+
+    (void)p;
+    return times_logistic_double(z, u, wide_quick_argument(u));
+}
+
+static double quick_gelu_slope(double z, const double *p)
+{
+    double u = held_absolute(z, QUICK_GELU_DOUBLE_FAR);
+
+    (void)p;
+    return times_logistic_slope(z, wide_quick_argument(u), QUICK_STEEPNESS * u);
+}
+
+GRAD_SMOOTH(quick_gelu);
 
 /* ---- The rows -------------------------------------------------------------------------------- */
 
@@ -263,4 +341,9 @@ GRAD_ACTIVATION_ROW(GELU_TANH, gelu_tanh,
     "z * (1 + t) / 2 with t = tanh(v), v = sqrt(2 / pi) * (z + 0.044715 z^3)",
     "(1 + t) / 2 + z * (1 - t^2) / 2 * sqrt(2 / pi) * (1 + 0.134145 z^2)",
     0, {{0}}, GRAD_SYNONYMS("gelu_new", "gelu_pytorch_tanh"));
+
+GRAD_ACTIVATION_ROW(QUICK_GELU, quick_gelu,
+    "z * s with s = 1 / (1 + exp(-1.702 * z))",
+    "s + 1.702 * z * s * (1 - s)",
+    0, {{0}}, GRAD_NO_SYNONYMS);
 /* clang-format on */

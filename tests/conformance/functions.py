@@ -60,6 +60,7 @@ SMOOTH = {
               lambda p: 2 * p["alpha"]),
     "gelu": (lambda z, p: F.gelu(z), {}, lambda p: 0.8),
     "gelu_tanh": (lambda z, p: gelu_tanh(z), {}, lambda p: 1.2),
+    "quick_gelu": (lambda z, p: z * torch.sigmoid(1.702 * z), {}, lambda p: 0.86),
     "hard_sigmoid": (lambda z, p: F.relu6(z + 3) / 6, {}, lambda p: 0.0),
     "hardswish": (lambda z, p: hardswish(z), {}, lambda p: 0.34),
     "squared_relu": (lambda z, p: F.relu(z) ** 2, {}, lambda p: 2.0),

@@ -28,7 +28,7 @@ FLOAT_MAX = struct.unpack("<f", b"\xff\xff\x7f\x7f")[0]
 UNIT, UNIT_DOUBLE = 2.0 ** -24, 2.0 ** -53
 ULPS = 4 * 2 * UNIT
 NORMAL_MIN = 2.0 ** -126
-CROSSING = ("silu", "mish", "gelu", "gelu_tanh", "hardswish")  # f' crosses 0
+CROSSING = ("silu", "mish", "gelu", "gelu_tanh", "quick_gelu", "hardswish")  # f' crosses 0
 PACK = 16  # each number stands that often in a row: PyTorch's vector code reads whole vectors
 SEED = 3
 
@@ -72,6 +72,7 @@ ELEMENT_WISE = {
     "tanh": (torch.tanh, ()), "tanhshrink": (F.tanhshrink, ()), "softsign": (F.softsign, ()),
     "snake": (snake, ()),
     "gelu": (F.gelu, ()), "gelu_tanh": (functools.partial(F.gelu, approximate="tanh"), ()),
+    "quick_gelu": (lambda z: z * torch.sigmoid(1.702 * z), ()),
 }
 ROWS = {"softmax": F.softmax, "log_softmax": F.log_softmax, "softmin": F.softmin}
 OTHER_PARAMETERS = (

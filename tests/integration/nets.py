@@ -22,10 +22,10 @@ ACTIVATIONS = (
     "exp", {"name": "elu", "alpha": 0.75},
     {"name": "celu", "alpha": 1.5}, "selu", "sigmoid", "log_sigmoid",
     {"name": "softplus", "beta": 2, "threshold": 3}, "silu", "mish", "tanh", "tanhshrink",
-    "softsign", {"name": "snake", "alpha": 1.5}, "gelu", "gelu_tanh",
+    "softsign", {"name": "snake", "alpha": 1.5}, "gelu", "gelu_tanh", "quick_gelu",
     "softmax", "log_softmax", "softmin")
 SMOOTH = ("exp", "sigmoid", "log_sigmoid", "silu", "mish", "tanh", "tanhshrink", "snake", "gelu",
-          "gelu_tanh", "softmax", "log_softmax", "softmin", "identity")
+          "gelu_tanh", "quick_gelu", "softmax", "log_softmax", "softmin", "identity")
 KINDS = ("dense", "activation", "layer_norm", "batch_norm", "batch_norm running")
 
 # name: what the last layer's activation must be, and the loss's options. None: any.

@@ -52,6 +52,11 @@ def inside(z, low, high):
     return 1.0 if low < z < high else 0.0
 
 
+def quick_gelu_slope(z):
+    u = 1.702 * z
+    return sigmoid(u) * (1 + u * sigmoid(-u))
+
+
 def outside(z, bound):
     return 0.0 if -bound <= z <= bound else 1.0
 
@@ -87,6 +92,7 @@ SLOPES = {
     "snake": lambda z, alpha=1.0: 1 + math.sin(2 * float32(alpha) * z),
     "gelu": gelu_slope,
     "gelu_tanh": gelu_tanh_slope,
+    "quick_gelu": quick_gelu_slope,
 }
 
 

@@ -42,7 +42,8 @@ LIMITS = {
     "mish": (0, "Infinity", 0, 1), "tanh": (-1, 1, 0, 0),
     "tanhshrink": ("-Infinity", "Infinity", 1, 1), "softsign": (-1, 1, 0, 0),
     "snake": ("-Infinity", "Infinity", "NaN", "NaN"),
-    "gelu": (0, "Infinity", 0, 1), "gelu_tanh": (0, "Infinity", 0, 1)}
+    "gelu": (0, "Infinity", 0, 1), "gelu_tanh": (0, "Infinity", 0, 1),
+    "quick_gelu": (0, "Infinity", 0, 1)}
 ROWS = ("softmax", "log_softmax", "softmin")
 
 

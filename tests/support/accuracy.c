@@ -7,10 +7,8 @@
 
 /* Where f' crosses 0. That of hardswish is at -1.5, where it is exact. */
 static const float zeros[GRAD_ACTIVATION_COUNT] = {
-    [GRAD_SILU] = -1.2784645f,
-    [GRAD_MISH] = -1.1924048f,
-    [GRAD_GELU] = -0.7517916f,
-    [GRAD_GELU_TANH] = -0.7524614f,
+    [GRAD_SILU] = -1.2784645f,      [GRAD_MISH] = -1.1924048f,       [GRAD_GELU] = -0.7517916f,
+    [GRAD_GELU_TANH] = -0.7524614f, [GRAD_QUICK_GELU] = -0.7511542f,
 };
 
 bool is_near_zero_of_derivative(grad_activation_kind kind, float z)

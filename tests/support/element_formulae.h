@@ -11,6 +11,7 @@
 static const real pi = (real)3.14159265358979323846264338327950288L;
 static const real selu_alpha = (real)1.67326324235437728481704299167171L;
 static const real selu_scale = (real)1.05070098735548049341933498529460L;
+static const real quick = (real)1.702L;    /* quick_gelu's factor of z */
 static const real cubed = (real)0.044715L; /* gelu_tanh's factor of z^3 */
 
 /* Capped far above the datatype, so that 0 times it is 0. */
@@ -127,6 +128,7 @@ TWIN(gelu, z * normal_cdf(z), normal_cdf(z) + z * exp(-z * z / 2) / sqrt(2 * pi)
 TWIN(gelu_tanh, z * sigma(2 * gelu_argument(z)), /* (1 + tanh v) / 2 = σ(2v) */
      sigma(2 * gelu_argument(z)) + z / 2 * inverse_cosh_squared(gelu_argument(z)) *
      sqrt(2 / pi) * (1 + 3 * cubed * z * z))
+TWIN(quick_gelu, z * sigma(quick * z), sigma(quick * z) * (1 + quick * z * sigma(-quick * z)))
 
 typedef struct twin {
     real (*value)(real z, const double *p);
@@ -145,6 +147,7 @@ static const twin twins[GRAD_SOFTMAX] = {
     ROW(LOG_SIGMOID, log_sigmoid), ROW(SOFTPLUS, softplus), ROW(SILU, silu), ROW(MISH, mish),
     ROW(TANH, tanh), ROW(TANHSHRINK, tanhshrink), ROW(SOFTSIGN, softsign), ROW(SNAKE, snake),
     ROW(GELU, gelu), ROW(GELU_TANH, gelu_tanh),
+    ROW(QUICK_GELU, quick_gelu),
 };
 /* clang-format on */
 

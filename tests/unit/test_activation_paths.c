@@ -132,6 +132,7 @@ static const struct limit {
     {GRAD_SNAKE, {-INFINITY, INFINITY}, {NAN, NAN}}, /* f' has none */
     {GRAD_GELU, {0, INFINITY}, {0, 1}},
     {GRAD_GELU_TANH, {0, INFINITY}, {0, 1}},
+    {GRAD_QUICK_GELU, {0, INFINITY}, {0, 1}},
 };
 
 static bool is_limit(float found, float expected)

@@ -147,7 +147,8 @@ static size_t activations_to_test(grad_activation *f)
 
 static bool has_zero_of_slope(grad_activation_kind kind)
 {
-    return kind == GRAD_SILU || kind == GRAD_MISH || kind == GRAD_GELU || kind == GRAD_GELU_TANH;
+    return kind == GRAD_SILU || kind == GRAD_MISH || kind == GRAD_GELU || kind == GRAD_GELU_TANH ||
+           kind == GRAD_QUICK_GELU;
 }
 
 static long double largest(long double a, long double b)

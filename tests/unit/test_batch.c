@@ -195,7 +195,7 @@ static const wrong_batch cases[] = {
     {infinite_scale, GRAD_INVALID, "unsupported_value", "/scale",
      "scale is Infinity, expected a finite number"},
     {bad_kind, GRAD_INVALID, "unknown_name", "/layers/1/activation",
-     "layers/1/activation is of kind 30, expected one below 30"},
+     "layers/1/activation is of kind 31, expected one below 31"},
     {negative_beta, GRAD_INVALID, "bad_parameter", "/layers/1/activation/beta",
      "layers/1/activation/beta is -1, expected a finite positive number"},
     {zero_beta, GRAD_INVALID, "bad_parameter", "/layers/1/activation/beta",

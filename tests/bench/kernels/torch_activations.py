@@ -31,6 +31,7 @@ ACTIVATIONS = {
     "silu": F.silu, "mish": F.mish, "tanh": torch.tanh, "tanhshrink": F.tanhshrink,
     "softsign": F.softsign, "snake": lambda z: z + torch.sin(z) ** 2, "gelu": F.gelu,
     "gelu_tanh": lambda z: F.gelu(z, approximate="tanh"),
+    "quick_gelu": lambda z: z * torch.sigmoid(1.702 * z),
     "softmax": lambda z: F.softmax(z, dim=1), "log_softmax": lambda z: F.log_softmax(z, dim=1),
     "softmin": lambda z: F.softmin(z, dim=1),
 }
