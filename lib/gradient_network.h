@@ -57,7 +57,8 @@ extern "C" {
     X(SQUARED_HINGE, squared_hinge)                                                                \
     X(POISSON_NLL, poisson_nll)                                                                    \
     X(GAUSSIAN_NLL, gaussian_nll)                                                                  \
-    X(COSINE_EMBEDDING, cosine_embedding) /* one target of -1 or 1 a sample, and grad_loss.other */
+    X(COSINE_EMBEDDING, cosine_embedding) /* targets of -1 or 1 [B], and grad_loss.other */        \
+    X(FOCAL, focal)                       /* of logits; targets of 0 and 1 */
 
 /* The loss of a network. */
 typedef enum grad_loss_kind {
@@ -69,7 +70,7 @@ typedef enum grad_loss_kind {
 } grad_loss_kind;
 
 /* MEAN divides by the number of elements B N (mse, l1, smooth_l1, huber, log_cosh, both binary
- * cross entropies, kl_div, hinge, squared_hinge, poisson_nll, gaussian_nll) or of samples B
+ * cross entropies, focal, kl_div, hinge, squared_hinge, poisson_nll, gaussian_nll) or of samples B
  * (cross_entropy of probabilities, cosine_embedding); for classes (cross_entropy, nll) by the sum
  * of the class weights of those that are not ignored. Where that is 0 the mean is NaN, or infinite
  * with a label_smoothing that gives other classes a part; grad_batch_measure refuses either under

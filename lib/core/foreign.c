@@ -96,6 +96,10 @@ static const foreign_name of_activations[] = {
     "it is (y - t)^2 in some libraries and half of it in others (Optax): \"mse\" is the first, "   \
     "\"mse\" with a \"sample_weight\" of 0.5 for every sample the second"
 
+#define FOCAL                                                                                      \
+    "in Keras it takes probabilities, and has no alpha unless it is told so; \"focal\" takes "     \
+    "logits"
+
 static const foreign_name of_losses[] = {
     {"hingeLoss", "TF.js's takes labels 0 and 1; \"hinge\" takes targets -1 and 1"},
     {"categorical_crossentropy", OF_PROBABILITIES},
@@ -124,10 +128,8 @@ static const foreign_name of_losses[] = {
     {"mean_squared_logarithmic_error", ""},
     {"categorical_hinge", ""},
     {"hinge_embedding", ""},
-    {"binary_focal_crossentropy", ""},
+    {"binary_focal_crossentropy", FOCAL},
     {"categorical_focal_crossentropy", ""},
-    {"sigmoid_focal", ""},
-    {"focal", ""},
     {"dice", ""},
     {"tversky", ""},
     {"ctc", ""},

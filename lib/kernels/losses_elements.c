@@ -3,6 +3,7 @@
  * compiler makes vector code of. What is taken over a sample as a whole is elsewhere. */
 #include "kernels/elementary.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "core/real.h"
@@ -200,6 +201,26 @@ GRAD_INLINE term bce_with_logits(ELEMENT)
                   no * (is_up ? major : minor) - yes * (is_up ? minor : major)};
 }
 
+/* Lin et al., Focal Loss for Dense Object Detection, arXiv:1708.02002. a is alpha, b gamma. With
+ * u = -y of the class 1 and y of the class 0 the loss is σ(u)^gamma log(1 + e^u), times the class's
+ * part of alpha. */
+GRAD_INLINE term focal(ELEMENT)
+{
+    bool is_class = t != 0;
+    double u = is_class ? -y : y, weight = is_class ? a : 1 - a;
+    double e = grad_exp(-fabs(u)), rest = grad_log1p(e);
+    double major = 1 / (1 + e), minor = e / (1 + e);
+    double cost = (u > 0 ? u : 0) + rest;      /* log(1 + e^u) */
+    double surprise = (u < 0 ? -u : 0) + rest; /* -log σ(u) */
+    double power = b != 0 ? grad_exp(-b * surprise) : 1;
+    double held = cost > DBL_MAX ? DBL_MAX : cost; /* 0 times it is 0 */
+    double inner = b * ((u >= 0 ? minor : major) * held) + (u >= 0 ? major : minor);
+    double slope = weight * (power * inner);
+
+    (void)extra, (void)c;
+    return (term){weight * (power * cost), is_class ? -slope : slope};
+}
+
 /* a: the target is log t. t log t is 0 at t = 0. */
 GRAD_INLINE term kl_div(ELEMENT)
 {
@@ -212,6 +233,7 @@ GRAD_INLINE term kl_div(ELEMENT)
 
 SAMPLE_OF(binary_cross_entropy)
 SAMPLE_OF(bce_with_logits)
+SAMPLE_OF(focal)
 SAMPLE_OF(kl_div)
 
 /* ---- Margins --------------------------------------------------------------------------------- */
@@ -280,6 +302,13 @@ static const char *probability_target(const double *p, double t, bool must_be_fi
     (void)p;
     (void)must_be_finite;
     return t >= 0 && t <= 1 ? NULL : "a probability from 0 to 1";
+}
+
+static const char *binary_target(const double *p, double t, bool must_be_finite)
+{
+    (void)p;
+    (void)must_be_finite;
+    return t == 0 || t == 1 ? NULL : "0 or 1";
 }
 
 static const char *probability_output(const double *p, double y)
@@ -376,6 +405,19 @@ const grad_loss_row grad_bce_with_logits_loss = {
                       "sigmoid_cross_entropy_with_logits",
                       "sigmoid_binary_cross_entropy")},
     .sample = bce_with_logits_sample,
+    .has_own = "sigmoid",
+};
+
+const grad_loss_row grad_focal_loss = {
+    .info = {GRAD_FOCAL, "focal",
+        "t = 1 ? alpha * (1 - p)^gamma * log(1 + exp(-y)) : "
+        "(1 - alpha) * p^gamma * log(1 + exp(y)) with p = 1 / (1 + exp(-y))",
+        "t = 1 ? -alpha * (1 - p)^gamma * (gamma * p * log(1 + exp(-y)) + 1 - p) : "
+        "(1 - alpha) * p^gamma * (gamma * (1 - p) * log(1 + exp(y)) + p)",
+        GRAD_LOSS_FULL, 2, {{"alpha", 0.25, GRAD_FRACTION}, {"gamma", 2, GRAD_NOT_NEGATIVE}},
+        GRAD_SYNONYMS("sigmoid_focal")},
+    .sample = focal_sample,
+    .target = binary_target,
     .has_own = "sigmoid",
 };
 

@@ -53,6 +53,7 @@ VARIANTS = {
     "gaussian_nll": [{}, {"full": True}, {"column": True}, {"eps": 0.25}, {"column": True,
                                                                           "full": True}],
     "cosine_embedding": [{}, {"margin": 0.3}, {"margin": -0.4}],
+    "focal": [{}, {"alpha": 0.75, "gamma": 0}, {"gamma": 0.5}, {"alpha": 1, "gamma": 5}],
 }
 MARKS = ("full", "ignored", "zeros", "column", "class_weight", "pos_weight")
 
@@ -81,6 +82,8 @@ def target_for(numbers, name, variant, y):
         return t
     if name == "cosine_embedding":
         return numbers.among((-1, 1), B)
+    if name == "focal":
+        return numbers.mask(0.5, B, N)
     if name in ("hinge", "squared_hinge"):
         return numbers.among((-1, 1), B, N)
     if name in ("binary_cross_entropy", "bce_with_logits", "cross_entropy"):

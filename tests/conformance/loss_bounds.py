@@ -44,6 +44,9 @@ def element_sizes(loss, y, e):
         w = one if loss.pos_weight is None else loss.pos_weight.expand_as(y)
         size = (1 - t).abs() + (w * t).abs() + t.abs() + 1
         return size / 4, zero, size * (y.abs() + 1), size
+    if name == "focal":  # an exponent x is good to x units
+        size = (1 + p["gamma"]) ** 2 * one
+        return size, zero, size * (y.abs() + 1) ** 2, size * (y.abs() + 1)
     if name == "kl_div":
         size = torch.exp(t) if p["log_target"] else t.abs()
         log = t.abs() if p["log_target"] else torch.log(t.clamp(min=1e-308)).abs()

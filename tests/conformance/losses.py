@@ -16,6 +16,7 @@ DEFAULTS = {
     "kl_div": {"log_target": False}, "hinge": {"margin": 1.0}, "squared_hinge": {"margin": 1.0},
     "poisson_nll": {"log_input": True, "full": False, "eps": 1e-8},
     "gaussian_nll": {"full": False, "eps": 1e-6}, "cosine_embedding": {"margin": 0.0},
+    "focal": {"alpha": 0.25, "gamma": 2.0},
 }
 NAMES = list(DEFAULTS)
 BEFORE_2_14 = tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 14)
@@ -42,6 +43,14 @@ def cosine_of(y, other):
 def cosine(y, other, t, margin):
     s = cosine_of(y, other)
     return torch.where(t > 0, 1 - s, F.relu(s - margin))
+
+
+def focal(y, t, alpha, gamma):
+    """-alpha_t (1 - p_t)^gamma log p_t of the paper, arXiv:1708.02002, by logarithms: 1 - p_t has
+    no digits where p_t is 1."""
+    logit = torch.where(t > 0, y, -y)
+    weight = torch.where(t > 0, torch.full_like(y, alpha), torch.full_like(y, 1 - alpha))
+    return -weight * torch.exp(gamma * F.logsigmoid(-logit)) * F.logsigmoid(logit)
 
 
 class Loss:
@@ -90,6 +99,7 @@ class Loss:
             "poisson_nll": lambda: F.poisson_nll_loss(y, t, log_input=p["log_input"],
                                                       full=p["full"], eps=p["eps"], **how),
             "log_cosh": lambda: reduced(log_cosh(y, t), reduction),
+            "focal": lambda: reduced(focal(y, t, p["alpha"], p["gamma"]), reduction),
             "hinge": lambda: reduced(F.relu(p["margin"] - t * y), reduction),
             "squared_hinge": lambda: reduced(F.relu(p["margin"] - t * y).square(), reduction),
         }

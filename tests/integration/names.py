@@ -93,7 +93,9 @@ LOSSES = (
     ("ONNX", "SoftmaxCrossEntropyLoss", "=cross_entropy"),
     ("ONNX", "NegativeLogLikelihoodLoss", "=nll"),
     ("common", "cross-entropy", "=cross_entropy"), ("common", "rmse", '"mse"'),
-    ("common", "focal_loss", LISTED), ("common", "l2", '"sample_weight" of 0.5'),
+    ("torchvision", "sigmoid_focal_loss", "=focal"),
+    ("Keras", "BinaryFocalCrossentropy", "takes probabilities"),
+    ("common", "focal_loss", "=focal"), ("common", "l2", '"sample_weight" of 0.5'),
 )
 
 LAYER_TYPES = (

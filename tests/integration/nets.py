@@ -36,7 +36,8 @@ LOSSES = {
     "cross_entropy": ("identity", {"label_smoothing": 0.125}), "nll": ("log_softmax", {}),
     "kl_div": ("log_softmax", {}), "hinge": ("identity", {"margin": 0.5}),
     "squared_hinge": ("identity", {"margin": 1.5}), "poisson_nll": ("tanh", {"full": True}),
-    "gaussian_nll": (None, {"full": True}), "cosine_embedding": (None, {"margin": 0.25})}
+    "gaussian_nll": (None, {"full": True}), "cosine_embedding": (None, {"margin": 0.25}),
+    "focal": ("identity", {"alpha": 0.75, "gamma": 1.5})}
 FUSED = ("binary_cross_entropy", "nll")  # one function with the activation before them
 
 
@@ -66,6 +67,8 @@ def make_target(generator, name, B, N):
         return [generator.randrange(N) for _ in range(B)]
     if name in ("hinge", "squared_hinge"):
         return [[generator.choice((-1, 1)) for _ in range(N)] for _ in range(B)]
+    if name == "focal":
+        return [[generator.randrange(2) for _ in range(N)] for _ in range(B)]
     if name == "cosine_embedding":
         return [generator.choice((-1, 1)) for _ in range(B)]
     if name == "poisson_nll":

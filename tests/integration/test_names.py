@@ -12,6 +12,7 @@ BACKPROP, GRADIENTS = "/v1/backprop", "/v1/gradients"
 HINT = re.compile(r'did you mean "(.*)"\?')
 TENSORS = {"cosine_embedding": {"target": [1, -1], "other": [[1, 2], [3, 5]]},
            "gaussian_nll": {"variance": [[1, 2], [3, 4]]}, "nll": {"target": [1, 0]},
+           "focal": {"target": [[1, 0], [0, 1]]},
            "hinge": {"target": [[1, -1], [-1, 1]]}, "squared_hinge": {"target": [[1, -1], [-1, 1]]}}
 ALPHABET = string.ascii_lowercase + "126_"
 

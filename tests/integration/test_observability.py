@@ -151,7 +151,7 @@ class Information(DaemonCase):
 
     def test_info_tells_all_of_a_loss(self):
         losses = {loss["name"]: loss for loss in self.daemon.get("/v1/info").json()["losses"]}
-        self.assertEqual(len(losses), 15)
+        self.assertEqual(len(losses), 16)
         for loss in losses.values():
             self.assertTrue(loss["formula"] and loss["gradient"], loss)
             tensors = {t["name"]: t for t in loss["tensors"]}

@@ -63,6 +63,11 @@ static double sign(random_state *random)
     return random_below(random, 2) != 0 ? 1 : -1;
 }
 
+static double bit(random_state *random)
+{
+    return (double)random_below(random, 2);
+}
+
 static double count(random_state *random)
 {
     return (double)random_below(random, 7);
@@ -99,6 +104,7 @@ static const struct domain {
     [GRAD_POISSON_NLL] = {number_between, count},
     [GRAD_GAUSSIAN_NLL] = {number_between, number},
     [GRAD_COSINE_EMBEDDING] = {number_between, sign},
+    [GRAD_FOCAL] = {number_between, bit},
 };
 
 static void fill_classes(loss_case *c, random_state *random, bool some_ignored)
@@ -166,6 +172,7 @@ static void change_parameters(grad_loss *loss)
         [GRAD_POISSON_NLL] = {0, 1, 0.25},
         [GRAD_GAUSSIAN_NLL] = {1, 0.75},
         [GRAD_COSINE_EMBEDDING] = {-0.3},
+        [GRAD_FOCAL] = {0.6, 1.5},
     };
 
     memcpy(loss->parameters, values[loss->kind], sizeof loss->parameters);

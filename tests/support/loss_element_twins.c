@@ -113,6 +113,24 @@ static twin_number logits_slope(loss_element e)
     return sum((1 - e.t) / (1 + expl(-e.y)), -e.extra * e.t / (1 + expl(e.y)));
 }
 
+/* -alpha_t (1 - p_t)^gamma log p_t, log p_t being -softplus(-x) of the logit x of what is true. */
+static twin_number focal_value(loss_element e)
+{
+    long double x = e.t == 1 ? e.y : -e.y, weight = e.t == 1 ? e.p[0] : 1 - e.p[0];
+    long double value = weight * powl(1 / (1 + expl(x)), e.p[1]) * softplus(-x);
+
+    return (twin_number){value, fabsl(value) * (2 + e.p[1] * softplus(x))};
+}
+
+static twin_number focal_slope(loss_element e)
+{
+    long double x = e.t == 1 ? e.y : -e.y, weight = e.t == 1 ? -e.p[0] : 1 - e.p[0];
+    long double p = 1 / (1 + expl(-x)), rest = 1 / (1 + expl(x));
+    long double slope = weight * powl(rest, e.p[1]) * (e.p[1] * p * softplus(-x) + rest);
+
+    return (twin_number){slope, fabsl(slope) * (2 + e.p[1] * softplus(x))};
+}
+
 static twin_number kl_div_value(loss_element e)
 {
     if (e.p[0] != 0)
@@ -201,6 +219,7 @@ static const loss_element_twin twins[GRAD_LOSS_COUNT] = {
     [GRAD_LOG_COSH] = {log_cosh_value, log_cosh_slope},
     [GRAD_BINARY_CROSS_ENTROPY] = {bce_value, bce_slope},
     [GRAD_BCE_WITH_LOGITS] = {logits_value, logits_slope},
+    [GRAD_FOCAL] = {focal_value, focal_slope},
     [GRAD_KL_DIV] = {kl_div_value, kl_div_slope},
     [GRAD_HINGE] = {hinge_value, hinge_slope},
     [GRAD_SQUARED_HINGE] = {squared_hinge_value, squared_hinge_slope},

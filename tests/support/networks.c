@@ -123,6 +123,8 @@ static void make_loss(network *n, uint64_t seed, size_t B, size_t N, grad_loss_k
         make_classes(n, B, N);
     else if (kind == GRAD_HINGE || kind == GRAD_SQUARED_HINGE)
         loss->target = changed(n, loss->target, sign);
+    else if (kind == GRAD_FOCAL)
+        loss->target = changed(n, loss->target, bit);
     else if (kind == GRAD_COSINE_EMBEDDING)
         loss->target = changed(n, network_tensor(n, seed, 0, B, 1), sign);
     else

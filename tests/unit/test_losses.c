@@ -99,7 +99,8 @@ static void every_loss_is_found_by_its_name(void **state)
                                                        "squared_hinge",
                                                        "poisson_nll",
                                                        "gaussian_nll",
-                                                       "cosine_embedding"};
+                                                       "cosine_embedding",
+                                                       "focal"};
 
     (void)state;
     for (int kind = GRAD_LOSS_ABSENT + 1; kind < GRAD_LOSS_COUNT; kind++) {
@@ -129,6 +130,7 @@ static void defaults_are_pytorchs(void **state)
         [GRAD_SQUARED_HINGE] = {1},
         [GRAD_POISSON_NLL] = {1, 0, 1e-8},
         [GRAD_GAUSSIAN_NLL] = {0, 1e-6},
+        [GRAD_FOCAL] = {0.25, 2}, /* the paper's, and torchvision's */
     };
 
     (void)state;

@@ -20,6 +20,7 @@
 
 static const double numbers[] = {0,   -0.0, 0x1p-140, -1e-30, 1e-8, -1e-4, 0.1,  -0.7,   1,
                                  1.3, -2,   30,       -88,    710,  -1e4,  1e30, -3.4e38};
+static const double bits[] = {0, 1};
 static const double signs[] = {-1, 1};
 static const double probabilities[] = {0,    0x1p-140, 1e-30, 1e-13, 1e-12,       1.0000001e-12,
                                        1e-6, 0.3,      0.5,   0.8,   1 - 0x1p-24, 1};
@@ -47,6 +48,9 @@ static const struct pairing {
     {GRAD_BINARY_CROSS_ENTROPY, LIST(probabilities), LIST(probabilities), {0}},
     {GRAD_BCE_WITH_LOGITS, LIST(numbers), LIST(probabilities), {0}},
     {GRAD_BCE_WITH_LOGITS, LIST(numbers), LIST(any_targets), {0}},
+    {GRAD_FOCAL, LIST(numbers), LIST(bits), {0.25, 2}},
+    {GRAD_FOCAL, LIST(numbers), LIST(bits), {0.75, 0.5}},
+    {GRAD_FOCAL, LIST(numbers), LIST(bits), {1, 0}},
     {GRAD_KL_DIV, LIST(logarithms), LIST(probabilities), {0}},
     {GRAD_KL_DIV, LIST(logarithms), LIST(logarithms), {1}},
     {GRAD_HINGE, LIST(numbers), LIST(signs), {1}},
