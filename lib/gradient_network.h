@@ -75,11 +75,20 @@ typedef enum grad_loss_kind {
  * of the class weights of those that are not ignored. Where that is 0 the mean is NaN, or infinite
  * with a label_smoothing that gives other classes a part; grad_batch_measure refuses either under
  * reject. Sample weights multiply a sample's loss and leave the divisor as it is. NONE: the
- * gradient is that of the sum. */
+ * gradient is that of the sum. BATCH_MEAN, of kl_div alone: the sum over the length of the first
+ * axis of the batch, which is B unless there are more axes; 1 of a vector. */
+#define GRAD_LOSS_REDUCTIONS(X)                                                                    \
+    X(MEAN, mean)                                                                                  \
+    X(SUM, sum)                                                                                    \
+    X(NONE, none)                                                                                  \
+    X(BATCH_MEAN, batchmean)
+
+/* How the losses of a batch become one. */
 typedef enum grad_loss_reduction {
-    GRAD_LOSS_MEAN,
-    GRAD_LOSS_SUM,
-    GRAD_LOSS_NONE
+#define GRAD_LOSS_REDUCTION_CONSTANT(CONSTANT, name) GRAD_LOSS_##CONSTANT,
+    GRAD_LOSS_REDUCTIONS(GRAD_LOSS_REDUCTION_CONSTANT)
+#undef GRAD_LOSS_REDUCTION_CONSTANT
+        GRAD_LOSS_REDUCTION_COUNT
 } grad_loss_reduction;
 
 #define GRAD_MAX_LOSS_PARAMETERS 3

@@ -111,6 +111,10 @@ static double weight_of_classes(const grad_loss_view *view)
 
 double grad_loss_divisor(const grad_loss_view *view)
 {
+    const grad_tensor *target = &view->loss->target;
+
+    if (view->loss->reduction == GRAD_LOSS_BATCH_MEAN)
+        return target->rank > 1 ? (double)target->shape[0] : 1;
     if (view->loss->reduction != GRAD_LOSS_MEAN)
         return 1;
     if (grad_loss_has_classes(view))

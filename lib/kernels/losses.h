@@ -37,6 +37,7 @@ typedef struct grad_loss_row {
     const char *(*output)(const double *p, double y);
     const char *has_own;         /* "softmax": it is part of the loss, and y are logits */
     bool takes_logarithms;       /* y are logarithms of probabilities */
+    bool has_batch_mean;         /* it takes GRAD_LOSS_BATCH_MEAN; targets are as y */
     bool target_is_distribution; /* a sample's targets that are no class add up to 1 */
     size_t ignore_index;         /* of losses that take classes: which parameter that is */
     grad_activation_kind fuses_with;
@@ -58,7 +59,7 @@ bool grad_loss_has_classes(const grad_loss_view *view);
  * has no loss and no gradient. Both are compared as numbers of that datatype. */
 bool grad_loss_ignores(const grad_loss *loss, grad_datatype type, double target);
 
-/* What the reduction divides by: 1 but for the mean. Reads no y, and of the view neither y nor
+/* What the reduction divides by: 1 but for the means. Reads no y, and of the view neither y nor
  * divisor; 0 where all samples are ignored, which makes a NaN of the mean, as PyTorch's. */
 double grad_loss_divisor(const grad_loss_view *view);
 

@@ -429,6 +429,7 @@ const grad_loss_row grad_kl_div_loss = {
     .sample = kl_div_sample,
     .target = divergence_target,
     .takes_logarithms = true,
+    .has_batch_mean = true,
     .target_is_distribution = true,
 };
 

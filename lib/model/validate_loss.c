@@ -69,6 +69,22 @@ static grad_status check_parameters(const subject *s)
     return GRAD_OK;
 }
 
+static grad_status check_reduction(const subject *s)
+{
+    grad_loss_reduction reduction = s->loss->reduction;
+    bool has_batch_mean = grad_loss_row_of(s->loss->kind)->has_batch_mean;
+
+    if ((unsigned)reduction >= GRAD_LOSS_REDUCTION_COUNT)
+        return grad_fail(s->error, GRAD_INVALID, "unsupported_value", "/loss/reduction",
+                         "loss/reduction is %d, expected mean, sum or none%s", (int)reduction,
+                         has_batch_mean ? ", or batchmean" : "");
+    if (reduction == GRAD_LOSS_BATCH_MEAN && !has_batch_mean)
+        return grad_fail(s->error, GRAD_INVALID, "unsupported_value", "/loss/reduction",
+                         "loss/reduction is batchmean, expected mean, sum or none for %s",
+                         s->info->name);
+    return GRAD_OK;
+}
+
 /* ---- Shapes ---------------------------------------------------------------------------------- */
 
 static bool is_vector(const grad_tensor *tensor, size_t length)
@@ -271,8 +287,9 @@ static grad_status check_divisor(const subject *s)
         return GRAD_OK;
     if (s->sizes.B == 0)
         return grad_fail(s->error, GRAD_INVALID, "non_finite", "/loss/reduction",
-                         "loss/reduction is mean over no samples, expected sum or none: the mean "
-                         "is NaN");
+                         "loss/reduction is %s over no samples, expected sum or none: the mean "
+                         "is NaN",
+                         l->reduction == GRAD_LOSS_MEAN ? "mean" : "batchmean");
     for (size_t b = 0; b < s->sizes.B; b++)
         if (!grad_loss_ignores(l, s->type, grad_real_at(s->type, l->target.data, b)))
             return grad_fail(s->error, GRAD_INVALID, "non_finite", "/loss/class_weight",
@@ -346,11 +363,9 @@ grad_status grad_verify_loss(const grad_batch *batch, const grad_layer_sizes *si
                          "loss is of kind %d, expected one below %d", (int)network->loss.kind,
                          (int)GRAD_LOSS_COUNT);
     s.info = grad_loss_info_of(network->loss.kind);
-    if ((unsigned)network->loss.reduction > GRAD_LOSS_NONE)
-        return grad_fail(error, GRAD_INVALID, "unsupported_value", "/loss/reduction",
-                         "loss/reduction is %d, expected mean, sum or none",
-                         (int)network->loss.reduction);
-    status = check_parameters(&s);
+    status = check_reduction(&s);
+    if (status == GRAD_OK)
+        status = check_parameters(&s);
     if (status == GRAD_OK)
         status = check_presence(&s);
     if (status == GRAD_OK)

@@ -180,7 +180,7 @@ static void add_words(grad_text *text)
 {
     grad_text_printf(text, "\"encodings\":[\"json\"],\"datatypes\":[\"FP32\",\"FP64\"],"
                            "\"reductions\":[\"sum\",\"mean\",\"none\"],"
-                           "\"loss_reductions\":[\"mean\",\"sum\",\"none\"],"
+                           "\"loss_reductions\":[\"mean\",\"sum\",\"none\",\"batchmean\"],"
                            "\"options\":{\"non_finite\":[\"reject\",\"allow\"],"
                            "\"on_error\":[\"abort\",\"continue\"],\"statistics\":[false,true],"
                            "\"clip\":[\"value\",\"layer_norm\",\"global_norm\"],"

@@ -140,7 +140,8 @@ def loss_case(numbers, name, variant, r):
     vectors = numbers.chance(0.1) and name != "gaussian_nll"
     B, N = 1 if vectors else numbers.size(), numbers.size(2)
     loss, y = loss_for(numbers, name, variant, style, (B, N))
-    loss["reduction"] = ("mean", "sum", "none")[r % 3]
+    reductions = ("mean", "sum", "none", "batchmean")[:4 if name == "kl_div" else 3]
+    loss["reduction"] = reductions[r % len(reductions)]
     if numbers.chance(0.4):
         loss["sample_weight"] = numbers.uniform(0, 2, B) * numbers.mask(0.8, B)
     request = {"input": y, "layers": [{"type": "activation", "activation": "identity"}],

@@ -113,6 +113,8 @@ class Loss:
 
     def divisor(self, y):
         """What mean divides by."""
+        if self.reduction == "batchmean":
+            return float(y.shape[0])
         if self.reduction != "mean":
             return 1.0
         if self.has_classes:

@@ -141,7 +141,7 @@ class Information(DaemonCase):
         self.assertIn("json", info["encodings"])
         self.assertEqual(info["datatypes"], ["FP32", "FP64"])
         self.assertEqual(info["reductions"], ["sum", "mean", "none"])
-        self.assertEqual(sorted(info["loss_reductions"]), ["mean", "none", "sum"])
+        self.assertEqual(sorted(info["loss_reductions"]), ["batchmean", "mean", "none", "sum"])
         self.assertEqual(info["layer_types"], ["dense", "activation", "layer_norm", "batch_norm"])
         self.assertEqual(info["outputs"], ["weight_delta", "bias_delta", "grad_input",
                                            "slope_delta", "gain_delta", "shift_delta",

@@ -203,6 +203,10 @@ WORDS = (
      "/loss/delta", "loss/delta is -1e-320, expected a finite positive number"),
     (network(loss={"name": "nll", "target": [0, 2147483648]}), "bad_parameter", "/loss/target/1",
      "loss/target/1 is 2147483648, expected a class from 0 to 3, or ignore_index"),
+    (network(loss={"name": "mse", "target": TARGET, "reduction": "batchmean"}), "unsupported_value",
+     "/loss/reduction", "loss/reduction is batchmean, expected mean, sum or none for mse"),
+    (network(loss={"name": "focal", "target": [[1, 0, 1, 1], [1, 1, 0.1, 1]]}),
+     "bad_parameter", "/loss/target/1/2", "loss/target/1/2 is 0.1, expected 0 or 1"),
     (network(loss={"name": "squared_hinge", "target": [[1, -1, 1, 1], [1, 1, 0.1, 1]]}),
      "bad_parameter", "/loss/target/1/2", "loss/target/1/2 is 0.1, expected -1 or 1"))
 

@@ -4,7 +4,9 @@ random networks of all layers, losses and options, and on layers of their own. W
 [B·T,K] should be is held elsewhere."""
 
 import copy
+import json
 import random
+import re
 import unittest
 
 import nets
@@ -71,6 +73,21 @@ def make_samples(seed, B, loss, **options):
 
 class Sequences(DaemonCase):
     """One daemon as it starts by default."""
+
+    def test_batchmean_divides_by_the_first_axis(self):
+        y = [[-0.5, -1], [-2, -0.25], [-1, -1], [-3, -0.125]]  # L = -Σ t y, t = 1: 8.875
+        for tensor, divisor in ((y, 4), (folded(y, (2, 2)), 2), (folded(y, (1, 4)), 1)):
+            ones = json.loads(re.sub(r"-?[\d.]+", "1", json.dumps(tensor)))
+            answer = self.answer({
+                "layers": [{"type": "activation", "activation": "identity"}], "input": tensor,
+                "loss": {"name": "kl_div", "target": ones, "reduction": "batchmean"}},
+                nets.BACKPROP)
+            self.assertEqual(answer["loss"], 8.875 / divisor)
+            self.assertEqual(set(nets.flat(answer["grad_input"])), {-1 / divisor})
+        vector = self.answer({
+            "layers": [{"type": "activation", "activation": "identity"}], "input": [-0.5, -1],
+            "loss": {"name": "kl_div", "target": [1, 1], "reduction": "batchmean"}}, nets.BACKPROP)
+        self.assertEqual((vector["loss"], vector["grad_input"]), (1.5, [-1, -1]))
 
     def answer(self, request, path, datatype="FP32"):
         response = self.daemon.post(request, path=path + "?datatype=" + datatype)

@@ -7,6 +7,8 @@ MUTANTS = [
     *of("lib/kernels/losses.c", LOSSES,
         ("sigmoid and binary_cross_entropy are not fused", "f == table[loss]->fuses_with",
          "f == GRAD_LOG_SOFTMAX && f == table[loss]->fuses_with"),
+        ("batchmean divides by the elements", "? (double)target->shape[0] : 1",
+         "? (double)view->B * (double)view->N : 1"),
         ("an ignored class is in the divisor",
          "if (!grad_loss_ignores(view->loss, view->type, target))", "if (target >= 0)"),
         ("the mean of classes divides by the samples", "return weight_of_classes(view);",

@@ -242,6 +242,8 @@ long double twin_loss_divisor(const loss_twin *twin)
 {
     grad_loss_kind kind = twin->loss->kind;
 
+    if (twin->loss->reduction == GRAD_LOSS_BATCH_MEAN)
+        return (long double)twin->B;
     if (twin->loss->reduction != GRAD_LOSS_MEAN)
         return 1;
     if (twin->has_classes)

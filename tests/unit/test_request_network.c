@@ -48,7 +48,7 @@ static const refusal losses[] = {
     {LOSS("\"name\":@\"contrastive\""), GRAD_INVALID, "unknown_name", "/loss/name",
      "unknown loss \"contrastive\", expected one of mse, l1, smooth_l1"},
     {LOSS("\"name\":\"mse\",\"reduction\":@\"avg\""), GRAD_INVALID, "unsupported_value",
-     "/loss/reduction", "\"mean\" or \"sum\" or \"none\", found \"avg\""},
+     "/loss/reduction", "\"mean\" or \"sum\" or \"none\" or \"batchmean\", found \"avg\""},
     {LOSS("\"name\":\"mse\",\"beta\":@1"), GRAD_INVALID, "unknown_field", "/loss/beta",
      "expected one of name, target, reduction, sample_weight"},
     {LOSS("\"name\":\"huber\",\"dleta\":@1"), GRAD_INVALID, "unknown_field", "/loss/dleta",

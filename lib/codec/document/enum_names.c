@@ -8,7 +8,10 @@ const char *const grad_non_finite_names[GRAD_NON_FINITE_COUNT] = {
     [GRAD_REJECT_NON_FINITE] = "reject", [GRAD_ALLOW_NON_FINITE] = "allow"};
 
 const char *const grad_loss_reduction_names[GRAD_LOSS_REDUCTION_COUNT] = {
-    [GRAD_LOSS_MEAN] = "mean", [GRAD_LOSS_SUM] = "sum", [GRAD_LOSS_NONE] = "none"};
+#define NAME(CONSTANT, name) [GRAD_LOSS_##CONSTANT] = #name,
+    GRAD_LOSS_REDUCTIONS(NAME)
+#undef NAME
+};
 
 const char *const grad_check_verdict_names[GRAD_CHECK_VERDICT_COUNT] = {
     [GRAD_CHECK_PASS] = "pass", [GRAD_CHECK_KINK] = "kink", [GRAD_CHECK_FAIL] = "fail"};

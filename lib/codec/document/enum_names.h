@@ -5,12 +5,7 @@
 
 #include "gradient_wire.h"
 
-enum {
-    GRAD_REDUCTION_COUNT = 3,
-    GRAD_NON_FINITE_COUNT = 2,
-    GRAD_LOSS_REDUCTION_COUNT = 3,
-    GRAD_CHECK_VERDICT_COUNT = 3
-};
+enum { GRAD_REDUCTION_COUNT = 3, GRAD_NON_FINITE_COUNT = 2, GRAD_CHECK_VERDICT_COUNT = 3 };
 
 extern const char *const grad_reduction_names[GRAD_REDUCTION_COUNT];
 extern const char *const grad_non_finite_names[GRAD_NON_FINITE_COUNT];
