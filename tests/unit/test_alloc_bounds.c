@@ -75,7 +75,7 @@ static void test_memory_of_faults(void **unused)
         assert_int_equal(grad_decoder_push(decoder, ",[[],0]", 7, NULL), GRAD_OK);
     told = grad_decoder_memory(decoder);
     taken = failing_alloc_bytes() - before;
-    assert_between(told, FAULTS * sizeof(grad_fault), taken);
+    assert_between(told, FAULTS * sizeof(grad_array_error), taken);
     assert_between(taken, told, told * 5 / 4);
     grad_decoder_destroy(decoder);
 }

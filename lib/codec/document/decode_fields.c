@@ -42,15 +42,15 @@ grad_status grad_decode_fail(grad_reader *reader, const grad_path *path, const c
                              detail);
 }
 
-grad_status grad_decode_fail_fault(grad_reader *reader, const grad_path *path,
-                                   const grad_fault *fault)
+grad_status grad_decode_fail_array_error(grad_reader *reader, const grad_path *path,
+                                         const grad_array_error *wrong)
 {
     char pointer[GRAD_POINTER_SIZE];
 
-    grad_envelope_pointer(reader->envelope, grad_decode_place(reader, path), fault->index,
-                          fault->levels, pointer);
-    return grad_fail_at_byte(reader->error, GRAD_INVALID, fault->code, fault->offset, pointer, "%s",
-                             fault->detail);
+    grad_envelope_pointer(reader->envelope, grad_decode_place(reader, path), wrong->index,
+                          wrong->levels, pointer);
+    return grad_fail_at_byte(reader->error, GRAD_INVALID, wrong->code, wrong->offset, pointer, "%s",
+                             wrong->detail);
 }
 
 bool grad_decode_is_array(const grad_reader *reader, const grad_path *path, const json_t *value)

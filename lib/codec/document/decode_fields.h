@@ -66,9 +66,9 @@ size_t grad_decode_place(const grad_reader *reader, const grad_path *path);
 grad_status grad_decode_fail(grad_reader *reader, const grad_path *path, const char *code,
                              const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* The fault that the scanner found in the array at path. */
-grad_status grad_decode_fail_fault(grad_reader *reader, const grad_path *path,
-                                   const grad_fault *fault);
+/* The error that the scanner found in the array at path. */
+grad_status grad_decode_fail_array_error(grad_reader *reader, const grad_path *path,
+                                         const grad_array_error *wrong);
 
 /* unexpected_type: expected ("a string") was, value is. */
 grad_status grad_decode_fail_type(grad_reader *reader, const grad_path *path, const char *expected,
@@ -163,8 +163,8 @@ grad_status grad_decode_fail_single(grad_reader *reader, const grad_path *path);
  * may stand alone. *target is a grad_tensor, whose rank and shape it sets. */
 grad_decode_function grad_decode_shape;
 
-/* The array that the value at path refers to, be it one of numbers or one with a fault. NULL: it is
- * something else. */
+/* The array that the value at path refers to, be it one of numbers or one with an error. NULL: it
+ * is something else. */
 const grad_number_array *grad_decode_array(const grad_reader *reader, const grad_path *path);
 
 /* Whether value is an array, of numbers or of something else. */

@@ -33,9 +33,11 @@ static grad_status decode_array(grad_reader *reader, const grad_path *path, bool
     if (array == NULL)
         return grad_decode_fail(reader, path, "empty_tensor", GRAD_EMPTY_ARRAY);
     if (array->flags > 0 && !takes_flags)
-        return grad_decode_fail_fault(reader, path, &reader->envelope->faults[array->flags - 1]);
+        return grad_decode_fail_array_error(reader, path,
+                                            &reader->envelope->array_errors[array->flags - 1]);
     if (array->rank == 0)
-        return grad_decode_fail_fault(reader, path, &reader->envelope->faults[array->first]);
+        return grad_decode_fail_array_error(reader, path,
+                                            &reader->envelope->array_errors[array->first]);
     *target =
         (grad_tensor){.data = grad_real_offset(reader->datatype, reader->numbers, array->first),
                       .rank = array->rank};

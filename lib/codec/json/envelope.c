@@ -17,7 +17,7 @@ void grad_envelope_free(grad_envelope *envelope)
     grad_text_free(&envelope->text);
     free(envelope->marks);
     free(envelope->arrays);
-    free(envelope->faults);
+    free(envelope->array_errors);
     free(envelope->places);
     *envelope = (grad_envelope){0};
 }
@@ -27,7 +27,7 @@ size_t grad_envelope_memory(const grad_envelope *envelope)
     return envelope->text.length + envelope->mark_count * sizeof *envelope->marks +
            envelope->array_count * sizeof *envelope->arrays +
            envelope->place_count * sizeof *envelope->places +
-           envelope->fault_capacity * sizeof *envelope->faults;
+           envelope->array_error_capacity * sizeof *envelope->array_errors;
 }
 
 /* Room for one more item of that size. Every item stands for at least one byte of the text, whose
@@ -216,25 +216,26 @@ grad_status grad_envelope_add_array(grad_envelope *envelope, const grad_number_a
     return add_reference(envelope, array, GRAD_ARRAY_WORD, offset, error);
 }
 
-grad_status grad_envelope_keep_fault(grad_envelope *envelope, const grad_fault *fault,
-                                     size_t *index, grad_error *error)
+grad_status grad_envelope_keep_array_error(grad_envelope *envelope, const grad_array_error *wrong,
+                                           size_t *index, grad_error *error)
 {
-    grad_fault *faults = grow(envelope->faults, envelope->fault_count, &envelope->fault_capacity,
-                              sizeof *faults, error);
+    grad_array_error *array_errors =
+        grow(envelope->array_errors, envelope->array_error_count, &envelope->array_error_capacity,
+             sizeof *array_errors, error);
 
-    if (faults == NULL)
+    if (array_errors == NULL)
         return GRAD_OUT_OF_MEMORY;
-    envelope->faults = faults;
-    *index = envelope->fault_count++;
-    faults[*index] = *fault;
+    envelope->array_errors = array_errors;
+    *index = envelope->array_error_count++;
+    array_errors[*index] = *wrong;
     return GRAD_OK;
 }
 
-grad_status grad_envelope_begin_rest(grad_envelope *envelope, const grad_fault *fault, size_t flags,
-                                     int64_t offset, grad_error *error)
+grad_status grad_envelope_begin_rest(grad_envelope *envelope, const grad_array_error *wrong,
+                                     size_t flags, int64_t offset, grad_error *error)
 {
     grad_number_array array = {.flags = flags};
-    grad_status status = grad_envelope_keep_fault(envelope, fault, &array.first, error);
+    grad_status status = grad_envelope_keep_array_error(envelope, wrong, &array.first, error);
 
     if (status == GRAD_OK)
         status = add_reference(envelope, &array, "[" GRAD_ARRAY_WORD, offset, error);

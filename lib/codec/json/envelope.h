@@ -17,7 +17,7 @@
 #define GRAD_DEPTH_MAX 256
 
 /* An array of numbers: its place among all numbers of the document, and its shape. Rank 0: it is
- * none after all, and first is the index of its fault. flags, where it isn't 0, is one more than
+ * none after all, and first is the index of its error. flags, where it isn't 0, is one more than
  * the index of what is wrong with it where true and false do not stand for 1 and 0. */
 typedef struct grad_number_array {
     size_t first;
@@ -58,20 +58,20 @@ typedef struct grad_envelope {
     int64_t shift; /* of the last mark */
     grad_number_array *arrays;
     size_t array_count, array_capacity;
-    grad_fault *faults;
-    size_t fault_count, fault_capacity;
+    grad_array_error *array_errors;
+    size_t array_error_count, array_error_capacity;
     grad_place *places;
     size_t place_count, place_capacity;
     size_t place;          /* of the value that is being written, or comes next */
     bool is_value_to_come; /* nothing of it is written */
-    size_t open_rests;     /* of arrays with a fault, one in the other */
+    size_t open_rests;     /* of arrays with an error, one in the other */
 } grad_envelope;
 
 /* max_bytes beyond 4 GiB are taken for so much. */
 grad_status grad_envelope_init(grad_envelope *envelope, size_t max_bytes, grad_error *error);
 void grad_envelope_free(grad_envelope *envelope);
 
-/* Bytes in use; of faults, which are large and rare, those that there is room for. */
+/* Bytes in use; of errors of arrays, which are large and rare, those that there is room for. */
 size_t grad_envelope_memory(const grad_envelope *envelope);
 
 /* Adds bytes that were in the document at offset. */
@@ -89,14 +89,14 @@ grad_status grad_envelope_add_token(grad_envelope *envelope, char byte, int64_t 
 grad_status grad_envelope_add_array(grad_envelope *envelope, const grad_number_array *array,
                                     int64_t offset, grad_error *error);
 
-/* Keeps a fault. *index is its own. */
-grad_status grad_envelope_keep_fault(grad_envelope *envelope, const grad_fault *fault,
-                                     size_t *index, grad_error *error);
+/* Keeps an error. *index is its own. */
+grad_status grad_envelope_keep_array_error(grad_envelope *envelope, const grad_array_error *wrong,
+                                           size_t *index, grad_error *error);
 
-/* Begins a reference to an array with that fault, which began in the document at offset; flags are
+/* Begins a reference to an array with that error, which began in the document at offset; flags are
  * the array's. What else is added of it comes behind commas, and has no places of its own. */
-grad_status grad_envelope_begin_rest(grad_envelope *envelope, const grad_fault *fault, size_t flags,
-                                     int64_t offset, grad_error *error);
+grad_status grad_envelope_begin_rest(grad_envelope *envelope, const grad_array_error *wrong,
+                                     size_t flags, int64_t offset, grad_error *error);
 grad_status grad_envelope_end_rest(grad_envelope *envelope, int64_t offset, grad_error *error);
 
 /* The byte of the document that the envelope's byte at position was. */
@@ -124,8 +124,8 @@ size_t grad_envelope_find_from(const grad_envelope *envelope, size_t place, cons
 size_t grad_envelope_member(const grad_envelope *envelope, size_t place, const char *name);
 size_t grad_envelope_element(const grad_envelope *envelope, size_t place, size_t index);
 
-/* The array that the value at that place refers to, be it one of numbers or one with a fault. NULL:
- * the value is what it is. */
+/* The array that the value at that place refers to, be it one of numbers or one with an error.
+ * NULL: the value is what it is. */
 const grad_number_array *grad_envelope_array(const grad_envelope *envelope, size_t place);
 
 /* The byte of the document where the value at that place begins. */

@@ -82,44 +82,45 @@ size_t grad_number_block_read_row(grad_number_block *block, const char *text, co
 }
 
 /* A string among numbers, its quotes left out. */
-static grad_element read_string(const char *text, size_t length, double *value, grad_fault *fault)
+static grad_element read_string(const char *text, size_t length, double *value,
+                                grad_array_error *wrong)
 {
     if (grad_word_is_non_finite(text, length, value))
         return GRAD_ELEMENT_NUMBER;
-    fault->code = "unexpected_type";
-    grad_word_explain_string(text, length, "a number", fault->detail, sizeof fault->detail);
+    wrong->code = "unexpected_type";
+    grad_word_explain_string(text, length, "a number", wrong->detail, sizeof wrong->detail);
     return GRAD_ELEMENT_OTHER;
 }
 
 static grad_element read_word(const char *text, size_t length, double *value, const char **stop,
-                              grad_fault *fault)
+                              grad_array_error *wrong)
 {
     grad_word word = grad_word_of(text, length, stop);
 
-    fault->code = "unexpected_type";
+    wrong->code = "unexpected_type";
     *value = word == GRAD_WORD_TRUE ? 1 : 0;
     if (word == GRAD_WORD_NULL) {
-        snprintf(fault->detail, sizeof fault->detail, "expected a number, found " GRAD_FOUND_NULL);
+        snprintf(wrong->detail, sizeof wrong->detail, "expected a number, found " GRAD_FOUND_NULL);
         return GRAD_ELEMENT_OTHER;
     }
     if (word != GRAD_WORD_TRUE && word != GRAD_WORD_FALSE)
         return GRAD_ELEMENT_MALFORMED;
-    snprintf(fault->detail, sizeof fault->detail, GRAD_NO_FLAG,
+    snprintf(wrong->detail, sizeof wrong->detail, GRAD_NO_FLAG,
              word == GRAD_WORD_TRUE ? "true" : "false");
     return GRAD_ELEMENT_FLAG;
 }
 
 /* The number is beyond the datatype. */
 static grad_element explain_range(grad_datatype datatype, const char *text, size_t length,
-                                  grad_fault *fault)
+                                  grad_array_error *wrong)
 {
     const char *stop;
     double value;
     bool fits_double = datatype == GRAD_FP32 && grad_number_read_double(text, text + length, &value,
                                                                         &stop) == GRAD_NUMBER_OK;
 
-    fault->code = "number_out_of_range";
-    snprintf(fault->detail, sizeof fault->detail,
+    wrong->code = "number_out_of_range";
+    snprintf(wrong->detail, sizeof wrong->detail,
              "expected a number within float%s's range, found %.*s%s%s",
              datatype == GRAD_FP64 ? "64" : "32", (int)grad_size_min(length, GRAD_WORD_SHOWN), text,
              length > GRAD_WORD_SHOWN ? "…" : "", fits_double ? GRAD_FP64_HOLDS_IT : "");
@@ -127,16 +128,16 @@ static grad_element explain_range(grad_datatype datatype, const char *text, size
 }
 
 grad_element grad_number_block_read(const grad_number_block *block, const char *text, size_t length,
-                                    double *value, const char **stop, grad_fault *fault)
+                                    double *value, const char **stop, grad_array_error *wrong)
 {
     const char *end = text + length;
     grad_number_status status;
     float single = 0;
 
     if (*text == '"')
-        return read_string(text + 1, length - 1, value, fault);
+        return read_string(text + 1, length - 1, value, wrong);
     if (*text != '-' && !grad_is_digit(*text))
-        return read_word(text, length, value, stop, fault);
+        return read_word(text, length, value, stop, wrong);
     if (block->datatype == GRAD_FP64) {
         status = grad_number_read_double(text, end, value, stop);
     } else {
@@ -144,6 +145,6 @@ grad_element grad_number_block_read(const grad_number_block *block, const char *
         *value = (double)single;
     }
     if (status == GRAD_NUMBER_OUT_OF_RANGE)
-        return explain_range(block->datatype, text, length, fault);
+        return explain_range(block->datatype, text, length, wrong);
     return status == GRAD_NUMBER_OK && *stop == end ? GRAD_ELEMENT_NUMBER : GRAD_ELEMENT_MALFORMED;
 }

@@ -21,13 +21,13 @@
 #define GRAD_FP64_HOLDS_IT "; ?datatype=FP64 holds it"
 
 /* What is wrong with an array that was to be one of numbers: the first thing that was found. */
-typedef struct grad_fault {
+typedef struct grad_array_error {
     const char *code; /* static storage */
     int64_t offset;   /* of the document's byte */
     size_t levels;    /* indices that lead there from the array */
     size_t index[GRAD_MAX_RANK];
     char detail[240];
-} grad_fault;
+} grad_array_error;
 
 typedef struct grad_number_block {
     grad_datatype datatype;
@@ -54,14 +54,14 @@ size_t grad_number_block_read_row(grad_number_block *block, const char *text, co
 /* What the text of an element is. */
 typedef enum grad_element {
     GRAD_ELEMENT_NUMBER,
-    GRAD_ELEMENT_FLAG,     /* true or false, 1 or 0 where flags are taken; else the fault */
-    GRAD_ELEMENT_OTHER,    /* JSON, but no number: the fault */
+    GRAD_ELEMENT_FLAG,     /* true or false, 1 or 0 where flags are taken; else the error */
+    GRAD_ELEMENT_OTHER,    /* JSON, but no number: the error */
     GRAD_ELEMENT_MALFORMED /* no JSON, from *stop on */
 } grad_element;
 
 /* One element as the datatype has it: a number, a word, or a string from its opening quote to in
- * front of its closing one. fault gets its code and its detail where there is one. */
+ * front of its closing one. *wrong gets its code and its detail where there is an error. */
 grad_element grad_number_block_read(const grad_number_block *block, const char *text, size_t length,
-                                    double *value, const char **stop, grad_fault *fault);
+                                    double *value, const char **stop, grad_array_error *wrong);
 
 #endif

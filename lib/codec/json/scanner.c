@@ -201,24 +201,24 @@ static bool is_in_rest(const grad_scanner *s)
     return s->level == 0;
 }
 
-/* Where a fault is: at that byte, at the indices of the array's first levels dimensions. */
-static void set_place(const grad_scanner *s, grad_fault *fault, int64_t offset, size_t levels)
+/* Where an error is: at that byte, at the indices of the array's first levels dimensions. */
+static void set_place(const grad_scanner *s, grad_array_error *wrong, int64_t offset, size_t levels)
 {
-    fault->offset = offset;
-    fault->levels = levels;
+    wrong->offset = offset;
+    wrong->levels = levels;
     for (size_t i = 0; i < levels; i++)
-        fault->index[i] = s->rows[i].count;
+        wrong->index[i] = s->rows[i].count;
 }
 
-/* The array being read has that fault, which is kept for the reader that comes to it; its numbers
+/* The array being read has that error, which is kept for the reader that comes to it; its numbers
  * are dropped, and the rest is passed over from p on. Returns p, NULL on an error. */
-static const char *skip_array(grad_scanner *s, const char *p, const grad_fault *fault)
+static const char *skip_array(grad_scanner *s, const char *p, const grad_array_error *wrong)
 {
     for (size_t i = 1; i <= s->level; i++)
         s->open[s->depth - i] = GRAD_SCAN_REST;
     s->block.count = s->array.first;
     s->level = 0;
-    return grad_envelope_begin_rest(&s->envelope, fault, s->array.flags, s->rows[0].offset,
+    return grad_envelope_begin_rest(&s->envelope, wrong, s->array.flags, s->rows[0].offset,
                                     &s->error) == GRAD_OK
                ? p
                : NULL;
@@ -229,14 +229,14 @@ __attribute__((format(printf, 6, 7))) static const char *fail_array(grad_scanner
                                                                     int64_t offset, size_t levels,
                                                                     const char *format, ...)
 {
-    grad_fault fault = {.code = code};
+    grad_array_error wrong = {.code = code};
     va_list arguments;
 
-    set_place(s, &fault, offset, levels);
+    set_place(s, &wrong, offset, levels);
     va_start(arguments, format);
-    vsnprintf(fault.detail, sizeof fault.detail, format, arguments);
+    vsnprintf(wrong.detail, sizeof wrong.detail, format, arguments);
     va_end(arguments);
-    return skip_array(s, p, &fault);
+    return skip_array(s, p, &wrong);
 }
 
 /* Room for one more number, at least. */
@@ -261,13 +261,13 @@ static bool add_number(grad_scanner *s, double value)
 }
 
 /* true or false in token: 1 or 0, if the array turns out to be one of flags. */
-static bool add_flag(grad_scanner *s, double value, grad_fault *fault)
+static bool add_flag(grad_scanner *s, double value, grad_array_error *wrong)
 {
     size_t index = 0;
 
     if (s->array.flags == 0) {
-        set_place(s, fault, s->token_offset, s->level);
-        if (grad_envelope_keep_fault(&s->envelope, fault, &index, &s->error) != GRAD_OK)
+        set_place(s, wrong, s->token_offset, s->level);
+        if (grad_envelope_keep_array_error(&s->envelope, wrong, &index, &s->error) != GRAD_OK)
             return false;
         s->array.flags = index + 1;
     }
@@ -279,17 +279,17 @@ static const char *finish_element(grad_scanner *s, const char *p)
 {
     const char *stop = NULL;
     double value = 0;
-    grad_fault fault = {0};
+    grad_array_error wrong = {0};
 
-    switch (grad_number_block_read(&s->block, s->token, s->token_length, &value, &stop, &fault)) {
+    switch (grad_number_block_read(&s->block, s->token, s->token_length, &value, &stop, &wrong)) {
     case GRAD_ELEMENT_NUMBER:
         return add_number(s, value) ? p : NULL;
     case GRAD_ELEMENT_FLAG:
-        return add_flag(s, value, &fault) ? p : NULL;
+        return add_flag(s, value, &wrong) ? p : NULL;
     case GRAD_ELEMENT_OTHER:
         s->state = GRAD_SCAN_BEHIND;
-        set_place(s, &fault, s->token_offset, s->level);
-        return skip_array(s, p, &fault);
+        set_place(s, &wrong, s->token_offset, s->level);
+        return skip_array(s, p, &wrong);
     case GRAD_ELEMENT_MALFORMED:
         break;
     }

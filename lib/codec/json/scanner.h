@@ -3,9 +3,9 @@
  * bytes; what names and options mean is the readers'.
  *
  * Every array is taken for one of numbers, but those that hold nothing and those whose member is
- * called as one that holds something else (layers, a shape's integers). Where it has a fault (it is
- * ragged, a number is out of range, something in it is none) the first one is kept, for the reader
- * that comes to the array, and the rest is passed over: it must be JSON, and that is all.
+ * called as one that holds something else (layers, a shape's integers). Where it has an error (it
+ * is ragged, a number is out of range, something in it is none) the first one is kept, for the
+ * reader that comes to the array, and the rest is passed over: it must be JSON, and that is all.
  */
 #ifndef GRAD_CODEC_JSON_SCANNER_H
 #define GRAD_CODEC_JSON_SCANNER_H
