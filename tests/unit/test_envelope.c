@@ -96,7 +96,7 @@ static void test_pointers_into_lists(void **unused)
 {
     static const char text[] =
         "{\"layers\": [{}, {\"\\u00e9\\n\":\"x,]\\\"}\", \"sh\\u0061pe\":[0,22]}, [ ], 7 ],"
-        "\"\\ud83d\\ude00\":null}";
+        "\"\\ud83d\\ude00\":null, \"outputs\":[ ]}";
     grad_scanner scanner = scan(text, strlen(text));
     const grad_envelope *envelope = &scanner.envelope;
     const char *data = envelope->text.data;
@@ -107,6 +107,7 @@ static void test_pointers_into_lists(void **unused)
     assert_pointer_at(envelope, "\"x,]", "/layers/1/\xC3\xA9\n");
     assert_pointer_at(envelope, "22", "/layers/1/shape/1");
     assert_pointer_at(envelope, "[]", "/layers/2");
+    assert_pointer_at(envelope, ", []", "/layers/1");
     assert_pointer_at(envelope, "7", "/layers/3");
     assert_pointer_at(envelope, "null", "/\xF0\x9F\x98\x80");
     assert_int_equal(find(envelope, "/layers/1/\xC3\xA9\n"), strstr(data, "\"x,]") - data);
@@ -114,6 +115,7 @@ static void test_pointers_into_lists(void **unused)
     assert_int_equal(find(envelope, "/layers/3"), strstr(data, "7") - data);
     assert_int_equal(find(envelope, "/layers/0/a"), SIZE_MAX);
     assert_int_equal(find(envelope, "/layers/4"), SIZE_MAX);
+    assert_int_equal(find(envelope, "/outputs/0"), SIZE_MAX);
     assert_int_equal(find(envelope, "/layers/01"), SIZE_MAX);
     grad_scanner_free(&scanner);
 }
