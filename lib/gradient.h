@@ -439,10 +439,10 @@ typedef struct grad_limits {
         sizeof(grad_limits), 0, 0                                                                  \
     }
 
-/* What a batch asks for, known before anything is allocated. */
+/* What a batch asks for, known before memory for its numbers is allocated. */
 typedef struct grad_measure {
     size_t result_numbers; /* elements of all outputs together */
-    size_t memory;         /* bytes that grad_run_create will allocate */
+    size_t memory;         /* bytes that the plan and its run hold together, at most */
     double flops;          /* multiply-adds of the products, counted as two */
     double elements;       /* worked out by activations, norms and losses */
 } grad_measure;
@@ -519,24 +519,49 @@ typedef struct grad_reply {
     const grad_reply_note *notes; /* NULL where there are none */
 } grad_reply;
 
-/* Asks every question there is of a batch (shapes, options, caps, finite values under reject) and
- * sizes it. Reads the tensors; what it allocates on the way is freed.
+/* A batch that was asked every question there is, measured, and laid out: where each array will lie
+ * and what is to be done, in which order. It holds no numbers of the batch. */
+typedef struct grad_plan grad_plan;
+
+/* Makes the plan of a batch (shapes, options, caps, finite values under reject). Reads the tensors.
+ * batch and its arrays must outlive the plan, unchanged. The caller owns *plan, and gives it to
+ * grad_run_create or destroys it.
  * A batch may be of no samples: an axis of 0 before the last of its states, whose data are not NULL
  * all the same. Its deltas are zeros.
  * limits may be NULL: no caps.
  * Errors: GRAD_INVALID shape_mismatch, empty_tensor, missing_field, bad_parameter, non_finite …;
- * GRAD_TOO_LARGE max_layers, max_result_numbers, or a size that overflows. */
+ * GRAD_TOO_LARGE max_layers, max_result_numbers, or a size that overflows; GRAD_OUT_OF_MEMORY. */
+GRAD_API grad_status grad_plan_create(const grad_batch *batch, const grad_limits *limits,
+                                      grad_plan **plan, grad_error *error);
+
+/* The same without a question, of a batch that differs in numbers alone from one that was accepted.
+ * continue_on_error must be off. Errors: GRAD_TOO_LARGE size_overflow; GRAD_OUT_OF_MEMORY. */
+GRAD_API grad_status grad_plan_create_trusted(const grad_batch *batch, grad_plan **plan,
+                                              grad_error *error);
+
+/* What the plan's batch asks for. Owned by the plan. */
+GRAD_API const grad_measure *grad_plan_measure(const grad_plan *plan);
+
+/* Bytes that making the plan of a batch takes; the plan takes no more. In proportion to its layers,
+ * and told from their number and the options alone, before any question. */
+GRAD_API size_t grad_plan_memory(const grad_batch *batch);
+
+/* Frees a plan that was not given to a run. NULL is fine. */
+GRAD_API void grad_plan_destroy(grad_plan *plan);
+
+/* The measure of a plan that is made and freed. Errors: as grad_plan_create. */
 GRAD_API grad_status grad_batch_measure(const grad_batch *batch, const grad_limits *limits,
                                         grad_measure *measure, grad_error *error);
 
-/* A measured batch being computed: its results in one block of memory, and the work cut into tiles.
+/* A planned batch being computed: its results in one block of memory, and the work cut into tiles.
  * The work is a sequence of stages; the tiles of one stage are independent, and may run in any
  * order and on any threads; a stage begins when the one before it is complete. */
 typedef struct grad_run grad_run;
 
-/* Allocates the run for a batch that grad_batch_measure accepted. batch and its arrays must outlive
- * the run. The caller owns *run and destroys it. Errors: GRAD_OUT_OF_MEMORY. */
-GRAD_API grad_status grad_run_create(const grad_batch *batch, grad_run **run, grad_error *error);
+/* Allocates the run of a plan, which it takes over whether it succeeds or not. The plan's batch and
+ * its arrays must outlive the run. The caller owns *run and destroys it. Errors:
+ * GRAD_OUT_OF_MEMORY. */
+GRAD_API grad_status grad_run_create(grad_plan *plan, grad_run **run, grad_error *error);
 
 /* Stages of the run; at least 1. */
 GRAD_API size_t grad_run_stage_count(const grad_run *run);
@@ -560,7 +585,7 @@ GRAD_API grad_status grad_run_all(grad_run *run, grad_error *error);
 /* The answer, one result a layer, in order. Owned by the run. */
 GRAD_API const grad_reply *grad_run_reply(const grad_run *run);
 
-/* Frees the run and its results. NULL is fine. */
+/* Frees the run, its plan and its results. NULL is fine. */
 GRAD_API void grad_run_destroy(grad_run *run);
 
 /* ---- The ground ------------------------------------------------------------------------------ */

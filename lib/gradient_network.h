@@ -12,11 +12,11 @@
  *         grad_network network = {.input = {x, 2, {1, 2}}, .loss = grad_loss_default(GRAD_MSE)};
  *         grad_batch batch = {.scale = 1, .layer_count = 1, .layers = &layer, .network = &network};
  *         grad_error error = GRAD_ERROR_INIT;
- *         grad_measure size;
+ *         grad_plan *plan;
  *         grad_run *run = NULL;
  *         network.loss.target = (grad_tensor){t, 2, {1, 1}};
- *         if (grad_batch_measure(&batch, NULL, &size, &error) ||
- *             grad_run_create(&batch, &run, &error) || grad_run_all(run, &error))
+ *         if (grad_plan_create(&batch, NULL, &plan, &error) ||
+ *             grad_run_create(plan, &run, &error) || grad_run_all(run, &error))
  *             return fprintf(stderr, "%s\n", error.detail), 1;
  *         const grad_reply *reply = grad_run_reply(run);
  *         const float *dW = reply->layers[0].weight_delta.data;

@@ -130,12 +130,18 @@ static grad_status print_reply(const grad_batch *batch, const grad_reply *reply,
     return status;
 }
 
+static const grad_limits limits = {.size = sizeof limits,
+                                   .max_result_numbers = GRAD_DEFAULT_MAX_RESULT_NUMBERS};
+
 static grad_status compute(const options *o, const grad_batch *batch, const grad_decoder *decoder,
                            grad_error *error)
 {
+    grad_plan *plan;
     grad_run *run = NULL;
-    grad_status status = grad_run_create(batch, &run, error);
+    grad_status status = grad_plan_create(batch, &limits, &plan, error);
 
+    if (status == GRAD_OK)
+        status = grad_run_create(plan, &run, error);
     if (status == GRAD_OK)
         status = grad_run_all(run, error);
     if (status == GRAD_OK)
@@ -146,20 +152,13 @@ static grad_status compute(const options *o, const grad_batch *batch, const grad
     return status;
 }
 
-static const grad_limits limits = {.size = sizeof limits,
-                                   .max_result_numbers = GRAD_DEFAULT_MAX_RESULT_NUMBERS};
-
 static grad_status run_document(const options *o, grad_decoder *decoder, grad_error *error)
 {
     grad_request_kind kind =
         o->command == COMMAND_BACKPROP ? GRAD_REQUEST_BACKPROP : GRAD_REQUEST_GRADIENTS;
-    grad_measure measure;
     grad_batch *batch;
     grad_status status = grad_decoder_finish_request(decoder, kind, &batch, error);
 
-    if (status != GRAD_OK)
-        return status;
-    status = grad_batch_measure(batch, &limits, &measure, error);
     return status == GRAD_OK ? compute(o, batch, decoder, error) : status;
 }
 

@@ -28,6 +28,7 @@ grad_status grad_check_create(const grad_check_request *request, grad_check **ch
                               grad_error *error)
 {
     grad_check *c = calloc(1, sizeof *c);
+    grad_plan *plan;
     grad_status status;
 
     if (c == NULL)
@@ -37,7 +38,9 @@ grad_status grad_check_create(const grad_check_request *request, grad_check **ch
     c->batch = grad_check_batch(request);
     status = grad_check_make_objectives(c, error);
     if (status == GRAD_OK)
-        status = grad_run_create(&c->batch, &c->run, error);
+        status = grad_plan_create_trusted(&c->batch, &plan, error);
+    if (status == GRAD_OK)
+        status = grad_run_create(plan, &c->run, error);
     if (status == GRAD_OK)
         status = grad_check_make_parameters(c, error);
     if (status == GRAD_OK)

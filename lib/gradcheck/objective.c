@@ -185,8 +185,11 @@ grad_status grad_run_network(size_t layer_count, grad_layer *layers, const grad_
                         .layer_count = layer_count,
                         .layers = layers,
                         .network = network};
-    grad_status status = grad_run_create(&batch, run, error);
+    grad_plan *plan;
+    grad_status status = grad_plan_create_trusted(&batch, &plan, error);
 
+    if (status == GRAD_OK)
+        status = grad_run_create(plan, run, error);
     return status == GRAD_OK ? grad_run_all(*run, error) : status;
 }
 

@@ -112,8 +112,7 @@ static grad_status settle(const grad_batch *batch, size_t layer, grad_status sta
         return status;
     }
     failed[layer] = true;
-    if (errors != NULL && errors[layer].status == GRAD_OK)
-        errors[layer] = *own;
+    errors[layer] = *own;
     return GRAD_OK;
 }
 
@@ -209,8 +208,7 @@ grad_status grad_verify_elements(const grad_batch *batch, bool *failed, grad_err
     for (size_t i = 0; i < batch->layer_count && status == GRAD_OK; i++) {
         grad_error own = GRAD_ERROR_INIT;
 
-        /* One whose shapes are wrong, not one that was found here before and is now to be told. */
-        if (failed != NULL && failed[i] && (errors == NULL || errors[i].status != GRAD_OK))
+        if (failed != NULL && failed[i])
             continue;
         status =
             settle(batch, i, check_layer_elements(batch, i, &own), &own, failed, errors, error);

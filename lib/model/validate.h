@@ -9,14 +9,13 @@
 grad_status grad_verify_options(const grad_batch *batch, size_t max_layers, grad_error *error);
 
 /* Presence, ranks, shapes and parameters of all layers, of the network and its loss; reads no
- * element but a loss's. failed, where it is not NULL (continue_on_error), has a mark a
- * layer: a layer of its own that is wrong is marked, its error put into errors (which may be NULL),
- * and is no error of the batch; those marked already are passed over, but for their error. */
+ * element but a loss's. failed[i], where failed is not NULL (continue_on_error), is set for a wrong
+ * independent layer; its error goes to errors[i], and the batch stays valid. */
 grad_status grad_verify_shapes(const grad_batch *batch, bool *failed, grad_error *errors,
                                grad_error *error);
 
 /* Under reject, that every element is finite. The shapes have been checked. failed, errors: as
- * above. */
+ * above; a layer that has failed is passed over. */
 grad_status grad_verify_elements(const grad_batch *batch, bool *failed, grad_error *errors,
                                  grad_error *error);
 

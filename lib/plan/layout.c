@@ -1,85 +1,30 @@
-/* Laying out a run: the arrays of each layer and of the answer, one behind the other in its block.
- * Done once to count and once to write; nothing here may depend on a pointer that only the second
- * time has. The parts of the work are in stages.c. */
-#include "plan/layout.h"
+/* Laying out a run: the shape of each answer, and where every array lies, one behind the other in
+ * one block. Nothing here may depend on whether there is memory yet. */
+#include "core/size.h"
+#include "model/kind.h"
+#include "plan/plan.h"
 
-void grad_states_prepare(const grad_scope *scope, grad_layer_state *states)
+size_t grad_planner_take(grad_planner *p, size_t count, size_t size)
 {
-    const grad_batch *batch = scope->batch;
+    size_t begin = p->plan->block;
 
-    for (size_t i = 0; i < batch->layer_count; i++) {
-        grad_layer_state *s = &states[i];
-
-        *s = (grad_layer_state){.zeros_part = GRAD_NO_PART, .factor = 1};
-        for (size_t k = 0; k < GRAD_OUTPUT_COUNT; k++)
-            s->last_part[k] = s->clip_part[k] = GRAD_NO_PART;
-        if (scope->failed != NULL && scope->failed[i])
-            continue;
-        s->sizes = grad_layer_sizes_of(batch, i, i > 0 ? &states[i - 1].sizes : NULL);
-        s->flow = grad_flow_of(scope, i);
-        s->outputs = grad_layer_outputs(batch, i);
-    }
+    if (!grad_size_add_product(count, size, &p->plan->block) ||
+        !grad_size_align(GRAD_RUN_ALIGNMENT, &p->plan->block))
+        p->overflow = true;
+    return begin;
 }
 
-/* y of the layer: the last one's is the answer's where it is asked for. */
-static void *lay_y(const grad_layout *l, size_t i)
+/* The same for rows * cols numbers of the batch's datatype. */
+static size_t take_numbers(grad_planner *p, size_t rows, size_t cols)
 {
-    grad_layer_sizes n = l->states[i].sizes;
-    grad_tensor *predictions = l->run == NULL ? NULL : &l->run->reply.predictions;
+    size_t count = 0;
 
-    if (i < grad_layout_last(l) || !grad_network_wants_predictions(l->batch))
-        return grad_builder_numbers(l->b, n.B, n.N);
-    grad_builder_answer(l->b, predictions, &n.axes, GRAD_NO_AXIS, n.N);
-    return predictions == NULL ? NULL : predictions->data;
+    if (!grad_size_mul(rows, cols, &count))
+        p->overflow = true;
+    return grad_planner_take(p, count, grad_datatype_size(p->batch->datatype));
 }
 
-static void lay_forward(const grad_layout *l, size_t i)
-{
-    const grad_layer *layer = grad_layout_layer(l, i);
-    const grad_tensor *input = grad_layer_input(l->batch, i);
-    const grad_kind *kind = grad_kind_of(layer);
-    grad_layer_state *s = &l->states[i];
-    grad_layer_sizes n = s->sizes;
-
-    s->x = input->data != NULL ? input->data : l->states[i - 1].y;
-    if (s->flow.computes_z)
-        s->own_z = grad_builder_numbers(l->b, n.B, n.N);
-    if (s->flow.computes_y)
-        s->own_y = lay_y(l, i);
-    if (kind->scratch != NULL)
-        s->scratch = grad_builder_take(l->b, kind->scratch(&n), 1);
-    s->z = s->own_z;
-    if (!s->flow.computes_z)
-        s->z = layer->pre_activation.data != NULL ? layer->pre_activation.data : s->x;
-    s->y = s->flow.y_is_z ? s->z : s->own_y;
-}
-
-/* ∂L/∂y of the layer, known once the layer above it is laid out. */
-static void *find_dy(const grad_layout *l, size_t i)
-{
-    if (l->batch->network == NULL)
-        return grad_layout_layer(l, i)->grad_output.data;
-    if (i < grad_layout_last(l))
-        return l->states[i + 1].dx;
-    if (grad_layout_has_loss(l))
-        return l->run == NULL ? NULL : l->run->loss_gradient;
-    return l->batch->network->grad_output.data;
-}
-
-static void lay_backward(const grad_layout *l, size_t i)
-{
-    grad_layer_state *s = &l->states[i];
-    grad_layer_sizes n = s->sizes;
-
-    if (!s->flow.has_backward)
-        return;
-    s->dy = s->dz = find_dy(l, i);
-    if (!s->flow.dz_is_dy && !s->flow.dz_over_dy)
-        s->dz = grad_builder_numbers(l->b, n.B, n.N);
-    s->gy = s->flow.keeps_gy ? grad_builder_numbers(l->b, n.B, n.N) : s->dy;
-    if (s->flow.needs_dx && !s->flow.dx_is_answer)
-        s->dx = grad_builder_numbers(l->b, n.B, n.K);
-}
+/* ---- Answers --------------------------------------------------------------------------------- */
 
 /* The axes of what there is one of a sample, a vector's one sample being an axis too. */
 static grad_sample_axes axes_of_samples(const grad_layer_sizes *n)
@@ -87,77 +32,161 @@ static grad_sample_axes axes_of_samples(const grad_layer_sizes *n)
     return n->axes.count > 0 ? n->axes : (grad_sample_axes){1, {1}};
 }
 
-/* The tensor of an answer: per sample, with the axes of the samples in front. */
-static void lay_answer(const grad_layout *l, size_t i, grad_output_kind output)
+static grad_tensor shape_of(const grad_sample_axes *axes)
 {
-    grad_layer_state *s = &l->states[i];
-    grad_layer_sizes n = s->sizes;
-    const grad_sample_axes none = {0}, samples = axes_of_samples(&n);
-    const grad_sample_axes *axes = l->batch->reduction == GRAD_PER_SAMPLE ? &samples : &none;
-    grad_tensor *tensor = l->run == NULL ? NULL : grad_run_output(l->run, i, output);
-    grad_tensor shape = grad_layer_output_shape(grad_layout_layer(l, i), n.K, n.N, output);
+    grad_tensor shape = {.rank = axes->count};
+
+    for (size_t axis = 0; axis < axes->count; axis++)
+        shape.shape[axis] = axes->lengths[axis];
+    return shape;
+}
+
+grad_tensor grad_plan_output_shape(const grad_plan *plan, size_t layer, grad_output_kind output)
+{
+    const grad_layer_sizes *n = &plan->layers[layer].sizes;
+    const grad_sample_axes none = {0}, samples = axes_of_samples(n);
+    grad_tensor own = grad_layer_output_shape(&plan->batch->layers[layer], n->K, n->N, output);
+    grad_tensor shape = shape_of(plan->batch->reduction == GRAD_PER_SAMPLE ? &samples : &none);
 
     if (output == GRAD_GRAD_INPUT)
-        axes = &n.axes;
-    grad_builder_answer(l->b, tensor, axes, shape.rank > 1 ? shape.shape[0] : GRAD_NO_AXIS,
-                        shape.shape[shape.rank - 1]);
-    if (output == GRAD_GRAD_INPUT && tensor != NULL)
-        s->dx = tensor->data;
+        shape = shape_of(&n->axes);
+    for (size_t axis = 0; axis < own.rank; axis++)
+        shape.shape[shape.rank++] = own.shape[axis];
+    return shape;
 }
 
-static void lay_answers(const grad_layout *l, size_t i)
+/* All that a sample has N of. */
+static grad_tensor shape_of_outputs(const grad_layer_sizes *n)
 {
-    grad_layer_state *s = &l->states[i];
+    grad_tensor shape = shape_of(&n->axes);
 
-    if (l->run != NULL)
-        l->run->results[i] = (grad_layer_result){.name = grad_layout_layer(l, i)->name};
-    if (!s->flow.has_backward)
+    shape.shape[shape.rank++] = n->N;
+    return shape;
+}
+
+grad_tensor grad_plan_predictions_shape(const grad_plan *plan)
+{
+    return shape_of_outputs(&plan->layers[plan->batch->layer_count - 1].sizes);
+}
+
+grad_tensor grad_plan_losses_shape(const grad_plan *plan)
+{
+    const grad_layer_sizes *n = &plan->layers[plan->batch->layer_count - 1].sizes;
+    const grad_sample_axes samples = axes_of_samples(n);
+    const grad_loss *loss = &plan->batch->network->loss;
+
+    if (loss->reduction != GRAD_LOSS_NONE)
+        return (grad_tensor){0};
+    if ((grad_loss_info_of(loss->kind)->tensors & GRAD_LOSS_PER_SAMPLE) == 0)
+        return shape_of_outputs(n);
+    return shape_of(&samples);
+}
+
+/* Takes memory for an answer of that shape, which is counted. */
+static size_t take_answer(grad_planner *p, grad_tensor shape)
+{
+    size_t rows = grad_tensor_rows(&shape), cols = grad_tensor_columns(&shape), count = 0;
+    size_t *numbers = &p->plan->measure.result_numbers;
+
+    if (!grad_size_mul(rows, cols, &count) || !grad_size_add(*numbers, count, numbers))
+        p->overflow = true;
+    return take_numbers(p, rows, cols);
+}
+
+/* ---- Layers ---------------------------------------------------------------------------------- */
+
+static void lay_layer(grad_plan *plan, size_t i)
+{
+    const grad_batch *batch = plan->batch;
+    grad_layer_plan *l = &plan->layers[i];
+
+    *l = (grad_layer_plan){.z = GRAD_NOWHERE,
+                           .y = GRAD_NOWHERE,
+                           .scratch = GRAD_NOWHERE,
+                           .gy = GRAD_NOWHERE,
+                           .dz = GRAD_NOWHERE,
+                           .dx = GRAD_NOWHERE,
+                           .dead_op = GRAD_NO_OP};
+    for (size_t k = 0; k < GRAD_OUTPUT_COUNT; k++) {
+        l->answers[k] = GRAD_NOWHERE;
+        l->last_op[k] = l->clip_op[k] = GRAD_NO_OP;
+    }
+    if (grad_plan_has_failed(plan, i))
         return;
-    if (l->batch->network != NULL && s->flow.needs_dx && s->flow.dx_is_answer)
-        s->outputs |= GRAD_OUTPUT_GRAD_INPUT; /* of the first layer: the network's */
-    for (grad_output_kind k = 0; k < GRAD_OUTPUT_COUNT; k++)
-        if (grad_state_has_output(s, k))
-            lay_answer(l, i, k);
+    l->sizes = grad_layer_sizes_of(batch, i, i > 0 ? &plan->layers[i - 1].sizes : NULL);
+    l->flow = grad_dataflow_of(plan, i);
+    l->outputs = grad_layer_outputs(batch, i);
+    if (batch->network != NULL && l->flow.needs_dx && l->flow.dx_is_answer)
+        l->outputs |= GRAD_OUTPUT_GRAD_INPUT; /* of the first layer: the network's */
 }
 
-/* A number a sample, in the samples' own axes, the last of which is the tensor's last. */
-static void lay_sample_losses(const grad_layout *l, grad_tensor *losses, grad_sample_axes axes)
+static void lay_forward(grad_planner *p, size_t i)
 {
-    size_t last = axes.lengths[--axes.count];
+    const grad_kind *kind = grad_kind_of(&p->batch->layers[i]);
+    grad_layer_plan *l = &p->plan->layers[i];
+    grad_layer_sizes n = l->sizes;
 
-    grad_builder_answer(l->b, losses, &axes, GRAD_NO_AXIS, last);
+    if (l->flow.computes_z)
+        l->z = take_numbers(p, n.B, n.N);
+    if (l->flow.computes_y)
+        l->y = i + 1 == p->batch->layer_count && grad_network_wants_predictions(p->batch)
+                   ? take_answer(p, grad_plan_predictions_shape(p->plan))
+                   : take_numbers(p, n.B, n.N);
+    if (kind->scratch != NULL)
+        l->scratch = grad_planner_take(p, kind->scratch(&n), 1);
 }
 
 /* The loss and its gradient. */
-static void lay_loss(const grad_layout *l)
+static void lay_loss(grad_planner *p)
 {
-    grad_layer_state *s = &l->states[grad_layout_last(l)];
-    grad_layer_sizes n = s->sizes;
-    const grad_loss *loss = &l->batch->network->loss;
-    grad_tensor *losses = l->run == NULL ? NULL : &l->run->reply.losses;
-    bool by_sample = (grad_loss_info_of(loss->kind)->tensors & GRAD_LOSS_PER_SAMPLE) != 0;
-    double *sums = grad_builder_take(l->b, n.B, sizeof *sums);
-    void *gradient = s->flow.has_backward ? grad_builder_numbers(l->b, n.B, n.N) : NULL;
+    const grad_layer_plan *l = &p->plan->layers[p->batch->layer_count - 1];
+    grad_tensor losses = grad_plan_losses_shape(p->plan);
 
-    if (loss->reduction == GRAD_LOSS_NONE && !by_sample)
-        grad_builder_answer(l->b, losses, &n.axes, GRAD_NO_AXIS, n.N);
-    else if (loss->reduction == GRAD_LOSS_NONE)
-        lay_sample_losses(l, losses, axes_of_samples(&n));
-    if (l->run != NULL) {
-        l->run->loss_sums = sums;
-        l->run->loss_gradient = gradient;
-    }
+    p->plan->loss_sums = grad_planner_take(p, l->sizes.B, sizeof(double));
+    if (l->flow.has_backward)
+        p->plan->loss_gradient = take_numbers(p, l->sizes.B, l->sizes.N);
+    if (losses.rank > 0)
+        p->plan->losses = take_answer(p, losses);
 }
 
-void grad_layout_memory(const grad_layout *l)
+static void lay_answers(grad_planner *p, size_t i)
 {
-    for (size_t i = 0; i < l->batch->layer_count; i++)
-        if (l->scope->failed == NULL || !l->scope->failed[i])
-            lay_forward(l, i);
-    if (grad_layout_has_loss(l))
-        lay_loss(l);
-    for (size_t i = 0; i < l->batch->layer_count; i++)
-        lay_answers(l, i);
-    for (size_t i = l->batch->layer_count; i-- > 0;)
-        lay_backward(l, i);
+    grad_layer_plan *l = &p->plan->layers[i];
+
+    for (grad_output_kind k = 0; k < GRAD_OUTPUT_COUNT; k++)
+        if (l->flow.has_backward && grad_layer_has_output(l, k))
+            l->answers[k] = take_answer(p, grad_plan_output_shape(p->plan, i, k));
+}
+
+static void lay_backward(grad_planner *p, size_t i)
+{
+    grad_layer_plan *l = &p->plan->layers[i];
+    grad_layer_sizes n = l->sizes;
+
+    if (!l->flow.has_backward)
+        return;
+    if (!l->flow.dz_is_dy && !l->flow.dz_over_dy)
+        l->dz = take_numbers(p, n.B, n.N);
+    if (l->flow.keeps_gy)
+        l->gy = take_numbers(p, n.B, n.N);
+    if (l->flow.needs_dx && !l->flow.dx_is_answer)
+        l->dx = take_numbers(p, n.B, n.K);
+}
+
+void grad_planner_lay_out(grad_planner *p)
+{
+    size_t layers = p->batch->layer_count;
+
+    p->plan->losses = p->plan->loss_sums = p->plan->loss_gradient = GRAD_NOWHERE;
+    for (size_t i = 0; i < layers; i++)
+        lay_layer(p->plan, i);
+    for (size_t i = 0; i < layers; i++)
+        if (!grad_plan_has_failed(p->plan, i))
+            lay_forward(p, i);
+    if (grad_batch_has_loss(p->batch))
+        lay_loss(p);
+    for (size_t i = 0; i < layers; i++)
+        lay_answers(p, i);
+    for (size_t i = layers; i-- > 0;)
+        lay_backward(p, i);
 }

@@ -10,7 +10,7 @@
 #include "core/size.h"
 #include "kernels/losses_blocks.h"
 #include "model/validate.h"
-#include "plan/state.h"
+#include "plan/run.h"
 
 /* ---- Telling --------------------------------------------------------------------------------- */
 
@@ -252,9 +252,8 @@ static double largest_error(const square *s, bool transposed, double limit)
 static grad_status note_transposed(grad_run *run, size_t i, grad_error *error)
 {
     const grad_layer *layer = &run->batch->layers[i];
-    const grad_layer_state *state = &run->layers[i];
-    grad_layer_sizes n = state->sizes;
-    square s = {run->batch->datatype, layer, state->x, layer->pre_activation.data, n.N, 0};
+    grad_layer_sizes n = run->plan->layers[i].sizes;
+    square s = {run->batch->datatype, layer, run->layers[i].x, layer->pre_activation.data, n.N, 0};
 
     if (layer->weight.data == NULL || s.z == NULL || s.x == NULL || n.K != n.N || n.N < 2 ||
         n.B == 0)
@@ -279,17 +278,17 @@ enum {
 /* Whether f' is 0 at every element of z, looked at in steps that double. */
 static bool is_dead(const grad_run *run, size_t layer)
 {
-    const grad_layer_state *s = &run->layers[layer];
+    grad_layer_sizes sizes = run->plan->layers[layer].sizes;
     grad_function f = grad_layer_function(run, layer);
-    size_t count = s->sizes.B * s->sizes.N, step = 1;
+    size_t count = sizes.B * sizes.N, step = 1;
 
     for (size_t first = 0; first < count;
          first += step, step = grad_size_min(2 * step, LARGEST_STEP)) {
         size_t elements = grad_size_min(step, count - first);
 
         if (grad_function_zeros(&f, elements, 1,
-                                grad_real_offset_const(run->batch->datatype, s->z, first)) <
-            elements)
+                                grad_real_offset_const(run->batch->datatype, run->layers[layer].z,
+                                                       first)) < elements)
             return false;
         step = elements;
     }
@@ -299,16 +298,16 @@ static bool is_dead(const grad_run *run, size_t layer)
 static grad_status note_dead(grad_run *run, size_t i, grad_error *error)
 {
     const grad_layer *layer = &run->batch->layers[i];
-    const grad_layer_state *s = &run->layers[i];
+    const grad_layer_plan *l = &run->plan->layers[i];
     grad_activation_kind f = layer->activation.kind;
 
-    if (!s->flow.has_backward || f == GRAD_IDENTITY || f == GRAD_PRELU ||
-        grad_activation_couples_features(f) || s->sizes.B * s->sizes.N < FEWEST || !is_dead(run, i))
+    if (!l->flow.has_backward || f == GRAD_IDENTITY || f == GRAD_PRELU ||
+        grad_activation_couples_features(f) || l->sizes.B * l->sizes.N < FEWEST || !is_dead(run, i))
         return GRAD_OK;
     return tell(run, error, "dead_layer", GRAD_AT("/layers/%zu", i),
                 "the derivative of %s is 0 at all %zu elements of layers/%zu: no gradient comes "
                 "through it",
-                grad_activation_info_of(f)->name, s->sizes.B * s->sizes.N, i);
+                grad_activation_info_of(f)->name, l->sizes.B * l->sizes.N, i);
 }
 
 /* ---- All ------------------------------------------------------------------------------------- */
@@ -322,7 +321,7 @@ grad_status grad_note_reply(grad_run *run, grad_error *error)
         return GRAD_OK;
     status = note_loss(run, error);
     for (size_t i = 0; i < run->batch->layer_count && status == GRAD_OK; i++) {
-        if (run->failed != NULL && run->failed[i])
+        if (grad_plan_has_failed(run->plan, i))
             continue;
         status = note_transposed(run, i, error);
         if (status == GRAD_OK)

@@ -1,207 +1,144 @@
-/* A run: measured, laid out in one block of memory, computed tile by tile, judged at the end. What
- * there is to lay out and to do is layout.c's and stages.c's; the arithmetic is in kernels/. */
+/* A run: the block of a plan, its arrays found in it, computed tile by tile, judged at the end. */
+#include "plan/run.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "core/error.h"
-#include "core/figure.h"
-#include "core/size.h"
-#include "model/validate.h"
-#include "plan/state.h"
 
-/* ---- Sizes ----------------------------------------------------------------------------------- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
-/* What a batch is prepared with before its size is known: freed when it is laid out. */
-typedef struct draft {
-    grad_layer_state *states;
-    bool *failed; /* NULL but for continue_on_error */
-} draft;
-
-static void draft_free(draft *d)
+static void *at(const grad_run *run, size_t place)
 {
-    free(d->states);
-    free(d->failed);
+    return place == GRAD_NOWHERE ? NULL : run->block + place;
 }
 
-static grad_status draft_create(const grad_batch *batch, draft *d, grad_error *error)
+static void place_answer(const grad_run *run, grad_tensor *tensor, grad_tensor shape, size_t place)
 {
-    size_t layers = batch->layer_count;
-
-    d->states = calloc(layers, sizeof *d->states);
-    d->failed = batch->continue_on_error ? calloc(layers, sizeof *d->failed) : NULL;
-    if (d->states != NULL && (d->failed != NULL || !batch->continue_on_error))
-        return GRAD_OK;
-    draft_free(d);
-    return grad_fail_memory(error, layers * sizeof *d->states);
+    *tensor = shape;
+    tensor->data = at(run, place);
 }
 
-/* Everything of a run's block that stands before the layers' arrays. */
-static void take_frame(grad_builder *b, const grad_batch *batch, const grad_program *counts,
-                       grad_run **run)
+static void place_forward(grad_run *run, size_t i)
 {
-    size_t layers = batch->layer_count;
-    size_t errors = batch->continue_on_error ? layers : 0;
-    grad_run *r = grad_builder_take(b, 1, sizeof *r);
-    grad_run counted = {.batch = batch}, *to = r != NULL ? r : &counted;
+    const grad_layer_plan *l = &run->plan->layers[i];
+    const grad_layer *layer = &run->batch->layers[i];
+    const grad_tensor *input = grad_layer_input(run->batch, i);
+    grad_layer_state *s = &run->layers[i];
 
-    *to = counted;
-    to->layers = grad_builder_take(b, layers, sizeof *to->layers);
-    to->results = grad_builder_take(b, layers, sizeof *to->results);
-    to->errors = grad_builder_take(b, errors, sizeof *to->errors);
-    to->failed = grad_builder_take(b, errors, sizeof *to->failed);
-    to->program.stages = grad_builder_take(b, counts->stage_count, sizeof *to->program.stages);
-    to->program.parts = grad_builder_take(b, counts->part_count, sizeof *to->program.parts);
-    to->program.notes = grad_builder_take(b, counts->note_count, sizeof *to->program.notes);
-    if (errors == 0) {
-        to->errors = NULL;
-        to->failed = NULL;
-    }
-    *run = r;
+    s->x = input->data != NULL ? input->data : s[-1].y;
+    s->own_z = at(run, l->z);
+    s->own_y = at(run, l->y);
+    s->scratch = at(run, l->scratch);
+    s->z = s->own_z;
+    if (!l->flow.computes_z)
+        s->z = layer->pre_activation.data != NULL ? layer->pre_activation.data : s->x;
+    s->y = l->flow.y_is_z ? s->z : s->own_y;
 }
 
-/* Walks the batch counting, then adds the frame, whose size depends on the counts. */
-static bool count_run(const grad_scope *scope, grad_layer_state *states, grad_builder *counted)
+static void place_loss(grad_run *run)
 {
-    grad_builder b = {.type = scope->batch->datatype};
-    grad_run *none;
-
-    grad_states_prepare(scope, states);
-    grad_layout_walk(&b, scope, states, NULL);
-    if (!b.overflow)
-        take_frame(&b, scope->batch, &b.program, &none);
-    if (!grad_size_add(b.used, GRAD_RUN_ALIGNMENT - 1, &b.used)) /* to align its start */
-        b.overflow = true;
-    *counted = b;
-    return !b.overflow;
-}
-
-static grad_status measure_checked(const grad_batch *batch, const bool *failed, draft *d,
-                                   size_t cap, grad_measure *measure, grad_error *error)
-{
-    grad_scope scope = grad_scope_of(batch, failed);
-    grad_builder counted;
-
-    if (!count_run(&scope, d->states, &counted))
-        return grad_fail(error, GRAD_TOO_LARGE, "size_overflow", "/layers",
-                         "expected results that fit in memory, found a size beyond its addresses");
-    if (cap != 0 && counted.result_numbers > cap)
-        return grad_fail_limit(error, "max_result_numbers", cap, "/layers",
-                               "expected at most %zu number%s in the results, found %zu", cap,
-                               grad_plural(cap), counted.result_numbers);
-    *measure =
-        (grad_measure){counted.result_numbers, counted.used, counted.flops, counted.elements};
-    return GRAD_OK;
-}
-
-grad_status grad_batch_measure(const grad_batch *batch, const grad_limits *limits,
-                               grad_measure *measure, grad_error *error)
-{
-    grad_limits caps = GRAD_LIMITS_INIT;
-    grad_measure found;
-    draft d;
-    grad_status status = grad_options_read("grad_limits", limits, &caps, error);
-
-    if (status == GRAD_OK)
-        status = grad_verify_options(batch, caps.max_layers, error);
-    if (status == GRAD_OK)
-        status = draft_create(batch, &d, error);
-    if (status != GRAD_OK)
-        return status;
-    status = grad_verify_shapes(batch, d.failed, NULL, error);
-    if (status == GRAD_OK)
-        status = measure_checked(batch, d.failed, &d, caps.max_result_numbers, &found, error);
-    if (status == GRAD_OK)
-        status = grad_verify_elements(batch, d.failed, NULL, error);
-    if (status == GRAD_OK)
-        *measure = found;
-    draft_free(&d);
-    return status;
-}
-
-/* ---- Layout ---------------------------------------------------------------------------------- */
-
-/* The loss over what the last layer gives. */
-static void view_loss(grad_run *run)
-{
+    const grad_plan *plan = run->plan;
     size_t last = run->batch->layer_count - 1;
+    const grad_layer_sizes *n = &plan->layers[last].sizes;
     const grad_layer_state *s = &run->layers[last];
-    bool fused = run->scope.fusion != GRAD_LOSS_ABSENT;
 
-    if (run->batch->network == NULL || run->batch->network->loss.kind == GRAD_LOSS_ABSENT)
-        return;
+    run->loss_sums = at(run, plan->loss_sums);
+    run->loss_gradient = at(run, plan->loss_gradient);
+    if (plan->losses != GRAD_NOWHERE)
+        place_answer(run, &run->reply.losses, grad_plan_losses_shape(plan), plan->losses);
     run->loss = (grad_loss_view){.loss = &run->batch->network->loss,
                                  .type = run->batch->datatype,
-                                 .fusion = run->scope.fusion,
-                                 .B = s->sizes.B,
-                                 .N = s->sizes.N,
-                                 .sample_axes = s->sizes.axes.count,
-                                 .y = fused ? s->z : s->y};
+                                 .fusion = plan->fusion,
+                                 .B = n->B,
+                                 .N = n->N,
+                                 .sample_axes = n->axes.count,
+                                 .y = plan->fusion != GRAD_LOSS_ABSENT ? s->z : s->y};
     run->loss.divisor = grad_loss_divisor(&run->loss);
 }
 
-/* Writes what was counted into the block. */
-static grad_run *write_run(char *block, void *allocation, const grad_batch *batch, const draft *d,
-                           const grad_program *counts)
+static void place_answers(grad_run *run, size_t i)
 {
-    grad_builder b = {.type = batch->datatype, .base = block};
-    grad_run *run;
+    const grad_layer_plan *l = &run->plan->layers[i];
 
-    take_frame(&b, batch, counts, &run);
-    run->allocation = allocation;
-    for (size_t i = 0; d->failed != NULL && i < batch->layer_count; i++) {
-        run->failed[i] = d->failed[i];
-        run->errors[i] = (grad_error)GRAD_ERROR_INIT;
-    }
-    for (size_t i = 0; i < counts->note_count; i++)
-        run->program.notes[i] = (grad_note){.bad = GRAD_FINITE};
-    run->scope = grad_scope_of(batch, run->failed);
-    run->reply =
-        (grad_reply){.id = batch->id, .layer_count = batch->layer_count, .layers = run->results};
-    b.program =
-        (grad_program){run->program.stages, run->program.parts, run->program.notes, 0, 0, 0};
-    grad_states_prepare(&run->scope, run->layers);
-    grad_layout_walk(&b, &run->scope, run->layers, run);
-    run->program = b.program;
-    view_loss(run);
-    return run;
+    for (grad_output_kind k = 0; k < GRAD_OUTPUT_COUNT; k++)
+        if (l->answers[k] != GRAD_NOWHERE)
+            place_answer(run, grad_run_output(run, i, k), grad_plan_output_shape(run->plan, i, k),
+                         l->answers[k]);
 }
 
-/* The errors of the layers that failed, now that there is a place for them. */
-static void note_failures(grad_run *run)
+/* ∂L/∂y of the layer; the layer above it is placed. */
+static void *find_dy(const grad_run *run, size_t i)
 {
-    if (run->failed == NULL)
+    const grad_batch *batch = run->batch;
+
+    if (batch->network == NULL)
+        return batch->layers[i].grad_output.data;
+    if (i + 1 < batch->layer_count)
+        return run->layers[i + 1].dx;
+    return grad_batch_has_loss(batch) ? run->loss_gradient : batch->network->grad_output.data;
+}
+
+static void place_backward(grad_run *run, size_t i)
+{
+    const grad_layer_plan *l = &run->plan->layers[i];
+    grad_layer_state *s = &run->layers[i];
+
+    if (!l->flow.has_backward)
         return;
-    grad_verify_shapes(run->batch, run->failed, run->errors, NULL);
-    grad_verify_elements(run->batch, run->failed, run->errors, NULL);
+    s->dy = s->dz = find_dy(run, i);
+    if (l->dz != GRAD_NOWHERE)
+        s->dz = at(run, l->dz);
+    s->gy = l->gy != GRAD_NOWHERE ? at(run, l->gy) : s->dy;
+    s->dx = at(run, l->flow.dx_is_answer ? l->answers[GRAD_GRAD_INPUT] : l->dx);
 }
 
-grad_status grad_run_create(const grad_batch *batch, grad_run **run, grad_error *error)
+/* Finds every array of the plan in the block, or where the batch has it. */
+static void place(grad_run *run)
 {
-    draft d;
-    grad_scope scope;
-    grad_builder counted;
-    char *allocation = NULL;
+    const grad_plan *plan = run->plan;
+    size_t layers = run->batch->layer_count;
 
-    if (draft_create(batch, &d, error) != GRAD_OK)
-        return GRAD_OUT_OF_MEMORY;
-    if (d.failed != NULL) {
-        grad_verify_shapes(batch, d.failed, NULL, NULL);
-        grad_verify_elements(batch, d.failed, NULL, NULL);
+    for (size_t i = 0; i < layers; i++) {
+        run->layers[i] = (grad_layer_state){.factor = 1};
+        run->results[i] = (grad_layer_result){.name = run->batch->layers[i].name};
+        if (!grad_plan_has_failed(plan, i))
+            place_forward(run, i);
+        place_answers(run, i);
     }
-    scope = grad_scope_of(batch, d.failed);
-    if (count_run(&scope, d.states, &counted)) {
-        free(d.states); /* written anew into the block: the two are never there at once */
-        d.states = NULL;
-        allocation = malloc(counted.used);
-    }
+    if (grad_network_wants_predictions(run->batch))
+        place_answer(run, &run->reply.predictions, grad_plan_predictions_shape(plan),
+                     plan->layers[layers - 1].y);
+    if (grad_batch_has_loss(run->batch))
+        place_loss(run);
+    for (size_t i = layers; i-- > 0;)
+        place_backward(run, i);
+    for (size_t i = 0; i < plan->partial_count; i++)
+        run->partials[i] = (grad_partial){.bad = GRAD_FINITE};
+}
+
+grad_status grad_run_create(grad_plan *plan, grad_run **run, grad_error *error)
+{
+    const grad_batch *batch = plan->batch;
+    char *allocation = malloc(plan->block), *block;
+    grad_run *r;
+
     if (allocation == NULL) {
-        draft_free(&d);
-        return grad_fail_memory(error, counted.used);
+        grad_status status = grad_fail_memory(error, plan->block);
+
+        grad_plan_destroy(plan);
+        return status;
     }
-    *run = write_run(allocation + (-(uintptr_t)allocation & (GRAD_RUN_ALIGNMENT - 1)), allocation,
-                     batch, &d, &counted.program);
-    note_failures(*run);
-    draft_free(&d);
+    block = allocation + (-(uintptr_t)allocation & (GRAD_RUN_ALIGNMENT - 1));
+    r = (grad_run *)(void *)block;
+    *r = (grad_run){.allocation = allocation, .block = block, .plan = plan, .batch = batch};
+    r->layers = at(r, plan->states);
+    r->results = at(r, plan->results);
+    r->partials = at(r, plan->partials);
+    r->reply =
+        (grad_reply){.id = batch->id, .layer_count = batch->layer_count, .layers = r->results};
+    place(r);
+    *run = r;
     return GRAD_OK;
 }
 
@@ -209,6 +146,7 @@ void grad_run_destroy(grad_run *run)
 {
     if (run == NULL)
         return;
+    grad_plan_destroy(run->plan);
     free(run->notes);
     free(run->allocation);
 }
@@ -222,48 +160,54 @@ const grad_reply *grad_run_reply(const grad_run *run)
 
 size_t grad_run_stage_count(const grad_run *run)
 {
-    return run->program.stage_count;
+    return run->plan->stage_count;
 }
 
 size_t grad_run_tile_count(const grad_run *run, size_t stage)
 {
-    return run->program.stages[stage].tile_count;
+    return run->plan->stages[stage].tile_count;
 }
 
-/* The part that holds that tile: the last that begins at or before it. */
-static const grad_part *find_part(const grad_program *program, const grad_stage *stage, size_t tile)
+/* The operation that holds that tile: the last that begins at or before it. */
+static const grad_op *find_op(const grad_plan *plan, const grad_stage *stage, size_t tile)
 {
-    const grad_part *parts = program->parts + stage->first_part;
-    size_t low = 0, high = stage->part_count;
+    const grad_op *ops = plan->ops + stage->first_op;
+    size_t low = 0, high = stage->op_count;
 
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
 
-        if (parts[middle].first_tile <= tile)
+        if (ops[middle].first_tile <= tile)
             low = middle;
         else
             high = middle;
     }
-    return &parts[low];
+    return &ops[low];
 }
 
 void grad_run_tile(grad_run *run, size_t stage, size_t tile)
 {
-    static grad_part_function *const functions[GRAD_PART_KIND_COUNT] = {
-        [GRAD_PART_PREPARE] = grad_part_prepare,       [GRAD_PART_FORWARD] = grad_part_forward,
-        [GRAD_PART_OUTPUT] = grad_part_output,         [GRAD_PART_LOSS] = grad_part_loss,
-        [GRAD_PART_ZEROS] = grad_part_zeros,           [GRAD_PART_JOIN] = grad_part_join,
-        [GRAD_PART_DELTA] = grad_part_delta,           [GRAD_PART_ANSWER] = grad_part_answer,
-        [GRAD_PART_JOIN_INPUT] = grad_part_join_input, [GRAD_PART_CLIP] = grad_part_clip,
-        [GRAD_PART_FACTORS] = grad_part_factors,       [GRAD_PART_FINISH] = grad_part_finish,
+    static grad_op_function *const functions[GRAD_OP_KIND_COUNT] = {
+        [GRAD_OP_PREPARE] = grad_op_prepare,
+        [GRAD_OP_FORWARD] = grad_op_forward,
+        [GRAD_OP_OUTPUT] = grad_op_output,
+        [GRAD_OP_LOSS] = grad_op_loss,
+        [GRAD_OP_DEAD] = grad_op_dead,
+        [GRAD_OP_JOIN] = grad_op_join,
+        [GRAD_OP_DELTA] = grad_op_delta,
+        [GRAD_OP_ANSWER] = grad_op_answer,
+        [GRAD_OP_JOIN_INPUT] = grad_op_join_input,
+        [GRAD_OP_CLIP] = grad_op_clip,
+        [GRAD_OP_FACTORS] = grad_op_factors,
+        [GRAD_OP_FINISH] = grad_op_finish,
     };
-    const grad_part *part = find_part(&run->program, &run->program.stages[stage], tile);
-    grad_block block = grad_grid_block(&part->grid, tile - part->first_tile);
-    grad_note unused, *note = &unused;
+    const grad_op *op = find_op(run->plan, &run->plan->stages[stage], tile);
+    grad_block block = grad_grid_block(&op->grid, tile - op->first_tile);
+    grad_partial unused, *partial = &unused;
 
-    if (part->first_note != GRAD_NO_NOTES)
-        note = &run->program.notes[part->first_note + tile - part->first_tile];
-    functions[part->kind](run, part, block, note);
+    if (op->first_partial != GRAD_NO_PARTIALS)
+        partial = &run->partials[op->first_partial + tile - op->first_tile];
+    functions[op->kind](run, op, block, partial);
 }
 
 grad_status grad_run_finish(grad_run *run, grad_error *error)

@@ -51,6 +51,8 @@ size_t computation_memory(const computation *c, memory_phase phase)
         return at_least(received, c->memory.bytes);
     case MEMORY_TO_READ:
         return at_least(add(received, body_read_bound(c->body)), c->memory.bytes);
+    case MEMORY_TO_PLAN:
+        return at_least(add(received, c->kind->plan_memory(c)), c->memory.bytes);
     case MEMORY_TO_COMPUTE:
         return add(add(received, c->measure.memory), c->kind->print_bound(c));
     case MEMORY_TO_RESPOND:
@@ -112,9 +114,11 @@ const grad_segment *computation_segments(const computation *c, grad_segment *own
 
 void computation_drop_inputs(computation *c)
 {
+    grad_plan_destroy(c->plan);
     grad_run_destroy(c->run);
     grad_check_destroy(c->check);
     body_destroy(c->body);
+    c->plan = NULL;
     c->run = NULL;
     c->check = NULL;
     c->report = NULL;
@@ -247,9 +251,18 @@ static grad_status read_run(computation *c, grad_error *error)
     return body_read_batch(c->body, c->kind->request, &c->batch, error);
 }
 
-static grad_status measure_run(computation *c, const grad_limits *limits, grad_error *error)
+static size_t plan_run_memory(const computation *c)
 {
-    return grad_batch_measure(c->batch, limits, &c->measure, error);
+    return grad_plan_memory(c->batch);
+}
+
+static grad_status plan_run(computation *c, const grad_limits *limits, grad_error *error)
+{
+    grad_status status = grad_plan_create(c->batch, limits, &c->plan, error);
+
+    if (status == GRAD_OK)
+        c->measure = *grad_plan_measure(c->plan);
+    return status;
 }
 
 static size_t run_print_bound(const computation *c)
@@ -259,7 +272,10 @@ static size_t run_print_bound(const computation *c)
 
 static grad_status create_run(computation *c, grad_error *error)
 {
-    return grad_run_create(c->batch, &c->run, error);
+    grad_plan *plan = c->plan;
+
+    c->plan = NULL;
+    return grad_run_create(plan, &c->run, error);
 }
 
 static size_t run_stage_count(const computation *c)
@@ -295,10 +311,10 @@ static grad_status print_run(computation *c, size_t segment, grad_error *error)
 
 #define RUN_KIND(which)                                                                            \
     {                                                                                              \
-        .read = read_run, .measure = measure_run, .print_bound = run_print_bound,                  \
-        .cost = run_cost, .create = create_run, .stage_count = run_stage_count,                    \
-        .tile_count = run_tile_count, .tile = run_tile, .finish = finish_run, .print = print_run,  \
-        .request = which                                                                           \
+        .read = read_run, .plan_memory = plan_run_memory, .plan = plan_run,                        \
+        .print_bound = run_print_bound, .cost = run_cost, .create = create_run,                    \
+        .stage_count = run_stage_count, .tile_count = run_tile_count, .tile = run_tile,            \
+        .finish = finish_run, .print = print_run, .request = which                                 \
     }
 
 const computation_kind compute_gradients = RUN_KIND(GRAD_REQUEST_GRADIENTS);
@@ -322,7 +338,13 @@ static grad_status read_check(computation *c, grad_error *error)
     return status;
 }
 
-static grad_status measure_check(computation *c, const grad_limits *limits, grad_error *error)
+/* A plan of it, and a copy of its layers, which is no larger. */
+static size_t plan_check_memory(const computation *c)
+{
+    return 2 * grad_plan_memory(c->batch);
+}
+
+static grad_status plan_check(computation *c, const grad_limits *limits, grad_error *error)
 {
     return grad_check_measure(c->request, limits, &c->measure, error);
 }
@@ -381,7 +403,8 @@ static grad_status print_check(computation *c, size_t segment, grad_error *error
 }
 
 const computation_kind compute_check = {.read = read_check,
-                                        .measure = measure_check,
+                                        .plan_memory = plan_check_memory,
+                                        .plan = plan_check,
                                         .print_bound = check_print_bound,
                                         .cost = check_cost,
                                         .create = create_check,

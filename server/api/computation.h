@@ -17,7 +17,10 @@ typedef struct computation computation;
 typedef struct computation_kind {
     /* Reads the complete document: sets c->batch, and c->request where there is one. */
     grad_status (*read)(computation *c, grad_error *error);
-    grad_status (*measure)(computation *c, const grad_limits *limits, grad_error *error);
+    /* Bytes that plan takes. */
+    size_t (*plan_memory)(const computation *c);
+    /* Asks the limits and all else of the batch: sets c->measure, and c->plan of a run. */
+    grad_status (*plan)(computation *c, const grad_limits *limits, grad_error *error);
     /* Upper bound of the memory that printing the response takes. */
     size_t (*print_bound)(const computation *c);
     /* Expected seconds on one thread to compute and print; the document is read already. */
@@ -49,6 +52,7 @@ struct computation {
     grad_batch *batch;           /* the body's */
     grad_check_request *request; /* of a check; the body's */
     grad_measure measure;
+    grad_plan *plan;   /* of all but a check, until the run takes it */
     grad_run *run;     /* of all but a check */
     grad_check *check; /* of a check */
     const grad_check_report *report;
@@ -73,7 +77,8 @@ typedef enum memory_phase {
     MEMORY_TO_EXPECT,  /* the headers are there */
     MEMORY_TO_RECEIVE, /* the body comes */
     MEMORY_TO_READ,    /* it is whole */
-    MEMORY_TO_COMPUTE, /* its batch was measured; this includes the printing */
+    MEMORY_TO_PLAN,    /* its batch was read */
+    MEMORY_TO_COMPUTE, /* and planned; this includes the printing */
     MEMORY_TO_RESPOND  /* all is printed; nothing else is kept */
 } memory_phase;
 

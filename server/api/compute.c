@@ -115,8 +115,21 @@ static outcome on_body(request *r, const char *bytes, size_t length)
 
 /* ---- The whole request ----------------------------------------------------------------------- */
 
-/* Reads the batch and checks it against the limits. */
-static outcome parse_and_validate(request *r)
+typedef grad_status reading_step(computation *c, const grad_limits *limits, grad_error *error);
+
+static grad_status parse(computation *c, const grad_limits *limits, grad_error *error)
+{
+    (void)limits;
+    return c->kind->read(c, error);
+}
+
+static grad_status plan(computation *c, const grad_limits *limits, grad_error *error)
+{
+    return c->kind->plan(c, limits, error);
+}
+
+/* A step that may find the document wrong. Its time counts as decoding. */
+static outcome take_step(request *r, reading_step *step)
 {
     computation *c = r->work;
     const config *options = service_of(r)->config;
@@ -125,15 +138,21 @@ static outcome parse_and_validate(request *r)
                                 .max_result_numbers = options->max_result_numbers};
     grad_error error = GRAD_ERROR_INIT;
     int64_t began = clock_now();
-    grad_status status = c->kind->read(c, &error);
-
-    if (status == GRAD_OK)
-        status = c->kind->measure(c, &limits, &error);
+    grad_status status = step(c, &limits, &error);
     body_locate_error(c->body, &error);
     c->decode_seconds += clock_to_seconds(clock_now() - began);
     r->stages[STAGE_DECODE] = c->decode_seconds;
-    if (status != GRAD_OK)
-        return reject(r, &error);
+    return status == GRAD_OK ? OUTCOME_MORE : reject(r, &error);
+}
+
+/* Reads the batch and checks it against the limits. */
+static outcome parse_and_validate(request *r)
+{
+    computation *c = r->work;
+
+    if (reserve(r, MEMORY_TO_READ) == OUTCOME_REJECTED || take_step(r, parse) == OUTCOME_REJECTED ||
+        reserve(r, MEMORY_TO_PLAN) == OUTCOME_REJECTED || take_step(r, plan) == OUTCOME_REJECTED)
+        return OUTCOME_REJECTED;
     request_log_number(r, "layers", (double)c->batch->layer_count);
     request_log_number(r, "numbers", (double)c->measure.result_numbers);
     return OUTCOME_MORE;
@@ -226,8 +245,7 @@ static outcome on_end(request *r)
     const config *options = service_of(r)->config;
 
     c->deadline = clock_now() + clock_from_seconds(options->request_timeout);
-    if (reserve(r, MEMORY_TO_READ) == OUTCOME_REJECTED ||
-        parse_and_validate(r) == OUTCOME_REJECTED ||
+    if (parse_and_validate(r) == OUTCOME_REJECTED ||
         reserve(r, MEMORY_TO_COMPUTE) == OUTCOME_REJECTED)
         return OUTCOME_REJECTED;
     if (c->kind->cost(c) > options->inline_cost)

@@ -26,10 +26,10 @@ int main(void)
                         .grad_output = {g, 1, {1}}};
     grad_batch batch = {.scale = 1, .layer_count = 1, .layers = &layer};
     grad_error error = GRAD_ERROR_INIT;
-    grad_measure measure;
+    grad_plan *plan;
     grad_run *run = NULL;
-    if (grad_batch_measure(&batch, NULL, &measure, &error) ||
-        grad_run_create(&batch, &run, &error) || grad_run_all(run, &error)) {
+    if (grad_plan_create(&batch, NULL, &plan, &error) ||
+        grad_run_create(plan, &run, &error) || grad_run_all(run, &error)) {
         puts(error.detail);
         return 1;
     }

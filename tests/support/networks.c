@@ -162,12 +162,11 @@ network *network_of(uint64_t seed, grad_datatype type, size_t B, size_t K, grad_
 grad_run *network_run(const network *n)
 {
     grad_error error = GRAD_ERROR_INIT;
-    grad_measure measure;
+    grad_plan *plan;
     grad_run *run = NULL;
 
-    if (grad_batch_measure(&n->batch, NULL, &measure, &error) != GRAD_OK ||
-        grad_run_create(&n->batch, &run, &error) != GRAD_OK ||
-        grad_run_all(run, &error) != GRAD_OK) {
+    if (grad_plan_create(&n->batch, NULL, &plan, &error) != GRAD_OK ||
+        grad_run_create(plan, &run, &error) != GRAD_OK || grad_run_all(run, &error) != GRAD_OK) {
         fprintf(stderr, "%s: %s\n", error.pointer, error.detail);
         abort();
     }

@@ -81,10 +81,10 @@ static network *random_network(uint64_t seed)
 /* The loss and the gradients are finite: exp of exp need not be. */
 static bool is_finite(const network *n)
 {
-    grad_measure measure;
+    grad_plan *plan;
     grad_run *run = NULL;
-    bool finite = grad_batch_measure(&n->batch, NULL, &measure, NULL) == GRAD_OK &&
-                  grad_run_create(&n->batch, &run, NULL) == GRAD_OK &&
+    bool finite = grad_plan_create(&n->batch, NULL, &plan, NULL) == GRAD_OK &&
+                  grad_run_create(plan, &run, NULL) == GRAD_OK &&
                   grad_run_all(run, NULL) == GRAD_OK;
 
     grad_run_destroy(run);

@@ -89,10 +89,10 @@ static void make_independent(problem *p, bool vectors)
 static void solve(problem *p)
 {
     grad_error error = GRAD_ERROR_INIT;
-    grad_measure measure;
-    grad_status status = grad_batch_measure(&p->batch, NULL, &measure, &error);
+    grad_plan *plan;
+    grad_status status = grad_plan_create(&p->batch, NULL, &plan, &error);
     if (status == GRAD_OK)
-        status = grad_run_create(&p->batch, &p->run, &error);
+        status = grad_run_create(plan, &p->run, &error);
     if (status == GRAD_OK)
         status = grad_run_all(p->run, &error);
     if (status != GRAD_OK)

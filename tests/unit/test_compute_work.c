@@ -55,7 +55,7 @@ static computation *make_work(const computation_kind *kind, grad_datatype dataty
     assert_int_equal(body_push(w->body, document, strlen(document), NULL), GRAD_OK);
     assert_int_equal(kind->read(w, NULL), GRAD_OK);
     const grad_limits limits = GRAD_LIMITS_INIT;
-    assert_int_equal(kind->measure(w, &limits, NULL), GRAD_OK);
+    assert_int_equal(kind->plan(w, &limits, NULL), GRAD_OK);
     return w;
 }
 
@@ -201,11 +201,14 @@ static void test_memory_of_each_phase(void **state)
     assert_int_equal(computation_memory(w, MEMORY_TO_EXPECT), BASE + 2500);
     assert_int_equal(computation_memory(w, MEMORY_TO_RECEIVE), BASE + held);
     assert_int_equal(computation_memory(w, MEMORY_TO_READ), BASE + held + body_read_bound(w->body));
+    assert_int_equal(computation_memory(w, MEMORY_TO_PLAN),
+                     BASE + held + grad_plan_memory(w->batch));
     size_t computing = BASE + held + w->measure.memory + w->kind->print_bound(w);
     assert_int_equal(computation_memory(w, MEMORY_TO_COMPUTE), computing);
     assert_true(reservation_resize(&w->memory, 900000));
     assert_int_equal(computation_memory(w, MEMORY_TO_RECEIVE), 900000);
     assert_int_equal(computation_memory(w, MEMORY_TO_READ), 900000);
+    assert_int_equal(computation_memory(w, MEMORY_TO_PLAN), 900000);
     assert_int_equal(computation_memory(w, MEMORY_TO_COMPUTE), computing);
     w->measure.memory = SIZE_MAX - 1;
     assert_int_equal(computation_memory(w, MEMORY_TO_COMPUTE), SIZE_MAX);

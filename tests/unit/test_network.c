@@ -154,13 +154,15 @@ static void the_order_of_tiles_does_not_matter(void **state)
     random_state random = {8};
     network *n = network_of(6, GRAD_FP32, 400, 130, GRAD_NLL, COUNT(wide), wide);
     grad_run *in_order, *shuffled = NULL;
+    grad_plan *plan;
 
     (void)state;
     n->batch.clip = (grad_clip){1e-4, 1e-3, 2e-3};
     n->batch.weight_decay = (grad_decay){1e-5, 1e-4};
     n->batch.statistics = true;
     in_order = network_run(n);
-    assert_int_equal(grad_run_create(&n->batch, &shuffled, NULL), GRAD_OK);
+    assert_int_equal(grad_plan_create(&n->batch, NULL, &plan, NULL), GRAD_OK);
+    assert_int_equal(grad_run_create(plan, &shuffled, NULL), GRAD_OK);
     run_shuffled(shuffled, &random);
     assert_same_replies(GRAD_FP32, grad_run_reply(in_order), grad_run_reply(shuffled));
     assert_true(grad_run_reply(in_order)->loss == grad_run_reply(shuffled)->loss);

@@ -343,7 +343,7 @@ static void losses_that_are_not_finite_are_told(void **state)
 {
     network *n = network_of(22, GRAD_FP32, 5, 6, GRAD_MSE, LAYERS, recipe);
     grad_error error = GRAD_ERROR_INIT;
-    grad_measure measure;
+    grad_plan *plan;
     grad_run *run;
 
     (void)state;
@@ -351,8 +351,8 @@ static void losses_that_are_not_finite_are_told(void **state)
         set(&n->network.loss.target, i, 1e38F);
     for (size_t i = 0; i < 3; i++)
         set(&n->batch.layers[3].bias, i, -3e38F);
-    assert_int_equal(grad_batch_measure(&n->batch, NULL, &measure, NULL), GRAD_OK);
-    assert_int_equal(grad_run_create(&n->batch, &run, NULL), GRAD_OK);
+    assert_int_equal(grad_plan_create(&n->batch, NULL, &plan, NULL), GRAD_OK);
+    assert_int_equal(grad_run_create(plan, &run, NULL), GRAD_OK);
     assert_int_equal(grad_run_all(run, &error), GRAD_INVALID);
     assert_string_equal(error.code, "non_finite");
     grad_run_destroy(run);

@@ -165,11 +165,11 @@ static grad_reply *answer(const char *text, bool is_located, grad_decoder **repl
     grad_encoder *encoder = NULL;
     grad_reply *reply = NULL;
     grad_run *run = NULL;
-    grad_measure measure;
+    grad_plan *plan;
 
     assert_int_equal(o.status, GRAD_OK);
-    assert_int_equal(grad_batch_measure(o.batch, NULL, &measure, NULL), GRAD_OK);
-    assert_int_equal(grad_run_create(o.batch, &run, NULL), GRAD_OK);
+    assert_int_equal(grad_plan_create(o.batch, NULL, &plan, NULL), GRAD_OK);
+    assert_int_equal(grad_run_create(plan, &run, NULL), GRAD_OK);
     assert_int_equal(grad_run_all(run, NULL), GRAD_OK);
     assert_int_equal(grad_encode_reply(o.batch, grad_run_reply(run), is_located ? o.decoder : NULL,
                                        &encoder, NULL),

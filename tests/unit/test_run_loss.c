@@ -150,11 +150,11 @@ static void set_up(const wrong_loss *c, problem *p)
 
 static grad_status compute(const grad_batch *batch, grad_run **run, grad_error *error)
 {
-    grad_measure measure;
-    grad_status status = grad_batch_measure(batch, NULL, &measure, error);
+    grad_plan *plan;
+    grad_status status = grad_plan_create(batch, NULL, &plan, error);
 
     if (status == GRAD_OK)
-        status = grad_run_create(batch, run, error);
+        status = grad_run_create(plan, run, error);
     return status == GRAD_OK ? grad_run_all(*run, error) : status;
 }
 

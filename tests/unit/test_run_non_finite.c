@@ -18,11 +18,11 @@
 static grad_run *create(const grad_batch *batch)
 {
     grad_error error = GRAD_ERROR_INIT;
-    grad_measure measure;
+    grad_plan *plan;
     grad_run *run = NULL;
 
-    if (grad_batch_measure(batch, NULL, &measure, &error) != GRAD_OK ||
-        grad_run_create(batch, &run, &error) != GRAD_OK)
+    if (grad_plan_create(batch, NULL, &plan, &error) != GRAD_OK ||
+        grad_run_create(plan, &run, &error) != GRAD_OK)
         fail_msg("%s", error.detail);
     return run;
 }

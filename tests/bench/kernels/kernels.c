@@ -136,11 +136,10 @@ static void run_batch(void *context)
 {
     struct product_case *c = context;
     grad_error error = GRAD_ERROR_INIT;
-    grad_measure measure;
+    grad_plan *plan;
     grad_run *run = NULL;
-    if (grad_batch_measure(&c->batch, NULL, &measure, &error) != GRAD_OK ||
-        grad_run_create(&c->batch, &run, &error) != GRAD_OK ||
-        grad_run_all(run, &error) != GRAD_OK) {
+    if (grad_plan_create(&c->batch, NULL, &plan, &error) != GRAD_OK ||
+        grad_run_create(plan, &run, &error) != GRAD_OK || grad_run_all(run, &error) != GRAD_OK) {
         fprintf(stderr, "kernels: %s\n", error.detail);
         exit(1);
     }

@@ -59,10 +59,10 @@ static size_t request_run(grad_request_kind kind, const char *body, size_t lengt
     must(grad_decoder_finish_request(decoder, kind, &batch, &error), &error);
     double decoded = thread_seconds();
 
-    grad_measure measure;
+    grad_plan *plan;
     grad_run *run = NULL;
-    must(grad_batch_measure(batch, NULL, &measure, &error), &error);
-    must(grad_run_create(batch, &run, &error), &error);
+    must(grad_plan_create(batch, NULL, &plan, &error), &error);
+    must(grad_run_create(plan, &run, &error), &error);
     must(grad_run_all(run, &error), &error);
     double computed = thread_seconds();
 

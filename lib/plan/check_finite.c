@@ -1,15 +1,17 @@
-/* Why a loss is not finite: the first sample whose own loss is not, and what of it the loss has no
- * number for. What a request alone can tell was asked before the run (check_loss.c). No other
- * answer is judged here. */
+/* Under reject, whether what a run answers is finite: deltas from what their tiles found, the rest
+ * here. The first in the order of the answer is reported. Of a loss it says why: which sample made
+ * it so, and what of it the loss has no number for; what a request alone can tell was asked before
+ * the run. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/figure.h"
 #include "core/real.h"
+#include "core/size.h"
 #include "kernels/finite.h"
 #include "model/validate.h"
-#include "plan/state.h"
+#include "plan/run.h"
 
 /* A loss that is not finite. */
 typedef struct finding {
@@ -29,7 +31,7 @@ static bool is_by_sample(const grad_run *run)
     return (grad_loss_info_of(run->loss.loss->kind)->tensors & GRAD_LOSS_PER_SAMPLE) != 0;
 }
 
-/* ---- Where ----------------------------------------------------------------------------------- */
+/* ---- A loss: where --------------------------------------------------------------------------- */
 
 /* Among the losses that are answered one by one. */
 static bool find_answered(const grad_run *run, finding *found)
@@ -60,7 +62,7 @@ static bool find_summed(const grad_run *run, finding *found)
 static grad_pointer_text target_of(const grad_run *run, const finding *found)
 {
     const grad_tensor *target = &run->loss.loss->target;
-    const grad_sample_axes *axes = &run->layers[run->batch->layer_count - 1].sizes.axes;
+    const grad_sample_axes *axes = &run->plan->layers[run->batch->layer_count - 1].sizes.axes;
     grad_tensor samples = {.rank = axes->count > 0 ? axes->count : 1, .shape = {1}};
     size_t N = run->loss.N;
 
@@ -72,7 +74,7 @@ static grad_pointer_text target_of(const grad_run *run, const finding *found)
     return grad_element_pointer("/loss/target", &samples, found->sample);
 }
 
-/* ---- Why ------------------------------------------------------------------------------------- */
+/* ---- A loss: why ----------------------------------------------------------------------------- */
 
 /* What y must be for the loss to have a number for it, or NULL where it is. Fused, y is z. */
 static const char *what_y_must_be(const grad_loss_view *view, double y)
@@ -143,7 +145,7 @@ static grad_status fail_sample(const grad_run *run, const finding *found, grad_e
                      GRAD_FIGURE(run->batch->datatype, found->value), cause_of(run, found).text);
 }
 
-grad_status grad_judge_loss(const grad_run *run, grad_error *error)
+static grad_status check_loss(const grad_run *run, grad_error *error)
 {
     const grad_reply *reply = &run->reply;
     finding found;
@@ -161,4 +163,80 @@ grad_status grad_judge_loss(const grad_run *run, grad_error *error)
         "loss is %s, expected a finite number: the losses of its samples are too large "
         "to add up",
         GRAD_FIGURE(GRAD_FP64, reply->loss));
+}
+
+/* ---- The answer ------------------------------------------------------------------------------ */
+
+static size_t first_bad_element(const grad_run *run, size_t layer, grad_output_kind output)
+{
+    size_t index = run->plan->layers[layer].last_op[output], first = GRAD_FINITE;
+    const grad_op *op;
+
+    if (index == GRAD_NO_OP || run->batch->non_finite == GRAD_ALLOW_NON_FINITE)
+        return GRAD_FINITE;
+    op = &run->plan->ops[index];
+    for (size_t tile = 0; tile < grad_grid_tile_count(&op->grid); tile++)
+        first = grad_size_min(first, run->partials[op->first_partial + tile].bad);
+    return first;
+}
+
+void grad_answer_failed(grad_run *run, size_t layer)
+{
+    run->results[layer] = (grad_layer_result){.name = run->batch->layers[layer].name,
+                                              .error = &run->plan->errors[layer]};
+}
+
+static grad_status check_layer(grad_run *run, size_t layer, grad_error *error)
+{
+    for (grad_output_kind k = 0; k < GRAD_OUTPUT_COUNT; k++) {
+        size_t index = run->batch->network != NULL && k == GRAD_GRAD_INPUT
+                           ? GRAD_FINITE
+                           : first_bad_element(run, layer, k);
+        const char *member = grad_output_name(k);
+
+        if (index == GRAD_FINITE)
+            continue;
+        if (!run->batch->continue_on_error)
+            return grad_fail_output(error, run->batch, layer, member,
+                                    grad_run_output(run, layer, k), index);
+        grad_fail_output(&run->plan->errors[layer], run->batch, layer, member,
+                         grad_run_output(run, layer, k), index);
+        run->plan->failed[layer] = true;
+        grad_answer_failed(run, layer);
+        return GRAD_OK;
+    }
+    return GRAD_OK;
+}
+
+static grad_status check_tensor(const grad_run *run, const char *pointer, const grad_tensor *tensor,
+                                grad_error *error)
+{
+    size_t count = grad_tensor_count(tensor);
+    size_t index = grad_find_non_finite(run->batch->datatype, count, tensor->data);
+
+    if (index == count)
+        return GRAD_OK;
+    return grad_fail_number(error, pointer, run->batch->datatype, tensor, index);
+}
+
+grad_status grad_check_finite(grad_run *run, grad_error *error)
+{
+    grad_reply *reply = &run->reply;
+    grad_status status;
+    size_t index;
+
+    if (run->batch->non_finite == GRAD_ALLOW_NON_FINITE)
+        return GRAD_OK;
+    status = check_loss(run, error);
+    if (status == GRAD_OK)
+        status = check_tensor(run, "/predictions", &reply->predictions, error);
+    for (size_t i = 0; i < run->batch->layer_count && status == GRAD_OK; i++)
+        if (!grad_plan_has_failed(run->plan, i))
+            status = check_layer(run, i, error);
+    if (status != GRAD_OK || run->batch->network == NULL)
+        return status;
+    index = first_bad_element(run, 0, GRAD_GRAD_INPUT);
+    if (index == GRAD_FINITE)
+        return GRAD_OK;
+    return grad_fail_number(error, "/grad_input", run->batch->datatype, &reply->grad_input, index);
 }
