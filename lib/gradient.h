@@ -289,7 +289,7 @@ typedef struct grad_norm_info {
 } grad_norm_info;
 
 #define GRAD_MAX_LAYER_SLOTS 4
-#define GRAD_MAX_ATTRIBUTES 1
+#define GRAD_MAX_ATTRIBUTES 2
 
 /* A tensor that a kind of layer has. */
 typedef struct grad_slot_info {
@@ -304,7 +304,9 @@ typedef struct grad_slot_info {
 typedef struct grad_attribute_info {
     const char *name; /* "epsilon" */
     size_t offset;    /* in grad_layer, where it is a double */
-    double default_value;
+    /* By grad_datatype. NaN: there is none, it must be given. */
+    double default_values[GRAD_DATATYPE_COUNT];
+    bool is_count; /* a whole number, at least 1; else it is not negative */
 } grad_attribute_info;
 
 /* A kind of layer as people and programs read about it. */
@@ -354,7 +356,7 @@ typedef struct grad_layer {
     grad_tensor shift;          /* β [N], norms; if absent zeros, without a delta */
     grad_tensor running_mean;   /* [N], batch_norm's inference form: both or neither */
     grad_tensor running_variance;
-    double epsilon;           /* of the norms, > 0 */
+    double epsilon;           /* of the norms, >= 0 */
     grad_tensor dropout_mask; /* [B,N], of zeros and ones as a rule; if absent nothing is dropped */
     double dropout_rate;      /* in [0, 1): what is kept is divided by 1 - rate */
     size_t residual;          /* GRAD_RESIDUAL_*; of the same width as y */

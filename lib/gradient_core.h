@@ -89,6 +89,8 @@ GRAD_API size_t grad_name_distance(const char *a, const char *b);
  * not for speed. */
 typedef enum grad_datatype { GRAD_FP32, GRAD_FP64 } grad_datatype;
 
+#define GRAD_DATATYPE_COUNT 2
+
 /* Bytes of one number. */
 GRAD_API size_t grad_datatype_size(grad_datatype datatype);
 

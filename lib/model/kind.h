@@ -41,11 +41,12 @@ typedef struct grad_operation {
 /* All there is of a kind of layer. */
 typedef struct grad_kind {
     grad_layer_info info;
-    size_t (*scratch)(const grad_layer_sizes *n); /* its bytes; NULL: none */
-    grad_operation prepare;                       /* scratch, from x; before all others */
-    grad_operation forward;                       /* z; none: z is x */
-    grad_operation grad_input;                    /* ∂L/∂x [B,K] */
-    grad_operation deltas[GRAD_MAX_LAYER_SLOTS];  /* of info.slots */
+    /* The bytes of its scratch; NULL: none. */
+    size_t (*scratch)(const grad_layer *layer, const grad_layer_sizes *n);
+    grad_operation prepare;                      /* scratch, from x; before all others */
+    grad_operation forward;                      /* z; none: z is x */
+    grad_operation grad_input;                   /* ∂L/∂x [B,K] */
+    grad_operation deltas[GRAD_MAX_LAYER_SLOTS]; /* of info.slots */
     /* Questions of its own, behind those that hold for every kind; NULL: none. */
     grad_status (*validate_axes)(const grad_subject *s, const grad_layer *layer,
                                  const grad_layer_sizes *n);

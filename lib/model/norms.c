@@ -16,7 +16,8 @@
     }
 #define EPSILON                                                                                    \
     {                                                                                              \
-        "epsilon", offsetof(grad_layer, epsilon), GRAD_DEFAULT_EPSILON                             \
+        "epsilon", offsetof(grad_layer, epsilon), {GRAD_DEFAULT_EPSILON, GRAD_DEFAULT_EPSILON},    \
+            false                                                                                  \
     }
 
 static bool is_inference(const grad_layer *layer)
@@ -81,8 +82,9 @@ static void gain_delta(const grad_layer_view *v, grad_block block, void *dgain)
 
 /* ---- By sample ------------------------------------------------------------------------------- */
 
-static size_t moments_of_samples(const grad_layer_sizes *n)
+static size_t moments_of_samples(const grad_layer *layer, const grad_layer_sizes *n)
 {
+    (void)layer;
     return n->B * sizeof(grad_moments);
 }
 
@@ -120,8 +122,9 @@ const grad_kind grad_kind_layer_norm = {
 
 /* ---- By feature ------------------------------------------------------------------------------ */
 
-static size_t moments_of_features(const grad_layer_sizes *n)
+static size_t moments_of_features(const grad_layer *layer, const grad_layer_sizes *n)
 {
+    (void)layer;
     return n->N * sizeof(grad_moments);
 }
 

@@ -53,13 +53,21 @@ static grad_status check_attributes(const grad_subject *s, const grad_layer *lay
     const grad_layer_info *info = grad_layer_info_of(layer->kind);
 
     for (size_t i = 0; i < info->attribute_count; i++) {
+        const grad_attribute_info *attribute = &info->attributes[i];
         double value = grad_layer_attribute(layer, i);
+        bool is_right =
+            isfinite(value) && value >= 0 &&
+            (!attribute->is_count || (value >= 1 && value <= 0x1p53 && value == floor(value)));
 
-        if (!(isfinite(value) && value >= 0))
+        if (isnan(value) && isnan(attribute->default_values[s->batch->datatype]))
+            return grad_fail_layer(s->error, s->batch, s->layer, "missing_field", "",
+                                   " has no %s, expected one", attribute->name);
+        if (!is_right)
             return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter",
-                                   GRAD_AT("/%s", info->attributes[i].name),
-                                   " is %s, expected a finite number that is not negative",
-                                   GRAD_FIGURE(GRAD_FP64, value));
+                                   GRAD_AT("/%s", attribute->name), " is %s, expected a %s",
+                                   GRAD_FIGURE(GRAD_FP64, value),
+                                   attribute->is_count ? "whole number, at least 1"
+                                                       : "finite number that is not negative");
     }
     return GRAD_OK;
 }

@@ -122,7 +122,8 @@ static void lay_layer(grad_plan *plan, size_t i)
 
 static void lay_forward(grad_planner *p, size_t i)
 {
-    const grad_kind *kind = grad_kind_of(&p->batch->layers[i]);
+    const grad_layer *layer = &p->batch->layers[i];
+    const grad_kind *kind = grad_kind_of(layer);
     grad_layer_plan *l = &p->plan->layers[i];
     grad_layer_sizes n = l->sizes;
 
@@ -133,7 +134,7 @@ static void lay_forward(grad_planner *p, size_t i)
                    ? take_answer(p, grad_plan_predictions_shape(p->plan))
                    : take_numbers(p, n.B, n.N);
     if (kind->scratch != NULL)
-        l->scratch = grad_planner_take(p, kind->scratch(&n), 1);
+        l->scratch = grad_planner_take(p, kind->scratch(layer, &n), 1);
 }
 
 /* The loss and its gradient. */

@@ -7,6 +7,7 @@
 #include "observe/metrics.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,11 +77,28 @@ static void print_slots(const grad_layer_info *info, FILE *out)
     }
 }
 
+static void print_defaults(const grad_attribute_info *attribute, FILE *out)
+{
+    double single = attribute->default_values[GRAD_FP32];
+    double wide = attribute->default_values[GRAD_FP64];
+
+    if (isnan(single))
+        fputs("required", out);
+    else
+        print_number(single, out);
+    if (wide > single || wide < single) {
+        fputs(" (FP64: ", out);
+        print_number(wide, out);
+        fputc(')', out);
+    }
+    fputs(attribute->is_count ? ", a whole number" : "", out);
+}
+
 static void print_attributes(const grad_layer_info *info, FILE *out)
 {
     for (size_t i = 0; i < info->attribute_count; i++) {
         fprintf(out, "%s`%s` ", i > 0 ? ", " : "", info->attributes[i].name);
-        print_number(info->attributes[i].default_value, out);
+        print_defaults(&info->attributes[i], out);
     }
 }
 

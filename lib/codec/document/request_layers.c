@@ -326,32 +326,33 @@ static void add_claims(const field_list *list)
     }
 }
 
-static void set_attributes(size_t kind, grad_layer *layer)
+static void set_attributes(size_t kind, grad_datatype datatype, grad_layer *layer)
 {
     const grad_layer_info *info = grad_layer_info_of((grad_layer_kind)kind);
 
     for (size_t i = 0; i < info->attribute_count; i++)
         *(double *)(void *)((char *)layer + info->attributes[i].offset) =
-            info->attributes[i].default_value;
+            info->attributes[i].default_values[datatype];
 }
 
-/* Attributes of other kinds have a default too; where two kinds differ, it is the layer's own. */
-static void set_defaults(grad_layer_kind kind, grad_layer *layer)
+/* Attributes of other kinds have a default too: the layer's own, else the first kind's. */
+static void set_defaults(grad_layer_kind kind, grad_datatype datatype, grad_layer *layer)
 {
     layer->kind = kind;
     layer->activation = grad_activation_default(GRAD_IDENTITY);
-    for (size_t other = 0; other < GRAD_LAYER_KIND_COUNT; other++)
-        set_attributes(other, layer);
-    set_attributes(kind, layer);
+    for (size_t other = GRAD_LAYER_KIND_COUNT; other-- > 0;)
+        set_attributes(other, datatype, layer);
+    set_attributes(kind, datatype, layer);
 }
 
-static const grad_layer_fields *fields_of(grad_request *request, grad_layer_kind kind)
+static const grad_layer_fields *fields_of(const grad_reader *reader, grad_layer_kind kind)
 {
+    grad_request *request = reader->request;
     const field_list list = {request, kind, &request->layer_fields[kind]};
 
     if (list.to->count > 0)
         return list.to;
-    set_defaults(kind, &list.to->defaults);
+    set_defaults(kind, reader->datatype, &list.to->defaults);
     add_rows(&list, states, GRAD_COUNT(states));
     add_slots(&list, true);
     add_attributes(&list);
@@ -487,7 +488,7 @@ static grad_status decode_layer(grad_reader *reader, const grad_path *path, cons
 
     if (status != GRAD_OK)
         return status;
-    fields = fields_of(reader->request, kind);
+    fields = fields_of(reader, kind);
     decoded->layer = fields->defaults;
     status =
         grad_decode_object(reader, path, value, "a layer", fields->fields, fields->count, decoded);

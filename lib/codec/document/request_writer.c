@@ -319,8 +319,8 @@ static void write_residual(grad_encoder *encoder, const grad_batch *batch, size_
                             batch->layers[residual - GRAD_RESIDUAL_OF(0)].name);
 }
 
-static void write_activation_parameters(grad_encoder *encoder, const grad_layer *layer,
-                                        size_t index)
+static void write_slots(grad_encoder *encoder, const grad_layer *layer, size_t index,
+                        grad_datatype datatype)
 {
     const grad_layer_info *info = grad_layer_info_of(layer->kind);
 
@@ -329,7 +329,7 @@ static void write_activation_parameters(grad_encoder *encoder, const grad_layer 
             grad_encoder_tensor(encoder, grad_slot_name(slot), grad_layer_slot(layer, slot), index);
     for (size_t i = 0; i < info->attribute_count; i++)
         write_unless(encoder, info->attributes[i].name, grad_layer_attribute(layer, i),
-                     info->attributes[i].default_value);
+                     info->attributes[i].default_values[datatype]);
 }
 
 static void write_layer(grad_encoder *encoder, const grad_batch *batch, size_t index)
@@ -344,7 +344,7 @@ static void write_layer(grad_encoder *encoder, const grad_batch *batch, size_t i
     grad_encoder_tensor(encoder, "input", &layer->input, index);
     grad_encoder_tensor(encoder, "pre_activation", &layer->pre_activation, index);
     grad_encoder_tensor(encoder, "grad_output", &layer->grad_output, index);
-    write_activation_parameters(encoder, layer, index);
+    write_slots(encoder, layer, index, batch->datatype);
     write_dropout(encoder, layer, index);
     write_residual(encoder, batch, index);
     grad_encoder_close(encoder);
