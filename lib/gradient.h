@@ -258,7 +258,8 @@ GRAD_API const char *grad_slot_name(grad_slot slot);
     X(DENSE, dense)                                                                                \
     X(ELEMENTS, activation)                                                                        \
     X(LAYER_NORM, layer_norm)                                                                      \
-    X(BATCH_NORM, batch_norm)
+    X(BATCH_NORM, batch_norm)                                                                      \
+    X(RMS_NORM, rms_norm)
 
 /* A kind of layer. */
 typedef enum grad_layer_kind {

@@ -149,11 +149,15 @@ static const foreign_name of_losses[] = {
 #define NORMALIZATION(ours)                                                                        \
     "its epsilon is 1e-3 in Keras and TF.js, 1e-5 in ONNX and here: write {\"type\": \"" ours      \
     "\", \"epsilon\": 0.001}, or the one you have"
-#define ANOTHER_NORM "the norms here are \"layer_norm\" and \"batch_norm\""
+#define ANOTHER_NORM "the norms here are \"layer_norm\", \"batch_norm\" and \"rms_norm\""
 
 static const foreign_name of_layer_types[] = {
     {"layer_normalization", NORMALIZATION("layer_norm")},
     {"batch_normalization", NORMALIZATION("batch_norm")},
+    {"rms_normalization",
+     "its epsilon is 1e-6 in Keras, 1e-5 in ONNX and the number type's here, as "
+     "in PyTorch: write {\"type\": \"rms_norm\", \"epsilon\": 1e-6}, or the one "
+     "you have"},
     {"dropout", "it is a member of a layer: \"dropout\": {\"mask\": …, \"rate\": …}"},
     {"residual", "it is a member of a layer: \"residual\": the name of an earlier one"},
     {"add", "it is a member of a layer: \"residual\": the name of an earlier one"},
@@ -162,7 +166,6 @@ static const foreign_name of_layer_types[] = {
     {"batch_norm_3d", "the inputs of \"batch_norm\" are [B,N], without space"},
     {"group_norm", ANOTHER_NORM},
     {"instance_norm", ANOTHER_NORM},
-    {"rms_norm", ANOTHER_NORM},
     {"group_normalization", ANOTHER_NORM},
     {"fc", "a fully connected layer is \"dense\""},
     {"gemm", "write \"dense\": its weight is [N,K], which is ONNX's B where transB is 1"},

@@ -1,4 +1,4 @@
-/* Mean and deviation of samples (layer norm) and of features (batch norm), in two passes: a first
+/* Mean and deviation of samples (layer and rms norm) and of features (batch norm), in two passes: a first
  * mean, then the sums of what is left and of its square, which correct both (Chan, Golub and
  * LeVeque, Algorithms for Computing the Sample Variance, The American Statistician 37, 1983). */
 #include "kernels/norms.h"
@@ -42,37 +42,53 @@ static void read_deviations(grad_datatype type, const void *x, size_t first, siz
         values[i] = scale * values[i] - mean;
 }
 
-static grad_moments moments_of_sample(grad_datatype type, size_t N, const void *x, double epsilon,
-                                      double scale)
+/* A set of numbers that lie side by side. */
+typedef struct sample {
+    grad_datatype type;
+    size_t count;
+    const void *x;
+    bool is_uncentred;
+    double epsilon;
+} sample;
+
+static double first_mean(const sample *s, double scale)
 {
-    double values[GRAD_SPAN], sum = 0, deviations = 0, squares = 0, mean;
+    double values[GRAD_SPAN], sum = 0;
 
-    for (size_t first = 0; first < N; first += GRAD_SPAN) {
-        size_t count = grad_size_min(GRAD_SPAN, N - first);
+    for (size_t first = 0; first < s->count; first += GRAD_SPAN) {
+        size_t count = grad_size_min(GRAD_SPAN, s->count - first);
 
-        read_deviations(type, x, first, count, scale, 0, values);
+        read_deviations(s->type, s->x, first, count, scale, 0, values);
         sum += grad_sum(count, values);
     }
-    mean = sum / (double)N;
-    for (size_t first = 0; first < N; first += GRAD_SPAN) {
-        size_t count = grad_size_min(GRAD_SPAN, N - first);
-
-        read_deviations(type, x, first, count, scale, mean, values);
-        deviations += grad_sum(count, values);
-        squares += grad_sum_of_products(count, values, values);
-    }
-    return moments_from((double)N, mean, deviations, squares, epsilon, scale);
+    return sum / (double)s->count;
 }
 
-void grad_layer_norm_moments(grad_datatype type, size_t N, const void *x, double epsilon,
-                             size_t row, size_t rows, grad_moments *moments)
+static grad_moments moments_of_sample(const sample *s, double scale)
+{
+    double values[GRAD_SPAN], deviations = 0, squares = 0;
+    double mean = s->is_uncentred ? 0 : first_mean(s, scale);
+
+    for (size_t first = 0; first < s->count; first += GRAD_SPAN) {
+        size_t count = grad_size_min(GRAD_SPAN, s->count - first);
+
+        read_deviations(s->type, s->x, first, count, scale, mean, values);
+        deviations += s->is_uncentred ? 0 : grad_sum(count, values);
+        squares += grad_sum_of_products(count, values, values);
+    }
+    return moments_from((double)s->count, mean, deviations, squares, s->epsilon, scale);
+}
+
+void grad_sample_norm_moments(const grad_norm *norm, double epsilon, size_t row, size_t rows,
+                              grad_moments *moments)
 {
     for (size_t b = row; b < row + rows; b++) {
-        const void *sample = grad_real_offset_const(type, x, b * N);
+        sample s = {norm->type, norm->N, grad_real_offset_const(norm->type, norm->x, b * norm->N),
+                    norm->is_uncentred, epsilon};
 
-        moments[b] = moments_of_sample(type, N, sample, epsilon, 1);
-        if (must_rescale(type, &moments[b]))
-            moments[b] = moments_of_sample(type, N, sample, epsilon, SMALL_SCALE);
+        moments[b] = moments_of_sample(&s, 1);
+        if (must_rescale(norm->type, &moments[b]))
+            moments[b] = moments_of_sample(&s, SMALL_SCALE);
     }
 }
 

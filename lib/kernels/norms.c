@@ -1,4 +1,4 @@
-/* Layer and batch normalization as norms.h says, in blocks of SPAN columns that are widened to
+/* The norms as norms.h says, in blocks of SPAN columns that are widened to
  * double on the stack: memory is read row by row, and one set of loops serves both datatypes. */
 #include "kernels/norms.h"
 
@@ -123,7 +123,7 @@ static void read_block(const grad_norm *norm, const void *dz, size_t b, size_t f
 }
 
 /* dx = (γ dz - mean(γ dz) - x̂ mean(γ dz x̂)) / √(variance + ε): the two means are what z's own
- * mean and variance pass back. */
+ * mean and variance pass back; a mean that is taken for 0 passes nothing. */
 static void sample_grad_input(const grad_norm *norm, const void *dz, size_t b, void *dx)
 {
     double sum = 0, product = 0, N = (double)norm->N;
@@ -132,7 +132,7 @@ static void sample_grad_input(const grad_norm *norm, const void *dz, size_t b, v
 
     for (size_t first = 0; first < norm->N; first += GRAD_SPAN) {
         read_block(norm, dz, b, first, &block);
-        sum += grad_sum(block.count, block.gradient);
+        sum += norm->is_uncentred ? 0 : grad_sum(block.count, block.gradient);
         product += grad_sum_of_products(block.count, block.gradient, block.hat);
     }
     for (size_t first = 0; first < norm->N; first += GRAD_SPAN) {
@@ -144,8 +144,8 @@ static void sample_grad_input(const grad_norm *norm, const void *dz, size_t b, v
     }
 }
 
-void grad_layer_norm_grad_input(const grad_norm *norm, const void *dz, size_t row, size_t rows,
-                                void *dx)
+void grad_sample_norm_grad_input(const grad_norm *norm, const void *dz, size_t row, size_t rows,
+                                 void *dx)
 {
     for (size_t b = row; b < row + rows; b++)
         sample_grad_input(norm, dz, b, dx);

@@ -1,6 +1,8 @@
 /* Layers that normalize: z = γ x̂ + β with x̂ = (x - mean) / √(variance + ε), over the features of
- * each sample (layer_norm) or each feature of all samples (batch_norm). */
+ * each sample (layer_norm; rms_norm, whose mean is 0) or each feature of all samples (batch_norm). */
 #include "kernels/norms.h"
+
+#include <float.h>
 
 #include "core/figure.h"
 #include "core/real.h"
@@ -36,6 +38,7 @@ static grad_norm norm_of(const grad_layer_view *v)
                        .B = v->sizes.B,
                        .N = v->sizes.N,
                        .by_sample = is_by_sample(v->layer),
+                       .is_uncentred = grad_layer_info_of(v->layer->kind)->norm.uncentred,
                        .moments_depend_on_x = !is_inference(v->layer),
                        .gain = v->layer->gain.data,
                        .shift = v->layer->shift.data,
@@ -90,15 +93,16 @@ static size_t moments_of_samples(const grad_layer *layer, const grad_layer_sizes
 
 static void prepare_samples(const grad_layer_view *v, grad_block block, void *moments)
 {
-    grad_layer_norm_moments(v->type, v->sizes.N, v->x, v->layer->epsilon, block.row, block.rows,
-                            moments);
+    grad_norm norm = norm_of(v);
+
+    grad_sample_norm_moments(&norm, v->layer->epsilon, block.row, block.rows, moments);
 }
 
 static void grad_input_by_sample(const grad_layer_view *v, grad_block block, void *dx)
 {
     grad_norm norm = norm_of(v);
 
-    grad_layer_norm_grad_input(&norm, v->dz, block.row, block.rows, dx);
+    grad_sample_norm_grad_input(&norm, v->dz, block.row, block.rows, dx);
 }
 
 const grad_kind grad_kind_layer_norm = {
@@ -112,6 +116,27 @@ const grad_kind grad_kind_layer_norm = {
              .slots = {GAIN, SHIFT},
              .attribute_count = 1,
              .attributes = {EPSILON},
+             .synonyms = GRAD_NO_SYNONYMS},
+    .scratch = moments_of_samples,
+    .prepare = {rows_grid, prepare_samples, GRAD_COST_ELEMENTS},
+    .forward = {rows_grid, forward, GRAD_COST_NOTHING},
+    .grad_input = {rows_grid, grad_input_by_sample, GRAD_COST_NOTHING},
+    .deltas = DELTAS,
+};
+
+/* Its epsilon is the number type's, as in PyTorch. */
+const grad_kind grad_kind_rms_norm = {
+    .info = {.kind = GRAD_RMS_NORM,
+             .name = "rms_norm",
+             .formula = "gain * x / sqrt(mean(x^2) + epsilon), over the features of each sample",
+             .map = GRAD_MAP_NORM,
+             .norm = {.uncentred = true},
+             .may_lack_activation = true,
+             .slot_count = 1,
+             .slots = {GAIN},
+             .attribute_count = 1,
+             .attributes =
+                 {{"epsilon", offsetof(grad_layer, epsilon), {FLT_EPSILON, DBL_EPSILON}, false}},
              .synonyms = GRAD_NO_SYNONYMS},
     .scratch = moments_of_samples,
     .prepare = {rows_grid, prepare_samples, GRAD_COST_ELEMENTS},

@@ -73,22 +73,25 @@ class Bounds:
 
     def _norm_errors(self, x):
         node, hat = self.node, self.node.hat()
-        epsilon = node.spelled.get("epsilon", 1e-5)
+        epsilon = node.epsilon()
         if "running_mean" in node.spelled:
             mean, s = node.spelled["running_mean"], node.spelled["running_variance"] + epsilon
             s = s.rsqrt()
             e_hat = (self.x + BOTH * (x.abs() + mean.abs())) * s + BOTH * hat.abs()
             return {"hat": hat, "e_hat": e_hat, "s": s, "rho": torch.zeros_like(s) + BOTH}
-        dim = 1 if node.kind == "layer_norm" else 0
+        dim = 0 if node.kind == "batch_norm" else 1
+        centred = node.kind != "rms_norm"
         n = x.shape[dim]
         mean = lambda t: t.mean(dim, keepdim=True)  # noqa: E731
-        d = (x - mean(x)).abs()
-        e_d = self.x + mean(self.x) + (n + 3) * (BOTH * (x.abs() + mean(x.abs())) + 2.0 ** -1073)
+        d = (x - centred * mean(x)).abs()
+        e_d = self.x + centred * (mean(self.x) + (n + 3) * (BOTH * (x.abs() + mean(x.abs()))
+                                                            + 2.0 ** -1073))
         v = mean(d * d) + epsilon
         e_v = mean(2 * d * e_d + e_d * e_d) + (n + 3) * BOTH * v
         rho = torch.where(e_v < v / 2, e_v / (v - e_v) / 2, torch.full_like(v, float("inf")))
         e_hat = e_d * v.rsqrt() * (1 + rho) + hat.abs() * rho + BOTH * hat.abs()
-        return {"hat": hat, "e_hat": e_hat, "s": v.rsqrt(), "rho": rho, "dim": dim}
+        return {"hat": hat, "e_hat": e_hat, "s": v.rsqrt(), "rho": rho, "dim": dim,
+                "centred": centred}
 
     # ---- Backward ----
 
@@ -117,9 +120,10 @@ class Bounds:
             return self.unit.stored(g * n["s"], (e_g + BOTH * g) * n["s"], 2)
         mean = lambda t: t.mean(n["dim"], keepdim=True)  # noqa: E731
         hat = n["hat"].abs()
-        product, terms = mean(g * hat), g + mean(g) + hat * mean(g * hat)
+        centred = n["centred"]
+        product, terms = mean(g * hat), g + centred * mean(g) + hat * mean(g * hat)
         e_product = mean(e_g * (hat + n["e_hat"]) + g * n["e_hat"])
-        error = (e_g + mean(e_g) + n["e_hat"] * (product + e_product) + hat * e_product
+        error = (e_g + centred * mean(e_g) + n["e_hat"] * (product + e_product) + hat * e_product
                  + (n["rho"] + (dz.shape[n["dim"]] + 8) * BOTH) * terms + 2.0 ** -1070)
         return self.unit.stored(n["s"] * terms, n["s"] * (1 + n["rho"]) * error)
 

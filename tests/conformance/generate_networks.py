@@ -7,7 +7,7 @@ from generate import Case, VARIANTS, activation_for, loss_for, loss_names_for, z
 from numbers_of import Numbers
 from units import UNITS
 
-KINDS = ("dense", "activation", "layer_norm", "batch_norm", "batch_norm inference")
+KINDS = ("dense", "activation", "layer_norm", "batch_norm", "batch_norm inference", "rms_norm")
 TAME = [n for n in ACTIVATIONS if n != "exp"]
 
 
@@ -59,7 +59,7 @@ def parameters_for(numbers, kind, style, K, N):
             layer["bias"] = numbers.styled(style, N)
         return layer
     layer = {"type": kind.split()[0]}
-    for name in ("gain", "shift"):
+    for name in ("gain",) if kind == "rms_norm" else ("gain", "shift"):
         if numbers.chance(0.8):
             layer[name] = numbers.styled("gauss", N)
     if numbers.chance(0.5):

@@ -33,9 +33,10 @@ def leaf(tensor):
     return tensor.clone().requires_grad_()
 
 
-def normalized(x, dim, epsilon):
+def normalized(x, kind, epsilon):
     """x̂ by plain operations, whose gradients keep their digits at any scale."""
-    d = x - x.mean(dim, keepdim=True)
+    dim = 0 if kind == "batch_norm" else 1
+    d = x if kind == "rms_norm" else x - x.mean(dim, keepdim=True)
     return d / torch.sqrt(d.square().mean(dim, keepdim=True) + epsilon)
 
 
@@ -91,7 +92,7 @@ class Node:
         if self.kind == "activation":
             return x * 1
         gain, shift = self.leaves.get("gain_delta"), self.leaves.get("shift_delta")
-        epsilon, N = self.spelled.get("epsilon", 1e-5), x.shape[1]
+        epsilon, N = self.epsilon(), x.shape[1]
         if "running_mean" in self.spelled:
             return F.batch_norm(x, self.spelled["running_mean"], self.spelled["running_variance"],
                                 gain, shift, False, 0.0, epsilon)
@@ -99,17 +100,22 @@ class Node:
             return F.layer_norm(x, (N,), gain, shift, epsilon)
         if self.kind == "batch_norm" and is_tame(x.detach(), 0, epsilon):
             return F.batch_norm(x, None, None, gain, shift, True, 0.0, epsilon)
-        hat = normalized(x, 1 if self.kind == "layer_norm" else 0, epsilon)
+        hat = normalized(x, self.kind, epsilon)
         hat = hat if gain is None else hat * gain
         return hat if shift is None else hat + shift
 
+    def epsilon(self):
+        """Of a norm; PyTorch's rms_norm takes the number type's where there is none."""
+        default = self.unit.epsilon if self.kind == "rms_norm" else 1e-5
+        return self.spelled.get("epsilon", default)
+
     def hat(self):
         """x̂ of a norm."""
-        x, epsilon = self.x.detach(), self.spelled.get("epsilon", 1e-5)
+        x, epsilon = self.x.detach(), self.epsilon()
         if "running_mean" in self.spelled:
             return ((x - self.spelled["running_mean"])
                     * (self.spelled["running_variance"] + epsilon).rsqrt())
-        return normalized(x, 1 if self.kind == "layer_norm" else 0, epsilon)
+        return normalized(x, self.kind, epsilon)
 
     def add(self, source):
         self.residual = source

@@ -23,6 +23,7 @@ class Unit:
 
     def __init__(self, name, digits, smallest, largest, smooth, flushed):
         self.name, self.u, self.eta = name, 2.0 ** -digits, smallest
+        self.epsilon = torch.finfo(torch.float32 if name == "FP32" else torch.float64).eps
         self.flushed = flushed
         self.largest, self.smooth = largest, smooth
 

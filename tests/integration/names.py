@@ -106,8 +106,9 @@ LAYER_TYPES = (
     ("ONNX", "BatchNormalization", "1e-3"), ("Keras", "ReLU", '"activation": "relu"'),
     ("PyTorch", "SiLU", '"activation": "silu"'), ("PyTorch", "Dropout", "a member of a layer"),
     ("PyTorch", "Conv2d", LISTED), ("PyTorch", "LSTM", LISTED),
-    ("PyTorch", "GroupNorm", '"layer_norm" and "batch_norm"'),
-    ("Keras", "GroupNormalization", '"layer_norm" and "batch_norm"'), ("common", "fc", '"dense"'),
+    ("PyTorch", "RMSNorm", "=rms_norm"), ("Keras", "RMSNormalization", "1e-6 in Keras"),
+    ("PyTorch", "GroupNorm", '"layer_norm", "batch_norm"'),
+    ("Keras", "GroupNormalization", '"layer_norm", "batch_norm"'), ("common", "fc", '"dense"'),
     ("ONNX", "Gemm", "transB is 1"), ("ONNX", "MatMul", '"dense"'),
 )
 

@@ -26,7 +26,7 @@ ACTIVATIONS = (
     "softmax", "log_softmax", "softmin")
 SMOOTH = ("exp", "sigmoid", "log_sigmoid", "silu", "mish", "tanh", "tanhshrink", "snake", "gelu",
           "gelu_tanh", "quick_gelu", "softmax", "log_softmax", "softmin", "identity")
-KINDS = ("dense", "activation", "layer_norm", "batch_norm", "batch_norm running")
+KINDS = ("dense", "activation", "layer_norm", "batch_norm", "batch_norm running", "rms_norm")
 
 # name: what the last layer's activation must be, and the loss's options. None: any.
 LOSSES = {
@@ -96,6 +96,8 @@ def make_loss(generator, name, B, N, reduction="mean"):
 def make_norm(generator, kind, N):
     layer = {"type": kind.split()[0], "gain": positives(generator, N),
              "shift": reals(generator, N), "epsilon": 0.01}
+    if kind == "rms_norm":
+        del layer["shift"]
     if kind.endswith("running"):
         layer["running_mean"] = reals(generator, N)
         layer["running_variance"] = positives(generator, N)

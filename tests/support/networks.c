@@ -86,10 +86,10 @@ static void make_layer(network *n, uint64_t seed, size_t B, size_t K, const netw
         layer->weight = network_tensor(n, seed + 1, N, K, 1 / sqrt((double)K));
         layer->bias = network_tensor(n, seed + 2, 0, N, 0.5);
     }
-    if (r->kind == GRAD_LAYER_NORM || r->kind == GRAD_BATCH_NORM) {
+    if (grad_layer_info_of(r->kind)->map == GRAD_MAP_NORM)
         layer->gain = changed(n, network_tensor(n, seed + 3, 0, N, 1), around_one);
+    if (r->kind == GRAD_LAYER_NORM || r->kind == GRAD_BATCH_NORM)
         layer->shift = network_tensor(n, seed + 4, 0, N, 0.5);
-    }
     if (r->inference) {
         layer->running_mean = network_tensor(n, seed + 5, 0, N, 0.5);
         layer->running_variance = changed(n, network_tensor(n, seed + 6, 0, N, 1), around_one);

@@ -20,15 +20,20 @@ static void widen(grad_datatype type, size_t count, const void *x, long double *
         wide[i] = grad_real_at(type, x, i);
 }
 
+bool norm_form_is_by_sample(norm_form form)
+{
+    return form == BY_SAMPLE || form == UNCENTRED;
+}
+
 void norm_problem_take_moments(norm_problem *p, norm_form form)
 {
     grad_norm *n = &p->norm;
 
     free(p->moments);
-    n->moments = p->moments = calloc(form == BY_SAMPLE ? n->B : n->N, sizeof *p->moments);
+    n->moments = p->moments = calloc(n->by_sample ? n->B : n->N, sizeof *p->moments);
     assert_non_null(p->moments);
-    if (form == BY_SAMPLE)
-        grad_layer_norm_moments(n->type, n->N, p->x, p->epsilon, 0, n->B, p->moments);
+    if (n->by_sample)
+        grad_sample_norm_moments(n, p->epsilon, 0, n->B, p->moments);
     else if (form == BY_FEATURE)
         grad_batch_norm_moments(n->type, n->B, n->N, p->x, p->epsilon, 0, n->N, p->moments);
     else
@@ -51,6 +56,7 @@ static void finish(norm_problem *p, norm_form form)
     p->twin = (norm_twin){.B = n->B,
                           .N = n->N,
                           .by_sample = n->by_sample,
+                          .is_uncentred = n->is_uncentred,
                           .mean = form == RUNNING ? p->wide[4] : NULL,
                           .variance = form == RUNNING ? p->wide[5] : NULL,
                           .gain = p->wide[2],
@@ -82,7 +88,8 @@ norm_problem *norm_problem_new(grad_datatype type, norm_form form, size_t B, siz
     p->norm = (grad_norm){.type = type,
                           .B = B,
                           .N = N,
-                          .by_sample = form == BY_SAMPLE,
+                          .by_sample = norm_form_is_by_sample(form),
+                          .is_uncentred = form == UNCENTRED,
                           .moments_depend_on_x = form != RUNNING,
                           .gain = has_gain ? p->gain : NULL,
                           .shift = has_gain ? p->shift : NULL,

@@ -23,6 +23,8 @@ void norm_twin_moments(const norm_twin *norm, size_t b, size_t n, long double *m
     for (size_t i = 0; i < count; i++)
         sum += norm->x[member(norm, b, n, i)];
     *mean = norm->mean != NULL ? norm->mean[n] : sum / (long double)count;
+    if (norm->is_uncentred)
+        *mean = 0;
     for (size_t i = 0; i < count; i++) {
         long double d = norm->x[member(norm, b, n, i)] - *mean;
 
@@ -54,7 +56,7 @@ static long double input_slope(const norm_twin *norm, size_t i, size_t j, long d
     long double n = (long double)members(norm), mean, deviation, own, product;
 
     norm_twin_moments(norm, bi, ni, &mean, &deviation);
-    own = (i == j ? 1 : 0) - (norm->mean != NULL ? 0 : 1 / n);
+    own = (i == j ? 1 : 0) - (norm->mean != NULL || norm->is_uncentred ? 0 : 1 / n);
     product = norm->mean != NULL ? 0 : normalized(norm, bi, ni) * normalized(norm, bj, nj) / n;
     *magnitude = ((i == j ? 1 : 0) + 1 / n + fabsl(product)) / deviation;
     return (own - product) / deviation;

@@ -83,7 +83,8 @@ static void make_activation(generated *g, grad_layer *layer)
 static void make_norm(generated *g, grad_layer *layer)
 {
     maybe(g, &layer->gain, 0, N);
-    maybe(g, &layer->shift, 0, N);
+    if (layer->kind != GRAD_RMS_NORM)
+        maybe(g, &layer->shift, 0, N);
     if (flip(g))
         layer->epsilon = 1e-3;
     if (layer->kind == GRAD_BATCH_NORM && flip(g)) {
@@ -110,7 +111,7 @@ static void make_layer(generated *g, size_t index)
         maybe(g, &layer->weight, N, N);
         maybe(g, &layer->bias, 0, N);
     }
-    if (layer->kind == GRAD_LAYER_NORM || layer->kind == GRAD_BATCH_NORM)
+    if (grad_layer_info_of(layer->kind)->map == GRAD_MAP_NORM)
         make_norm(g, layer);
     if (flip(g)) {
         layer->dropout_mask = tensor(g, B, N);
