@@ -259,7 +259,8 @@ GRAD_API const char *grad_slot_name(grad_slot slot);
     X(ELEMENTS, activation)                                                                        \
     X(LAYER_NORM, layer_norm)                                                                      \
     X(BATCH_NORM, batch_norm)                                                                      \
-    X(RMS_NORM, rms_norm)
+    X(RMS_NORM, rms_norm)                                                                          \
+    X(GROUP_NORM, group_norm)
 
 /* A kind of layer. */
 typedef enum grad_layer_kind {
@@ -358,6 +359,7 @@ typedef struct grad_layer {
     grad_tensor running_mean;   /* [N], batch_norm's inference form: both or neither */
     grad_tensor running_variance;
     double epsilon;           /* of the norms, >= 0 */
+    double groups;            /* of group_norm: how many N is cut into, a divisor of it */
     grad_tensor dropout_mask; /* [B,N], of zeros and ones as a rule; if absent nothing is dropped */
     double dropout_rate;      /* in [0, 1): what is kept is divided by 1 - rate */
     size_t residual;          /* GRAD_RESIDUAL_*; of the same width as y */

@@ -149,7 +149,8 @@ static const foreign_name of_losses[] = {
 #define NORMALIZATION(ours)                                                                        \
     "its epsilon is 1e-3 in Keras and TF.js, 1e-5 in ONNX and here: write {\"type\": \"" ours      \
     "\", \"epsilon\": 0.001}, or the one you have"
-#define ANOTHER_NORM "the norms here are \"layer_norm\", \"batch_norm\" and \"rms_norm\""
+#define ANOTHER_NORM                                                                               \
+    "the norms here are \"layer_norm\", \"group_norm\", \"batch_norm\" and \"rms_norm\""
 
 static const foreign_name of_layer_types[] = {
     {"layer_normalization", NORMALIZATION("layer_norm")},
@@ -164,9 +165,11 @@ static const foreign_name of_layer_types[] = {
     {"flatten", "send [B,K]: rows are samples already"},
     {"batch_norm_2d", "the inputs of \"batch_norm\" are [B,N], without space"},
     {"batch_norm_3d", "the inputs of \"batch_norm\" are [B,N], without space"},
-    {"group_norm", ANOTHER_NORM},
     {"instance_norm", ANOTHER_NORM},
-    {"group_normalization", ANOTHER_NORM},
+    {"group_normalization",
+     "its groups are 32 in Keras where none are given, its epsilon 1e-3 (1e-5 in "
+     "ONNX and here): write {\"type\": \"group_norm\", \"groups\": 32, "
+     "\"epsilon\": 0.001}, or those you have"},
     {"fc", "a fully connected layer is \"dense\""},
     {"gemm", "write \"dense\": its weight is [N,K], which is ONNX's B where transB is 1"},
     {"matmul", "write \"dense\": its weight is [N,K], the transpose of x W's"},

@@ -1,6 +1,7 @@
-/* Mean and deviation of samples (layer and rms norm) and of features (batch norm), in two passes: a first
- * mean, then the sums of what is left and of its square, which correct both (Chan, Golub and
- * LeVeque, Algorithms for Computing the Sample Variance, The American Statistician 37, 1983). */
+/* Mean and deviation of samples or groups of their features (layer, rms, group norm) and of
+ * features (batch norm), in two passes: a first mean, then the sums of what is left and of its
+ * square, which correct both (Chan, Golub and LeVeque, Algorithms for Computing the Sample
+ * Variance, The American Statistician 37, 1983). */
 #include "kernels/norms.h"
 
 #include <math.h>
@@ -82,13 +83,15 @@ static grad_moments moments_of_sample(const sample *s, double scale)
 void grad_sample_norm_moments(const grad_norm *norm, double epsilon, size_t row, size_t rows,
                               grad_moments *moments)
 {
-    for (size_t b = row; b < row + rows; b++) {
-        sample s = {norm->type, norm->N, grad_real_offset_const(norm->type, norm->x, b * norm->N),
+    size_t width = norm->N / norm->groups;
+
+    for (size_t i = row * norm->groups; i < (row + rows) * norm->groups; i++) {
+        sample s = {norm->type, width, grad_real_offset_const(norm->type, norm->x, i * width),
                     norm->is_uncentred, epsilon};
 
-        moments[b] = moments_of_sample(&s, 1);
-        if (must_rescale(norm->type, &moments[b]))
-            moments[b] = moments_of_sample(&s, SMALL_SCALE);
+        moments[i] = moments_of_sample(&s, 1);
+        if (must_rescale(norm->type, &moments[i]))
+            moments[i] = moments_of_sample(&s, SMALL_SCALE);
     }
 }
 

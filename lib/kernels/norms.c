@@ -19,16 +19,30 @@ static void read_or(grad_datatype type, const void *vector, double otherwise, si
             values[i] = otherwise;
 }
 
+/* hat, x of sample b at columns first … first + count, becomes x̂, group by group. */
+static void normalize_groups(const grad_norm *norm, size_t b, size_t first, size_t count,
+                             double *hat)
+{
+    size_t width = norm->N / norm->groups, i = 0;
+
+    for (size_t group = first / width; i < count; group++) {
+        const grad_moments *moments = &norm->moments[b * norm->groups + group];
+        size_t end = grad_size_min(count, (group + 1) * width - first);
+
+        for (; i < end; i++)
+            hat[i] = (hat[i] - moments->mean) * moments->inverse_deviation;
+    }
+}
+
 /* x̂ of sample b at columns first … first + count */
 static void read_normalized(const grad_norm *norm, size_t b, size_t first, size_t count,
                             double *hat)
 {
-    const grad_moments *moments = norm->moments + (norm->by_sample ? b : first);
+    const grad_moments *moments = norm->moments + first;
 
     grad_real_read(norm->type, norm->x, b * norm->N + first, count, hat);
     if (norm->by_sample)
-        for (size_t i = 0; i < count; i++)
-            hat[i] = (hat[i] - moments->mean) * moments->inverse_deviation;
+        normalize_groups(norm, b, first, count, hat);
     else
         for (size_t i = 0; i < count; i++)
             hat[i] = (hat[i] - moments[i].mean) * moments[i].inverse_deviation;
@@ -103,18 +117,18 @@ void grad_norm_sample_gain_deltas(const grad_norm *norm, const void *dz, double 
 
 /* ---- ∂L/∂x of a norm by sample --------------------------------------------------------------- */
 
-/* One block of a sample: x̂ and ∂L/∂x̂ = γ dz. */
-typedef struct sample_block {
+/* One block of a group: x̂ and ∂L/∂x̂ = γ dz. */
+typedef struct group_block {
     size_t count;
     double hat[GRAD_SPAN], gradient[GRAD_SPAN];
-} sample_block;
+} group_block;
 
-static void read_block(const grad_norm *norm, const void *dz, size_t b, size_t first,
-                       sample_block *block)
+static void read_block(const grad_norm *norm, const void *dz, size_t b, size_t first, size_t end,
+                       group_block *block)
 {
     double gain[GRAD_SPAN];
 
-    block->count = span(first, norm->N);
+    block->count = span(first, end);
     read_normalized(norm, b, first, block->count, block->hat);
     read_gradient(norm, dz, b, first, block->count, block->gradient);
     read_or(norm->type, norm->gain, 1, first, block->count, gain);
@@ -124,22 +138,24 @@ static void read_block(const grad_norm *norm, const void *dz, size_t b, size_t f
 
 /* dx = (γ dz - mean(γ dz) - x̂ mean(γ dz x̂)) / √(variance + ε): the two means are what z's own
  * mean and variance pass back; a mean that is taken for 0 passes nothing. */
-static void sample_grad_input(const grad_norm *norm, const void *dz, size_t b, void *dx)
+static void group_grad_input(const grad_norm *norm, const void *dz, size_t b, size_t group,
+                             void *dx)
 {
-    double sum = 0, product = 0, N = (double)norm->N;
-    double inverse_deviation = norm->moments[b].inverse_deviation;
-    sample_block block;
+    size_t width = norm->N / norm->groups, begin = group * width, end = begin + width;
+    double sum = 0, product = 0, n = (double)width;
+    double inverse_deviation = norm->moments[b * norm->groups + group].inverse_deviation;
+    group_block block;
 
-    for (size_t first = 0; first < norm->N; first += GRAD_SPAN) {
-        read_block(norm, dz, b, first, &block);
+    for (size_t first = begin; first < end; first += GRAD_SPAN) {
+        read_block(norm, dz, b, first, end, &block);
         sum += norm->is_uncentred ? 0 : grad_sum(block.count, block.gradient);
         product += grad_sum_of_products(block.count, block.gradient, block.hat);
     }
-    for (size_t first = 0; first < norm->N; first += GRAD_SPAN) {
-        read_block(norm, dz, b, first, &block);
+    for (size_t first = begin; first < end; first += GRAD_SPAN) {
+        read_block(norm, dz, b, first, end, &block);
         for (size_t i = 0; i < block.count; i++)
             block.gradient[i] =
-                (block.gradient[i] - sum / N - block.hat[i] * (product / N)) * inverse_deviation;
+                (block.gradient[i] - sum / n - block.hat[i] * (product / n)) * inverse_deviation;
         grad_real_write(norm->type, block.count, block.gradient, dx, b * norm->N + first);
     }
 }
@@ -148,7 +164,8 @@ void grad_sample_norm_grad_input(const grad_norm *norm, const void *dz, size_t r
                                  void *dx)
 {
     for (size_t b = row; b < row + rows; b++)
-        sample_grad_input(norm, dz, b, dx);
+        for (size_t group = 0; group < norm->groups; group++)
+            group_grad_input(norm, dz, b, group, dx);
 }
 
 /* ---- ∂L/∂x of a norm by feature -------------------------------------------------------------- */

@@ -1,8 +1,10 @@
 /* Layers that normalize: z = γ x̂ + β with x̂ = (x - mean) / √(variance + ε), over the features of
- * each sample (layer_norm; rms_norm, whose mean is 0) or each feature of all samples (batch_norm). */
+ * each sample (layer_norm; rms_norm, whose mean is 0), groups of them (group_norm) or each feature
+ * of all samples (batch_norm). */
 #include "kernels/norms.h"
 
 #include <float.h>
+#include <math.h>
 
 #include "core/figure.h"
 #include "core/real.h"
@@ -32,12 +34,21 @@ static bool is_by_sample(const grad_layer *layer)
     return !grad_layer_info_of(layer->kind)->norm.over_samples;
 }
 
+/* That a sample's features are cut into. */
+static size_t groups_of(const grad_layer *layer)
+{
+    size_t attribute = grad_layer_info_of(layer->kind)->norm.groups;
+
+    return attribute == 0 ? 1 : (size_t)grad_layer_attribute(layer, attribute - 1);
+}
+
 static grad_norm norm_of(const grad_layer_view *v)
 {
     return (grad_norm){.type = v->type,
                        .B = v->sizes.B,
                        .N = v->sizes.N,
                        .by_sample = is_by_sample(v->layer),
+                       .groups = groups_of(v->layer),
                        .is_uncentred = grad_layer_info_of(v->layer->kind)->norm.uncentred,
                        .moments_depend_on_x = !is_inference(v->layer),
                        .gain = v->layer->gain.data,
@@ -83,12 +94,22 @@ static void gain_delta(const grad_layer_view *v, grad_block block, void *dgain)
         }                                                                                          \
     }
 
+/* What takes no sequences: others have features in the second axis there, not in the last. */
+static grad_status fail_axes(const grad_subject *s, const grad_layer *layer,
+                             const grad_layer_sizes *n)
+{
+    return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", "",
+                           " is a %s over an input of rank %zu, expected [B,N]: where there are "
+                           "more axes others normalize the second, so send the axis to be "
+                           "normalized as the last of two",
+                           grad_layer_info_of(layer->kind)->name, n->axes.count + 1);
+}
+
 /* ---- By sample ------------------------------------------------------------------------------- */
 
 static size_t moments_of_samples(const grad_layer *layer, const grad_layer_sizes *n)
 {
-    (void)layer;
-    return n->B * sizeof(grad_moments);
+    return n->B * groups_of(layer) * sizeof(grad_moments);
 }
 
 static void prepare_samples(const grad_layer_view *v, grad_block block, void *moments)
@@ -145,6 +166,39 @@ const grad_kind grad_kind_rms_norm = {
     .deltas = DELTAS,
 };
 
+static grad_status validate_groups(const grad_subject *s, const grad_layer *layer,
+                                   const grad_layer_sizes *n)
+{
+    if (n->axes.count > 1)
+        return fail_axes(s, layer, n);
+    if (n->N % groups_of(layer) != 0)
+        return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", "/groups",
+                               " is %zu, expected a divisor of the layer's %zu feature%s",
+                               groups_of(layer), n->N, grad_plural(n->N));
+    return GRAD_OK;
+}
+
+const grad_kind grad_kind_group_norm = {
+    .info = {.kind = GRAD_GROUP_NORM,
+             .name = "group_norm",
+             .formula = "gain * (x - mean) / sqrt(variance + epsilon) + shift, over each group of "
+                        "features side by side of each sample",
+             .map = GRAD_MAP_NORM,
+             .norm = {.groups = 1},
+             .may_lack_activation = true,
+             .slot_count = 2,
+             .slots = {GAIN, SHIFT},
+             .attribute_count = 2,
+             .attributes = {{"groups", offsetof(grad_layer, groups), {NAN, NAN}, true}, EPSILON},
+             .synonyms = GRAD_NO_SYNONYMS},
+    .scratch = moments_of_samples,
+    .prepare = {rows_grid, prepare_samples, GRAD_COST_ELEMENTS},
+    .forward = {rows_grid, forward, GRAD_COST_NOTHING},
+    .grad_input = {rows_grid, grad_input_by_sample, GRAD_COST_NOTHING},
+    .deltas = DELTAS,
+    .validate_axes = validate_groups,
+};
+
 /* ---- By feature ------------------------------------------------------------------------------ */
 
 static size_t moments_of_features(const grad_layer *layer, const grad_layer_sizes *n)
@@ -180,14 +234,8 @@ static void grad_input_by_feature(const grad_layer_view *v, grad_block block, vo
 static grad_status validate_axes(const grad_subject *s, const grad_layer *layer,
                                  const grad_layer_sizes *n)
 {
-    size_t rank = n->axes.count + 1;
-
-    if (rank > 2)
-        return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", "",
-                               " is a batch_norm over an input of rank %zu, expected [B,N]: where "
-                               "there are more axes others normalize the second, so send the axis "
-                               "to be normalized as the last of two",
-                               rank);
+    if (n->axes.count > 1)
+        return fail_axes(s, layer, n);
     if (n->B == 0 && !is_inference(layer))
         return grad_fail_layer(s->error, s->batch, s->layer, "empty_tensor", "",
                                " is a batch_norm over no samples, expected at least one, or "

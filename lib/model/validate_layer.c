@@ -61,7 +61,8 @@ static grad_status check_attributes(const grad_subject *s, const grad_layer *lay
 
         if (isnan(value) && isnan(attribute->default_values[s->batch->datatype]))
             return grad_fail_layer(s->error, s->batch, s->layer, "missing_field", "",
-                                   " has no %s, expected one", attribute->name);
+                                   " has no %s, expected a whole number, at least 1",
+                                   attribute->name);
         if (!is_right)
             return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter",
                                    GRAD_AT("/%s", attribute->name), " is %s, expected a %s",

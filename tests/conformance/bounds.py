@@ -26,6 +26,7 @@ in the depth, and sharp within it to about the square root of the sizes."""
 import torch
 
 from loss_bounds import loss_error
+from network import sets
 from units import BOTH
 
 
@@ -79,18 +80,21 @@ class Bounds:
             s = s.rsqrt()
             e_hat = (self.x + BOTH * (x.abs() + mean.abs())) * s + BOTH * hat.abs()
             return {"hat": hat, "e_hat": e_hat, "s": s, "rho": torch.zeros_like(s) + BOTH}
-        dim = 0 if node.kind == "batch_norm" else 1
-        centred = node.kind != "rms_norm"
+        groups, centred = node.spelled.get("groups", 1), node.kind != "rms_norm"
+        dim, x = sets(x, node.kind, groups)
+        e_x, hat = sets(self.x, node.kind, groups)[1], sets(hat, node.kind, groups)[1]
         n = x.shape[dim]
         mean = lambda t: t.mean(dim, keepdim=True)  # noqa: E731
         d = (x - centred * mean(x)).abs()
-        e_d = self.x + centred * (mean(self.x) + (n + 3) * (BOTH * (x.abs() + mean(x.abs()))
-                                                            + 2.0 ** -1073))
+        e_d = e_x + centred * (mean(e_x) + (n + 3) * (BOTH * (x.abs() + mean(x.abs()))
+                                                      + 2.0 ** -1073))
         v = mean(d * d) + epsilon
         e_v = mean(2 * d * e_d + e_d * e_d) + (n + 3) * BOTH * v
         rho = torch.where(e_v < v / 2, e_v / (v - e_v) / 2, torch.full_like(v, float("inf")))
         e_hat = e_d * v.rsqrt() * (1 + rho) + hat.abs() * rho + BOTH * hat.abs()
-        return {"hat": hat, "e_hat": e_hat, "s": v.rsqrt(), "rho": rho, "dim": dim,
+        whole = lambda t: t.expand(x.shape).reshape(node.x.shape)  # noqa: E731
+        return {"hat": whole(hat), "e_hat": whole(e_hat), "s": whole(v.rsqrt()),
+                "rho": whole(rho), "groups": groups, "count": n,
                 "centred": centred}
 
     # ---- Backward ----
@@ -116,15 +120,18 @@ class Bounds:
         gain = node.leaves.get("gain_delta", torch.ones(1, dtype=dz.dtype)).detach().abs()
         n, g, e_g = self.norm, gain * dz.abs(), gain * self.dz
         e_g = e_g + BOTH * g
-        if "dim" not in n:
+        if "groups" not in n:
             return self.unit.stored(g * n["s"], (e_g + BOTH * g) * n["s"], 2)
-        mean = lambda t: t.mean(n["dim"], keepdim=True)  # noqa: E731
+
+        def mean(t):
+            dim, parts = sets(t, node.kind, n["groups"])
+            return parts.mean(dim, keepdim=True).expand(parts.shape).reshape(t.shape)
         hat = n["hat"].abs()
         centred = n["centred"]
         product, terms = mean(g * hat), g + centred * mean(g) + hat * mean(g * hat)
         e_product = mean(e_g * (hat + n["e_hat"]) + g * n["e_hat"])
         error = (e_g + centred * mean(e_g) + n["e_hat"] * (product + e_product) + hat * e_product
-                 + (n["rho"] + (dz.shape[n["dim"]] + 8) * BOTH) * terms + 2.0 ** -1070)
+                 + (n["rho"] + (n["count"] + 8) * BOTH) * terms + 2.0 ** -1070)
         return self.unit.stored(n["s"] * terms, n["s"] * (1 + n["rho"]) * error)
 
     def sample_deltas(self):

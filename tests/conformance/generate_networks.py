@@ -7,7 +7,8 @@ from generate import Case, VARIANTS, activation_for, loss_for, loss_names_for, z
 from numbers_of import Numbers
 from units import UNITS
 
-KINDS = ("dense", "activation", "layer_norm", "batch_norm", "batch_norm inference", "rms_norm")
+KINDS = ("dense", "activation", "layer_norm", "batch_norm", "batch_norm inference", "rms_norm",
+         "group_norm")
 TAME = [n for n in ACTIVATIONS if n != "exp"]
 
 
@@ -64,6 +65,8 @@ def parameters_for(numbers, kind, style, K, N):
             layer[name] = numbers.styled("gauss", N)
     if numbers.chance(0.5):
         layer["epsilon"] = numbers.choice((1e-3, 0.1, 1e-12))
+    if kind == "group_norm":
+        layer["groups"] = numbers.choice([g for g in range(1, N + 1) if N % g == 0])
     if kind.endswith("inference"):
         layer["running_mean"] = numbers.styled("gauss", N)
         layer["running_variance"] = numbers.uniform(0, 2, N)

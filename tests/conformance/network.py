@@ -33,11 +33,19 @@ def leaf(tensor):
     return tensor.clone().requires_grad_()
 
 
-def normalized(x, kind, epsilon):
+def sets(x, kind, groups):
+    """The axis over which a norm's sets lie, and x cut into them."""
+    if kind == "group_norm":
+        return 2, x.reshape(x.shape[0], groups, x.shape[1] // groups)
+    return (0 if kind == "batch_norm" else 1), x
+
+
+def normalized(x, kind, epsilon, groups=1):
     """x̂ by plain operations, whose gradients keep their digits at any scale."""
-    dim = 0 if kind == "batch_norm" else 1
-    d = x if kind == "rms_norm" else x - x.mean(dim, keepdim=True)
-    return d / torch.sqrt(d.square().mean(dim, keepdim=True) + epsilon)
+    dim, parts = sets(x, kind, groups)
+    d = parts if kind == "rms_norm" else parts - parts.mean(dim, keepdim=True)
+    hat = d / torch.sqrt(d.square().mean(dim, keepdim=True) + epsilon)
+    return hat.reshape(x.shape)
 
 
 def is_tame(x, dim, epsilon):
@@ -100,7 +108,7 @@ class Node:
             return F.layer_norm(x, (N,), gain, shift, epsilon)
         if self.kind == "batch_norm" and is_tame(x.detach(), 0, epsilon):
             return F.batch_norm(x, None, None, gain, shift, True, 0.0, epsilon)
-        hat = normalized(x, self.kind, epsilon)
+        hat = normalized(x, self.kind, epsilon, self.spelled.get("groups", 1))
         hat = hat if gain is None else hat * gain
         return hat if shift is None else hat + shift
 
@@ -115,7 +123,7 @@ class Node:
         if "running_mean" in self.spelled:
             return ((x - self.spelled["running_mean"])
                     * (self.spelled["running_variance"] + epsilon).rsqrt())
-        return normalized(x, self.kind, epsilon)
+        return normalized(x, self.kind, epsilon, self.spelled.get("groups", 1))
 
     def add(self, source):
         self.residual = source

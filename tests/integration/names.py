@@ -107,8 +107,8 @@ LAYER_TYPES = (
     ("PyTorch", "SiLU", '"activation": "silu"'), ("PyTorch", "Dropout", "a member of a layer"),
     ("PyTorch", "Conv2d", LISTED), ("PyTorch", "LSTM", LISTED),
     ("PyTorch", "RMSNorm", "=rms_norm"), ("Keras", "RMSNormalization", "1e-6 in Keras"),
-    ("PyTorch", "GroupNorm", '"layer_norm", "batch_norm"'),
-    ("Keras", "GroupNormalization", '"layer_norm", "batch_norm"'), ("common", "fc", '"dense"'),
+    ("PyTorch", "InstanceNorm", '"group_norm"'),
+    ("Keras", "GroupNormalization", "32 in Keras"), ("common", "fc", '"dense"'),
     ("ONNX", "Gemm", "transB is 1"), ("ONNX", "MatMul", '"dense"'),
 )
 

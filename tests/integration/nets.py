@@ -98,6 +98,8 @@ def make_norm(generator, kind, N):
              "shift": reals(generator, N), "epsilon": 0.01}
     if kind == "rms_norm":
         del layer["shift"]
+    if kind == "group_norm":
+        layer["groups"] = generator.choice([g for g in range(1, N + 1) if N % g == 0])
     if kind.endswith("running"):
         layer["running_mean"] = reals(generator, N)
         layer["running_variance"] = positives(generator, N)

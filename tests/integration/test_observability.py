@@ -143,7 +143,7 @@ class Information(DaemonCase):
         self.assertEqual(info["reductions"], ["sum", "mean", "none"])
         self.assertEqual(sorted(info["loss_reductions"]), ["batchmean", "mean", "none", "sum"])
         self.assertEqual(info["layer_types"], ["dense", "activation", "layer_norm", "batch_norm",
-                                               "rms_norm"])
+                                               "rms_norm", "group_norm"])
         self.assertEqual(info["outputs"], ["weight_delta", "bias_delta", "grad_input",
                                            "slope_delta", "gain_delta", "shift_delta",
                                            "predictions"])

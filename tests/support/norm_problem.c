@@ -20,9 +20,18 @@ static void widen(grad_datatype type, size_t count, const void *x, long double *
         wide[i] = grad_real_at(type, x, i);
 }
 
+static size_t least_divisor(size_t N)
+{
+    size_t divisor = 2;
+
+    while (N > 1 && N % divisor != 0)
+        divisor++;
+    return N > 1 ? divisor : 1;
+}
+
 bool norm_form_is_by_sample(norm_form form)
 {
-    return form == BY_SAMPLE || form == UNCENTRED;
+    return form == BY_SAMPLE || form == BY_GROUP || form == UNCENTRED;
 }
 
 void norm_problem_take_moments(norm_problem *p, norm_form form)
@@ -30,7 +39,7 @@ void norm_problem_take_moments(norm_problem *p, norm_form form)
     grad_norm *n = &p->norm;
 
     free(p->moments);
-    n->moments = p->moments = calloc(n->by_sample ? n->B : n->N, sizeof *p->moments);
+    n->moments = p->moments = calloc(n->by_sample ? n->B * n->groups : n->N, sizeof *p->moments);
     assert_non_null(p->moments);
     if (n->by_sample)
         grad_sample_norm_moments(n, p->epsilon, 0, n->B, p->moments);
@@ -56,6 +65,7 @@ static void finish(norm_problem *p, norm_form form)
     p->twin = (norm_twin){.B = n->B,
                           .N = n->N,
                           .by_sample = n->by_sample,
+                          .groups = n->groups,
                           .is_uncentred = n->is_uncentred,
                           .mean = form == RUNNING ? p->wide[4] : NULL,
                           .variance = form == RUNNING ? p->wide[5] : NULL,
@@ -89,6 +99,7 @@ norm_problem *norm_problem_new(grad_datatype type, norm_form form, size_t B, siz
                           .B = B,
                           .N = N,
                           .by_sample = norm_form_is_by_sample(form),
+                          .groups = form == BY_GROUP ? least_divisor(N) : 1,
                           .is_uncentred = form == UNCENTRED,
                           .moments_depend_on_x = form != RUNNING,
                           .gain = has_gain ? p->gain : NULL,

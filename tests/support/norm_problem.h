@@ -8,7 +8,15 @@
 
 #define NORM_PROBLEM_MOST 1100 /* elements of a batch */
 
-typedef enum norm_form { BY_SAMPLE, BY_FEATURE, RUNNING, UNCENTRED, FORM_COUNT } norm_form;
+/* Groups: the least divisor of N above 1. */
+typedef enum norm_form {
+    BY_SAMPLE,
+    BY_GROUP,
+    BY_FEATURE,
+    RUNNING,
+    UNCENTRED,
+    FORM_COUNT
+} norm_form;
 
 /* Whether the samples are what is normalized, not the features. */
 bool norm_form_is_by_sample(norm_form form);

@@ -6,12 +6,14 @@
 /* Where the i-th element of the set of (b, n) lies, and how many there are. */
 static size_t member(const norm_twin *norm, size_t b, size_t n, size_t i)
 {
-    return norm->by_sample ? b * norm->N + i : i * norm->N + n;
+    size_t width = norm->N / norm->groups;
+
+    return norm->by_sample ? b * norm->N + n / width * width + i : i * norm->N + n;
 }
 
 static size_t members(const norm_twin *norm)
 {
-    return norm->by_sample ? norm->N : norm->B;
+    return norm->by_sample ? norm->N / norm->groups : norm->B;
 }
 
 void norm_twin_moments(const norm_twin *norm, size_t b, size_t n, long double *mean,

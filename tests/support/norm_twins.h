@@ -9,6 +9,7 @@
 typedef struct norm_twin {
     size_t B, N;
     bool by_sample;                     /* else by feature */
+    size_t groups;                      /* by sample: of its features, side by side */
     bool is_uncentred;                  /* the mean is taken for 0 */
     const long double *mean, *variance; /* [N]: given ones; or NULL: of x */
     const long double *gain, *shift;    /* [N] */

@@ -27,6 +27,7 @@ static const network_recipe varied[] = {
     {GRAD_ELEMENTS, 0, GRAD_SIGMOID, 0, GRAD_RESIDUAL_OF(2), false},
     {GRAD_BATCH_NORM, 0, GRAD_IDENTITY, 0, GRAD_RESIDUAL_INPUT, true},
     {GRAD_RMS_NORM, 0, GRAD_GELU, 0, 0, false},
+    {GRAD_GROUP_NORM, 0, GRAD_SILU, 0, 0, false},
     {GRAD_DENSE, 5, GRAD_IDENTITY, 0, 0, false}};
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

@@ -282,7 +282,7 @@ static const wrong_network cases[] = {
     {GRAD_MSE, state_is_a_vector, "shape_mismatch", "/layers/1",
      "layers/1 has states of another rank than the network's input, which is a matrix"},
     {GRAD_MSE, unknown_kind, "unknown_name", "/layers/1/type",
-     "layers/1/type is of kind 4, expected one below 4"},
+     "layers/1/type is of kind 6, expected one below 6"},
     {GRAD_MSE, neither_loss_nor_gradient, "missing_field", "",
      "expected either a loss or a grad_output, found none"},
     {GRAD_MSE, both_loss_and_gradient, "missing_field", "",

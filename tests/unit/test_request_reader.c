@@ -132,14 +132,15 @@ static const refusal activations[] = {
 static const refusal layers[] = {
     {LAYER("\"type\": @\"conv\""), GRAD_INVALID, "unknown_name", "/layers/0/type",
      "unknown type of layer \"conv\", expected one of dense, activation, layer_norm, batch_norm, "
-     "rms_norm"},
+     "rms_norm, group_norm"},
     {LAYER("\"type\": @\"layer_nrom\""), GRAD_INVALID, "unknown_name", "/layers/0/type",
      "did you mean \"layer_norm\"?"},
     {LAYER("\"type\": @3"), GRAD_INVALID, "unexpected_type", "/layers/0/type", "type of layer"},
     {LAYER("\"gain\": @[1]"), GRAD_INVALID, "unknown_field", "/layers/0/gain",
-     "it belongs to layers of type layer_norm, batch_norm and rms_norm"},
+     "it belongs to layers of type layer_norm, batch_norm, rms_norm and group_norm"},
     {LAYER("\"epsilon\": @1, \"type\": \"activation\""), GRAD_INVALID, "unknown_field",
-     "/layers/0/epsilon", "it belongs to layers of type layer_norm, batch_norm and rms_norm"},
+     "/layers/0/epsilon",
+     "it belongs to layers of type layer_norm, batch_norm, rms_norm and group_norm"},
     {LAYER("\"type\": \"layer_norm\", \"weight\": @[1]"), GRAD_INVALID, "unknown_field",
      "/layers/0/weight", "it belongs to layers of type dense"},
     {LAYER("\"type\": \"layer_norm\", \"running_mean\": @[1]"), GRAD_INVALID, "unknown_field",

@@ -87,6 +87,8 @@ static void make_norm(generated *g, grad_layer *layer)
         maybe(g, &layer->shift, 0, N);
     if (flip(g))
         layer->epsilon = 1e-3;
+    if (layer->kind == GRAD_GROUP_NORM)
+        layer->groups = 2;
     if (layer->kind == GRAD_BATCH_NORM && flip(g)) {
         layer->running_mean = tensor(g, 0, N);
         layer->running_variance = tensor(g, 0, N);

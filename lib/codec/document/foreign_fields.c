@@ -41,6 +41,7 @@ static const grad_foreign_field table[] = {
     {"offset", "shift", ""},
     {"beta", "shift", ""},
     {"variance_epsilon", "epsilon", ""},
+    {"num_groups", "groups", ""},
     {"moving_mean", "running_mean", ""},
     {"mean", "running_mean", ""},
     {"running_var", "running_variance", ""},
