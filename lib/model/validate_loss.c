@@ -50,9 +50,10 @@ static bool is_in_domain(double value, grad_parameter_domain domain)
         return value == 0 || value == 1;
     case GRAD_INTEGER:
         return isfinite(value) && value == floor(value);
-    default:
+    case GRAD_ANY_NUMBER:
         return isfinite(value);
     }
+    return false;
 }
 
 static grad_status check_parameters(const subject *s)

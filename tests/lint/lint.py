@@ -29,6 +29,7 @@ RULES = (
     ("law of includes", includes.law, "see the table in tests/lint/includes.py: move the code to "
      "the room that may know of it"),
     ("kinds of layers", kinds.named, "ask grad_layer_info what the kind has"),
+    ("defaults of switches", kinds.defaults, "write a case for each constant"),
     ("file length", shape.file_lengths, "split the file by concept"),
     ("line length", shape.line_lengths, "wrap the line"),
     ("function length", shape.function_lengths, "split the function"),

@@ -46,6 +46,8 @@ SEEDS = (
     (includes.law, "server/other/a.c", OPEN),
     (includes.law, "lib/other/a.c", OPEN),
     (kinds.named, "lib/plan/a.c", OPEN + "int x = GRAD_BATCH_NORM;\n"),
+    (kinds.defaults, "lib/core/a.c", OPEN + "int f(int x)\n{\n    switch (x) {\n    case GRAD_A:\n"
+     "        return 1;\n    default:\n        return 0;\n    }\n}\n"),
     (shape.file_lengths, "lib/core/a.h", OPEN + "\n" * 800),
     (shape.line_lengths, "lib/core/a.h", OPEN + "/*" + " " * 98 + "*/\n"),
     (shape.function_lengths, "lib/core/a.c", OPEN + LONG_FUNCTION),

@@ -78,9 +78,10 @@ static const char *type_name(const grad_reader *reader, const grad_path *path, c
         return "true";
     case JSON_FALSE:
         return "false";
-    default:
+    case JSON_NULL:
         return "null";
     }
+    return "null";
 }
 
 grad_status grad_decode_fail_type(grad_reader *reader, const grad_path *path, const char *expected,

@@ -202,22 +202,17 @@ static void translate(grad_decoder *decoder, const json_error_t *found)
     char pointer[GRAD_POINTER_SIZE];
 
     grad_envelope_pointer(envelope, grad_envelope_place_at(envelope, position), NULL, 0, pointer);
-    switch (json_error_code(found)) {
-    case json_error_duplicate_key:
+    if (json_error_code(found) == json_error_duplicate_key) {
         offset = grad_envelope_offset(envelope, string_begin(envelope->text.data, position));
         grad_fail_at_byte(error, GRAD_INVALID, "duplicate_field", offset, pointer,
                           "expected each field once, found this one again");
-        break;
-    case json_error_numeric_overflow:
+    } else if (json_error_code(found) == json_error_numeric_overflow) {
         grad_fail_at_byte(error, GRAD_INVALID, "number_out_of_range", offset, pointer,
                           "expected a number that a double can hold, found a larger one");
-        break;
-    case json_error_null_character:
-    case json_error_null_byte_in_key:
+    } else if (grad_json_is_null_character(found)) {
         grad_fail_at_byte(error, GRAD_INVALID, "unsupported_value", offset, pointer,
                           "expected no \\u0000 in a string, found one");
-        break;
-    default:
+    } else {
         fail_syntax(decoder);
     }
 }

@@ -25,6 +25,13 @@ json_t *grad_json_load(const char *text, size_t length, size_t flags, json_error
     return NULL;
 }
 
+bool grad_json_is_null_character(const json_error_t *found)
+{
+    enum json_error_code code = json_error_code(found);
+
+    return code == json_error_null_character || code == json_error_null_byte_in_key;
+}
+
 /* What is wrong with it: in our words. */
 static grad_status fail_text(const char *text, size_t length, const json_error_t *found,
                              grad_error *error)
@@ -33,18 +40,14 @@ static grad_status fail_text(const char *text, size_t length, const json_error_t
     char detail[GRAD_DETAIL_SIZE];
     size_t position;
 
-    switch (json_error_code(found)) {
-    case json_error_numeric_overflow:
+    if (json_error_code(found) == json_error_numeric_overflow)
         return grad_fail_at_byte(error, GRAD_MALFORMED, code, found->position, "",
                                  "expected numbers that a double can hold, found a larger one");
-    case json_error_null_character:
-    case json_error_null_byte_in_key:
+    if (grad_json_is_null_character(found))
         return grad_fail_at_byte(error, GRAD_MALFORMED, code, found->position, "",
                                  "expected no \\u0000 in a string, found one");
-    default:
-        grad_json_explain(text, length, &position, detail, sizeof detail);
-        return grad_fail_at_byte(error, GRAD_MALFORMED, code, (int64_t)position, "", "%s", detail);
-    }
+    grad_json_explain(text, length, &position, detail, sizeof detail);
+    return grad_fail_at_byte(error, GRAD_MALFORMED, code, (int64_t)position, "", "%s", detail);
 }
 
 grad_status grad_json_read(const char *text, size_t length, json_t **root, grad_error *error)
@@ -87,23 +90,16 @@ static void visit_scalar(walker *w, const json_t *value)
     const char *pointer = w->pointer.length > 0 ? w->pointer.data : "";
     char number[40];
 
-    switch (json_typeof(value)) {
-    case JSON_STRING:
-        w->visit(w->context, pointer, json_string_value(value));
-        return;
-    case JSON_INTEGER:
+    if (json_is_integer(value))
         snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-        break;
-    case JSON_REAL:
+    else if (json_is_real(value))
         snprintf(number, sizeof number, "%.15g", json_real_value(value));
-        break;
-    default:
+    else
         snprintf(number, sizeof number, "%s",
                  json_is_true(value)    ? "true"
                  : json_is_false(value) ? "false"
                                         : "null");
-    }
-    w->visit(w->context, pointer, number);
+    w->visit(w->context, pointer, json_is_string(value) ? json_string_value(value) : number);
 }
 
 static void walk(walker *w, const json_t *value, size_t depth);
