@@ -341,9 +341,9 @@ GRAD_API const grad_layer_info *grad_layer_find(const char *name);
 /* A layer: y = mask ⊙ f(z) / (1 - rate) + residual, its states as its forward pass left them, and
  * its parameters. Where input, pre_activation and grad_output are vectors, the batch is one sample
  * and grad_input is a vector too; where they have more than two axes, [B,T,K], all but the last are
- * the samples', alike in every state, mask and answer (batch_norm takes [B,N] only). Absent: data
- * is NULL. All but name, activation and input may be left out where what is said behind them
- * holds. */
+ * the samples', alike in every state, mask and answer (batch_norm and group_norm take [B,N] only).
+ * Absent: data is NULL. All but name, activation and input may be left out where what is said
+ * behind them holds. */
 typedef struct grad_layer {
     const char *name; /* UTF-8, or NULL */
     grad_layer_kind kind;

@@ -299,9 +299,7 @@ GRAD_API size_t grad_check_stage_count(const grad_check *check);
  * and may be asked for by any thread while tiles are computed. */
 GRAD_API size_t grad_check_tile_count(const grad_check *check, size_t stage);
 
-/* Computes one tile, once. Thread-safe for different tiles of the same stage. Where many threads
- * are at it, a tile may be left to one of the others: the stage is complete when all calls have
- * returned. */
+/* Computes one tile, once. Thread-safe for different tiles of the same stage. */
 GRAD_API void grad_check_tile(grad_check *check, size_t stage, size_t tile);
 
 /* After the last tile: the report, owned by the check. Errors: GRAD_OUT_OF_MEMORY; GRAD_INVALID

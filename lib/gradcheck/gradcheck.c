@@ -90,8 +90,6 @@ size_t grad_check_tile_count(const grad_check *check, size_t stage)
         return grad_run_tile_count(check->run, stage);
     if (stage == of_run)
         return 1;
-    if (first_error(check) != NULL)
-        return 0;
     return grad_size_min(count_differences(check) - (stage - of_run - 1) * GRAD_CHECK_SLOTS,
                          GRAD_CHECK_SLOTS);
 }
@@ -115,6 +113,15 @@ static grad_status take_difference(const grad_check *check, size_t number, grad_
     return grad_check_find_order(check, &check->parameters[number - check->sample_count], error);
 }
 
+/* The stage's own failures do not count: all of its tiles are tried, so that the error which is
+ * reported depends on no order. */
+static bool is_behind_failure(const grad_check *check, size_t stage)
+{
+    size_t failed = atomic_load(&check->failed);
+
+    return failed != 0 && stage >= failed;
+}
+
 void grad_check_tile(grad_check *check, size_t stage, size_t tile)
 {
     size_t of_run = grad_run_stage_count(check->run);
@@ -125,11 +132,15 @@ void grad_check_tile(grad_check *check, size_t stage, size_t tile)
         grad_run_tile(check->run, stage, tile);
         return;
     }
+    if (is_behind_failure(check, stage))
+        return;
     status = stage == of_run
                  ? settle(check, &error)
                  : take_difference(check, (stage - of_run - 1) * GRAD_CHECK_SLOTS + tile, &error);
-    if (status != GRAD_OK)
+    if (status != GRAD_OK) {
         check->errors[tile] = error;
+        atomic_store(&check->failed, stage + 1);
+    }
 }
 
 grad_status grad_check_finish(grad_check *check, const grad_check_report **report,

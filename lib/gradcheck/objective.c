@@ -174,20 +174,16 @@ bool grad_objective_moves_state(const grad_layer *layer, grad_output_kind output
 
 /* ---- Runs ------------------------------------------------------------------------------------ */
 
-grad_status grad_run_network(size_t layer_count, grad_layer *layers, const grad_network *network,
-                             unsigned outputs, grad_run **run, grad_error *error)
+grad_status grad_run_network(grad_batch *batch, grad_run **run, grad_error *error)
 {
-    grad_batch batch = {.datatype = GRAD_FP64,
-                        .scale = 1,
-                        .outputs = outputs,
-                        .non_finite = GRAD_ALLOW_NON_FINITE,
-                        .no_notes = true,
-                        .layer_count = layer_count,
-                        .layers = layers,
-                        .network = network};
     grad_plan *plan;
-    grad_status status = grad_plan_create_trusted(&batch, &plan, error);
+    grad_status status;
 
+    batch->datatype = GRAD_FP64;
+    batch->scale = 1;
+    batch->non_finite = GRAD_ALLOW_NON_FINITE;
+    batch->no_notes = true;
+    status = grad_plan_create_trusted(batch, &plan, error);
     if (status == GRAD_OK)
         status = grad_run_create(plan, run, error);
     return status == GRAD_OK ? grad_run_all(*run, error) : status;
@@ -213,9 +209,12 @@ static double term_at(const grad_objective *f, const grad_run *run, size_t i)
 grad_status grad_objective_change(const grad_objective *f, const grad_batch *batch, double *change,
                                   grad_error *error)
 {
+    grad_batch same = {.layer_count = batch->layer_count,
+                       .layers = batch->layers,
+                       .network = batch->network,
+                       .outputs = batch->outputs};
     grad_run *run = NULL;
-    grad_status status = grad_run_network(batch->layer_count, batch->layers, batch->network,
-                                          batch->outputs, &run, error);
+    grad_status status = grad_run_network(&same, &run, error);
 
     if (status == GRAD_OK) {
         *change = 0;
@@ -259,9 +258,12 @@ static grad_status read_terms(grad_check *check, grad_objective *f, const grad_r
 
 grad_status grad_objective_take_terms(grad_check *check, grad_objective *f, grad_error *error)
 {
+    grad_batch batch = {.layer_count = f->batch.layer_count,
+                        .layers = f->layers,
+                        .network = &f->network,
+                        .outputs = GRAD_OUTPUT_PREDICTIONS};
     grad_run *run = NULL;
-    grad_status status = grad_run_network(f->batch.layer_count, f->layers, &f->network,
-                                          GRAD_OUTPUT_PREDICTIONS, &run, error);
+    grad_status status = grad_run_network(&batch, &run, error);
 
     if (status == GRAD_OK)
         status = read_terms(check, f, run, error);

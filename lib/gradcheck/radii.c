@@ -92,11 +92,12 @@ static grad_tensor state_of(const pass *p, const stage *s, double *data)
 static grad_status run_function(const pass *p, const stage *s, grad_layer f, grad_network network,
                                 double *at, unsigned output, double *out, grad_error *error)
 {
+    grad_batch batch = {.layer_count = 1, .layers = &f, .network = &network, .outputs = output};
     grad_run *run = NULL;
     grad_status status;
 
     network.input = state_of(p, s, at);
-    status = grad_run_network(1, &f, &network, output, &run, error);
+    status = grad_run_network(&batch, &run, error);
     for (size_t i = 0; i < s->B * s->N && status == GRAD_OK; i++) {
         const grad_reply *reply = grad_run_reply(run);
 

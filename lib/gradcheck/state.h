@@ -3,6 +3,8 @@
 #ifndef GRAD_GRADCHECK_STATE_H
 #define GRAD_GRADCHECK_STATE_H
 
+#include <stdatomic.h>
+
 #include "gradcheck/richardson.h"
 #include "gradient_network.h"
 
@@ -61,7 +63,8 @@ struct grad_check {
     size_t parameter_count;
     grad_sample *samples; /* of each parameter its elements, then its direction */
     size_t sample_count;
-    grad_error errors[GRAD_CHECK_SLOTS]; /* the first of the tiles of each slot */
+    grad_error errors[GRAD_CHECK_SLOTS]; /* of the tiles of the stage that failed */
+    atomic_size_t failed;                /* 1 + that stage; 0: none has */
     grad_check_report report;
     void **blocks; /* all memory of the objectives and results */
     size_t block_count;
@@ -118,10 +121,10 @@ grad_status grad_objective_take_terms(grad_check *check, grad_objective *objecti
 grad_status grad_objective_change(const grad_objective *objective, const grad_batch *batch,
                                   double *change, grad_error *error);
 
-/* A batch of one network, without notes, whatever its numbers, run in double. The run is the
- * caller's to destroy, whatever the status. */
-grad_status grad_run_network(size_t layer_count, grad_layer *layers, const grad_network *network,
-                             unsigned outputs, grad_run **run, grad_error *error);
+/* The batch's network, run in double, without notes, whatever its numbers. Of the batch, which must
+ * outlive the run, layers, network and outputs are there; the rest is set. The run is the caller's
+ * to destroy, whatever the status. */
+grad_status grad_run_network(grad_batch *batch, grad_run **run, grad_error *error);
 
 /* What makes z of x in that layer. */
 grad_layer_map grad_map_of(const grad_layer *layer);

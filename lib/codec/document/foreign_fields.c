@@ -1,4 +1,4 @@
-/* The table of foreign_fields.h. A name may have several rows: the first whose field the object has
+/* The table of decode_fields.h. A name may have several rows: the first whose field the object has
  * is the answer. */
 #include "codec/document/decode_fields.h"
 
