@@ -1,5 +1,5 @@
-/* The slope of a function of one variable by differences, held against what it should be. What the
- * function is made of does not live here. Internal to gradcheck/. */
+/* The slope of a function of one variable by differences, held against what it should be. Internal
+ * to gradcheck/. */
 #ifndef GRAD_GRADCHECK_RICHARDSON_H
 #define GRAD_GRADCHECK_RICHARDSON_H
 

@@ -77,12 +77,12 @@ typedef struct grad_extent {
     grad_tensor input; /* without numbers */
 } grad_extent;
 
-/* ---- gradcheck.c ----------------------------------------------------------------------------- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 /* Zeros that live as long as the check; NULL where there is no memory. By one thread at a time. */
 void *grad_check_take(grad_check *check, size_t count, size_t size);
 
-/* ---- plan.c: what is asked of a request ------------------------------------------------------ */
+/* ---- What is asked of a request -------------------------------------------------------------- */
 
 /* The samples and the tolerance of a request, the defaults filled in. */
 grad_check_options grad_check_options_of(const grad_check_request *request);
@@ -98,7 +98,7 @@ const grad_tensor *grad_check_claim_of(const grad_check_request *request, size_t
 /* Of a layer, given that of the layer before it (which only a network's later layers look at). */
 grad_extent grad_extent_of(const grad_batch *batch, size_t layer, const grad_extent *before);
 
-/* ---- objective.c ----------------------------------------------------------------------------- */
+/* ---- Objectives ------------------------------------------------------------------------------ */
 
 /* The batch that an objective runs, in the request's datatype, of which only the sizes are right:
  * layers[layer_count] of a network, [1] of an independent layer. */
@@ -132,7 +132,7 @@ grad_layer_map grad_map_of(const grad_layer *layer);
 /* Whether z of a dense layer is moved in place of its W, b and x. */
 bool grad_objective_moves_state(const grad_layer *layer, grad_output_kind output);
 
-/* ---- radii.c --------------------------------------------------------------------------------- */
+/* ---- Radii ----------------------------------------------------------------------------------- */
 
 /* Fills in what of the objective takes a pass through it: biases and inputs that follow from the
  * states given, its terms and noise, and what its parameters' gradients should be. */
@@ -142,7 +142,7 @@ grad_status grad_check_find_radii(grad_check *check, grad_objective *objective, 
  * outputs. */
 #define GRAD_RADII_BYTES (9 * sizeof(grad_interval))
 
-/* ---- perturbation.c -------------------------------------------------------------------------- */
+/* ---- Differences ----------------------------------------------------------------------------- */
 
 /* Works out a sample, or the orders of convergence of a parameter. */
 grad_status grad_check_estimate(const grad_check *check, grad_sample *s, grad_error *error);
@@ -151,7 +151,7 @@ grad_status grad_check_find_order(const grad_check *check, grad_parameter *p, gr
 /* At most so many times does grad_check_find_order run the objective. */
 #define GRAD_TAYLOR_CALLS 42
 
-/* ---- verdict.c ------------------------------------------------------------------------------- */
+/* ---- The verdict ----------------------------------------------------------------------------- */
 
 /* Fills in parameters and samples, once the run's answer is laid out. */
 grad_status grad_check_make_parameters(grad_check *check, grad_error *error);

@@ -65,14 +65,13 @@ const grad_slot_info *grad_kind_essential(const grad_kind *kind);
 bool grad_kind_has(const grad_kind *kind, grad_slot slot);
 
 /* The operation that works out that output; .run is NULL where there is none. Of any kind of layer:
- * slope_delta is prelu's (slope.c). */
+ * slope_delta is prelu's. */
 grad_operation grad_kind_operation(const grad_kind *kind, grad_output_kind output);
 
-/* Δslope of prelu. (slope.c) */
+/* Δslope of prelu. */
 extern const grad_operation grad_slope_operation;
 
-/* The sums over the samples of δ, which a bias and a shift have for a delta; sample by sample δ.
- * (dense.c) */
+/* The sums over the samples of δ, which a bias and a shift have for a delta; sample by sample δ. */
 grad_grid grad_sums_grid(const grad_layer_view *v);
 void grad_sums_run(const grad_layer_view *v, grad_block block, void *out);
 

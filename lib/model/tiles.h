@@ -1,6 +1,5 @@
 /* How one array of a run is cut into tiles. The cut is a function of the shapes alone: not of the
- * threads, so that the bits of a result are the same on any machine's number of them. What is done
- * in a tile does not live here. */
+ * threads, so that the bits of a result are the same on any machine's number of them. */
 #ifndef GRAD_MODEL_TILES_H
 #define GRAD_MODEL_TILES_H
 

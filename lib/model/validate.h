@@ -29,10 +29,10 @@ typedef struct grad_subject {
     grad_error *error;
 } grad_subject;
 
-/* One layer's own questions; *sizes are set where they are known. (validate_layer.c) */
+/* One layer's own questions; *sizes are set where they are known. */
 grad_status grad_verify_layer(const grad_subject *s, grad_layer_sizes *sizes);
 
-/* A layer's tensors: presence and shapes. (validate_tensors.c) */
+/* A layer's tensors: presence and shapes. */
 grad_status grad_verify_tensors(const grad_subject *s, grad_layer_sizes *sizes);
 
 /* A network's loss, and what it starts from; sizes are those of its last layer. */

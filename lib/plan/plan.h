@@ -147,7 +147,7 @@ void grad_planner_lay_out(grad_planner *p);
 /* The work. */
 void grad_planner_add_stages(grad_planner *p);
 
-/* ---- What finishes deltas (finish.c) --------------------------------------------------------- */
+/* ---- What finishes deltas -------------------------------------------------------------------- */
 
 /* Whether they are clipped; whether by norms; whether the weights decay. */
 bool grad_batch_has_clip(const grad_batch *batch);

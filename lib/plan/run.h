@@ -51,10 +51,10 @@ struct grad_run {
 typedef void grad_op_function(grad_run *run, const grad_op *op, grad_block block,
                               grad_partial *partial);
 
-/* (ops.c) */
+/* What works arrays out. */
 grad_op_function grad_op_prepare, grad_op_forward, grad_op_output, grad_op_loss, grad_op_dead,
     grad_op_join, grad_op_delta, grad_op_answer, grad_op_join_input;
-/* (finish.c) */
+/* What is done to deltas at the end. */
 grad_op_function grad_op_clip, grad_op_factors, grad_op_finish;
 
 /* An output of a layer as it is answered; a network's grad_input is that of its first layer. */

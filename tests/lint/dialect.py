@@ -36,7 +36,7 @@ def lengths():
 def comments():
     """The public headers may name the program of their reader."""
     public = {header for headers, _ in symbols.LIBRARIES.values() for header in headers}
-    for name in sorted(set(files.c_files("server", "client")) - public):
+    for name in sorted(set(files.c_files(*ROOMS)) - public):
         for found in re.finditer(r"/\*.*?\*/", files.text(name), re.DOTALL):
             other = re.search(r"\b\w+\.c\b|\blives? here\b", found.group())
             if other:

@@ -1,6 +1,5 @@
-/* Reading a request: the document as a whole with its options, and the loss of a network. Layers
- * are request_layers.c's. Only those numbers are judged here whose wrong values a batch could not
- * tell from absent ones. */
+/* Reads a request: the document as a whole with its options, and the loss of a network. A number is
+ * judged here only where a batch could not tell its wrong value from an absent one. */
 #include "codec/document/request.h"
 
 #include <stdlib.h>
