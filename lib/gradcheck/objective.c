@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/error.h"
-#include "core/figure.h"
+#include "core/format_number.h"
 #include "core/real.h"
 #include "gradcheck/state.h"
 
@@ -250,7 +250,7 @@ static grad_status read_terms(grad_check *check, grad_objective *f, const grad_r
             return grad_fail(error, GRAD_INVALID, "non_finite", place_of_terms(check),
                              "the loss is %s in double precision, expected a finite number to take "
                              "differences of",
-                             GRAD_FIGURE(GRAD_FP64, f->terms[i]));
+                             GRAD_NUMBER_TEXT(GRAD_FP64, f->terms[i]));
         f->noise += 4 * DBL_EPSILON * fabs(f->terms[i]) / f->divisor;
     }
     return GRAD_OK;

@@ -6,7 +6,7 @@
 #include <float.h>
 #include <math.h>
 
-#include "core/figure.h"
+#include "core/format_number.h"
 #include "core/real.h"
 #include "model/kind.h"
 
@@ -261,7 +261,7 @@ static grad_status validate_running(const grad_subject *s, const grad_layer *lay
             return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter",
                                    grad_pointer_format("/running_variance/%zu", n).text,
                                    " is %s, expected a number that is not negative",
-                                   GRAD_FIGURE(s->batch->datatype, value));
+                                   GRAD_NUMBER_TEXT(s->batch->datatype, value));
     }
     return GRAD_OK;
 }

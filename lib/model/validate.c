@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "core/error.h"
-#include "core/figure.h"
+#include "core/format_number.h"
 #include "kernels/finite.h"
 
 #define ALL_OUTPUTS ((1U << GRAD_OUTPUT_COUNT) - 1)
@@ -42,7 +42,7 @@ static grad_status check_bound(const char *pointer, double value, grad_error *er
         return GRAD_OK;
     return grad_fail(error, GRAD_INVALID, "bad_parameter", pointer,
                      "%s is %s, expected a finite number that is not negative", pointer + 1,
-                     GRAD_FIGURE(GRAD_FP64, value));
+                     GRAD_NUMBER_TEXT(GRAD_FP64, value));
 }
 
 static grad_status check_finishing(const grad_batch *batch, grad_error *error)
@@ -80,7 +80,7 @@ grad_status grad_verify_options(const grad_batch *batch, size_t max_layers, grad
     if (!isfinite(batch->scale))
         return grad_fail(error, GRAD_INVALID, "unsupported_value", "/scale",
                          "scale is %s, expected a finite number",
-                         GRAD_FIGURE(GRAD_FP64, batch->scale));
+                         GRAD_NUMBER_TEXT(GRAD_FP64, batch->scale));
     status = check_finishing(batch, error);
     if (status != GRAD_OK)
         return status;

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "core/error.h"
-#include "core/figure.h"
+#include "core/format_number.h"
 #include "core/real.h"
 #include "model/validate.h"
 
@@ -63,9 +63,9 @@ grad_status grad_fail_element(grad_error *error, const grad_batch *batch, size_t
 {
     double value = grad_real_at(batch->datatype, tensor->data, index);
 
-    return grad_fail_layer(error, batch, layer, "non_finite",
-                           grad_element_pointer(member, tensor, index).text,
-                           " is %s, expected a finite number", GRAD_FIGURE(batch->datatype, value));
+    return grad_fail_layer(
+        error, batch, layer, "non_finite", grad_element_pointer(member, tensor, index).text,
+        " is %s, expected a finite number", GRAD_NUMBER_TEXT(batch->datatype, value));
 }
 
 grad_status grad_fail_output(grad_error *error, const grad_batch *batch, size_t layer,
@@ -84,7 +84,7 @@ grad_status grad_fail_number(grad_error *error, const char *pointer, grad_dataty
 
     return grad_fail(error, GRAD_INVALID, "non_finite", at.text,
                      "%s is %s, expected a finite number", at.text + 1,
-                     GRAD_FIGURE(type, grad_real_at(type, tensor->data, index)));
+                     GRAD_NUMBER_TEXT(type, grad_real_at(type, tensor->data, index)));
 }
 
 const char *grad_slot_member(grad_slot slot)

@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "core/error.h"
-#include "core/figure.h"
+#include "core/format_number.h"
 
 /* What parameters must be to each other. */
 static grad_status check_ranges(const grad_subject *s, const grad_activation *f)
@@ -14,7 +14,8 @@ static grad_status check_ranges(const grad_subject *s, const grad_activation *f)
     if (f->kind == GRAD_HARD_TANH && p[0] > p[1])
         return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter", "/activation/min_val",
                                " is %s, expected a number that is not above max_val (%s)",
-                               GRAD_FIGURE(GRAD_FP64, p[0]), GRAD_FIGURE(GRAD_FP64, p[1]));
+                               GRAD_NUMBER_TEXT(GRAD_FP64, p[0]),
+                               GRAD_NUMBER_TEXT(GRAD_FP64, p[1]));
     return GRAD_OK;
 }
 
@@ -37,13 +38,14 @@ static grad_status check_activation(const grad_subject *s, const grad_activation
             return grad_fail_layer(
                 s->error, s->batch, s->layer, "bad_parameter",
                 GRAD_AT("/activation/%s", parameter->name), " is %s%s, expected a %s number",
-                GRAD_FIGURE(GRAD_FP64, given), value == given ? "" : grad_figure_as_float(given),
+                GRAD_NUMBER_TEXT(GRAD_FP64, given),
+                value == given ? "" : grad_format_as_float(given),
                 parameter->domain == GRAD_POSITIVE ? "finite positive" : "finite");
         if (parameter->domain == GRAD_NOT_NEGATIVE && given < 0)
             return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter",
                                    GRAD_AT("/activation/%s", parameter->name),
                                    " is %s, expected a number that is not negative",
-                                   GRAD_FIGURE(GRAD_FP64, given));
+                                   GRAD_NUMBER_TEXT(GRAD_FP64, given));
     }
     return check_ranges(s, f);
 }
@@ -66,7 +68,7 @@ static grad_status check_attributes(const grad_subject *s, const grad_layer *lay
         if (!is_right)
             return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter",
                                    GRAD_AT("/%s", attribute->name), " is %s, expected a %s",
-                                   GRAD_FIGURE(GRAD_FP64, value),
+                                   GRAD_NUMBER_TEXT(GRAD_FP64, value),
                                    attribute->is_count ? "whole number, at least 1"
                                                        : "finite number that is not negative");
     }
@@ -79,7 +81,7 @@ static grad_status check_rate(const grad_subject *s, const grad_layer *layer)
         return GRAD_OK;
     return grad_fail_layer(s->error, s->batch, s->layer, "bad_parameter", "/dropout/rate",
                            " is %s, expected a number from 0 to below 1",
-                           GRAD_FIGURE(GRAD_FP64, layer->dropout_rate));
+                           GRAD_NUMBER_TEXT(GRAD_FP64, layer->dropout_rate));
 }
 
 static grad_status fail_stranger(const grad_subject *s, const char *member, const char *owner)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/error.h"
-#include "core/figure.h"
+#include "core/format_number.h"
 #include "core/real.h"
 #include "core/spelling.h"
 
@@ -64,7 +64,7 @@ static grad_status check_parameters(const subject *s)
         if (!is_in_domain(s->loss->parameters[i], p->domain))
             return grad_fail(s->error, GRAD_INVALID, "bad_parameter", GRAD_AT("/loss/%s", p->name),
                              "loss/%s is %s, expected %s", p->name,
-                             GRAD_FIGURE(GRAD_FP64, s->loss->parameters[i]),
+                             GRAD_NUMBER_TEXT(GRAD_FP64, s->loss->parameters[i]),
                              domain_name(p->domain));
     }
     return GRAD_OK;
@@ -214,9 +214,9 @@ static grad_status fail_value(const subject *s, const char *member, const grad_t
 {
     grad_pointer_text at = grad_element_pointer(GRAD_AT("/loss/%s", member), tensor, index);
 
-    return grad_fail(s->error, GRAD_INVALID, "bad_parameter", at.text, "%s is %s, expected %s",
-                     at.text + 1, GRAD_FIGURE(s->type, grad_real_at(s->type, tensor->data, index)),
-                     expected);
+    return grad_fail(
+        s->error, GRAD_INVALID, "bad_parameter", at.text, "%s is %s, expected %s", at.text + 1,
+        GRAD_NUMBER_TEXT(s->type, grad_real_at(s->type, tensor->data, index)), expected);
 }
 
 static grad_status check_classes(const subject *s)
@@ -299,7 +299,7 @@ static grad_status check_divisor(const subject *s)
     return grad_fail(s->error, GRAD_INVALID, "non_finite", "/loss/target",
                      "every class of loss/target is ignored, being ignore_index (%s), expected one "
                      "that is not: the mean is NaN",
-                     GRAD_FIGURE(s->type, grad_real_at(s->type, l->target.data, 0)));
+                     GRAD_NUMBER_TEXT(s->type, grad_real_at(s->type, l->target.data, 0)));
 }
 
 static grad_status check_values(const subject *s)

@@ -3,7 +3,7 @@
 #include "model/kind.h"
 
 #include "core/error.h"
-#include "core/figure.h"
+#include "core/format_number.h"
 #include "core/real.h"
 #include "core/spelling.h"
 

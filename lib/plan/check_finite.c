@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/figure.h"
+#include "core/format_number.h"
 #include "core/real.h"
 #include "core/size.h"
 #include "kernels/finite.h"
@@ -129,7 +129,7 @@ static cause_text cause_of(const grad_run *run, const finding *found)
         if (expected == NULL)
             continue;
         snprintf(cause.text, sizeof cause.text, "%.60s is %s, expected %s",
-                 name_of(run, found, n).text, GRAD_FIGURE(view->type, y), expected);
+                 name_of(run, found, n).text, GRAD_NUMBER_TEXT(view->type, y), expected);
         break;
     }
     return cause;
@@ -142,7 +142,8 @@ static grad_status fail_sample(const grad_run *run, const finding *found, grad_e
     return grad_fail(error, GRAD_INVALID, "non_finite", target_of(run, found).text,
                      "loss of sample %zu%s is %s, expected a finite number: %s", found->sample,
                      found->is_element ? output.text : "",
-                     GRAD_FIGURE(run->batch->datatype, found->value), cause_of(run, found).text);
+                     GRAD_NUMBER_TEXT(run->batch->datatype, found->value),
+                     cause_of(run, found).text);
 }
 
 static grad_status check_loss(const grad_run *run, grad_error *error)
@@ -162,7 +163,7 @@ static grad_status check_loss(const grad_run *run, grad_error *error)
         error, GRAD_INVALID, "non_finite", "/loss/target",
         "loss is %s, expected a finite number: the losses of its samples are too large "
         "to add up",
-        GRAD_FIGURE(GRAD_FP64, reply->loss));
+        GRAD_NUMBER_TEXT(GRAD_FP64, reply->loss));
 }
 
 /* ---- The answer ------------------------------------------------------------------------------ */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "core/error.h"
-#include "core/figure.h"
+#include "core/format_number.h"
 #include "core/size.h"
 #include "model/validate.h"
 

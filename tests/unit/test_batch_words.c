@@ -10,7 +10,7 @@
 #include <float.h>
 #include <math.h>
 
-#include "core/figure.h"
+#include "core/format_number.h"
 #include "gradient.h"
 #include "support/layers.h"
 
@@ -176,19 +176,19 @@ static void numbers_are_written_as_they_were_sent(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
-        assert_string_equal(GRAD_FIGURE(figures[i].type, figures[i].value), figures[i].text);
+        assert_string_equal(GRAD_NUMBER_TEXT(figures[i].type, figures[i].value), figures[i].text);
 }
 
 static void what_float32_makes_of_a_number_is_told(void **state)
 {
     (void)state;
-    assert_string_equal(grad_figure_as_float(1e-60), ", which is 0 as float32");
-    assert_string_equal(grad_figure_as_float(-1e39), ", which is infinite as float32");
-    assert_string_equal(grad_figure_as_float(1e-45), ""); /* the least float32 there is */
-    assert_string_equal(grad_figure_as_float((double)FLT_MAX), "");
-    assert_string_equal(grad_figure_as_float(0), "");
-    assert_string_equal(grad_figure_as_float((double)INFINITY), "");
-    assert_string_equal(grad_figure_as_float((double)NAN), "");
+    assert_string_equal(grad_format_as_float(1e-60), ", which is 0 as float32");
+    assert_string_equal(grad_format_as_float(-1e39), ", which is infinite as float32");
+    assert_string_equal(grad_format_as_float(1e-45), ""); /* the least float32 there is */
+    assert_string_equal(grad_format_as_float((double)FLT_MAX), "");
+    assert_string_equal(grad_format_as_float(0), "");
+    assert_string_equal(grad_format_as_float((double)INFINITY), "");
+    assert_string_equal(grad_format_as_float((double)NAN), "");
 }
 
 int main(void)

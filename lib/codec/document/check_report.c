@@ -6,7 +6,7 @@
 #include "codec/document/enum_names.h"
 #include "codec/document/problem.h"
 #include "codec/json/encoder.h"
-#include "core/figure.h"
+#include "core/format_number.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -206,7 +206,7 @@ static grad_status decode_place(grad_reader *reader, const grad_path *path, cons
         if (!(at >= 0 && at < (double)shape->shape[i]) || at != (double)(size_t)at)
             return grad_decode_fail(reader, &here, "unsupported_value",
                                     "expected an integer below %zu, found %s", shape->shape[i],
-                                    GRAD_FIGURE(GRAD_FP64, at));
+                                    GRAD_NUMBER_TEXT(GRAD_FP64, at));
         *element = *element * shape->shape[i] + (size_t)at;
     }
     return GRAD_OK;

@@ -9,8 +9,8 @@
 #include "codec/document/enum_names.h"
 #include "codec/json/word.h"
 #include "core/error.h"
-#include "core/figure.h"
 #include "core/foreign.h"
+#include "core/format_number.h"
 #include "core/size.h"
 
 size_t grad_decode_place(const grad_reader *reader, const grad_path *path)
@@ -385,7 +385,7 @@ grad_status grad_decode_integer(grad_reader *reader, const grad_path *path, cons
         return grad_decode_fail_scalar(reader, path, "an integer", value);
     if (number != trunc(number))
         return grad_decode_fail(reader, path, "unsupported_value", "expected an integer, found %s",
-                                GRAD_FIGURE(GRAD_FP64, number));
+                                GRAD_NUMBER_TEXT(GRAD_FP64, number));
     *(double *)target = number;
     return GRAD_OK;
 }
@@ -400,7 +400,7 @@ grad_status grad_decode_size(grad_reader *reader, const grad_path *path, const j
     if (!(size >= 0 && size <= EXACT_INTEGERS) || size != (double)(size_t)size)
         return grad_decode_fail(reader, path, "unsupported_value",
                                 "expected an integer that is not negative, found %s",
-                                GRAD_FIGURE(GRAD_FP64, size));
+                                GRAD_NUMBER_TEXT(GRAD_FP64, size));
     *(size_t *)target = (size_t)size;
     return GRAD_OK;
 }

@@ -6,7 +6,7 @@
 
 #include "codec/document/decode_fields.h"
 #include "codec/json/word.h"
-#include "core/figure.h"
+#include "core/format_number.h"
 #include "core/real.h"
 #include "core/size.h"
 
@@ -65,7 +65,7 @@ static grad_status read_single(grad_reader *reader, const grad_path *path, const
         GRAD_NUMBER_OUT_OF_RANGE)
         return grad_decode_fail(reader, path, "number_out_of_range",
                                 "expected a number within float32's range, found %s%s",
-                                GRAD_FIGURE(GRAD_FP64, *number), GRAD_FP64_HOLDS_IT);
+                                GRAD_NUMBER_TEXT(GRAD_FP64, *number), GRAD_FP64_HOLDS_IT);
     *number = (double)single;
     return GRAD_OK;
 }

@@ -10,7 +10,7 @@
 #include "codec/json/load.h"
 #include "codec/json/scanner.h"
 #include "core/error.h"
-#include "core/figure.h"
+#include "core/format_number.h"
 #include "core/size.h"
 
 /* ---- What requests and replies have in common ------------------------------------------------ */

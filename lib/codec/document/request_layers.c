@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "codec/document/enum_names.h"
-#include "core/figure.h"
+#include "core/format_number.h"
 #include "core/size.h"
 
 /* ---- Activations ----------------------------------------------------------------------------- */
@@ -43,7 +43,7 @@ static grad_status read_parameter(grad_reader *reader, const grad_path *path, co
     if (reader->datatype == GRAD_FP32 && isinf((float)number))
         return grad_decode_fail(reader, path, "number_out_of_range",
                                 "expected a number within float32's range, found %s%s",
-                                GRAD_FIGURE(GRAD_FP64, number), GRAD_FP64_HOLDS_IT);
+                                GRAD_NUMBER_TEXT(GRAD_FP64, number), GRAD_FP64_HOLDS_IT);
     *(double *)target = number;
     return GRAD_OK;
 }

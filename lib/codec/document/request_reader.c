@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "codec/document/enum_names.h"
-#include "core/figure.h"
+#include "core/format_number.h"
 
 /* ---- Options --------------------------------------------------------------------------------- */
 
@@ -110,7 +110,7 @@ static grad_status read_positive(grad_reader *reader, const grad_path *path, con
     if (status == GRAD_OK && !(*(double *)target > 0))
         return grad_decode_fail(reader, path, "bad_parameter",
                                 "expected a number above 0, found %s",
-                                GRAD_FIGURE(GRAD_FP64, *(double *)target));
+                                GRAD_NUMBER_TEXT(GRAD_FP64, *(double *)target));
     return status;
 }
 

@@ -7,7 +7,7 @@
 #include "codec/document/enum_names.h"
 #include "codec/json/encoder.h"
 #include "core/error.h"
-#include "core/figure.h"
+#include "core/format_number.h"
 
 /* ---- Whether a document can say what the batch does ------------------------------------------ */
 
@@ -18,7 +18,7 @@ static grad_status check_finite(double value, const char *pointer, grad_error *e
     if (isfinite(value))
         return GRAD_OK;
     return grad_fail(error, GRAD_INVALID, "non_finite", pointer,
-                     "expected a finite number, found %s", GRAD_FIGURE(GRAD_FP64, value));
+                     "expected a finite number, found %s", GRAD_NUMBER_TEXT(GRAD_FP64, value));
 }
 
 static grad_status check_options(const grad_batch *batch, grad_error *error)

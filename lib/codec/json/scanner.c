@@ -12,7 +12,7 @@
 #include "codec/json/explain.h"
 #include "codec/json/word.h"
 #include "core/error.h"
-#include "core/figure.h"
+#include "core/format_number.h"
 #include "core/size.h"
 
 grad_status grad_scanner_init(grad_scanner *s, const grad_wire_limits *limits,

@@ -1,6 +1,6 @@
 /* Writing a number for people to find again in their document. The codec's own numbers, which are
  * read by programs and must be written fast, are not these. */
-#include "core/figure.h"
+#include "core/format_number.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -14,29 +14,29 @@ static bool reads_back(const char *text, grad_datatype type, double value)
     return type == GRAD_FP64 ? strtod(text, NULL) == value : strtof(text, NULL) == (float)value;
 }
 
-grad_figure_text grad_figure_format(grad_datatype type, double value)
+grad_formatted_number grad_format_number(grad_datatype type, double value)
 {
-    grad_figure_text figure;
+    grad_formatted_number formatted;
     int digits = 1;
 
     if (!isfinite(value)) {
-        snprintf(figure.text, sizeof figure.text, "%s",
+        snprintf(formatted.text, sizeof formatted.text, "%s",
                  isnan(value) ? "NaN"
                  : value > 0  ? "Infinity"
                               : "-Infinity");
-        return figure;
+        return formatted;
     }
     if (value == trunc(value) && fabs(value) < PLAIN_INTEGERS) {
-        snprintf(figure.text, sizeof figure.text, "%.0f", value);
-        return figure;
+        snprintf(formatted.text, sizeof formatted.text, "%.0f", value);
+        return formatted;
     }
     do
-        snprintf(figure.text, sizeof figure.text, "%.*g", digits, value);
-    while (!reads_back(figure.text, type, value) && digits++ < ALL_DIGITS);
-    return figure;
+        snprintf(formatted.text, sizeof formatted.text, "%.*g", digits, value);
+    while (!reads_back(formatted.text, type, value) && digits++ < ALL_DIGITS);
+    return formatted;
 }
 
-const char *grad_figure_as_float(double value)
+const char *grad_format_as_float(double value)
 {
     float rounded = (float)value;
 
