@@ -217,7 +217,8 @@ GRAD_INLINE term focal(ELEMENT)
     double inner = b * ((u >= 0 ? minor : major) * held) + (u >= 0 ? major : minor);
     double slope = weight * (power * inner);
 
-    (void)extra, (void)c;
+    (void)extra;
+    (void)c;
     return (term){weight * (power * cost), is_class ? -slope : slope};
 }
 

@@ -58,7 +58,7 @@ static size_t levels_of(const grad_scanner *s)
 static void current_pointer(const grad_scanner *s, size_t levels, char *pointer)
 {
     const grad_envelope *envelope = &s->envelope;
-    size_t indices[GRAD_MAX_RANK];
+    size_t indices[GRAD_MAX_RANK] = {0};
 
     for (size_t i = 0; i < levels; i++)
         indices[i] = s->rows[i].count;
