@@ -662,10 +662,8 @@ static grad_status go_backward(const pass *p, const stage *s, grad_error *error)
 static void part_loss(pass *p)
 {
     stage *last = &p->stages[p->objective->batch.layer_count];
-    grad_loss_kind loss = p->objective->network.loss.kind;
-    grad_activation_kind f = last->f.activation.kind;
-    bool is_one = (f == GRAD_SIGMOID && loss == GRAD_BINARY_CROSS_ENTROPY) ||
-                  (f == GRAD_LOG_SOFTMAX && loss == GRAD_NLL);
+    bool is_one = grad_loss_fusion_of(last->f.activation.kind, p->objective->network.loss.kind) !=
+                  GRAD_LOSS_ABSENT;
 
     p->loss = (grad_layer){.kind = GRAD_PLAIN_LAYER_KIND,
                            .activation = grad_activation_default(GRAD_IDENTITY),

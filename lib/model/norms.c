@@ -126,6 +126,11 @@ static void grad_input_by_sample(const grad_layer_view *v, grad_block block, voi
     grad_sample_norm_grad_input(&norm, v->dz, block.row, block.rows, dx);
 }
 
+#define OPERATIONS_BY_SAMPLE                                                                       \
+    .scratch = moments_of_samples, .prepare = {rows_grid, prepare_samples, GRAD_COST_ELEMENTS},    \
+    .forward = {rows_grid, forward, GRAD_COST_NOTHING},                                            \
+    .grad_input = {rows_grid, grad_input_by_sample, GRAD_COST_NOTHING}, .deltas = DELTAS
+
 const grad_kind grad_kind_layer_norm = {
     .info = {.kind = GRAD_LAYER_NORM,
              .name = "layer_norm",
@@ -138,11 +143,7 @@ const grad_kind grad_kind_layer_norm = {
              .attribute_count = 1,
              .attributes = {EPSILON},
              .synonyms = GRAD_NO_SYNONYMS},
-    .scratch = moments_of_samples,
-    .prepare = {rows_grid, prepare_samples, GRAD_COST_ELEMENTS},
-    .forward = {rows_grid, forward, GRAD_COST_NOTHING},
-    .grad_input = {rows_grid, grad_input_by_sample, GRAD_COST_NOTHING},
-    .deltas = DELTAS,
+    OPERATIONS_BY_SAMPLE,
 };
 
 /* Its epsilon is the number type's, as in PyTorch. */
@@ -159,11 +160,7 @@ const grad_kind grad_kind_rms_norm = {
              .attributes =
                  {{"epsilon", offsetof(grad_layer, epsilon), {FLT_EPSILON, DBL_EPSILON}, false}},
              .synonyms = GRAD_NO_SYNONYMS},
-    .scratch = moments_of_samples,
-    .prepare = {rows_grid, prepare_samples, GRAD_COST_ELEMENTS},
-    .forward = {rows_grid, forward, GRAD_COST_NOTHING},
-    .grad_input = {rows_grid, grad_input_by_sample, GRAD_COST_NOTHING},
-    .deltas = DELTAS,
+    OPERATIONS_BY_SAMPLE,
 };
 
 static grad_status validate_groups(const grad_subject *s, const grad_layer *layer,
@@ -191,11 +188,7 @@ const grad_kind grad_kind_group_norm = {
              .attribute_count = 2,
              .attributes = {{"groups", offsetof(grad_layer, groups), {NAN, NAN}, true}, EPSILON},
              .synonyms = GRAD_NO_SYNONYMS},
-    .scratch = moments_of_samples,
-    .prepare = {rows_grid, prepare_samples, GRAD_COST_ELEMENTS},
-    .forward = {rows_grid, forward, GRAD_COST_NOTHING},
-    .grad_input = {rows_grid, grad_input_by_sample, GRAD_COST_NOTHING},
-    .deltas = DELTAS,
+    OPERATIONS_BY_SAMPLE,
     .validate_axes = validate_groups,
 };
 

@@ -175,17 +175,23 @@ static void add_limits(const config *c, grad_text *text)
     grad_text_printf(text, "}");
 }
 
+#define QUOTED_BEHIND_COMMA(CONSTANT, name) ",\"" #name "\""
+
 /* The words of the documents: what a member may say, or what it may hold. */
 static void add_words(grad_text *text)
 {
-    grad_text_printf(text, "\"encodings\":[\"json\"],\"datatypes\":[\"FP32\",\"FP64\"],"
-                           "\"reductions\":[\"sum\",\"mean\",\"none\"],"
-                           "\"loss_reductions\":[\"mean\",\"sum\",\"none\",\"batchmean\"],"
-                           "\"options\":{\"non_finite\":[\"reject\",\"allow\"],"
-                           "\"on_error\":[\"abort\",\"continue\"],\"statistics\":[false,true],"
-                           "\"clip\":[\"value\",\"layer_norm\",\"global_norm\"],"
-                           "\"weight_decay\":[\"l1\",\"l2\"],"
-                           "\"check\":[\"samples\",\"seed\",\"tolerance\"]},");
+    static const char loss_reductions[] = GRAD_LOSS_REDUCTIONS(QUOTED_BEHIND_COMMA);
+
+    grad_text_printf(text,
+                     "\"encodings\":[\"json\"],\"datatypes\":[\"FP32\",\"FP64\"],"
+                     "\"reductions\":[\"sum\",\"mean\",\"none\"],"
+                     "\"loss_reductions\":[%s],"
+                     "\"options\":{\"non_finite\":[\"reject\",\"allow\"],"
+                     "\"on_error\":[\"abort\",\"continue\"],\"statistics\":[false,true],"
+                     "\"clip\":[\"value\",\"layer_norm\",\"global_norm\"],"
+                     "\"weight_decay\":[\"l1\",\"l2\"],"
+                     "\"check\":[\"samples\",\"seed\",\"tolerance\"]},",
+                     loss_reductions + 1);
     grad_text_printf(text, "\"outputs\":[");
     for (int output = 0; output < GRAD_OUTPUT_COUNT; output++)
         grad_text_printf(text, "\"%s\",", grad_output_name((grad_output_kind)output));

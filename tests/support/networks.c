@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "support/norm_twins.h"
 #include "support/random.h"
 
 static void *keep(network *n, size_t bytes)
@@ -72,16 +73,6 @@ static double bit(double x)
     return x < 0 ? 0 : 1;
 }
 
-/* The least divisor of N above 1; of 1 1. */
-static size_t least_divisor(size_t N)
-{
-    size_t divisor = 2;
-
-    while (N > 1 && N % divisor != 0)
-        divisor++;
-    return N > 1 ? divisor : 1;
-}
-
 static void make_layer(network *n, uint64_t seed, size_t B, size_t K, const network_recipe *r,
                        grad_layer *layer)
 {
@@ -99,7 +90,7 @@ static void make_layer(network *n, uint64_t seed, size_t B, size_t K, const netw
     if (grad_layer_info_of(r->kind)->map == GRAD_MAP_NORM)
         layer->gain = changed(n, network_tensor(n, seed + 3, 0, N, 1), around_one);
     if (r->kind == GRAD_GROUP_NORM)
-        layer->groups = (double)least_divisor(N);
+        layer->groups = (double)norm_twin_groups(N);
     if (grad_layer_info_of(r->kind)->map == GRAD_MAP_NORM && r->kind != GRAD_RMS_NORM)
         layer->shift = network_tensor(n, seed + 4, 0, N, 0.5);
     if (r->inference) {

@@ -20,15 +20,6 @@ static void widen(grad_datatype type, size_t count, const void *x, long double *
         wide[i] = grad_real_at(type, x, i);
 }
 
-static size_t least_divisor(size_t N)
-{
-    size_t divisor = 2;
-
-    while (N > 1 && N % divisor != 0)
-        divisor++;
-    return N > 1 ? divisor : 1;
-}
-
 bool norm_form_is_by_sample(norm_form form)
 {
     return form == BY_SAMPLE || form == BY_GROUP || form == UNCENTRED;
@@ -99,7 +90,7 @@ norm_problem *norm_problem_new(grad_datatype type, norm_form form, size_t B, siz
                           .B = B,
                           .N = N,
                           .by_sample = norm_form_is_by_sample(form),
-                          .groups = form == BY_GROUP ? least_divisor(N) : 1,
+                          .groups = form == BY_GROUP ? norm_twin_groups(N) : 1,
                           .is_uncentred = form == UNCENTRED,
                           .moments_depend_on_x = form != RUNNING,
                           .gain = has_gain ? p->gain : NULL,

@@ -8,7 +8,6 @@
 
 #define NORM_PROBLEM_MOST 1100 /* elements of a batch */
 
-/* Groups: the least divisor of N above 1. */
 typedef enum norm_form {
     BY_SAMPLE,
     BY_GROUP,

@@ -3,6 +3,15 @@
 
 #include <math.h>
 
+size_t norm_twin_groups(size_t N)
+{
+    size_t divisor = 2;
+
+    while (N > 1 && N % divisor != 0)
+        divisor++;
+    return N > 1 ? divisor : 1;
+}
+
 /* Where the i-th element of the set of (b, n) lies, and how many there are. */
 static size_t member(const norm_twin *norm, size_t b, size_t n, size_t i)
 {

@@ -17,6 +17,9 @@ typedef struct norm_twin {
     const long double *x; /* [B,N] */
 } norm_twin;
 
+/* How many groups the tests cut N features into: the least divisor of N above 1; of 1 1. */
+size_t norm_twin_groups(size_t N);
+
 /* Mean and √(variance + ε) of the set that element (b, n) belongs to. */
 void norm_twin_moments(const norm_twin *norm, size_t b, size_t n, long double *mean,
                        long double *deviation);

@@ -29,7 +29,7 @@ static size_t find(const grad_envelope *envelope, const char *pointer)
 {
     size_t place = grad_envelope_find(envelope, pointer);
 
-    return place == GRAD_NOWHERE ? SIZE_MAX : envelope->places[place].begin;
+    return place == GRAD_NO_PLACE ? SIZE_MAX : envelope->places[place].begin;
 }
 
 static void pointer_at(const grad_envelope *envelope, size_t position, char *pointer)

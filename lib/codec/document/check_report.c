@@ -7,8 +7,7 @@
 #include "codec/document/problem.h"
 #include "codec/json/encoder.h"
 #include "core/format_number.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
+#include "core/size.h"
 
 /* Why there is no order of convergence, from GRAD_ORDER_LINEAR on. */
 static const char *const no_order_names[] = {"linear", "kink", "rounding"};
@@ -175,7 +174,7 @@ static grad_status read_no_order(grad_reader *reader, const grad_path *path, con
 {
     size_t which = 0;
     grad_status status =
-        grad_decode_choice(reader, path, value, no_order_names, COUNT(no_order_names), &which);
+        grad_decode_choice(reader, path, value, no_order_names, GRAD_COUNT(no_order_names), &which);
 
     ((grad_taylor *)target)->state = (grad_order_state)(GRAD_ORDER_LINEAR + which);
     return status;
@@ -229,7 +228,7 @@ static grad_status decode_finding(grad_reader *reader, const grad_path *path, co
         GRAD_FIELD("no_order", read_no_order, grad_check_finding, taylor),
     };
     grad_status status =
-        grad_decode_object(reader, path, value, "an object", fields, COUNT(fields), finding);
+        grad_decode_object(reader, path, value, "an object", fields, GRAD_COUNT(fields), finding);
 
     return status == GRAD_OK ? decode_place(reader, path, value, shape, &finding->index) : status;
 }
@@ -250,7 +249,8 @@ static grad_status read_tensor(grad_reader *reader, const grad_path *path, const
     grad_status status;
 
     tensor->layer = SIZE_MAX;
-    status = grad_decode_object(reader, path, value, "an object", fields, COUNT(fields), tensor);
+    status =
+        grad_decode_object(reader, path, value, "an object", fields, GRAD_COUNT(fields), tensor);
     if (status == GRAD_OK)
         status = grad_decode_require(reader, path, value, "tensor");
     if (status == GRAD_OK)
@@ -335,7 +335,7 @@ grad_status grad_report_read(const grad_document *document, void **block, size_t
     reader.strings = (char *)(report->tensors + report->tensor_count) +
                      report->note_count * sizeof *report->notes;
     status = grad_decode_object(&reader, &root, document->root, "an object", report_fields,
-                                COUNT(report_fields), report);
+                                GRAD_COUNT(report_fields), report);
     if (status != GRAD_OK)
         free(report);
     else

@@ -22,7 +22,7 @@ size_t grad_decode_place(const grad_reader *reader, const grad_path *path)
     parent = grad_decode_place(reader, path->parent);
     place = path->key != NULL ? grad_envelope_member(reader->envelope, parent, path->key)
                               : grad_envelope_element(reader->envelope, parent, path->index);
-    return place != GRAD_NOWHERE ? place : parent;
+    return place != GRAD_NO_PLACE ? place : parent;
 }
 
 grad_status grad_decode_fail(grad_reader *reader, const grad_path *path, const char *code,

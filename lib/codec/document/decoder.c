@@ -326,7 +326,7 @@ int64_t grad_decoder_locate(const grad_decoder *decoder, const char *pointer)
     const grad_envelope *envelope = &decoder->scanner.envelope;
     size_t place = grad_envelope_find(envelope, pointer);
 
-    return place == GRAD_NOWHERE ? GRAD_OFFSET_UNKNOWN : grad_envelope_offset_of(envelope, place);
+    return place == GRAD_NO_PLACE ? GRAD_OFFSET_UNKNOWN : grad_envelope_offset_of(envelope, place);
 }
 
 /* Where a member is missing that is there and null, the error says so. */
@@ -343,7 +343,7 @@ static void mention_null(const grad_decoder *decoder, grad_error *error)
     name += strlen(" has no ");
     pointer = grad_pointer_format("%s/%.*s", error->pointer, (int)strcspn(name, " ,"), name);
     place = grad_envelope_find(envelope, pointer.text);
-    if (place != GRAD_NOWHERE &&
+    if (place != GRAD_NO_PLACE &&
         strncmp(envelope->text.data + envelope->places[place].begin, "null", 4) == 0)
         snprintf(error->detail + used, sizeof error->detail - used, "; null stands for none");
 }

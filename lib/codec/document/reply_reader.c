@@ -4,8 +4,7 @@
 
 #include "codec/document/document.h"
 #include "codec/document/problem.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
+#include "core/size.h"
 
 /* ---- Statistics and clipping ----------------------------------------------------------------- */
 
@@ -18,7 +17,7 @@ static grad_status read_statistics(grad_reader *reader, const grad_path *path, c
         GRAD_FIELD("non_finite", grad_decode_size, grad_statistics, non_finite),
     };
 
-    return grad_decode_object(reader, path, value, "an object", fields, COUNT(fields), target);
+    return grad_decode_object(reader, path, value, "an object", fields, GRAD_COUNT(fields), target);
 }
 
 static grad_status read_layer_statistics(grad_reader *reader, const grad_path *path,
@@ -35,7 +34,7 @@ static grad_status read_layer_statistics(grad_reader *reader, const grad_path *p
                                                        grad_layer_result, zero_derivative);
     result->has_statistics = true;
     result->zero_derivative = -1;
-    return grad_decode_object(reader, path, value, "an object", fields, COUNT(fields), target);
+    return grad_decode_object(reader, path, value, "an object", fields, GRAD_COUNT(fields), target);
 }
 
 /* The same names stand for the whole in the reply; *target is the reply. */
@@ -52,7 +51,7 @@ static grad_status read_total_statistics(grad_reader *reader, const grad_path *p
 
     reply->has_statistics = true;
     reply->zero_derivative = -1;
-    return grad_decode_object(reader, path, value, "an object", fields, COUNT(fields), target);
+    return grad_decode_object(reader, path, value, "an object", fields, GRAD_COUNT(fields), target);
 }
 
 static grad_status read_report(grad_reader *reader, const grad_path *path, const json_t *value,
@@ -65,7 +64,7 @@ static grad_status read_report(grad_reader *reader, const grad_path *path, const
     };
 
     report->factor = 1;
-    return grad_decode_object(reader, path, value, "an object", fields, COUNT(fields), report);
+    return grad_decode_object(reader, path, value, "an object", fields, GRAD_COUNT(fields), report);
 }
 
 static grad_status read_layer_clipping(grad_reader *reader, const grad_path *path,
@@ -117,8 +116,8 @@ static const grad_field layer_fields[] = {
 static grad_status read_layer(grad_reader *reader, const grad_path *path, const json_t *value,
                               void *target)
 {
-    return grad_decode_object(reader, path, value, "a layer", layer_fields, COUNT(layer_fields),
-                              target);
+    return grad_decode_object(reader, path, value, "a layer", layer_fields,
+                              GRAD_COUNT(layer_fields), target);
 }
 
 static grad_status read_layers(grad_reader *reader, const grad_path *path, const json_t *value,
@@ -189,7 +188,7 @@ grad_status grad_reply_read(const grad_document *document, void **block, size_t 
         reply->notes = (grad_reply_note *)(reader.errors + errors);
     reader.strings = (char *)(reader.errors + errors) + notes * sizeof *reply->notes;
     status = grad_decode_object(&reader, &root, document->root, "an object", reply_fields,
-                                COUNT(reply_fields), reply);
+                                GRAD_COUNT(reply_fields), reply);
     if (status != GRAD_OK)
         free(reply);
     else

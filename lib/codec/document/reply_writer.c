@@ -61,12 +61,12 @@ static int64_t find_offset(const request_layer *layer, const char *pointer)
 {
     char prefix[32];
     size_t length = (size_t)snprintf(prefix, sizeof prefix, "/layers/%zu", layer->index);
-    size_t found = GRAD_NOWHERE;
+    size_t found = GRAD_NO_PLACE;
 
     if (layer->envelope != NULL && strncmp(pointer, prefix, length) == 0)
         found = grad_envelope_find_from(layer->envelope, layer->place, pointer + length);
-    return found == GRAD_NOWHERE ? GRAD_OFFSET_UNKNOWN
-                                 : grad_envelope_offset_of(layer->envelope, found);
+    return found == GRAD_NO_PLACE ? GRAD_OFFSET_UNKNOWN
+                                  : grad_envelope_offset_of(layer->envelope, found);
 }
 
 static void write_error(grad_encoder *encoder, const grad_error *error, const request_layer *layer)

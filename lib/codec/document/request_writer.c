@@ -8,10 +8,9 @@
 #include "codec/json/encoder.h"
 #include "core/error.h"
 #include "core/format_number.h"
+#include "core/size.h"
 
 /* ---- Whether a document can say what the batch does ------------------------------------------ */
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static grad_status check_finite(double value, const char *pointer, grad_error *error)
 {
@@ -36,7 +35,7 @@ static grad_status check_options(const grad_batch *batch, grad_error *error)
     };
     grad_status status = GRAD_OK;
 
-    for (size_t i = 0; i < COUNT(options) && status == GRAD_OK; i++)
+    for (size_t i = 0; i < GRAD_COUNT(options) && status == GRAD_OK; i++)
         status = check_finite(options[i].value, options[i].pointer, error);
     return status;
 }
@@ -111,7 +110,7 @@ static grad_status check_layer(const grad_batch *batch, size_t index, grad_error
     const grad_layer *layer = &batch->layers[index];
     const grad_tensor *const tensors[] = {&layer->input, &layer->pre_activation,
                                           &layer->grad_output, &layer->dropout_mask};
-    bool has_ranks = have_ranks(tensors, COUNT(tensors));
+    bool has_ranks = have_ranks(tensors, GRAD_COUNT(tensors));
     grad_status status;
 
     if (layer->error != NULL) {
@@ -135,7 +134,7 @@ static grad_status check_network(const grad_network *network, grad_error *error)
         &loss->class_weight, &loss->pos_weight,     &loss->variance, &loss->other};
     grad_status status = GRAD_OK;
 
-    if (!have_ranks(tensors, COUNT(tensors)))
+    if (!have_ranks(tensors, GRAD_COUNT(tensors)))
         return fail_rank("", error);
     if (loss->kind == GRAD_LOSS_ABSENT)
         return GRAD_OK;

@@ -489,7 +489,7 @@ static size_t find_child(const grad_envelope *e, size_t container, const char *t
         if (length > 0 && add_token(e, i, name, 0) == length && memcmp(name, token, length) == 0)
             return i;
     }
-    return GRAD_NOWHERE;
+    return GRAD_NO_PLACE;
 }
 
 size_t grad_envelope_member(const grad_envelope *envelope, size_t place, const char *name)
@@ -519,34 +519,34 @@ static size_t find_by_other_name(const grad_envelope *e, size_t container, const
     if (length <= sizeof name)
         memcpy(name, token + 1, length - 1);
     other = grad_other_field_name(name);
-    return other != NULL ? grad_envelope_member(e, container, other) : GRAD_NOWHERE;
+    return other != NULL ? grad_envelope_member(e, container, other) : GRAD_NO_PLACE;
 }
 
 /* Whether what is there is a tensor, {"shape": …, "data": …}, and the token one of its indices:
  * rows and columns, which are no members. */
 static bool is_element(const grad_envelope *e, size_t place, const char *token)
 {
-    size_t data = GRAD_NOWHERE;
+    size_t data = GRAD_NO_PLACE;
 
     if (token[1] >= '0' && token[1] <= '9')
         data = grad_envelope_member(e, place, "data");
-    return data != GRAD_NOWHERE && e->places[data].array > 0;
+    return data != GRAD_NO_PLACE && e->places[data].array > 0;
 }
 
 size_t grad_envelope_find_from(const grad_envelope *envelope, size_t place, const char *pointer)
 {
     if (place >= envelope->place_count)
-        return GRAD_NOWHERE;
+        return GRAD_NO_PLACE;
     while (*pointer == '/' && envelope->places[place].array == 0) {
         size_t length = 1 + strcspn(pointer + 1, "/");
         size_t child = find_child(envelope, place, pointer, length);
 
-        if (child == GRAD_NOWHERE)
+        if (child == GRAD_NO_PLACE)
             child = find_by_other_name(envelope, place, pointer, length);
-        if (child == GRAD_NOWHERE && is_element(envelope, place, pointer))
+        if (child == GRAD_NO_PLACE && is_element(envelope, place, pointer))
             break;
-        if (child == GRAD_NOWHERE)
-            return GRAD_NOWHERE;
+        if (child == GRAD_NO_PLACE)
+            return GRAD_NO_PLACE;
         place = child;
         pointer += length;
     }

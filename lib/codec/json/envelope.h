@@ -43,7 +43,7 @@ typedef struct grad_place {
 } grad_place;
 
 /* No place. */
-#define GRAD_NOWHERE SIZE_MAX
+#define GRAD_NO_PLACE SIZE_MAX
 
 /* From this byte of the envelope on, the document's byte is shift further. */
 typedef struct grad_envelope_mark {
@@ -113,7 +113,7 @@ void grad_envelope_pointer(const grad_envelope *envelope, size_t place, const si
                            size_t levels, char *pointer);
 
 /* The place of the value at pointer; for a value inside an array of numbers, that of the array, and
- * for an element of a tensor that is an object, that of the object. GRAD_NOWHERE where there is
+ * for an element of a tensor that is an object, that of the object. GRAD_NO_PLACE where there is
  * none. An envelope that is not valid JSON does no harm. */
 size_t grad_envelope_find(const grad_envelope *envelope, const char *pointer);
 
