@@ -22,7 +22,12 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wstrict-protot
 	-Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wformat=2
 CPPFLAGS := -Ilib -D_GNU_SOURCE
 OPTIMIZE := -O2 -g
-HARDEN := -fstack-protector-strong $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
+# What this compiler has for its processor. Not under a sanitizer, which looks at the same itself.
+supported = $(foreach flag,$(1),$(shell echo | $(CC) -O2 -Werror $(flag) \
+	-include stdlib.h -x c -c -o /dev/null - 2>/dev/null && echo '$(flag)'))
+HARDEN := -fstack-protector-strong $(if $(SANITIZE),,$(call supported,-fcf-protection=full \
+	-mbranch-protection=standard -fstack-clash-protection -ftrivial-auto-var-init=zero) \
+	$(firstword $(call supported,-D_FORTIFY_SOURCE=3 -D_FORTIFY_SOURCE=2)))
 # Arithmetic as it is written, on every processor: each product and sum rounded once, in its type
 # (s390x would work float out in double). lib/core/machine.c refuses what these cannot mend.
 ARITHMETIC := -ffp-contract=off -fexcess-precision=fast
