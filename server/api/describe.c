@@ -279,9 +279,11 @@ static void print_metrics(FILE *out)
 {
     const metrics_family *f;
 
-    fputs("| metric | type | labels | help |\n|---|---|---|---|\n", out);
-    for (size_t i = 0; (f = metrics_family_at(i)) != NULL; i++)
-        fprintf(out, "| `%s` | %s | %s | %s |\n", f->name, f->type, f->labels, f->help);
+    fputs("| metric | type | labels | meaning | when it moves |\n|---|---|---|---|---|\n", out);
+    for (size_t i = 0; (f = metrics_family_at(i)) != NULL; i++) {
+        fprintf(out, "| `%s` | %s | %s | %s | %s |\n", f->name, f->type, f->labels, f->help,
+                f->advice);
+    }
 }
 
 /* ---- Topics ---------------------------------------------------------------------------------- */

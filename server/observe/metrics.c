@@ -159,43 +159,89 @@ typedef enum family {
 
 /* In the order of the text. */
 static const metrics_family families[] = {
-    [FAMILY_REQUESTS] = {"gradientd_requests_total", "counter", "route, status",
-                         "Requests answered, by route and HTTP status; 0: the connection ended "
-                         "first."},
-    [FAMILY_STAGES] = {"gradientd_stage_duration_seconds", "histogram", "stage",
-                       "Time requests spent in each stage."},
+    [FAMILY_REQUESTS] =
+        {"gradientd_requests_total", "counter", "route, status",
+         "Requests answered, by route and HTTP status; 0: the connection ended "
+         "first.",
+         "A rising share of 5xx: the daemon refuses or fails, and "
+         "gradientd_rejections_total says why. 4xx: a client sends what is wrong, and "
+         "the log has its code. 0: clients leave, or are too slow."},
+    [FAMILY_STAGES] =
+        {"gradientd_stage_duration_seconds", "histogram", "stage",
+         "Time requests spent in each stage.",
+         "queue grows: more work comes than the workers do; add CPUs or replicas. "
+         "receive grows: the network or the clients are slow. compute or decode grow: "
+         "requests have become larger, or the CPU is shared."},
     [FAMILY_RECEIVED_BYTES] = {"gradientd_received_bytes_total", "counter", "",
-                               "Bytes of bodies received."},
-    [FAMILY_SENT_BYTES] = {"gradientd_sent_bytes_total", "counter", "", "Bytes of bodies sent."},
-    [FAMILY_REJECTIONS] = {"gradientd_rejections_total", "counter", "reason",
-                           "Requests and connections refused or cut off, by reason."},
-    [FAMILY_LINGERING_ENDED] = {"gradientd_lingering_ended_total", "counter", "reason",
-                                "Connections answered before their request ended, by what ended "
-                                "the discarding."},
-    [FAMILY_LOST_LINES] = {"gradientd_log_lines_lost_total", "counter", "",
-                           "Lines of the log that standard error did not take."},
-    [FAMILY_CONNECTIONS] = {"gradientd_connections", "gauge", "", "Open connections."},
-    [FAMILY_LINGERING] = {"gradientd_lingering_connections", "gauge", "",
-                          "Connections answered before their request ended, whose rest is being "
-                          "discarded."},
-    [FAMILY_IN_FLIGHT] = {"gradientd_in_flight", "gauge", "",
-                          "Requests between their headers and the end of their reply."},
-    [FAMILY_QUEUE_WAITING] = {"gradientd_queue_waiting", "gauge", "",
-                              "Requests waiting for a worker."},
+                               "Bytes of bodies received.", "Plan the network by it."},
+    [FAMILY_SENT_BYTES] = {"gradientd_sent_bytes_total", "counter", "", "Bytes of bodies sent.",
+                           "Plan the network by it."},
+    [FAMILY_REJECTIONS] =
+        {"gradientd_rejections_total", "counter", "reason",
+         "Requests and connections refused or cut off, by reason.",
+         "memory, queue_full, queue_timeout, connections, deadline: more comes than "
+         "the daemon can do; add replicas. body_too_large, result_too_large: raise "
+         "the limit that the problem names, or send less. slow_header, slow_body, "
+         "slow_reader: slow or hostile clients, nothing to do while they are few. "
+         "bad_framing: a broken proxy or an attack. draining: a restart."},
+    [FAMILY_LINGERING_ENDED] =
+        {"gradientd_lingering_ended_total", "counter", "reason",
+         "Connections answered before their request ended, by what ended "
+         "the discarding.",
+         "All but peer_closed may stand for an answer that its client has not read: "
+         "raise linger-timeout (too_long) or linger-size (too_large), or find out who "
+         "is refused so often (crowded_out)."},
+    [FAMILY_LOST_LINES] =
+        {"gradientd_log_lines_lost_total", "counter", "",
+         "Lines of the log that standard error did not take.",
+         "Whatever reads standard error is too slow: speed it up, or set log-requests "
+         "to off."},
+    [FAMILY_CONNECTIONS] = {"gradientd_connections", "gauge", "", "Open connections.",
+                            "Near max-connections new ones get 503: lower idle-timeout, raise max- "
+                            "connections, or find the client that opens so many."},
+    [FAMILY_LINGERING] =
+        {"gradientd_lingering_connections", "gauge", "",
+         "Connections answered before their request ended, whose rest is being "
+         "discarded.",
+         "Clients send on after a refusal; at 1,024 the oldest is reset. The log says "
+         "who was refused, and why."},
+    [FAMILY_IN_FLIGHT] =
+        {"gradientd_in_flight", "gauge", "",
+         "Requests between their headers and the end of their reply.",
+         "High with few jobs running: clients send or read slowly. High with a long "
+         "queue: overload."},
+    [FAMILY_QUEUE_WAITING] =
+        {"gradientd_queue_waiting", "gauge", "", "Requests waiting for a worker.",
+         "Above 0 for long: the workers are the bottleneck; add CPUs or replicas."},
     [FAMILY_QUEUE_DEPTH] = {"gradientd_queue_depth", "gauge", "",
-                            "Requests that may wait for a worker."},
-    [FAMILY_WORKERS] = {"gradientd_workers", "gauge", "", "Threads that compute."},
-    [FAMILY_JOBS] = {"gradientd_jobs_running", "gauge", "", "Requests being computed."},
-    [FAMILY_RESERVED] = {"gradientd_memory_leased_bytes", "gauge", "", "Bytes leased to requests."},
-    [FAMILY_BUDGET] = {"gradientd_memory_budget_bytes", "gauge", "", "Bytes that may be leased."},
-    [FAMILY_DRAINING] = {"gradientd_draining", "gauge", "", "1 while the daemon is stopping."},
+                            "Requests that may wait for a worker.", "It is set by queue-depth."},
+    [FAMILY_WORKERS] = {"gradientd_workers", "gauge", "", "Threads that compute.",
+                        "It is set by workers, at start."},
+    [FAMILY_JOBS] = {"gradientd_jobs_running", "gauge", "", "Requests being computed.",
+                     "As many as there are workers, for long: all CPUs are busy."},
+    [FAMILY_RESERVED] =
+        {"gradientd_memory_leased_bytes", "gauge", "", "Bytes leased to requests.",
+         "Near the budget requests are refused: raise memory-budget, or lower max- "
+         "body. Above 0 on an idle daemon for longer than its timeouts: report it."},
+    [FAMILY_BUDGET] = {"gradientd_memory_budget_bytes", "gauge", "", "Bytes that may be leased.",
+                       "It is set by memory-budget, at start."},
+    [FAMILY_DRAINING] = {"gradientd_draining", "gauge", "", "1 while the daemon is stopping.",
+                         "1 outside a restart: somebody has sent SIGTERM."},
     [FAMILY_BUILD] = {"gradientd_build_info", "gauge", "version, revision, compiler",
-                      "Always 1; the labels say what runs."},
-    [FAMILY_START_TIME] = {"process_start_time_seconds", "gauge", "",
-                           "Start of the process since 1970."},
-    [FAMILY_RESIDENT] = {"process_resident_memory_bytes", "gauge", "", "Resident memory."},
-    [FAMILY_CPU] = {"process_cpu_seconds_total", "counter", "", "CPU time, user and system."},
-    [FAMILY_FILES] = {"process_open_fds", "gauge", "", "Open file descriptors."},
+                      "Always 1; the labels say what runs.",
+                      "Replicas that differ: a rollout is under way, or stuck."},
+    [FAMILY_START_TIME] =
+        {"process_start_time_seconds", "gauge", "", "Start of the process since 1970.",
+         "It changes at each restart: often means crashes; look at the exit status."},
+    [FAMILY_RESIDENT] =
+        {"process_resident_memory_bytes", "gauge", "", "Resident memory.",
+         "The budget, 64 KiB a connection and some 20 MB bound it. Growth over days "
+         "at equal load: report it."},
+    [FAMILY_CPU] = {"process_cpu_seconds_total", "counter", "", "CPU time, user and system.",
+                    "At the number of CPUs (or the quota) the daemon is at its capacity."},
+    [FAMILY_FILES] = {"process_open_fds", "gauge", "", "Open file descriptors.",
+                      "One a connection, and some 20. Near the limit of the process no connection "
+                      "is accepted: raise it (ulimit -n, LimitNOFILE)."},
 };
 
 const metrics_family *metrics_family_at(size_t index)

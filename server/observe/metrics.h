@@ -82,6 +82,7 @@ typedef struct metrics_family {
     const char *type;   /* "counter" */
     const char *labels; /* "route, status", or "" */
     const char *help;
+    const char *advice; /* what to do when it moves */
 } metrics_family;
 
 /* The families in the order of the exposition; NULL behind the last. */

@@ -125,12 +125,21 @@ static void test_the_daemons_tables_are_whole(void **state)
         assert_row("limits", l->name, PARTS(l->option ? l->option : "fixed"));
     }
     for (size_t i = 0; (f = metrics_family_at(i)); i++)
-        assert_row("metrics", f->name, PARTS(f->type, f->help));
+        assert_row("metrics", f->name, PARTS(f->type, f->help, f->advice));
     for (size_t i = 0; i < OPTION_TOTAL; i++) {
         char flag[OPTION_NAME_SIZE + 2];
         snprintf(flag, sizeof flag, "--%s", config_options[i].name);
         assert_row("options", flag, PARTS(config_options[i].help));
     }
+}
+
+/* Who adds a reason says what to do about it. */
+static void test_each_rejection_has_its_advice(void **state)
+{
+    (void)state;
+    for (int reason = 0; reason < REJECT_COUNT; reason++)
+        assert_row("metrics", "gradientd_rejections_total",
+                   PARTS(metrics_rejection_name((metrics_rejection)reason)));
 }
 
 /* Also: no cell holds a bar of its own. */
@@ -165,6 +174,7 @@ int main(void)
         cmocka_unit_test(test_losses_are_all_there),
         cmocka_unit_test(test_the_check_has_its_defaults),
         cmocka_unit_test(test_the_daemons_tables_are_whole),
+        cmocka_unit_test(test_each_rejection_has_its_advice),
         cmocka_unit_test(test_rows_are_as_wide_as_their_header),
         cmocka_unit_test(test_other_topics_are_none),
     };
