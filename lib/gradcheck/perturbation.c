@@ -202,24 +202,33 @@ grad_status grad_check_estimate(const grad_check *check, grad_sample *s, grad_er
 #define FIRST 0x1p-3  /* step, of the scale */
 #define CLOSER 0x1p-4 /* of each further trial, of the one before */
 #define SAME 0.25     /* by how much the halvings of one order may differ */
+#define RIGHT 1.5     /* between the orders of a wrong gradient and of a right one */
 #define LINEAR 12     /* times as far L must move by 32 times the step: else it is saturated */
 #define BEYOND 4      /* a remainder of so many radii of the gradient can be told from them */
+#define LASTING 0.25  /* of what a wrong gradient is off by, that smaller steps must leave */
 
-/* The order that the remainders of steps h, h/2, … h/32 tell: found where all halvings do. Behind
- * them stands the change to the other side, -h: there a wrong gradient is wrong by as much, and
- * what is not is a kink that the steps went past. */
-static grad_taylor order_of(const double changes[HALVINGS + 2], double h, grad_interval gradient,
-                            double noise)
+/* The order of one gradient, as the trials up to now have it. */
+typedef struct convergence {
+    double gradient, off; /* and its radii */
+    double noise;         /* of L */
+    grad_taylor told;
+    double wrong; /* where a wrong gradient is told: by how much it is off */
+} convergence;
+
+/* What the remainders of steps h, h/2, … h/32 tell: an order where all halvings do. Behind the
+ * changes stands that to the other side, -h: there a wrong gradient is wrong by as much, and what
+ * is not is a kink that the steps went past. */
+static grad_taylor order_of(const convergence *c, const double changes[HALVINGS + 2],
+                            const double remainder[HALVINGS + 1], double h)
 {
-    double off = gradient.kink + gradient.rounding + 4 * DBL_EPSILON * fabs(gradient.middle);
     double one_sided = changes[0] + changes[HALVINGS + 1], low = (double)INFINITY, high = -low;
-    double remainder[HALVINGS + 1], order;
+    double order = log2(remainder[0] / remainder[HALVINGS]) / HALVINGS;
     bool is_nothing = true, is_seen = true;
 
     for (size_t i = 0; i <= HALVINGS; i++, h /= 2) {
-        remainder[i] = fabs(changes[i] - h * gradient.middle);
-        is_nothing = is_nothing && remainder[i] <= noise + h * off;
-        is_seen = is_seen && isfinite(remainder[i]) && remainder[i] > noise + BEYOND * h * off;
+        is_nothing = is_nothing && remainder[i] <= c->noise + h * c->off;
+        is_seen =
+            is_seen && isfinite(remainder[i]) && remainder[i] > c->noise + BEYOND * h * c->off;
         if (i == 0 || !is_seen)
             continue;
         low = fmin(low, log2(remainder[i - 1] / remainder[i]));
@@ -231,26 +240,47 @@ static grad_taylor order_of(const double changes[HALVINGS + 2], double h, grad_i
         return (grad_taylor){GRAD_ORDER_ABSENT, 0};
     if (!(high - low <= SAME))
         return (grad_taylor){GRAD_ORDER_ROUNDING, 0};
-    order = log2(remainder[0] / remainder[HALVINGS]) / HALVINGS;
-    if (order < 1.5 && fabs(one_sided) > remainder[0] / 2)
+    if (order < RIGHT && fabs(one_sided) > remainder[0] / 2)
         return (grad_taylor){GRAD_ORDER_KINK, 0};
     if (!(fabs(changes[0]) > LINEAR * fabs(changes[HALVINGS])))
         return (grad_taylor){GRAD_ORDER_ABSENT, 0};
     return (grad_taylor){GRAD_ORDER_FOUND, order};
 }
 
-/* The smallest steps of which anything is seen count: there a wrong gradient outgrows the rest. */
-static void take_order(grad_taylor found, grad_taylor *taylor)
+/* What a wrong gradient is off by is there however small the steps are: where they leave less, and
+ * it is not rounding that hides it, the steps before went past kinks that looked like it. */
+static bool is_refuted(const convergence *c, const double remainder[HALVINGS + 1], double h)
 {
-    bool is_seen = found.state != GRAD_ORDER_ABSENT && found.state != GRAD_ORDER_LINEAR;
+    bool is_less = false;
 
-    if (is_seen || taylor->state == GRAD_ORDER_ABSENT)
-        *taylor = found;
+    for (size_t i = 0; i <= HALVINGS; i++, h /= 2)
+        is_less = is_less || remainder[i] + c->noise + h * c->off < LASTING * h * c->wrong;
+    return is_less;
+}
+
+/* The smallest steps of which anything is seen count: there a wrong gradient outgrows the rest. */
+static void take_trial(convergence *c, const double changes[HALVINGS + 2], double h)
+{
+    double remainder[HALVINGS + 1];
+    grad_taylor found;
+
+    for (size_t i = 0; i <= HALVINGS; i++)
+        remainder[i] = fabs(changes[i] - ldexp(h, -(int)i) * c->gradient);
+    found = order_of(c, changes, remainder, h);
+    if (found.state == GRAD_ORDER_ABSENT || found.state == GRAD_ORDER_LINEAR) {
+        if (is_refuted(c, remainder, h))
+            found.state = GRAD_ORDER_ROUNDING;
+        else if (c->told.state != GRAD_ORDER_ABSENT)
+            return;
+    }
+    c->told = found;
+    c->wrong = found.state == GRAD_ORDER_FOUND && found.order < RIGHT
+                   ? ldexp(remainder[HALVINGS] / h, HALVINGS)
+                   : 0;
 }
 
 /* Six trials of smaller and smaller steps, for the gradient and the claim alike. */
-static grad_status try_steps(perturbation *p, const grad_interval gradients[2],
-                             grad_taylor *const taylors[2])
+static grad_status try_steps(perturbation *p, convergence both[2])
 {
     double changes[HALVINGS + 2], h = FIRST * p->scale, moved;
     grad_status status = GRAD_OK;
@@ -259,10 +289,15 @@ static grad_status try_steps(perturbation *p, const grad_interval gradients[2],
         for (size_t i = 0; i < HALVINGS + 2 && status == GRAD_OK; i++)
             status = change_at(p, i > HALVINGS ? -h : ldexp(h, -(int)i), &changes[i], &moved);
         for (size_t g = 0; g < 2 && status == GRAD_OK; g++)
-            take_order(order_of(changes, h, gradients[g], p->parameter->objective->noise),
-                       taylors[g]);
+            take_trial(&both[g], changes, h);
     }
     return status;
+}
+
+/* What there is to tell, in the end. */
+static grad_taylor order_or_none(const convergence *c)
+{
+    return c->told.state == GRAD_ORDER_ABSENT ? (grad_taylor){GRAD_ORDER_ROUNDING, 0} : c->told;
 }
 
 grad_status grad_check_find_order(const grad_check *check, grad_parameter *parameter,
@@ -270,27 +305,28 @@ grad_status grad_check_find_order(const grad_check *check, grad_parameter *param
 {
     const grad_sample *s =
         &check->samples[parameter->first_sample + parameter->sample_count - 1]; /* the direction */
-    grad_interval expected = grad_check_at(check, s, GRAD_EXPECTED), gradients[2];
-    grad_taylor *const taylors[2] = {&parameter->taylor, &parameter->claim_taylor};
+    grad_interval expected = grad_check_at(check, s, GRAD_EXPECTED);
+    convergence both[2];
     perturbation p;
     grad_status status;
 
-    taylors[0]->state = taylors[1]->state = GRAD_ORDER_KINK;
+    parameter->taylor = parameter->claim_taylor = (grad_taylor){GRAD_ORDER_KINK, 0};
     if (grad_check_is_kink(check, s, expected))
         return GRAD_OK;
     for (grad_source g = GRAD_ANALYTIC; g <= GRAD_CLAIM; g++) {
-        taylors[g]->state = GRAD_ORDER_ABSENT;
-        gradients[g] = grad_check_at(check, s, g);
-        gradients[g].kink = expected.kink;
-        gradients[g].rounding += expected.rounding;
+        grad_interval told = grad_check_at(check, s, g);
+
+        both[g] = (convergence){.gradient = told.middle,
+                                .off = expected.kink + expected.rounding + told.rounding +
+                                       4 * DBL_EPSILON * fabs(told.middle),
+                                .noise = parameter->objective->noise};
     }
     status = perturbation_make(&p, check, s, error);
     if (status != GRAD_OK)
         return status;
-    status = try_steps(&p, gradients, taylors);
-    for (size_t g = 0; g < 2; g++)
-        if (taylors[g]->state == GRAD_ORDER_ABSENT)
-            taylors[g]->state = GRAD_ORDER_ROUNDING;
+    status = try_steps(&p, both);
+    parameter->taylor = order_or_none(&both[GRAD_ANALYTIC]);
+    parameter->claim_taylor = order_or_none(&both[GRAD_CLAIM]);
     perturbation_free(&p);
     return status;
 }

@@ -146,6 +146,39 @@ static void kinks_beside_have_no_order(void **state)
     network_free(n);
 }
 
+/* Kinks to both sides, past which all of the larger steps go and none of the smaller ones: there a
+ * wrong gradient would be wrong by as much. */
+static void what_smaller_steps_refute_is_no_order(void **state)
+{
+    const network_recipe leaky[] = {{GRAD_DENSE, 2, GRAD_LEAKY_RELU, 0, 0, false}};
+    network *n = network_of(7007, GRAD_FP64, 1, 1, GRAD_LOSS_ABSENT, 1, leaky);
+    size_t wrong = 0;
+
+    (void)state;
+    grad_real_put(GRAD_FP64, n->network.input.data, 0, 1);
+    for (size_t i = 0; i < 2; i++) {
+        grad_real_put(GRAD_FP64, n->batch.layers[0].weight.data, i, 1);
+        grad_real_put(GRAD_FP64, n->batch.layers[0].bias.data, i, -1 - 8e-4);
+        grad_real_put(GRAD_FP64, n->network.grad_output.data, i, i == 0 ? 1 : -1);
+    }
+    for (uint64_t seed = 0; seed < 16; seed++) {
+        grad_check_request request = {.options = CHECK_OPTIONS(.seed = seed)};
+        grad_check *check = NULL;
+        grad_run *run = check_make_claims(n, &request);
+        const grad_check_tensor *t;
+
+        grad_real_put(GRAD_FP64, request.claims[0].weight_delta.data, 0, 0.011);
+        t = &check_report_of(&request, &check)->tensors[0];
+        assert_int_equal(t->analytic.verdict, GRAD_CHECK_PASS);
+        assert_int_not_equal(t->analytic.taylor.state, GRAD_ORDER_FOUND);
+        wrong += t->claim.taylor.state == GRAD_ORDER_FOUND && t->claim.taylor.order < 1.1;
+        grad_check_destroy(check);
+        grad_run_destroy(run);
+    }
+    assert_true(wrong >= 4); /* to the others L does not move */
+    network_free(n);
+}
+
 /* A second derivative that the rounding of a gradient in float32 hides looks like none. */
 static void what_drowns_in_rounding_has_no_order(void **state)
 {
@@ -172,6 +205,7 @@ int main(void)
         cmocka_unit_test(kinks_have_no_order),
         cmocka_unit_test(jumps_have_no_order),
         cmocka_unit_test(kinks_beside_have_no_order),
+        cmocka_unit_test(what_smaller_steps_refute_is_no_order),
         cmocka_unit_test(what_drowns_in_rounding_has_no_order),
     };
 

@@ -117,10 +117,11 @@ static void random_networks_pass(void **state)
 }
 
 /* Norms in float32 whose sums of two or three numbers round to the same for many neighbours, kinks
- * by which extrapolations agree by chance, a flat stretch whose end was taken for rounding. */
+ * by which extrapolations agree by chance, a flat stretch whose end was taken for rounding; kinks
+ * that all of the larger steps went past, as a wrong gradient would let them. */
 static void networks_that_once_failed_pass(void **state)
 {
-    static const uint64_t seeds[] = {5042, 6705, 12311, 38429, 49241};
+    static const uint64_t seeds[] = {5042, 6705, 12039, 12311, 38429, 49241};
 
     (void)state;
     for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++)
