@@ -150,6 +150,9 @@ void computation_run_inline(computation *c)
     c->times.printed = clock_now();
 }
 
+/* A job of more than so many expected seconds is a long one. */
+#define LONG_COST 0.25
+
 /* ---- On the workers -------------------------------------------------------------------------- */
 
 /* Abandons work, between tiles, once its deadline has passed. Any worker may find out. */
@@ -162,7 +165,7 @@ static bool is_late(computation *c)
 
 static bool is_given_up(computation *c)
 {
-    return is_late(c) || atomic_load(&c->failed);
+    return is_late(c) || atomic_load(&c->failed) || atomic_load(&c->cancelled);
 }
 
 static size_t begin_stage(void *context, size_t stage)
@@ -192,11 +195,11 @@ static void compute_tile(void *context, size_t stage, size_t tile)
         print_segment(c, tile);
 }
 
-static void job_done(void *context, bool expired)
+static void job_done(void *context, pool_end how)
 {
     computation *c = context;
 
-    c->expired = expired;
+    c->end = how;
     c->times.printed = clock_now();
     is_late(c);
     computation_drop_inputs(c);
@@ -209,8 +212,17 @@ static const pool_job_kind compute_job = {
 bool computation_submit(computation *c, pool *workers, int64_t start_deadline)
 {
     c->times.queued = clock_now();
-    c->job = (pool_job){.kind = &compute_job, .context = c, .start_deadline = start_deadline};
+    c->job = (pool_job){.kind = &compute_job,
+                        .context = c,
+                        .start_deadline = start_deadline,
+                        .is_long = c->cost > LONG_COST};
     return pool_submit(workers, &c->job);
+}
+
+void computation_cancel(computation *c, pool *workers)
+{
+    atomic_store(&c->cancelled, true);
+    pool_cancel(workers, &c->job);
 }
 
 void computation_destroy(computation *c)

@@ -63,9 +63,11 @@ struct computation {
     int64_t deadline;      /* for the response's first byte, clock_now */
     double decode_seconds;
     computation_times times;
-    bool expired;        /* the job's deadline came before a worker */
-    _Atomic bool late;   /* the request's own deadline passed */
-    _Atomic bool failed; /* set by the first that fails, who then writes error */
+    double cost;            /* expected seconds on one thread, known once the document is read */
+    pool_end end;           /* of the job */
+    _Atomic bool late;      /* the request's own deadline passed */
+    _Atomic bool cancelled; /* nobody waits for it any more */
+    _Atomic bool failed;    /* set by the first that fails, who then writes error */
     grad_error error;
     void (*done)(void *context); /* called on a worker when the job is over; it is not touched
                                     afterwards */
@@ -89,9 +91,13 @@ size_t computation_memory(const computation *c, memory_phase phase);
 /* Creates, computes and prints on this thread. */
 void computation_run_inline(computation *c);
 
-/* Submits it to the pool, which calls done. start_deadline is that of pool_job. False: the queue is
- * full. */
+/* Submits it to the pool, which calls done; cost decides whether it is a long job. start_deadline
+ * is that of pool_job. False: the queue is full. */
 bool computation_submit(computation *c, pool *workers, int64_t start_deadline);
+
+/* Stops it, wherever the pool has it: done is called, soon or before this returns, unless it has
+ * been called. The computation must outlive the call. Any thread. */
+void computation_cancel(computation *c, pool *workers);
 
 /* The printed response's c->segment_count segments, one at least. Those of an encoder are its own;
  * of a text one is made in *own. */

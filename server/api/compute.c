@@ -211,7 +211,7 @@ static outcome on_resume(request *r)
     computation *c = r->work;
 
     note_stages(r);
-    if (c->expired || c->late)
+    if (c->end == POOL_EXPIRED || c->late)
         return reject_late(r, c);
     return atomic_load(&c->failed) ? reject(r, &c->error) : respond(r);
 }
@@ -248,7 +248,8 @@ static outcome on_end(request *r)
     if (parse_and_validate(r) == OUTCOME_REJECTED ||
         reserve(r, MEMORY_TO_COMPUTE) == OUTCOME_REJECTED)
         return OUTCOME_REJECTED;
-    if (c->kind->cost(c) > options->inline_cost)
+    c->cost = c->kind->cost(c);
+    if (c->cost > options->inline_cost)
         return OUTCOME_SUSPENDED;
     computation_run_inline(c);
     return on_resume(r);

@@ -1,4 +1,4 @@
-/* The pool of workers: one mutex, one condition, three lists. It decides only who runs which tile
+/* The pool of workers: one mutex, one condition, some lists. It decides only who runs which tile
  * when. Tiles take 50 µs and more, so a lock per tile has no measurable cost. */
 #include "work/pool.h"
 
@@ -6,26 +6,43 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* A first-in first-out list through pool_job.next. */
+/* First in, first out, through pool_job.next and previous. */
 typedef struct job_list {
     pool_job *first;
     pool_job *last;
     size_t length;
 } job_list;
 
+/* The short jobs, or the long ones. */
+typedef struct job_class {
+    job_list waiting; /* submitted, in order */
+    job_list active;  /* begun and not ended; whose turn comes next is first */
+    size_t waiting_most;
+    size_t workers; /* that are at its jobs */
+} job_class;
+
+enum { SHORT, LONG, CLASSES };
+
 struct pool {
     pthread_mutex_t lock;
     pthread_cond_t work; /* there may be work for an idle worker, or the end has come */
-    job_list waiting;    /* submitted, in order */
-    job_list active;     /* begun and not complete, in order; never more than workers */
+    job_class classes[CLASSES];
     job_list expired;    /* taken out of waiting, for the next worker to tell */
     int64_t next_expiry; /* no deadline in waiting is before this */
+    int64_t lead;        /* ns that short jobs are ahead of their share; negative: behind it */
+    size_t active_most;  /* of each class */
     size_t queue_depth;
     size_t idle;
     bool stopping;
     size_t worker_count;
     pthread_t workers[];
 };
+
+/* Short jobs that had the workers to themselves are not ahead by more, in ns. */
+#define LONGEST_LEAD 10000000
+
+/* When this worker's long job began to use the time that is not accounted for yet. */
+static _Thread_local int64_t slice_began;
 
 static int64_t now_ns(void)
 {
@@ -38,44 +55,50 @@ static int64_t now_ns(void)
 static void list_append(job_list *list, pool_job *job)
 {
     job->next = NULL;
-    if (list->last != NULL)
-        list->last->next = job;
-    else
-        list->first = job;
+    job->previous = list->last;
+    *(list->last != NULL ? &list->last->next : &list->first) = job;
     list->last = job;
     list->length++;
 }
 
-/* Takes out the job behind before (NULL: the first). */
-static pool_job *list_take_after(job_list *list, pool_job *before)
+static pool_job *list_remove(job_list *list, pool_job *job)
 {
-    pool_job **link = before != NULL ? &before->next : &list->first;
-    pool_job *job = *link;
-
-    *link = job->next;
-    if (list->last == job)
-        list->last = before;
+    *(job->previous != NULL ? &job->previous->next : &list->first) = job->next;
+    *(job->next != NULL ? &job->next->previous : &list->last) = job->previous;
     list->length--;
     return job;
 }
 
-static void list_remove(job_list *list, const pool_job *job)
+static job_class *class_of(pool *p, const pool_job *job)
 {
-    pool_job *before = NULL;
+    return &p->classes[job->is_long ? LONG : SHORT];
+}
 
-    for (pool_job *j = list->first; j != job; j = j->next)
-        before = j;
-    list_take_after(list, before);
+static size_t count_waiting(const pool *p)
+{
+    return p->classes[SHORT].waiting.length + p->classes[LONG].waiting.length;
+}
+
+static void sort_out_expired_of(pool *p, job_list *waiting, int64_t now)
+{
+    for (pool_job *job = waiting->first, *next; job != NULL; job = next) {
+        next = job->next;
+        if (job->start_deadline != 0 && job->start_deadline <= now) {
+            list_append(&p->expired, list_remove(waiting, job));
+            job->state = POOL_JOB_OUTSIDE;
+        } else if (job->start_deadline != 0 && job->start_deadline < p->next_expiry) {
+            p->next_expiry = job->start_deadline;
+        }
+    }
 }
 
 /* Moves jobs past their deadline from waiting to expired. Walks only when the earliest deadline has
  * passed. */
 static void sort_out_expired(pool *p)
 {
-    pool_job *before;
     int64_t now;
 
-    if (p->waiting.length == 0)
+    if (count_waiting(p) == 0)
         p->next_expiry = INT64_MAX;
     if (p->next_expiry == INT64_MAX)
         return;
@@ -83,17 +106,8 @@ static void sort_out_expired(pool *p)
     if (now < p->next_expiry)
         return;
     p->next_expiry = INT64_MAX;
-    before = NULL;
-    for (pool_job *job = p->waiting.first, *next; job != NULL; job = next) {
-        next = job->next;
-        if (job->start_deadline != 0 && job->start_deadline <= now) {
-            list_append(&p->expired, list_take_after(&p->waiting, before));
-            continue;
-        }
-        if (job->start_deadline != 0 && job->start_deadline < p->next_expiry)
-            p->next_expiry = job->start_deadline;
-        before = job;
-    }
+    for (size_t i = 0; i < CLASSES; i++)
+        sort_out_expired_of(p, &p->classes[i].waiting, now);
 }
 
 static void wake(pool *p, size_t workers)
@@ -102,82 +116,178 @@ static void wake(pool *p, size_t workers)
         pthread_cond_signal(&p->work);
 }
 
-/* Begins the job's stages from job->stage on until one has tiles, or completes the job. Only the
- * job knows how many stages there are, and it may find out on the way. No other worker has the job;
- * the lock is held before and after, not meanwhile. */
-static void begin_or_complete(pool *p, pool_job *job)
-{
-    const pool_job_kind *kind = job->kind;
-    size_t tiles;
+/* ---- One job --------------------------------------------------------------------------------- */
 
+/* Tells an end. The job is in no list any more; the lock is held before and after. */
+static void tell(pool *p, pool_job *job, pool_end how)
+{
+    job->state = POOL_JOB_OUTSIDE;
     pthread_mutex_unlock(&p->lock);
-    while ((tiles = kind->begin_stage(job->context, job->stage)) == 0)
-        job->stage++;
-    pthread_mutex_lock(&p->lock);
-    if (tiles != POOL_NO_STAGE) {
-        job->tile_count = tiles;
-        job->tiles_left = tiles;
-        job->next_tile = 0;
-        wake(p, tiles - 1);
-        return;
-    }
-    list_remove(&p->active, job);
-    if (p->stopping)
-        pthread_cond_broadcast(&p->work);
-    pthread_mutex_unlock(&p->lock);
-    kind->done(job->context, false);
+    job->kind->done(job->context, how);
     pthread_mutex_lock(&p->lock);
 }
 
+/* No worker has the job. */
+static void end_active(pool *p, pool_job *job)
+{
+    list_remove(&class_of(p, job)->active, job);
+    if (p->stopping)
+        pthread_cond_broadcast(&p->work);
+    tell(p, job, job->is_cancelled ? POOL_CANCELLED : POOL_COMPLETE);
+}
+
+/* Begins the job's stages from job->stage on until one has tiles, or ends the job. Only the job
+ * knows how many stages there are, and it may find out on the way. No other worker has the job; the
+ * lock is held before and after, not meanwhile. */
+static void begin_or_end(pool *p, pool_job *job)
+{
+    size_t tiles = 0;
+
+    job->is_beginning = true;
+    while (tiles == 0 && !job->is_cancelled) {
+        pthread_mutex_unlock(&p->lock);
+        tiles = job->kind->begin_stage(job->context, job->stage);
+        pthread_mutex_lock(&p->lock);
+        job->stage += tiles == 0;
+    }
+    job->is_beginning = false;
+    if (tiles == POOL_NO_STAGE || job->is_cancelled) {
+        end_active(p, job);
+        return;
+    }
+    job->tile_count = tiles;
+    job->tiles_left = tiles;
+    job->next_tile = 0;
+    wake(p, tiles - 1);
+}
+
+/* The job goes behind the others: it is their turn next. */
 static void run_tile(pool *p, pool_job *job)
 {
+    job_list *active = &class_of(p, job)->active;
     size_t stage = job->stage;
     size_t tile = job->next_tile++;
 
+    list_append(active, list_remove(active, job));
     pthread_mutex_unlock(&p->lock);
     job->kind->run_tile(job->context, stage, tile);
     pthread_mutex_lock(&p->lock);
     if (--job->tiles_left == 0) {
         job->stage++;
-        begin_or_complete(p, job);
+        begin_or_end(p, job);
     }
 }
 
-static pool_job *oldest_with_tiles(const pool *p)
+/* ---- Whose turn it is ------------------------------------------------------------------------ */
+
+static pool_job *first_with_tiles(const job_class *c)
 {
-    pool_job *job = p->active.first;
+    pool_job *job = c->active.first;
 
     while (job != NULL && job->next_tile == job->tile_count)
         job = job->next;
     return job;
 }
 
-/* Does one piece of work. False: there was none. */
-static bool work_once(pool *p)
+static bool may_begin(const pool *p, const job_class *c)
+{
+    return c->waiting.first != NULL && c->active.length < p->active_most;
+}
+
+static bool has_work(const pool *p, const job_class *c)
+{
+    return may_begin(p, c) || first_with_tiles(c) != NULL;
+}
+
+/* Whether short jobs have work and are behind their share. Where they have none, nothing is
+ * owed. */
+static bool is_short_owed(pool *p)
+{
+    if (has_work(p, &p->classes[SHORT]))
+        return p->lead < 0;
+    p->lead = 0;
+    return false;
+}
+
+/* Whether a worker that is free now begins work of long jobs, though short ones may have some. */
+static bool is_turn_of_long(pool *p)
+{
+    const job_class *longs = &p->classes[LONG];
+
+    if (is_short_owed(p) || !has_work(p, longs))
+        return false;
+    return !has_work(p, &p->classes[SHORT]) || p->worker_count == 1 ||
+           longs->workers + 1 < p->worker_count;
+}
+
+/* What waits begins first, so that it takes its turns. */
+static void do_work_of(pool *p, job_class *c)
 {
     pool_job *job;
 
-    sort_out_expired(p);
-    if (p->expired.first != NULL) {
-        job = list_take_after(&p->expired, NULL);
-        pthread_mutex_unlock(&p->lock);
-        job->kind->done(job->context, true);
-        pthread_mutex_lock(&p->lock);
-        return true;
+    c->workers++;
+    if (may_begin(p, c)) {
+        job = list_remove(&c->waiting, c->waiting.first);
+        job->state = POOL_JOB_ACTIVE;
+        list_append(&c->active, job);
+        begin_or_end(p, job);
+    } else {
+        run_tile(p, first_with_tiles(c));
     }
-    job = oldest_with_tiles(p);
-    if (job != NULL) {
-        run_tile(p, job);
-        return true;
-    }
-    if (p->waiting.first != NULL) {
-        job = list_take_after(&p->waiting, NULL);
-        list_append(&p->active, job);
-        begin_or_complete(p, job);
-        return true;
-    }
-    return false;
+    c->workers--;
 }
+
+static void do_short_work(pool *p)
+{
+    int64_t began = now_ns();
+
+    do_work_of(p, &p->classes[SHORT]);
+    p->lead += now_ns() - began;
+    if (p->lead > LONGEST_LEAD)
+        p->lead = LONGEST_LEAD;
+}
+
+static void account_slice(pool *p)
+{
+    int64_t now = now_ns();
+
+    p->lead -= POOL_SHORT_SHARE * (now - slice_began);
+    slice_began = now;
+}
+
+static void do_long_work(pool *p)
+{
+    slice_began = now_ns();
+    do_work_of(p, &p->classes[LONG]);
+    account_slice(p);
+}
+
+/* Does one piece of work. False: there was none. */
+static bool work_once(pool *p)
+{
+    sort_out_expired(p);
+    if (p->expired.first != NULL)
+        tell(p, list_remove(&p->expired, p->expired.first), POOL_EXPIRED);
+    else if (is_turn_of_long(p))
+        do_long_work(p);
+    else if (has_work(p, &p->classes[SHORT]))
+        do_short_work(p);
+    else
+        return false;
+    return true;
+}
+
+void pool_yield(pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    account_slice(p);
+    while (is_short_owed(p))
+        do_short_work(p);
+    pthread_mutex_unlock(&p->lock);
+    slice_began = now_ns();
+}
+
+/* ---- The pool -------------------------------------------------------------------------------- */
 
 static void *worker_main(void *context)
 {
@@ -188,7 +298,7 @@ static void *worker_main(void *context)
         if (work_once(p))
             continue;
         /* An active job may still begin a stage with tiles for everybody. */
-        if (p->stopping && p->active.length == 0)
+        if (p->stopping && p->classes[SHORT].active.length + p->classes[LONG].active.length == 0)
             break;
         p->idle++;
         pthread_cond_wait(&p->work, &p->lock);
@@ -210,6 +320,9 @@ pool *pool_create(size_t workers, size_t queue_depth)
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->work, NULL);
     p->queue_depth = queue_depth;
+    p->active_most = POOL_TURNS * workers;
+    p->classes[SHORT].waiting_most = queue_depth;
+    p->classes[LONG].waiting_most = (queue_depth + 1) / 2;
     p->next_expiry = INT64_MAX;
     for (; p->worker_count < workers; p->worker_count++) {
         if (pthread_create(&p->workers[p->worker_count], NULL, worker_main, p) != 0) {
@@ -222,14 +335,17 @@ pool *pool_create(size_t workers, size_t queue_depth)
 
 bool pool_submit(pool *p, pool_job *job)
 {
+    job_class *c = class_of(p, job);
     bool room;
 
     pthread_mutex_lock(&p->lock);
     sort_out_expired(p);
-    room = p->waiting.length < p->queue_depth;
+    room = count_waiting(p) < p->queue_depth && c->waiting.length < c->waiting_most;
     if (room) {
         job->stage = job->tile_count = job->next_tile = job->tiles_left = 0;
-        list_append(&p->waiting, job);
+        job->is_beginning = job->is_cancelled = false;
+        job->state = POOL_JOB_WAITING;
+        list_append(&c->waiting, job);
         if (job->start_deadline != 0 && job->start_deadline < p->next_expiry)
             p->next_expiry = job->start_deadline;
         wake(p, 1);
@@ -238,12 +354,40 @@ bool pool_submit(pool *p, pool_job *job)
     return room;
 }
 
+/* The tiles that nobody has begun are not to be run. */
+static void cancel_active(pool *p, pool_job *job)
+{
+    job->is_cancelled = true;
+    job->tiles_left -= job->tile_count - job->next_tile;
+    job->next_tile = job->tile_count;
+    if (!job->is_beginning && job->tiles_left == 0)
+        end_active(p, job);
+}
+
+void pool_cancel(pool *p, pool_job *job)
+{
+    pthread_mutex_lock(&p->lock);
+    switch (job->state) {
+    case POOL_JOB_WAITING:
+        list_remove(&class_of(p, job)->waiting, job);
+        tell(p, job, POOL_CANCELLED);
+        break;
+    case POOL_JOB_ACTIVE:
+        if (!job->is_cancelled)
+            cancel_active(p, job);
+        break;
+    case POOL_JOB_OUTSIDE:
+        break;
+    }
+    pthread_mutex_unlock(&p->lock);
+}
+
 size_t pool_waiting(pool *p)
 {
     size_t waiting;
 
     pthread_mutex_lock(&p->lock);
-    waiting = p->waiting.length;
+    waiting = count_waiting(p);
     pthread_mutex_unlock(&p->lock);
     return waiting;
 }
@@ -253,7 +397,7 @@ size_t pool_running(pool *p)
     size_t running;
 
     pthread_mutex_lock(&p->lock);
-    running = p->active.length;
+    running = p->classes[SHORT].active.length + p->classes[LONG].active.length;
     pthread_mutex_unlock(&p->lock);
     return running;
 }

@@ -98,7 +98,7 @@ static char *compute_twice(const computation_kind *kind, grad_datatype datatype,
     assert_true(computation_submit(there, workers, INT64_MAX));
     signal_box_wait(&box, 1);
     assert_false(there->failed);
-    assert_false(there->expired);
+    assert_int_equal(there->end, POOL_COMPLETE);
     assert_null(there->body);
     assert_null(there->run);
     assert_null(there->check);
@@ -297,14 +297,14 @@ static void test_late_work_is_given_up(void **state)
     assert_true(computation_submit(w, workers, INT64_MAX));
     signal_box_wait(&box, 1);
     assert_true(w->late);
-    assert_false(w->expired);
+    assert_int_equal(w->end, POOL_COMPLETE);
     assert_null(w->encoder);
     computation_destroy(w);
 
     w = make_plain(&memory, &box);
     assert_true(computation_submit(w, workers, clock_now() - 1));
     signal_box_wait(&box, 2);
-    assert_true(w->expired);
+    assert_int_equal(w->end, POOL_EXPIRED);
     assert_false(w->late);
     computation_destroy(w);
     pool_destroy(workers);

@@ -34,9 +34,9 @@ static void small_tile(void *context, size_t stage, size_t tile)
     ((small_job *)context)->tiles++;
 }
 
-static void small_done(void *context, bool expired)
+static void small_done(void *context, pool_end how)
 {
-    (void)expired;
+    (void)how;
     ((small_job *)context)->is_done = true;
 }
 
@@ -75,10 +75,10 @@ static void test_ten_thousand_jobs_of_four_threads(void **state)
     free(jobs);
 }
 
-static void again_done(void *context, bool expired)
+static void again_done(void *context, pool_end how)
 {
     small_job *s = context;
-    (void)expired;
+    (void)how;
     if (++s->runs == 100 || !pool_submit(s->p, &s->job))
         s->is_done = true;
 }

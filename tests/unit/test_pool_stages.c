@@ -44,10 +44,10 @@ static void learner_tile(void *context, size_t stage, size_t tile)
         l->is_broken = true;
 }
 
-static void learner_done(void *context, bool expired)
+static void learner_done(void *context, pool_end how)
 {
     learner *l = context;
-    l->wrong += expired || l->ends != 1;
+    l->wrong += how != POOL_COMPLETE || l->ends != 1;
     l->is_done = true;
 }
 
