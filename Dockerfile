@@ -16,7 +16,7 @@ RUN REVISION="${REVISION:-unknown}" \
 FROM debian:trixie-slim
 RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
-        libmicrohttpd12t64 libjansson4 libopenblas0-pthread >/dev/null \
+        libmicrohttpd12t64 libgnutls30t64 libjansson4 libopenblas0-pthread >/dev/null \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/*
 COPY --from=build /out/gradientd /usr/bin/gradientd
 

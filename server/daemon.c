@@ -64,6 +64,14 @@ static bool start_listeners(gradientd *d, const int fds[ROLE_COUNT])
     return started;
 }
 
+static bool open_access(gradientd *d, const config *c, char *message, size_t message_size)
+{
+    if (c->token_file[0] == '\0')
+        return true;
+    d->service.access = access_open(c->token_file, message, message_size);
+    return d->service.access != NULL;
+}
+
 bool daemon_start(gradientd *d, const config *c, char *message, size_t message_size)
 {
     int fds[ROLE_COUNT] = {-1, -1};
@@ -78,6 +86,12 @@ bool daemon_start(gradientd *d, const config *c, char *message, size_t message_s
             close(fds[ROLE_SERVICE]);
             return false;
         }
+    }
+    if (!open_access(d, c, message, message_size)) {
+        for (int role = 0; role < ROLE_COUNT; role++)
+            if (fds[role] >= 0)
+                close(fds[role]);
+        return false;
     }
     if (!start_shared(d, c)) {
         for (int role = 0; role < ROLE_COUNT; role++)
@@ -146,5 +160,6 @@ bool daemon_stop(gradientd *d)
     pool_destroy(s->workers);
     for (int role = 0; role < ROLE_COUNT; role++)
         connections_destroy(s->connections[role]);
+    access_close(s->access);
     return true;
 }

@@ -1,5 +1,6 @@
 /* gradientd: the process. Reads what it was asked to do, prepares the ground (libraries, signals,
  * memory), runs the daemon and ends it. Exit statuses are listed in docs/architecture.md. */
+#include "access/token_command.h"
 #include "api/describe.h"
 #include "config/config.h"
 #include "daemon.h"
@@ -182,6 +183,24 @@ static void configure_log(const config *c)
     log_set_format((log_format)c->log_format);
 }
 
+/* Whatever the configuration says: a token that was revoked shall be so at once. */
+static void reload_tokens(access_list *tokens)
+{
+    char message[MESSAGE_SIZE];
+    access_change change;
+
+    if (tokens == NULL)
+        return;
+    if (!access_reload(tokens, &change, message, sizeof message)) {
+        log_write(LOG_ERROR, "tokens not reloaded: the old ones stay",
+                  (log_field[]){LOG_TEXT("reason", message), LOG_END});
+        return;
+    }
+    log_write(LOG_INFO, "tokens reloaded",
+              (log_field[]){LOG_NUMBER("tokens", change.tokens), LOG_NUMBER("added", change.added),
+                            LOG_NUMBER("removed", change.removed), LOG_END});
+}
+
 static void reload_configuration(process *p)
 {
     char message[MESSAGE_SIZE];
@@ -257,10 +276,12 @@ static void wait_for_stop(gradientd *d, process *p, const sigset_t *signals)
             log_signal(LOG_INFO, "draining", number);
             return;
         }
-        if (number == SIGHUP)
+        if (number == SIGHUP) {
+            reload_tokens(d->service.access);
             reload_configuration(p);
-        else if (number > 0)
+        } else if (number > 0) {
             log_signal(LOG_WARNING, "signal ignored", number);
+        }
         if (number > 0)
             continue;
         is_busy = budget_take_peak(&d->service.memory) >= WORTH_TRIMMING;
@@ -367,6 +388,21 @@ static int print_description(const char *topic)
     return EXIT_USAGE;
 }
 
+/* The token and its line on standard output, and what they are on standard error. */
+static int make_token(char *const *words)
+{
+    char token[SECRET_SIZE], line[TOKEN_LINE_SIZE], message[MESSAGE_SIZE];
+
+    if (!token_command(words, token, line, message, sizeof message)) {
+        fprintf(stderr, "gradientd: %s\n", message);
+        return EXIT_USAGE;
+    }
+    fputs("The token, which is shown only now, and the line of the token file for it:\n", stderr);
+    printf("%s\n%s\n", token, line);
+    explicit_bzero(token, sizeof token);
+    return end_printing();
+}
+
 static int act(process *p, const config_sources *sources, config_action action)
 {
     const config *c = p->loaded;
@@ -385,6 +421,8 @@ static int act(process *p, const config_sources *sources, config_action action)
         return print_description(c->topic);
     case CONFIG_HEALTHCHECK:
         return check_health(c);
+    case CONFIG_TOKEN:
+        return make_token(c->words);
     case CONFIG_RUN:
         break;
     }

@@ -3,6 +3,7 @@
  * every request: a function here, or in a file of its own, and a row of the table. */
 #include "admission/admission.h"
 
+#include "admission/login.h"
 #include "body/body.h"
 #include "config/suggest.h"
 #include "observe/metrics.h"
@@ -306,7 +307,8 @@ static outcome step_content(request *r)
 
 /* In this order: each step may rely on what those before it have found. */
 static outcome (*const steps[])(request *r) = {
-    step_framing, step_header_room, step_route, step_length, step_query, step_content,
+    step_framing, step_header_room, step_route,   login_step,
+    step_length,  step_query,       step_content, quota_step,
 };
 
 outcome admission_run(request *r)

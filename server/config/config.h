@@ -14,6 +14,7 @@ typedef struct config {
     char *listen;               /* HOST:PORT of the service */
     char *allow_origin;         /* origins whose pages may read responses; "*": all; "": none */
     char *admin_listen;         /* HOST:PORT of health checks and metrics; "" for none */
+    char *token_file;           /* of those who may come in; "": everyone may */
     _Atomic size_t event_loops; /* threads that own sockets; 0: one a CPU, at most 4 */
     _Atomic size_t workers;     /* threads that compute; 0: one a CPU (affinity and cgroup quota) */
     _Atomic size_t queue_depth; /* requests that may wait for a worker */
@@ -41,6 +42,7 @@ typedef struct config {
     _Atomic int log_format;         /* a log_format: the place of its word in the table */
     _Atomic bool log_requests;      /* one line a request */
     const char *topic;              /* of --describe, borrowed of argv; NULL: all */
+    char **words;                   /* behind `token`, borrowed of argv, NULL at their end */
 } config;
 
 /* What the command line asks for. */
@@ -48,9 +50,10 @@ typedef enum config_action {
     CONFIG_RUN,
     CONFIG_HELP,
     CONFIG_VERSION,
-    CONFIG_CHECK,      /* --check-config: effective values and where each came from */
-    CONFIG_DESCRIBE,   /* --describe: the tables of the documentation */
-    CONFIG_HEALTHCHECK /* the subcommand `healthcheck` */
+    CONFIG_CHECK,       /* --check-config: effective values and where each came from */
+    CONFIG_DESCRIBE,    /* --describe: the tables of the documentation */
+    CONFIG_HEALTHCHECK, /* the subcommand `healthcheck` */
+    CONFIG_TOKEN        /* the subcommand `token` */
 } config_action;
 
 /* Where a value came from, for --check-config: "default", "/etc/gradientd.conf:3",

@@ -96,8 +96,9 @@ static bool assign_defaults(loader *l)
 
 /* ---- The command line ------------------------------------------------------------------------ */
 
-/* --name VALUE, --name=VALUE, the commands of the table and the subcommand. */
-#define SUBCOMMAND "healthcheck"
+/* --name VALUE, --name=VALUE, the commands of the table and the subcommands. */
+#define SUBCOMMAND_HEALTHCHECK "healthcheck"
+#define SUBCOMMAND_TOKEN "token"
 
 /* The parts of a flag. */
 typedef struct flag {
@@ -188,12 +189,17 @@ static bool read_flag(loader *l, int argc, char **argv, int *at)
 
 static bool read_flags(loader *l, int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], SUBCOMMAND_TOKEN) == 0) {
+        l->action = CONFIG_TOKEN;
+        l->values->words = argv + 2;
+        return true;
+    }
     for (int at = 1; at < argc; at++) {
-        if (strcmp(argv[at], SUBCOMMAND) == 0) {
+        if (strcmp(argv[at], SUBCOMMAND_HEALTHCHECK) == 0) {
             l->action = CONFIG_HEALTHCHECK;
         } else if (argv[at][0] != '-') {
-            return fail(l, "unexpected argument \"%.100s\"; the only subcommand is %s", argv[at],
-                        SUBCOMMAND);
+            return fail(l, "unexpected argument \"%.100s\"; the subcommands are %s and %s",
+                        argv[at], SUBCOMMAND_HEALTHCHECK, SUBCOMMAND_TOKEN);
         } else if (!read_flag(l, argc, argv, &at)) {
             return false;
         }
@@ -454,9 +460,8 @@ bool config_load(int argc, char **argv, char **environment, config *values,
 
 void config_free(config *values, config_sources *sources)
 {
-    free(values->listen);
-    free(values->admin_listen);
-    free(values->allow_origin);
+    for (size_t i = 0; i < OPTION_TOTAL; i++)
+        value_free(&config_options[i], values);
     *values = (config){.listen = NULL};
     for (size_t i = 0; sources != NULL && i < OPTION_TOTAL; i++)
         free(sources->of[i].where);

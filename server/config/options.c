@@ -28,6 +28,8 @@ const option config_options[] = {
      NULL, "address of health checks and metrics, which never wait behind work"},
     {"allow-origin", OPTION_ORIGINS, AT(allow_origin), AT_RESTART, "none", 0, 0, "none", NULL,
      "origins whose pages may call the service from a browser (CORS)"},
+    {"token-file", OPTION_PATH, AT(token_file), AT_RESTART, "none", 0, 0, "none", NULL,
+     "tokens that may come in, read again at a reload; none: everyone may"},
     {"event-loops", OPTION_NUMBER, AT(event_loops), AT_RESTART, "0", 0, 256, "",
      "one a CPU, at most 4", "threads that own sockets"},
     {"workers", OPTION_NUMBER, AT(workers), AT_RESTART, "0", 0, 1024, "",
@@ -99,6 +101,11 @@ const option *option_find(const char *name)
     return NULL;
 }
 
+bool option_is_text(const option *o)
+{
+    return o->kind == OPTION_ADDRESS || o->kind == OPTION_ORIGINS || o->kind == OPTION_PATH;
+}
+
 void option_variable(const char *name, char variable[OPTION_NAME_SIZE])
 {
     snprintf(variable, OPTION_NAME_SIZE, OPTION_VARIABLE_PREFIX "%s", name);
@@ -109,9 +116,9 @@ void option_variable(const char *name, char variable[OPTION_NAME_SIZE])
 /* ---- What people read ------------------------------------------------------------------------ */
 
 static const char *const arguments[] = {
-    [OPTION_ADDRESS] = "HOST:PORT", [OPTION_ORIGINS] = "ORIGINS", [OPTION_NUMBER] = "NUMBER",
-    [OPTION_SIZE] = "SIZE",         [OPTION_RATE] = "RATE",       [OPTION_TIME] = "TIME",
-    [OPTION_CHOICE] = "WORD",       [OPTION_SWITCH] = "on|off",
+    [OPTION_ADDRESS] = "HOST:PORT", [OPTION_ORIGINS] = "ORIGINS", [OPTION_PATH] = "FILE",
+    [OPTION_NUMBER] = "NUMBER",     [OPTION_SIZE] = "SIZE",       [OPTION_RATE] = "RATE",
+    [OPTION_TIME] = "TIME",         [OPTION_CHOICE] = "WORD",     [OPTION_SWITCH] = "on|off",
 };
 
 static void print_option(const option *o, FILE *out)
@@ -139,9 +146,12 @@ void config_print_help(FILE *out)
 {
     fputs("Usage: gradientd [OPTION]...\n"
           "       gradientd healthcheck [OPTION]...\n"
+          "       gradientd token NAME [--rate N/TIME] [--bytes SIZE/TIME] [--concurrent N]\n"
+          "                            [--expires DATE]\n"
           "Computes the backward pass of neural-network layers over HTTP.\n"
           "healthcheck asks the daemon that runs with the same options whether it lives (/livez),\n"
-          "and exits with 0 if it does.\n\n"
+          "and exits with 0 if it does. token makes a token, and prints it and its line for\n"
+          "--token-file.\n\n"
           "An option is also a variable (--max-body: GRADIENTD_MAX_BODY) and a key of the file\n"
           "(max-body = 64MiB). A flag overrules a variable, a variable the file.\n"
           "SIZE takes k M G (powers of 1000) and KiB MiB GiB, NUMBER k M G and Ki Mi Gi, RATE is\n"

@@ -9,6 +9,7 @@
 typedef enum option_kind {
     OPTION_ADDRESS, /* char *: HOST:PORT */
     OPTION_ORIGINS, /* char *: origins with commas between, or "*" for all; "": none */
+    OPTION_PATH,    /* char *: a file's; "": none */
     OPTION_NUMBER,  /* size_t */
     OPTION_SIZE,    /* size_t: bytes */
     OPTION_RATE,    /* size_t: bytes a second */
@@ -27,12 +28,12 @@ typedef struct option {
     option_change change;
     const char *initial;    /* the default, spelled as a user would or in digits */
     double least, most;     /* of numbers, both allowed */
-    const char *choices;    /* words with a space between; OPTION_ADDRESS: "none" where it may be */
+    const char *choices;    /* words with a space between; of texts: "none" where it may be */
     const char *automation; /* what 0 stands for, or NULL where it is an ordinary value */
     const char *help;
 } option;
 
-#define OPTION_TOTAL 28
+#define OPTION_TOTAL 29
 extern const option config_options[OPTION_TOTAL];
 
 /* What a flag may ask for besides a value; no variables and no keys but for --config's variable. */
@@ -53,6 +54,9 @@ extern const option_command config_commands[OPTION_COMMAND_COUNT];
 /* The option of that name, or NULL. */
 const option *option_find(const char *name);
 
+/* Whether its values are texts. */
+bool option_is_text(const option *o);
+
 /* Where the value of config_options[place] came from, as --check-config says it. */
 const char *config_source_of(const config_sources *sources, size_t place);
 
@@ -66,7 +70,7 @@ typedef struct option_value {
     double seconds;   /* OPTION_TIME */
     bool on;          /* OPTION_SWITCH */
     int choice;       /* OPTION_CHOICE */
-    const char *text; /* OPTION_ADDRESS, OPTION_ORIGINS: the text itself, or "" for none */
+    const char *text; /* kinds of text (option_is_text): the text itself, or "" for none */
 } option_value;
 
 /* Reads the text as a value of that option, in its range. False, and *value untouched, where it is
@@ -88,6 +92,9 @@ void value_initial(const option *o, char text[VALUE_INITIAL_SIZE]);
 /* Puts the value where the option's offset says, a copy of its text too (freeing the one before).
  * False: no memory, nothing changed. */
 bool value_store(const option *o, const option_value *value, config *values);
+
+/* Frees the text that the option's field holds; nothing where it holds none. */
+void value_free(const option *o, config *values);
 
 /* Whether both hold the same value of that option. */
 bool value_equal(const option *o, const config *a, const config *b);

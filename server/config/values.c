@@ -123,6 +123,14 @@ static bool parse_origins(const char *text, const char **value)
     return none || origins_are_sound(text);
 }
 
+static bool parse_path(const option *o, const char *text, const char **value)
+{
+    bool none = text[0] == '\0' || strcmp(text, "none") == 0;
+
+    *value = none ? "" : text;
+    return !none || word_among(o->choices, "none");
+}
+
 bool value_parse(const option *o, const char *text, option_value *value)
 {
     option_value found = {.text = text};
@@ -134,6 +142,9 @@ bool value_parse(const option *o, const char *text, option_value *value)
         break;
     case OPTION_ORIGINS:
         good = parse_origins(text, &found.text);
+        break;
+    case OPTION_PATH:
+        good = parse_path(o, text, &found.text);
         break;
     case OPTION_NUMBER:
     case OPTION_SIZE:
@@ -211,6 +222,8 @@ void value_range(const option *o, char text[VALUE_RANGE_SIZE])
         snprintf(text, VALUE_RANGE_SIZE, "on, off");
     } else if (o->kind == OPTION_ORIGINS) {
         snprintf(text, VALUE_RANGE_SIZE, "ORIGINS, *, none");
+    } else if (o->kind == OPTION_PATH) {
+        snprintf(text, VALUE_RANGE_SIZE, "FILE%s", o->choices[0] ? ", none" : "");
     } else if (o->kind == OPTION_ADDRESS) {
         snprintf(text, VALUE_RANGE_SIZE, "HOST:PORT%s", o->choices[0] ? ", none" : "");
     } else {
@@ -241,6 +254,7 @@ void value_expected(const option *o, char text[VALUE_EXPECTED_SIZE])
                             ", such as 127.0.0.1:8080, [::1]:8080 or, for all addresses, *:8080"},
         [OPTION_ORIGINS] = {"", ", with commas between origins such as https://a.example or "
                                 "http://localhost:3000"},
+        [OPTION_PATH] = {"the path of a ", ""},
         [OPTION_NUMBER] = {"a number from ", ", with k, M, G, Ki, Mi, Gi or no unit"},
         [OPTION_SIZE] = {"a size from ", ", with k, M, G, KiB, MiB, GiB or no unit"},
         [OPTION_RATE] = {"bytes a second from ", ", with k, M, G, KiB, MiB, GiB or no unit"},
@@ -275,6 +289,7 @@ static option_value value_load(const option *o, const config *values)
     switch (o->kind) {
     case OPTION_ADDRESS:
     case OPTION_ORIGINS:
+    case OPTION_PATH:
         return (option_value){.text = *(char *const *)field};
     case OPTION_NUMBER:
     case OPTION_SIZE:
@@ -308,6 +323,7 @@ bool value_store(const option *o, const option_value *value, config *values)
     switch (o->kind) {
     case OPTION_ADDRESS:
     case OPTION_ORIGINS:
+    case OPTION_PATH:
         return store_text(field, value->text);
     case OPTION_NUMBER:
     case OPTION_SIZE:
@@ -327,11 +343,17 @@ bool value_store(const option *o, const option_value *value, config *values)
     return true;
 }
 
+void value_free(const option *o, config *values)
+{
+    if (option_is_text(o))
+        free(*(char **)field_of(o, values));
+}
+
 bool value_equal(const option *o, const config *a, const config *b)
 {
     option_value left = value_load(o, a), right = value_load(o, b);
 
-    if (o->kind == OPTION_ADDRESS || o->kind == OPTION_ORIGINS)
+    if (option_is_text(o))
         return strcmp(left.text, right.text) == 0;
     return left.number == right.number && left.seconds == right.seconds &&
            left.choice == right.choice && left.on == right.on;

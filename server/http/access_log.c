@@ -82,6 +82,8 @@ static void write_line(const request *r, bool whole, double total)
     fields[n++] = LOG_NUMBER("status", whole ? r->status : 0);
     fields[n++] = LOG_TEXT("request_id", r->id);
     fields[n++] = LOG_TEXT("peer", r->connection->peer);
+    if (r->token != NULL)
+        fields[n++] = LOG_TEXT("token", r->token);
     fields[n++] = LOG_NUMBER("bytes_in", r->received);
     fields[n++] = LOG_NUMBER("bytes_out", whole ? r->response_size : 0);
     for (size_t i = 0; i < REQUEST_NUMBERS && r->numbers[i].name != NULL; i++)

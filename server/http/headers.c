@@ -62,6 +62,7 @@ static void keep(headers *h, const char *name, const char *value)
         {"Host", &h->host, "expected one Host, found two"},
         {"Content-Type", &h->content_type, "expected one Content-Type, found two"},
         {"Content-Encoding", &h->content_encoding, "expected one Content-Encoding, found two"},
+        {"Authorization", &h->authorization, "expected one Authorization, found two"},
         {"Expect", &h->expect, NULL},
         {"X-Request-Id", &h->request_id, NULL},
         {"Origin", &h->origin, NULL},

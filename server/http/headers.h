@@ -15,6 +15,7 @@ typedef struct headers {
     const char *content_type;
     const char *content_encoding;
     const char *expect;
+    const char *authorization;
     const char *request_id;
     const char *origin;
     const char *requested_method; /* Access-Control-Request-Method */

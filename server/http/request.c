@@ -125,6 +125,14 @@ static void release(request *r)
     r->must_release = false;
 }
 
+/* A body whose length was not known before counts now. */
+static void leave_account(request *r)
+{
+    if (r->entered)
+        account_leave(r->account, r->declared == 0 ? r->received : 0, clock_now());
+    account_release(r->account);
+}
+
 static void complete(request *r, bool whole)
 {
     library_responses_remove(r);
@@ -135,6 +143,7 @@ static void complete(request *r, bool whole)
     }
     access_log_write(r, whole);
     release(r);
+    leave_account(r);
     if (r->in_flight)
         atomic_fetch_sub(&r->context->service->in_flight, 1);
     if (r->whole)

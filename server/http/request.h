@@ -63,6 +63,12 @@ struct request {
     char accept[REQUEST_ACCEPT_SIZE]; /* its Accept and Accept-Encoding; "": none */
     char accept_encoding[REQUEST_ACCEPT_SIZE];
 
+    account *account;      /* of the token it came with, held; NULL: none was asked for */
+    const char *token;     /* the name of that token; NULL: none */
+    bool entered;          /* the account counts it */
+    quota_report quota;    /* what the account had left */
+    const char *challenge; /* the response's WWW-Authenticate; NULL: none */
+
     size_t header_room;     /* what the line and headers take of the connection's buffer */
     uint64_t declared;      /* Content-Length; 0: none */
     uint64_t received;      /* bytes of the body so far */

@@ -3,7 +3,9 @@
 
 #include "config/address.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +15,9 @@
 #define PROBLEM_MAX 16384
 #define RETRY_AFTER_SECONDS "1"
 
-#define READABLE "Accept, Accept-Encoding, Allow, Retry-After, Server-Timing, X-Request-Id"
+#define READABLE                                                                                   \
+    "Accept, Accept-Encoding, Allow, RateLimit, RateLimit-Policy, Retry-After, Server-Timing, "    \
+    "WWW-Authenticate, X-Request-Id"
 /* A page may name itself and its content; a proxy may ask for authorization. */
 #define SENDABLE "Authorization, Content-Type, X-Request-Id"
 /* Two hours, the most that Chromium keeps it. */
@@ -87,6 +91,57 @@ static void add_timing(const request *r, struct MHD_Response *response)
         add_header(response, "Server-Timing", text);
 }
 
+/* Appends to the text of a header as far as there is room. */
+static void append(char *text, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void append(char *text, size_t size, const char *format, ...)
+{
+    size_t length = strlen(text);
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text + length, size - length, format, arguments);
+    va_end(arguments);
+}
+
+/* What is left of the quotas of its token, as draft-ietf-httpapi-ratelimit-headers-11 says it: a
+ * list of policies, and one of what each has left. */
+static void add_quotas(const request *r, struct MHD_Response *response)
+{
+    char policies[256] = "", left[256] = "";
+
+    for (size_t i = 0; i < r->quota.count; i++) {
+        const quota_view *v = &r->quota.views[i];
+        const char *comma = i > 0 ? ", " : "";
+        append(policies, sizeof policies, "%s\"%s\";q=%" PRIu64, comma, v->name, v->amount);
+        append(left, sizeof left, "%s\"%s\";r=%" PRIu64, comma, v->name, v->remaining);
+        if (v->unit != NULL)
+            append(policies, sizeof policies, ";qu=\"%s\"", v->unit);
+        if (v->window > 0) {
+            append(policies, sizeof policies, ";w=%" PRIu64, v->window);
+            append(left, sizeof left, ";t=%" PRIu64, v->reset);
+        }
+    }
+    if (r->quota.count > 0) {
+        add_header(response, "RateLimit-Policy", policies);
+        add_header(response, "RateLimit", left);
+    }
+}
+
+/* When to come again, where a later try may do better. */
+static void add_retry_after(const request *r, struct MHD_Response *response)
+{
+    char seconds[24];
+
+    if (r->status == MHD_HTTP_SERVICE_UNAVAILABLE) {
+        add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER_SECONDS);
+    } else if (r->status == MHD_HTTP_TOO_MANY_REQUESTS) {
+        snprintf(seconds, sizeof seconds, "%" PRIu64, r->quota.retry_after);
+        add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+    }
+}
+
 static void add_headers(const request *r, const char *content_type, struct MHD_Response *response)
 {
     if (content_type != NULL)
@@ -95,8 +150,10 @@ static void add_headers(const request *r, const char *content_type, struct MHD_R
     add_header(response, MHD_HTTP_HEADER_SERVER, "gradientd");
     add_header(response, "X-Request-Id", r->id);
     add_timing(r, response);
-    if (r->status == MHD_HTTP_SERVICE_UNAVAILABLE)
-        add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER_SECONDS);
+    add_retry_after(r, response);
+    add_quotas(r, response);
+    if (r->challenge != NULL)
+        add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, r->challenge);
     if (r->accept[0]) /* RFC 9110, section 12.5.3 */
         add_header(response, MHD_HTTP_HEADER_ACCEPT, r->accept);
     if (r->accept_encoding[0])
@@ -116,12 +173,14 @@ static const char *title_of(int status)
         const char *title;
     } titles[] = {
         {400, "Bad Request"},
+        {401, "Unauthorized"},
         {404, "Not Found"},
         {405, "Method Not Allowed"},
         {413, "Content Too Large"},
         {414, "URI Too Long"},
         {415, "Unsupported Media Type"},
         {422, "Unprocessable Content"},
+        {429, "Too Many Requests"},
         {431, "Request Header Fields Too Large"},
         {503, "Service Unavailable"},
         {504, "Gateway Timeout"},

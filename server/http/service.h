@@ -3,6 +3,7 @@
 #ifndef GRADIENTD_SERVICE_H
 #define GRADIENTD_SERVICE_H
 
+#include "access/access.h"
 #include "config/config.h"
 #include "net/connections.h"
 #include "net/lingering.h"
@@ -48,6 +49,7 @@ typedef struct service {
     const route_table *routes;
     const struct body_formats *formats; /* what bodies may be; see body.h */
     outcome (*admit)(request *r);       /* what is asked before the body; see admission.h */
+    access_list *access;                /* who may come in; NULL: everyone */
     budget memory;
     pool *workers;
     connections *connections[ROLE_COUNT];

@@ -22,6 +22,7 @@ typedef struct histogram {
 
 static _Atomic uint64_t requests[ROUTE_COUNT][LARGEST_STATUS + 1];
 static _Atomic uint64_t rejections[REJECT_COUNT];
+static _Atomic uint64_t logins[LOGIN_COUNT];
 static _Atomic uint64_t lingering_ends[LINGERING_END_COUNT];
 static _Atomic uint64_t received_bytes, sent_bytes, lost_lines;
 static histogram stages[STAGE_COUNT];
@@ -54,6 +55,14 @@ static const char *const rejection_names[REJECT_COUNT] = {
     [REJECT_SLOW_BODY] = "slow_body",
     [REJECT_SLOW_READER] = "slow_reader",
     [REJECT_BAD_FRAMING] = "bad_framing",
+    [REJECT_QUOTA] = "quota",
+};
+
+static const char *const login_names[LOGIN_COUNT] = {
+    [LOGIN_MISSING] = "missing",
+    [LOGIN_MALFORMED] = "malformed",
+    [LOGIN_UNKNOWN] = "unknown",
+    [LOGIN_EXPIRED] = "expired",
 };
 
 static const char *const lingering_end_names[LINGERING_END_COUNT] = {
@@ -105,6 +114,11 @@ void metrics_count_rejection(metrics_rejection reason)
     add(&rejections[reason], 1);
 }
 
+void metrics_count_login(metrics_login reason)
+{
+    add(&logins[reason], 1);
+}
+
 void metrics_count_lingering(metrics_lingering_end how)
 {
     add(&lingering_ends[how], 1);
@@ -118,6 +132,11 @@ void metrics_count_lost_line(void)
 const char *metrics_rejection_name(metrics_rejection reason)
 {
     return rejection_names[reason];
+}
+
+const char *metrics_login_name(metrics_login reason)
+{
+    return login_names[reason];
 }
 
 const char *metrics_route_name(metrics_route route)
@@ -138,6 +157,7 @@ typedef enum family {
     FAMILY_RECEIVED_BYTES,
     FAMILY_SENT_BYTES,
     FAMILY_REJECTIONS,
+    FAMILY_LOGINS,
     FAMILY_LINGERING_ENDED,
     FAMILY_LOST_LINES,
     FAMILY_CONNECTIONS,
@@ -183,7 +203,14 @@ static const metrics_family families[] = {
          "the daemon can do; add replicas. body_too_large, result_too_large: raise "
          "the limit that the problem names, or send less. slow_header, slow_body, "
          "slow_reader: slow or hostile clients, nothing to do while they are few. "
-         "bad_framing: a broken proxy or an attack. draining: a restart."},
+         "bad_framing: a broken proxy or an attack. quota: the bearer of a token asks for more "
+         "than its line in the token file allows. draining: a restart."},
+    [FAMILY_LOGINS] =
+        {"gradientd_login_failures_total", "counter", "reason",
+         "Requests refused for want of a good token, by reason.",
+         "missing: a client that was not given one. unknown: one that was revoked, or somebody "
+         "who tries. expired: its bearer needs a new one. malformed: a broken client. The log has "
+         "the peer, once a second."},
     [FAMILY_LINGERING_ENDED] =
         {"gradientd_lingering_ended_total", "counter", "reason",
          "Connections answered before their request ended, by what ended "
@@ -356,6 +383,7 @@ void metrics_write(const metrics_gauges *gauges, grad_text *text)
     write_single(text, FAMILY_RECEIVED_BYTES, (double)value_of(&received_bytes));
     write_single(text, FAMILY_SENT_BYTES, (double)value_of(&sent_bytes));
     write_reasons(text, FAMILY_REJECTIONS, rejection_names, rejections, REJECT_COUNT);
+    write_reasons(text, FAMILY_LOGINS, login_names, logins, LOGIN_COUNT);
     write_reasons(text, FAMILY_LINGERING_ENDED, lingering_end_names, lingering_ends,
                   LINGERING_END_COUNT);
     write_single(text, FAMILY_LOST_LINES, (double)value_of(&lost_lines));

@@ -39,8 +39,18 @@ typedef enum metrics_rejection {
     REJECT_SLOW_BODY,
     REJECT_SLOW_READER,
     REJECT_BAD_FRAMING, /* 400 on the headers */
+    REJECT_QUOTA,       /* 429: of the token */
     REJECT_COUNT
 } metrics_rejection;
+
+/* Why a request without a good token was refused. */
+typedef enum metrics_login {
+    LOGIN_MISSING, /* no token */
+    LOGIN_MALFORMED,
+    LOGIN_UNKNOWN, /* wrong, or revoked */
+    LOGIN_EXPIRED,
+    LOGIN_COUNT
+} metrics_login;
 
 /* How the discarding of a request's rest ended. All but the first may have lost the response. */
 typedef enum metrics_lingering_end {
@@ -56,9 +66,11 @@ void metrics_count_request(metrics_route route, int http_status);
 void metrics_count_bytes(size_t received, size_t sent);
 void metrics_observe_stage(metrics_stage stage, double seconds);
 void metrics_count_rejection(metrics_rejection reason);
+void metrics_count_login(metrics_login reason);
 void metrics_count_lingering(metrics_lingering_end how);
 void metrics_count_lost_line(void); /* of the log */
 const char *metrics_rejection_name(metrics_rejection reason);
+const char *metrics_login_name(metrics_login reason);
 const char *metrics_route_name(metrics_route route);
 const char *metrics_stage_name(metrics_stage stage);
 

@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define FIRST_BLOCK ((size_t)4096)
 #define LARGEST_FILE ((size_t)1 << 20)
@@ -61,6 +63,52 @@ char *files_read(const char *path)
     problem = errno;
     fclose(file);
     errno = problem;
+    return text;
+}
+
+/* What its mode lets others do that it should not, or NULL. */
+static const char *fault_of_mode(mode_t mode)
+{
+    if (mode & S_IWOTH)
+        return "others write it";
+    if (mode & S_IWGRP)
+        return "its group write it";
+    return mode & S_IROTH ? "others read it" : NULL;
+}
+
+/* Looks at the file that was opened, not at what its path names by then. */
+static bool is_guarded(FILE *file, char *reason, size_t size)
+{
+    struct stat status;
+    const char *fault;
+
+    if (fstat(fileno(file), &status) != 0) {
+        snprintf(reason, size, "%s", strerrordesc_np(errno));
+        return false;
+    }
+    fault = fault_of_mode(status.st_mode);
+    if (fault != NULL)
+        snprintf(reason, size,
+                 "expected a mode of 0640 or less, found %04o, which lets %s: chmod 600 would do",
+                 (unsigned)(status.st_mode & 07777), fault);
+    return fault == NULL;
+}
+
+char *files_read_guarded(const char *path, char *reason, size_t reason_size)
+{
+    FILE *file = fopen(path, "re");
+    char *text = NULL;
+
+    if (file == NULL) {
+        snprintf(reason, reason_size, "%s", strerrordesc_np(errno));
+        return NULL;
+    }
+    if (is_guarded(file, reason, reason_size)) {
+        text = read_all(file);
+        if (text == NULL)
+            snprintf(reason, reason_size, "%s", strerrordesc_np(errno));
+    }
+    fclose(file);
     return text;
 }
 

@@ -17,9 +17,10 @@ SERVER = {
     "observe": ("platform",),
     "work": ("platform",),
     "net": ("platform", "config", "observe"),
-    "http": ("platform", "config", "observe", "work", "net"),
+    "access": ("platform", "config"),
+    "http": ("platform", "config", "observe", "work", "net", "access"),
     "body": ("platform",),
-    "admission": ("config", "observe", "http", "body"),
+    "admission": ("platform", "config", "observe", "access", "http", "body"),
     "api": ("platform", "config", "observe", "work", "net", "http", "body"),
 }
 # Those that never see the library: they know nothing of gradients.
@@ -60,6 +61,7 @@ OWNERS = {
     "jansson.h": ("lib/codec/json/", "lib/codec/document/"),
     "curl/curl.h": "client/transport.c",
     "microhttpd.h": "server/http/",
+    "gnutls/crypto.h": "server/access/secret.c",
 }
 
 # what lib/ may include of the system: memory, text and threads, no files and no sockets
