@@ -38,7 +38,8 @@ static bool start_shared(gradientd *d, const config *c)
     for (int role = 0; role < ROLE_COUNT; role++)
         s->connections[role] = connections_create(c);
     s->lingering = lingering_start(c);
-    if (s->lingering == NULL)
+    s->watcher = watcher_start(c);
+    if (s->lingering == NULL || s->watcher == NULL)
         return false;
     d->loops[ROLE_SERVICE] = event_loops_start(s, ROLE_SERVICE, c->event_loops, SERVICE_BUFFER);
     d->loops[ROLE_ADMIN] = event_loops_start(s, ROLE_ADMIN, 1, ADMIN_BUFFER);
@@ -156,6 +157,7 @@ bool daemon_stop(gradientd *d)
         return false;
     for (int role = 0; role < ROLE_COUNT; role++)
         event_loops_stop(d->loops[role]);
+    watcher_stop(s->watcher);
     lingering_stop(s->lingering);
     pool_destroy(s->workers);
     for (int role = 0; role < ROLE_COUNT; role++)

@@ -166,10 +166,11 @@ static void note_stages(request *r)
     const computation_times *t = &c->times;
 
     r->stages[STAGE_QUEUE] = clock_to_seconds((t->begun ? t->begun : t->printed) - t->queued);
-    if (t->computed) {
-        r->stages[STAGE_COMPUTE] = clock_to_seconds(t->computed - t->begun);
+    if (t->begun)
+        r->stages[STAGE_COMPUTE] =
+            clock_to_seconds((t->computed ? t->computed : t->printed) - t->begun);
+    if (t->computed)
         r->stages[STAGE_ENCODE] = clock_to_seconds(t->printed - t->computed);
-    }
 }
 
 static void free_response(void *context)
@@ -239,6 +240,12 @@ static outcome on_suspended(request *r)
                                "queue-depth requests wait for a worker already; try again");
 }
 
+/* On the watcher's thread. */
+static void on_gone(request *r)
+{
+    computation_cancel(r->work, service_of(r)->workers);
+}
+
 static outcome on_end(request *r)
 {
     computation *c = r->work;
@@ -257,6 +264,10 @@ static outcome on_end(request *r)
 
 static void release(request *r)
 {
+    const computation *c = r->work;
+
+    if (c != NULL && c->end == POOL_CANCELLED)
+        note_stages(r);
     computation_destroy(r->work);
     r->work = NULL;
 }
@@ -264,7 +275,8 @@ static void release(request *r)
 #define HANDLER(computes)                                                                          \
     {                                                                                              \
         .takes_body = true, .kind = computes, .on_headers = on_headers, .on_body = on_body,        \
-        .on_end = on_end, .on_suspended = on_suspended, .on_resume = on_resume, .release = release \
+        .on_end = on_end, .on_suspended = on_suspended, .on_gone = on_gone,                        \
+        .on_resume = on_resume, .release = release                                                 \
     }
 
 const handler handler_gradients = HANDLER(&compute_gradients);

@@ -36,13 +36,14 @@ typedef struct config {
     _Atomic size_t linger_size;    /* bytes discarded then */
     _Atomic double request_timeout; /* from the last byte of a body to the response's first: 504 */
     _Atomic double queue_timeout;   /* for a request to reach a worker: 503 */
-    _Atomic double drain_timeout;   /* from SIGTERM to exit, at most */
-    _Atomic double inline_cost;     /* work below this many seconds is done in the event loop */
-    _Atomic int log_level;          /* a log_level: the place of its word in the table */
-    _Atomic int log_format;         /* a log_format: the place of its word in the table */
-    _Atomic bool log_requests;      /* one line a request */
-    const char *topic;              /* of --describe, borrowed of argv; NULL: all */
-    char **words;                   /* behind `token`, borrowed of argv, NULL at their end */
+    _Atomic double half_close_timeout; /* from the end of a peer's side to that of its work */
+    _Atomic double drain_timeout;      /* from SIGTERM to exit, at most */
+    _Atomic double inline_cost;        /* work below this many seconds is done in the event loop */
+    _Atomic int log_level;             /* a log_level: the place of its word in the table */
+    _Atomic int log_format;            /* a log_format: the place of its word in the table */
+    _Atomic bool log_requests;         /* one line a request */
+    const char *topic;                 /* of --describe, borrowed of argv; NULL: all */
+    char **words;                      /* behind `token`, borrowed of argv, NULL at their end */
 } config;
 
 /* What the command line asks for. */

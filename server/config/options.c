@@ -71,6 +71,8 @@ const option config_options[] = {
      "from the last byte of a body to the first of its reply; later it is 504"},
     {"queue-timeout", OPTION_TIME, AT(queue_timeout), AT_RELOAD, "10s", MS, 24 * HOUR, "", NULL,
      "for a request to reach a worker; later it is 503"},
+    {"half-close-timeout", OPTION_TIME, AT(half_close_timeout), AT_RELOAD, "25ms", 0, 24 * HOUR, "",
+     NULL, "for work to go on whose client has ended its side of the connection"},
     {"drain-timeout", OPTION_TIME, AT(drain_timeout), AT_RELOAD, "30s", 0, 24 * HOUR, "", NULL,
      "from SIGTERM to the exit, at most"},
     {"inline-cost", OPTION_TIME, AT(inline_cost), AT_RELOAD, "0.5ms", 0, 1, "", NULL,

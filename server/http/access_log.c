@@ -55,7 +55,10 @@ static log_level level_of(const request *r)
 
 static const char *code_of(const request *r, bool whole)
 {
-    return whole ? r->error.code : cut_name(connection_cut(r->connection));
+    if (whole)
+        return r->error.code;
+    return r->gone ? metrics_rejection_name(REJECT_CLIENT_GONE)
+                   : cut_name(connection_cut(r->connection));
 }
 
 /* For people: "GET /v1/info 200, 0.41 ms", "POST /v1/gradients 422 shape_mismatch, 0.3 ms". */

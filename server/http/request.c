@@ -133,9 +133,21 @@ static void leave_account(request *r)
     account_release(r->account);
 }
 
+/* Once the request is back: by a call, or because libmicrohttpd closes the connection at once. */
+static void stop_watching(request *r)
+{
+    if (r->watched && watcher_unwatch(r->context->service->watcher, &r->connection->watch)) {
+        r->gone = true;
+        metrics_count_rejection(REJECT_CLIENT_GONE);
+        release(r);
+    }
+    r->watched = false;
+}
+
 static void complete(request *r, bool whole)
 {
     library_responses_remove(r);
+    stop_watching(r);
     if (!r->responded) {
         r->status = status_of_library(r->mhd);
         r->error.code[0] = '\0';
@@ -369,8 +381,16 @@ static enum MHD_Result on_body(request *r, const char *bytes, size_t length)
     return MHD_NO;
 }
 
+/* On the watcher's thread. */
+static void on_gone(void *context)
+{
+    request *r = context;
+
+    r->route->handler->on_gone(r);
+}
+
 /* Counts first: whoever waits for the count may then stop the event loops, which may have no
- * suspended connection. */
+ * suspended connection. Where there is no memory to watch the peer, the work goes on without. */
 static outcome suspend(request *r)
 {
     service *s = r->context->service;
@@ -388,6 +408,9 @@ static outcome suspend(request *r)
     handed_over = r->route->handler->on_suspended(r);
     if (handed_over == OUTCOME_REJECTED)
         request_resume(r);
+    else
+        r->watched =
+            watcher_watch(s->watcher, &r->connection->watch, r->connection->fd, on_gone, r);
     return handed_over;
 }
 
@@ -420,6 +443,9 @@ static enum MHD_Result on_end(request *r)
     r->whole = true;
     r->suspended = false;
     connection_enter(r->connection, PHASE_WORK);
+    stop_watching(r);
+    if (r->gone)
+        return MHD_NO;
     if (!resumed)
         r->stages[STAGE_RECEIVE] = clock_to_seconds(clock_now() - r->line_at);
     happened = r->state == REQUEST_RECEIVING ? respond(r, resumed) : OUTCOME_REJECTED;

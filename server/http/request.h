@@ -89,6 +89,8 @@ struct request {
     bool in_flight;
     bool must_release; /* by the handler: it has something to release */
     bool suspended;    /* with the workers */
+    bool watched;      /* its peer is, while it is suspended */
+    bool gone;         /* its peer went meanwhile */
     bool whole;        /* it was received to its end */
     bool responded;    /* a response was handed to libmicrohttpd, or to the kernel */
     bool sent;         /* to the kernel */

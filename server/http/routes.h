@@ -18,6 +18,10 @@ typedef struct handler {
     /* After SUSPENDED: the event loop has released the connection, and the request may be handed to
      * whoever calls request_resume. SUSPENDED, or REJECTED if nobody took it. */
     outcome (*on_suspended)(request *r);
+    /* While it is suspended: its peer has gone, and nobody will read a response. Stops the work, so
+     * that request_resume is called soon; on_resume is not. On the watcher's thread, once; the
+     * request stays until it returns. */
+    void (*on_gone)(request *r);
     outcome (*on_resume)(request *r); /* DONE or REJECTED */
     /* Frees what on_headers made, once after each on_headers: when the request completes, or as
      * soon as it is rejected. */

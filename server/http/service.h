@@ -54,6 +54,7 @@ typedef struct service {
     pool *workers;
     connections *connections[ROLE_COUNT];
     lingering *lingering;
+    watcher *watcher;
     _Atomic bool draining; /* not ready; replies close their connections */
     _Atomic bool stopping; /* nothing may be handed to workers any more */
     _Atomic size_t in_flight;

@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "net/listener.h"
+#include "net/watcher.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -61,6 +62,7 @@ typedef struct connection {
     connection_verdict cut;       /* why it was shut down; VERDICT_FINE: it was not */
     connection_progress delivery; /* the registry's: what the peer took of its responses */
     uint64_t acknowledged;        /* the registry's: bytes when that began */
+    watch watch;                  /* while its request is suspended; of the event loop's thread */
 } connection;
 
 /* An empty registry whose thread judges by these limits, which must outlive it. NULL: no memory. */

@@ -55,6 +55,7 @@ static const char *const rejection_names[REJECT_COUNT] = {
     [REJECT_SLOW_BODY] = "slow_body",
     [REJECT_SLOW_READER] = "slow_reader",
     [REJECT_BAD_FRAMING] = "bad_framing",
+    [REJECT_CLIENT_GONE] = "client_gone",
     [REJECT_QUOTA] = "quota",
 };
 
@@ -204,7 +205,8 @@ static const metrics_family families[] = {
          "the limit that the problem names, or send less. slow_header, slow_body, "
          "slow_reader: slow or hostile clients, nothing to do while they are few. "
          "bad_framing: a broken proxy or an attack. quota: the bearer of a token asks for more "
-         "than its line in the token file allows. draining: a restart."},
+         "than its line in the token file allows. draining: a restart. client_gone: "
+         "clients leave before their answer, mostly because they time out; see the queue stage."},
     [FAMILY_LOGINS] =
         {"gradientd_login_failures_total", "counter", "reason",
          "Requests refused for want of a good token, by reason.",

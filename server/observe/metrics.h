@@ -39,6 +39,7 @@ typedef enum metrics_rejection {
     REJECT_SLOW_BODY,
     REJECT_SLOW_READER,
     REJECT_BAD_FRAMING, /* 400 on the headers */
+    REJECT_CLIENT_GONE, /* its work was stopped */
     REJECT_QUOTA,       /* 429: of the token */
     REJECT_COUNT
 } metrics_rejection;
