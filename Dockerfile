@@ -16,14 +16,16 @@ RUN REVISION="${REVISION:-unknown}" \
 FROM debian:trixie-slim
 RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
-        libmicrohttpd12t64 libgnutls30t64 libjansson4 libopenblas0-pthread >/dev/null \
+        libmicrohttpd12t64 libgnutls30t64 libjansson4 libopenblas0-pthread libseccomp2 >/dev/null \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/*
 COPY --from=build /out/gradientd /usr/bin/gradientd
 
 ENV GRADIENTD_LISTEN=*:8080 \
     GRADIENTD_ADMIN_LISTEN=*:8081 \
+    GRADIENTD_SANDBOX=on \
     OPENBLAS_NUM_THREADS=1
-EXPOSE 8080 8081
+# Not the admin port: docker run -P would publish it.
+EXPOSE 8080
 USER 65532:65532
 STOPSIGNAL SIGTERM
 # Finds the daemon by the container's variables (and the file that they name); it does not see flags

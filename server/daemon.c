@@ -48,16 +48,18 @@ static bool start_shared(gradientd *d, const config *c)
            d->loops[ROLE_ADMIN] != NULL;
 }
 
-static bool start_listeners(gradientd *d, const int fds[ROLE_COUNT])
+static bool start_listeners(gradientd *d)
 {
     const size_t limits[] = {d->service.config->max_connections, ADMIN_CONNECTIONS};
     bool started = true;
 
     for (int role = 0; role < ROLE_COUNT; role++) {
-        if (fds[role] >= 0) {
-            listener_address(fds[role], d->addresses[role]);
-            d->is_local[role] = listener_is_local(fds[role]);
-            d->acceptors[role] = acceptor_start(fds[role], event_loops_target(d->loops[role]),
+        int fd = d->listeners[role];
+        d->listeners[role] = -1;
+        if (fd >= 0) {
+            listener_address(fd, d->addresses[role]);
+            d->is_local[role] = listener_is_local(fd);
+            d->acceptors[role] = acceptor_start(fd, event_loops_target(d->loops[role]),
                                                 limits[role], d->service.lingering);
             started = started && d->acceptors[role] != NULL;
         }
@@ -73,35 +75,42 @@ static bool open_access(gradientd *d, const config *c, char *message, size_t mes
     return d->service.access != NULL;
 }
 
-bool daemon_start(gradientd *d, const config *c, char *message, size_t message_size)
+static void close_listeners(gradientd *d)
 {
-    int fds[ROLE_COUNT] = {-1, -1};
+    for (int role = 0; role < ROLE_COUNT; role++)
+        if (d->listeners[role] >= 0)
+            close(d->listeners[role]);
+}
 
-    *d = (gradientd){.service = {.config = c}};
-    fds[ROLE_SERVICE] = listener_open(c->listen, message, message_size);
-    if (fds[ROLE_SERVICE] < 0)
-        return false;
-    if (c->admin_listen[0] != '\0') {
-        fds[ROLE_ADMIN] = listener_open(c->admin_listen, message, message_size);
-        if (fds[ROLE_ADMIN] < 0) {
-            close(fds[ROLE_SERVICE]);
+bool daemon_open(gradientd *d, const config *c, char *message, size_t message_size)
+{
+    const char *const addresses[] = {c->listen, c->admin_listen};
+
+    *d = (gradientd){.service = {.config = c}, .listeners = {-1, -1}};
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        if (addresses[role][0] == '\0')
+            continue;
+        d->listeners[role] = listener_open(addresses[role], message, message_size);
+        if (d->listeners[role] < 0) {
+            close_listeners(d);
             return false;
         }
     }
     if (!open_access(d, c, message, message_size)) {
-        for (int role = 0; role < ROLE_COUNT; role++)
-            if (fds[role] >= 0)
-                close(fds[role]);
+        close_listeners(d);
         return false;
     }
-    if (!start_shared(d, c)) {
-        for (int role = 0; role < ROLE_COUNT; role++)
-            if (fds[role] >= 0)
-                close(fds[role]);
+    return true;
+}
+
+bool daemon_start(gradientd *d, char *message, size_t message_size)
+{
+    if (!start_shared(d, d->service.config)) {
+        close_listeners(d);
         daemon_stop(d);
         return fail(message, message_size, "no memory or no threads to start with");
     }
-    if (!start_listeners(d, fds)) {
+    if (!start_listeners(d)) {
         daemon_stop(d);
         return fail(message, message_size, "no memory or no threads to listen with");
     }

@@ -6,15 +6,20 @@
 
 typedef struct gradientd {
     service service;
+    int listeners[ROLE_COUNT]; /* until there are acceptors; negative: none */
     event_loops *loops[ROLE_COUNT];
     acceptor *acceptors[ROLE_COUNT];
     char addresses[ROLE_COUNT][LISTENER_ADDRESS_SIZE]; /* "": no such listener */
     bool is_local[ROLE_COUNT];                         /* only this machine reaches it */
 } gradientd;
 
-/* Opens the listeners and starts all threads. The configuration must be resolved and outlive the
- * daemon. True: it accepts requests. False: nothing is left running, and message has the reason. */
-bool daemon_start(gradientd *d, const config *c, char *message, size_t message_size);
+/* Takes what only a process with all its rights gets: opens the listeners. The configuration must
+ * be resolved and outlive the daemon. False: nothing is left open, and message has the reason. */
+bool daemon_open(gradientd *d, const config *c, char *message, size_t message_size);
+
+/* Starts all threads of a daemon that was opened. True: it accepts requests. False: nothing is left
+ * running, and message has the reason. */
+bool daemon_start(gradientd *d, char *message, size_t message_size);
 
 /* Makes the daemon not ready: closes the listener of the service, and lets responses end their
  * connections. The admin listener stays. */

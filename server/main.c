@@ -3,6 +3,7 @@
 #include "access/token_command.h"
 #include "api/describe.h"
 #include "config/config.h"
+#include "confinement.h"
 #include "daemon.h"
 #include "net/healthcheck.h"
 #include "observe/log.h"
@@ -332,6 +333,7 @@ static int run(process *p)
     const config *c = &p->running;
     char message[MESSAGE_SIZE];
     grad_error error = GRAD_ERROR_INIT;
+    confinement confined;
     gradientd d;
     bool drained;
     sigset_t signals;
@@ -345,7 +347,10 @@ static int run(process *p)
     signals = block_signals();
     if (grad_self_test(&error) != GRAD_OK)
         return fail_start(error.detail);
-    if (!daemon_start(&d, c, message, sizeof message))
+    if (!daemon_open(&d, c, message, sizeof message) ||
+        !confinement_begin(&confined, c, message, sizeof message) ||
+        !daemon_start(&d, message, sizeof message) ||
+        !confinement_complete(&confined, message, sizeof message))
         return fail_start(message);
     log_start(&d);
     wait_for_stop(&d, p, &signals);

@@ -42,9 +42,15 @@ typedef struct config {
     _Atomic int log_level;             /* a log_level: the place of its word in the table */
     _Atomic int log_format;            /* a log_format: the place of its word in the table */
     _Atomic bool log_requests;         /* one line a request */
-    const char *topic;                 /* of --describe, borrowed of argv; NULL: all */
-    char **words;                      /* behind `token`, borrowed of argv, NULL at their end */
+    _Atomic int sandbox;               /* a sandbox_choice: the place of its word in the table */
+    _Atomic bool core_dumps; /* else no dump is written and nobody of this user looks in */
+    const char *path;        /* of the file, borrowed of argv or environ; NULL: none */
+    const char *topic;       /* of --describe, borrowed of argv; NULL: all */
+    char **words;            /* behind `token`, borrowed of argv, NULL at their end */
 } config;
+
+/* In the order of the words of --sandbox. */
+typedef enum sandbox_choice { SANDBOX_AUTO, SANDBOX_ON, SANDBOX_OFF } sandbox_choice;
 
 /* What the command line asks for. */
 typedef enum config_action {
@@ -88,6 +94,11 @@ typedef struct config_change {
 bool config_reload(int argc, char **argv, char **environment, config *loaded, config *running,
                    void (*tell)(void *context, const config_change *change), void *context,
                    char *message, size_t message_size);
+
+/* Calls visit with each file that a reload reads: the configuration file, and those that options
+ * name. */
+void config_each_file(const config *values, void (*visit)(void *context, const char *path),
+                      void *context);
 
 void config_print_help(FILE *out);
 /* The options as a table in Markdown. */

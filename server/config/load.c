@@ -453,6 +453,7 @@ bool config_load(int argc, char **argv, char **environment, config *values,
         return false;
     }
     *values = loaded;
+    values->path = l.path;
     *sources = l.sources;
     *action = l.action;
     return true;

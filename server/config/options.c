@@ -83,6 +83,10 @@ const option config_options[] = {
      "of the log; auto is text on a terminal, json elsewhere"},
     {"log-requests", OPTION_SWITCH, AT(log_requests), AT_RELOAD, "on", 0, 0, "", NULL,
      "one line a request, at level info"},
+    {"sandbox", OPTION_CHOICE, AT(sandbox), AT_RESTART, "auto", 0, 0, "auto on off", NULL,
+     "gives up what serving does not need; on: or does not start"},
+    {"core-dumps", OPTION_SWITCH, AT(core_dumps), AT_RESTART, "off", 0, 0, "", NULL,
+     "lets a crash write memory to a file, and a debugger of the same user attach"},
 };
 _Static_assert(sizeof config_options / sizeof *config_options == OPTION_TOTAL, "OPTION_TOTAL");
 

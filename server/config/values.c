@@ -305,6 +305,18 @@ static option_value value_load(const option *o, const config *values)
     return (option_value){.on = *(const switch_field *)field};
 }
 
+void config_each_file(const config *values, void (*visit)(void *context, const char *path),
+                      void *context)
+{
+    if (values->path != NULL)
+        visit(context, values->path);
+    for (size_t i = 0; i < OPTION_TOTAL; i++) {
+        const option *o = &config_options[i];
+        if (o->kind == OPTION_PATH && value_load(o, values).text[0] != '\0')
+            visit(context, value_load(o, values).text);
+    }
+}
+
 static bool store_text(char **field, const char *text)
 {
     char *copy = strdup(text);

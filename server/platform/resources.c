@@ -4,8 +4,10 @@
 #include "platform/files.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -252,16 +254,41 @@ static double cpu_seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static double open_files(void)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    double count = -1; /* the folder's own descriptor */
+/* The folder of the process's descriptors, opened while that is allowed; one reader at a time, as
+ * they share its position. */
+static int own_descriptors = -1;
+static pthread_mutex_t reading_descriptors = PTHREAD_MUTEX_INITIALIZER;
 
-    if (folder == NULL)
+void process_keep_descriptors(void)
+{
+    own_descriptors = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static double count_descriptors(void)
+{
+    int copy = own_descriptors >= 0 ? fcntl(own_descriptors, F_DUPFD_CLOEXEC, 0) : -1;
+    DIR *folder = copy >= 0 ? fdopendir(copy) : NULL;
+    double count = -1; /* the copy */
+
+    if (folder == NULL) {
+        if (copy >= 0)
+            close(copy);
         return -1;
+    }
+    rewinddir(folder);
     for (const struct dirent *entry; (entry = readdir(folder)) != NULL;)
         count += entry->d_name[0] != '.';
     closedir(folder);
+    return count;
+}
+
+static double open_files(void)
+{
+    double count;
+
+    pthread_mutex_lock(&reading_descriptors);
+    count = count_descriptors();
+    pthread_mutex_unlock(&reading_descriptors);
     return count;
 }
 

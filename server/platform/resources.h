@@ -34,6 +34,10 @@ typedef struct process_figures {
 
 process_figures process_read(void);
 
+/* Opens what the number of descriptors is read from; without it that figure is unknown. Once,
+ * before the process gives up the right to (sandbox.h). */
+void process_keep_descriptors(void);
+
 /* The process' start in clock ticks after boot, from the text of /proc/self/stat (proc(5), field
  * 22); negative where the text is not that. */
 double process_parse_start(const char *stat);

@@ -47,6 +47,8 @@ class Daemon:
         self.arrived = threading.Condition()
         self.stopped = False
         variables = {k: v for k, v in os.environ.items() if not k.startswith("GRADIENTD_")}
+        # Whoever is not root reads less of a process that keeps its memory to itself.
+        variables["GRADIENTD_CORE_DUMPS"] = "on"
         variables.update(environment or {})
         if arguments is None:
             arguments = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", *flags]

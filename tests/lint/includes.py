@@ -36,8 +36,9 @@ def _server_rows():
         above.append(room)
         yield f"server/{room}/", (() if room in WITHOUT_LIBRARY else PUBLIC) + tuple(
             f"{name}/" for name in (room, *below))
-    for name in ("daemon", "main"):
-        yield f"server/{name}.", PUBLIC + ("daemon.h",) + tuple(f"{room}/" for room in SERVER)
+    for name in ("daemon", "confinement", "main"):
+        yield f"server/{name}.", PUBLIC + ("daemon.h", "confinement.h") + tuple(
+            f"{room}/" for room in SERVER)
 
 
 # room: what a file there may include in quotes, by prefix or by name
@@ -62,6 +63,7 @@ OWNERS = {
     "curl/curl.h": "client/transport.c",
     "microhttpd.h": "server/http/",
     "gnutls/crypto.h": "server/access/secret.c",
+    "seccomp.h": "server/platform/sandbox_calls.c",
 }
 
 # what lib/ may include of the system: memory, text and threads, no files and no sockets

@@ -240,6 +240,7 @@ static void test_this_process(void **state)
 {
     (void)state;
     process_figures before, after;
+    process_keep_descriptors();
     before = process_read();
     FILE *file = fopen("/dev/null", "r");
     assert_non_null(file);
