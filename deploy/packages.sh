@@ -27,8 +27,8 @@ TEXT
 # OpenBLAS must be the pthread flavour: the serial one gives wrong results when threads share it.
 BUILD="gcc libc6-dev make pkgconf libmicrohttpd-dev libgnutls28-dev libjansson-dev libseccomp-dev
     libcurl4-gnutls-dev|libcurl4-openssl-dev libopenblas-pthread-dev"
-TEST="$BUILD python3 python3-torch curl iproute2 procps libcmocka-dev cppcheck universal-ctags
-    pmccabe shellcheck clang-format-14?"
+TEST="$BUILD python3 python3-torch curl openssl iproute2 procps libcmocka-dev cppcheck
+    universal-ctags pmccabe shellcheck clang-format-14?"
 CONFORMANCE="$BUILD python3 python3-torch"
 ARM64="$TEST gcc-aarch64-linux-gnu qemu-user|qemu-user-static"
 BENCH="$BUILD g++ python3 libcmocka-dev libsimdjson-dev wrk python3-torch python3-fastapi

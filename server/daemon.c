@@ -48,6 +48,15 @@ static bool start_shared(gradientd *d, const config *c)
            d->loops[ROLE_ADMIN] != NULL;
 }
 
+/* Where TLS is wanted. */
+static bool read_certificates(gradientd *d, const config *c, char *message, size_t message_size)
+{
+    if (!tls_is_wanted(c))
+        return true;
+    d->service.tls = tls_create(c, message, message_size);
+    return d->service.tls != NULL;
+}
+
 static bool start_listeners(gradientd *d)
 {
     const size_t limits[] = {d->service.config->max_connections, ADMIN_CONNECTIONS};
@@ -82,25 +91,30 @@ static void close_listeners(gradientd *d)
             close(d->listeners[role]);
 }
 
-bool daemon_open(gradientd *d, const config *c, char *message, size_t message_size)
+/* False: some may be open. */
+static bool open_listeners(gradientd *d, const config *c, char *message, size_t message_size)
 {
     const char *const addresses[] = {c->listen, c->admin_listen};
 
-    *d = (gradientd){.service = {.config = c}, .listeners = {-1, -1}};
     for (int role = 0; role < ROLE_COUNT; role++) {
         if (addresses[role][0] == '\0')
             continue;
         d->listeners[role] = listener_open(addresses[role], message, message_size);
-        if (d->listeners[role] < 0) {
-            close_listeners(d);
+        if (d->listeners[role] < 0)
             return false;
-        }
-    }
-    if (!open_access(d, c, message, message_size)) {
-        close_listeners(d);
-        return false;
     }
     return true;
+}
+
+bool daemon_open(gradientd *d, const config *c, char *message, size_t message_size)
+{
+    *d = (gradientd){.service = {.config = c}, .listeners = {-1, -1}};
+    if (open_listeners(d, c, message, message_size) && open_access(d, c, message, message_size) &&
+        read_certificates(d, c, message, message_size))
+        return true;
+    close_listeners(d);
+    access_close(d->service.access);
+    return false;
 }
 
 bool daemon_start(gradientd *d, char *message, size_t message_size)
@@ -172,5 +186,6 @@ bool daemon_stop(gradientd *d)
     for (int role = 0; role < ROLE_COUNT; role++)
         connections_destroy(s->connections[role]);
     access_close(s->access);
+    tls_destroy(s->tls);
     return true;
 }

@@ -202,7 +202,21 @@ static void reload_tokens(access_list *tokens)
                             LOG_NUMBER("removed", change.removed), LOG_END});
 }
 
-static void reload_configuration(process *p)
+/* NULL: there are none. */
+static void reload_certificates(tls *certificates)
+{
+    char message[MESSAGE_SIZE];
+
+    if (certificates == NULL)
+        return;
+    if (tls_reload(certificates, message, sizeof message))
+        log_write(LOG_INFO, "certificates reloaded", NULL);
+    else
+        log_write(LOG_ERROR, "certificates not reloaded: the old ones stay",
+                  (log_field[]){LOG_TEXT("reason", message), LOG_END});
+}
+
+static void reload_configuration(process *p, tls *certificates)
 {
     char message[MESSAGE_SIZE];
     reload r = {0};
@@ -214,6 +228,7 @@ static void reload_configuration(process *p)
         return;
     }
     configure_log(&p->running);
+    reload_certificates(certificates);
     log_write(LOG_INFO, "reloaded",
               (log_field[]){LOG_NUMBER("changed", r.changed),
                             LOG_NUMBER("need_restart", r.need_restart), LOG_END});
@@ -226,7 +241,9 @@ static const char *const role_names[] = {"service", "admin"};
 /* Warns that whoever reaches the address is served. */
 static void warn_of_others(const gradientd *d, int role)
 {
-    if (d->addresses[role][0] == '\0' || d->is_local[role])
+    bool asks_clients = role == ROLE_SERVICE && tls_asks_clients(d->service.config);
+
+    if (d->addresses[role][0] == '\0' || d->is_local[role] || asks_clients)
         return;
     log_write(
         LOG_WARNING,
@@ -249,9 +266,9 @@ static void log_start(const gradientd *d)
                                        LOG_TEXT("address", d->addresses[role]), LOG_END});
         }
     }
-    snprintf(sentence, sizeof sentence, "gradientd %s serves http://%s%s%s", GRAD_VERSION,
-             d->addresses[ROLE_SERVICE], admin[0] != '\0' ? ", health and metrics http://" : "",
-             admin);
+    snprintf(sentence, sizeof sentence, "gradientd %s serves %s://%s%s%s", GRAD_VERSION,
+             d->service.tls != NULL ? "https" : "http", d->addresses[ROLE_SERVICE],
+             admin[0] != '\0' ? ", health and metrics http://" : "", admin);
     log_write_as(LOG_INFO, "started", sentence,
                  (log_field[]){LOG_TEXT("version", GRAD_VERSION),
                                LOG_TEXT("revision", GRADIENTD_REVISION),
@@ -279,7 +296,7 @@ static void wait_for_stop(gradientd *d, process *p, const sigset_t *signals)
         }
         if (number == SIGHUP) {
             reload_tokens(d->service.access);
-            reload_configuration(p);
+            reload_configuration(p, d->service.tls);
         } else if (number > 0) {
             log_signal(LOG_WARNING, "signal ignored", number);
         }
@@ -289,6 +306,8 @@ static void wait_for_stop(gradientd *d, process *p, const sigset_t *signals)
         if (was_busy && !is_busy)
             malloc_trim(0);
         was_busy = is_busy;
+        if (d->service.tls != NULL)
+            tls_warn_of_expiry(d->service.tls);
     }
 }
 

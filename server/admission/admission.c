@@ -13,6 +13,22 @@
 #include <string.h>
 #include <strings.h>
 
+/* ---- Who asks -------------------------------------------------------------------------------- */
+
+/* 403: a reload has refused a client whose connection was open. */
+static outcome step_client(request *r)
+{
+    char detail[GRAD_DETAIL_SIZE];
+    const char *reason = tls_peer_refusal(r->connection->tls);
+
+    if (reason == NULL)
+        return OUTCOME_MORE;
+    r->closes = true;
+    metrics_count_rejection(REJECT_TLS_CLIENT);
+    snprintf(detail, sizeof detail, "the client is refused: %s", reason);
+    return request_reject_with(r, MHD_HTTP_FORBIDDEN, "client_refused", detail);
+}
+
 /* ---- Framing, room, length ------------------------------------------------------------------- */
 
 /* 400: two readers could understand the request differently. */
@@ -307,8 +323,8 @@ static outcome step_content(request *r)
 
 /* In this order: each step may rely on what those before it have found. */
 static outcome (*const steps[])(request *r) = {
-    step_framing, step_header_room, step_route,   login_step,
-    step_length,  step_query,       step_content, quota_step,
+    step_client, step_framing, step_header_room, step_route, login_step,
+    step_length, step_query,   step_content,     quota_step,
 };
 
 outcome admission_run(request *r)

@@ -4,6 +4,8 @@
 
 #include "http/request.h"
 
+#include <math.h>
+
 #define HEALTH_MAX 128
 #define ROOT_MAX 4096
 #define METRICS_MAX (4 << 20)
@@ -90,6 +92,7 @@ static outcome respond_metrics(request *r)
         .memory_reserved = atomic_load(&s->memory.in_use),
         .memory_budget = s->memory.total,
         .draining = atomic_load(&s->draining),
+        .tls_seconds_left = s->tls != NULL ? tls_seconds_left(s->tls) : NAN,
     };
     grad_text text;
 

@@ -11,7 +11,12 @@
  * option's help says so. Strings belong to the config. Whatever config_reload may change is atomic,
  * so that any thread reads it at any time; a string is not, and stays. */
 typedef struct config {
-    char *listen;               /* HOST:PORT of the service */
+    char *listen;          /* HOST:PORT of the service */
+    char *tls_certificate; /* files of the service's TLS; "" for none */
+    char *tls_key;
+    char *tls_client_ca; /* "": clients need no certificate */
+    char *tls_client_crl;
+    char *tls_client_names;
     char *allow_origin;         /* origins whose pages may read responses; "*": all; "": none */
     char *admin_listen;         /* HOST:PORT of health checks and metrics; "" for none */
     char *token_file;           /* of those who may come in; "": everyone may */

@@ -87,6 +87,8 @@ static void write_line(const request *r, bool whole, double total)
     fields[n++] = LOG_TEXT("peer", r->connection->peer);
     if (r->token != NULL)
         fields[n++] = LOG_TEXT("token", r->token);
+    if (tls_peer_name(r->connection->tls)[0] != '\0')
+        fields[n++] = LOG_TEXT("client", tls_peer_name(r->connection->tls));
     fields[n++] = LOG_NUMBER("bytes_in", r->received);
     fields[n++] = LOG_NUMBER("bytes_out", whole ? r->response_size : 0);
     for (size_t i = 0; i < REQUEST_NUMBERS && r->numbers[i].name != NULL; i++)

@@ -23,6 +23,12 @@ struct event_loops {
     event_loop loop[];
 };
 
+/* What the loop's connections speak TLS by; NULL: they don't. */
+static tls *tls_of(const event_loop *loop)
+{
+    return loop->context.role == ROLE_SERVICE ? loop->context.service->tls : NULL;
+}
+
 /* libmicrohttpd has ended the writing side and closes its descriptor next. If the peer may still
  * send, a duplicate keeps the connection, which lingers, so that the response arrives. */
 static void let_go(event_loop *loop, connection *c)
@@ -36,7 +42,21 @@ static void let_go(event_loop *loop, connection *c)
     fd = connection_is_unread(c) ? fcntl(c->fd, F_DUPFD_CLOEXEC, 0) : -1;
     if (fd >= 0)
         lingering_take(s->lingering, fd);
+    tls_peer_end(c->tls);
     connections_remove(s->connections[loop->context.role], c);
+}
+
+/* False: no memory. libmicrohttpd has made the session, and begins the handshake next. */
+static bool begin_tls(event_loop *loop, struct MHD_Connection *mhd, connection *c)
+{
+    const union MHD_ConnectionInfo *info;
+
+    if (tls_of(loop) == NULL)
+        return true;
+    info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (info != NULL && info->tls_session != NULL)
+        c->tls = tls_peer_begin(tls_of(loop), info->tls_session, c->peer);
+    return c->tls != NULL;
 }
 
 /* Shuts down a connection that cannot be registered: every connection has deadlines. */
@@ -60,7 +80,7 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
     library_responses_enter(&loop->context);
     peer = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     *socket_context = connections_add(all, socket_fd, peer != NULL ? peer->client_addr : NULL);
-    if (*socket_context == NULL)
+    if (*socket_context == NULL || !begin_tls(loop, mhd, *socket_context))
         shutdown(socket_fd, SHUT_RDWR);
 }
 
@@ -73,17 +93,22 @@ static size_t leave_escapes(void *context, struct MHD_Connection *mhd, char *tex
     return strlen(text);
 }
 
-/* Strictness is 1 in both generations: 1.0 reads -1 as most lenient. */
+/* Strictness is 1 in both generations: 1.0 reads -1 as most lenient. Without TLS the options end
+ * where it begins. */
 static struct MHD_Daemon *start_daemon(event_loop *loop, size_t memory)
 {
+    bool has_tls = tls_of(loop) != NULL;
+
     return MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
-            MHD_ALLOW_SUSPEND_RESUME,
+            MHD_ALLOW_SUSPEND_RESUME | (has_tls ? MHD_USE_TLS : 0U),
         0, NULL, NULL, request_on_call, &loop->context, MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)FAR_ABOVE_OUR_LIMIT, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_URI_LOG_CALLBACK, request_on_line, &loop->context, MHD_OPTION_UNESCAPE_CALLBACK,
         leave_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, &loop->context,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop,
+        has_tls ? MHD_OPTION_HTTPS_PRIORITIES : MHD_OPTION_END, TLS_PRIORITIES,
+        MHD_OPTION_HTTPS_CERT_CALLBACK, tls_retrieve_nothing, MHD_OPTION_END);
 }
 
 event_loops *event_loops_start(service *s, service_role role, size_t count, size_t memory)
@@ -136,7 +161,10 @@ static size_t load_of(void *context)
 
 acceptor_target event_loops_target(event_loops *loops)
 {
-    return (acceptor_target){.context = loops, .load = load_of, .take = take};
+    return (acceptor_target){.context = loops,
+                             .load = load_of,
+                             .take = take,
+                             .speaks_tls = tls_of(&loops->loop[0]) != NULL};
 }
 
 void event_loops_stop(event_loops *loops)

@@ -2,9 +2,10 @@
  * Content-Length that is no number, to a line that is too long) with problem documents. It has no
  * hook for them and its texts differ between versions; but it sends each in one call, in which ours
  * are known by their Server. So this program has a send and a sendmsg of its own, which
- * libmicrohttpd finds before libc's. */
+ * libmicrohttpd finds before libc's; and for TLS a gnutls_record_send, before GnuTLS's. */
 #include "http/response.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +16,18 @@
 
 static _Thread_local request_context *here;
 
+/* The head of an error whose page comes by the next call, as libmicrohttpd sends both at once. */
+static _Thread_local struct {
+    gnutls_session_t session; /* NULL: none waits */
+    int status;
+} waiting;
+
 /* ---- Whose response it is -------------------------------------------------------------------- */
 
 void library_responses_enter(request_context *context)
 {
     here = context;
+    waiting.session = NULL; /* a session of old may have had the same address */
 }
 
 void library_responses_add(request *r)
@@ -180,39 +188,53 @@ static void reject_for(request *r, const library_response *a)
 
 /* ---- Sending --------------------------------------------------------------------------------- */
 
+/* Where a response goes. */
+typedef struct outlet {
+    int fd;
+    int flags;
+    gnutls_session_t session; /* NULL: plain */
+} outlet;
+
 static ssize_t pass_on(int fd, const struct msghdr *message, int flags)
 {
     return syscall(SYS_sendmsg, fd, message, flags);
 }
 
-/* Sends the problem instead. False: libmicrohttpd's own response must do. If the kernel does not
- * take this little at once, the peer reads nothing, and the connection is lost. */
-static bool send_problem(int fd, request *r, int flags, ssize_t *sent)
+/* If the kernel does not take this little at once, the peer reads nothing, and the connection is
+ * lost. */
+static bool send_whole(const outlet *to, const grad_text *text)
+{
+    struct iovec whole = {.iov_base = text->data, .iov_len = text->length};
+    const struct msghdr message = {.msg_iov = &whole, .msg_iovlen = 1};
+    ssize_t sent;
+
+    if (to->session != NULL)
+        return tls_send_whole(to->session, text->data, text->length);
+    sent = pass_on(to->fd, &message, to->flags);
+    if (sent >= 0 && (size_t)sent < text->length)
+        errno = ECONNRESET;
+    return sent == (ssize_t)text->length;
+}
+
+/* Sends the problem instead. False: libmicrohttpd's own response must do. */
+static bool send_problem(const outlet *to, request *r, bool *sent)
 {
     grad_text text;
-    struct iovec whole;
-    struct msghdr message;
 
     r->closes = true;
     if (!response_print_problem(r, &text))
         return false;
-    whole = (struct iovec){.iov_base = text.data, .iov_len = text.length};
-    message = (struct msghdr){.msg_iov = &whole, .msg_iovlen = 1};
-    *sent = pass_on(fd, &message, flags);
-    if (*sent >= 0 && (size_t)*sent < text.length) {
-        errno = ECONNRESET;
-        *sent = -1;
-    }
-    if (*sent >= 0)
+    *sent = send_whole(to, &text);
+    if (*sent)
         r->responded = r->sent = true;
     grad_text_free(&text);
     return true;
 }
 
 /* A request that was rejected before keeps its first reason. */
-static bool replace(int fd, const library_response *a, int flags, ssize_t *sent)
+static bool replace(const outlet *to, const library_response *a, bool *sent)
 {
-    request *known = request_on(fd);
+    request *known = request_on(to->fd);
     request unknown = {.context = here};
     request *r = known != NULL ? known : &unknown;
 
@@ -225,14 +247,15 @@ static bool replace(int fd, const library_response *a, int flags, ssize_t *sent)
         metrics_count_rejection(r->status == MHD_HTTP_BAD_REQUEST ? REJECT_BAD_FRAMING
                                                                   : REJECT_BODY_TOO_LARGE);
     }
-    return send_problem(fd, r, flags, sent);
+    return send_problem(to, r, sent);
 }
 
 static ssize_t send_message(int fd, const struct msghdr *message, int flags)
 {
     const struct iovec *parts = message->msg_iov;
-    ssize_t sent = -1;
+    const outlet to = {.fd = fd, .flags = flags};
     library_response a = {.page = ""};
+    bool sent;
 
     if (message->msg_iovlen > 0)
         a.status = status_of_head(parts[0].iov_base, parts[0].iov_len);
@@ -240,9 +263,9 @@ static ssize_t send_message(int fd, const struct msghdr *message, int flags)
         a.page = parts[1].iov_base;
         a.page_size = parts[1].iov_len;
     }
-    if (a.status == 0 || !replace(fd, &a, flags, &sent))
+    if (a.status == 0 || !replace(&to, &a, &sent))
         return pass_on(fd, message, flags);
-    return sent < 0 ? -1 : (ssize_t)(parts[0].iov_len + a.page_size);
+    return sent ? (ssize_t)(parts[0].iov_len + a.page_size) : -1;
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
@@ -256,4 +279,45 @@ ssize_t send(int fd, const void *bytes, size_t size, int flags)
     const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
 
     return send_message(fd, &message, flags);
+}
+
+/* ---- Sending by TLS -------------------------------------------------------------------------- */
+
+/* False: the connection is lost. */
+static bool send_for(gnutls_session_t session, const void *page, size_t size)
+{
+    const outlet to = {.fd = tls_descriptor(session), .session = session};
+    const library_response a = {.status = waiting.status, .page = page, .page_size = size};
+    bool sent = false;
+
+    waiting.session = NULL;
+    return replace(&to, &a, &sent) && sent;
+}
+
+ssize_t gnutls_record_send(gnutls_session_t session, const void *bytes, size_t size)
+{
+    int status = status_of_head(bytes, size);
+
+    if (waiting.session == session && session != NULL)
+        return send_for(session, bytes, size) ? (ssize_t)size : GNUTLS_E_PUSH_ERROR;
+    if (status == 0 || here == NULL)
+        return gnutls_record_send2(session, bytes, size, 0, 0);
+    waiting.session = session;
+    waiting.status = status;
+    return (ssize_t)size;
+}
+
+/* A head without a page (HEAD) has waited in vain. */
+int gnutls_bye(gnutls_session_t session, gnutls_close_request_t how)
+{
+    static int (*_Atomic found)(gnutls_session_t, gnutls_close_request_t);
+    int (*next)(gnutls_session_t, gnutls_close_request_t) = found;
+
+    if (waiting.session == session)
+        send_for(session, "", 0);
+    if (next == NULL) {
+        *(void **)&next = dlsym(RTLD_NEXT, "gnutls_bye");
+        found = next;
+    }
+    return next(session, how);
 }

@@ -63,13 +63,15 @@ static void copy_text(char *to, size_t size, const char *from)
  * scheme and authority do not matter: the request reached this listener. */
 static const char *path_of(const char *target)
 {
-    static const char scheme[] = "http://";
-    const char *authority;
+    static const char *const schemes[] = {"http://", "https://"};
+    const char *authority = NULL;
     const char *path;
 
-    if (strncasecmp(target, scheme, sizeof scheme - 1) != 0)
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (strncasecmp(target, schemes[i], strlen(schemes[i])) == 0)
+            authority = target + strlen(schemes[i]);
+    if (authority == NULL)
         return target;
-    authority = target + sizeof scheme - 1;
     path = authority + strcspn(authority, "/?");
     return path > authority && *path == '/' ? path : target;
 }

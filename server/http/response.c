@@ -174,6 +174,7 @@ static const char *title_of(int status)
     } titles[] = {
         {400, "Bad Request"},
         {401, "Unauthorized"},
+        {403, "Forbidden"},
         {404, "Not Found"},
         {405, "Method Not Allowed"},
         {413, "Content Too Large"},
@@ -358,17 +359,24 @@ bool response_print_problem(request *r, grad_text *text)
     return printed;
 }
 
+static bool send_whole(const request *r, const grad_text *text)
+{
+    const int fd = r->connection->fd;
+
+    if (r->connection->tls != NULL)
+        return tls_send_whole(tls_session(r->connection->tls), text->data, text->length);
+    return send(fd, text->data, text->length, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)text->length;
+}
+
 /* When a body arrives, earlier responses and 100 Continue have left libmicrohttpd: what is sent
  * here follows them. */
 void response_send_early(request *r)
 {
     grad_text text;
-    ssize_t sent;
 
     r->closes = true;
     if (!response_print_problem(r, &text))
         return;
-    sent = send(r->connection->fd, text.data, text.length, MSG_DONTWAIT | MSG_NOSIGNAL);
-    r->sent = r->responded = sent == (ssize_t)text.length;
+    r->sent = r->responded = send_whole(r, &text);
     grad_text_free(&text);
 }

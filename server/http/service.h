@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "net/connections.h"
 #include "net/lingering.h"
+#include "tls/tls.h"
 #include "work/budget.h"
 #include "work/pool.h"
 
@@ -55,6 +56,7 @@ typedef struct service {
     connections *connections[ROLE_COUNT];
     lingering *lingering;
     watcher *watcher;
+    tls *tls;              /* of the service's listener; NULL: it speaks plain HTTP */
     _Atomic bool draining; /* not ready; replies close their connections */
     _Atomic bool stopping; /* nothing may be handed to workers any more */
     _Atomic size_t in_flight;

@@ -52,11 +52,13 @@ int64_t deadlines_interval(const config *limits);
 /* ---- The registry ---------------------------------------------------------------------------- */
 
 typedef struct connections connections;
+struct tls_peer;
 
 typedef struct connection {
     struct connection *next, *previous;
     int fd;
     char peer[LISTENER_ADDRESS_SIZE];
+    struct tls_peer *tls;         /* whoever added it may keep this here; NULL: plain */
     pthread_mutex_t lock;         /* over the two fields below */
     connection_progress progress; /* reported by the event loop */
     connection_verdict cut;       /* why it was shut down; VERDICT_FINE: it was not */

@@ -85,6 +85,8 @@ bool healthcheck(const config *c, char *message, size_t message_size)
     bool alive;
     int fd;
 
+    if (c->admin_listen[0] == '\0' && c->tls_certificate[0] != '\0')
+        return fail(message, message_size, text, "the service speaks TLS: set admin-listen");
     if (!address_split(text, &where))
         return fail(message, message_size, text, "not HOST:PORT");
     to_loopback(&where);

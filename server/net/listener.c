@@ -207,7 +207,8 @@ static void hand_over(acceptor *a, int fd, const struct sockaddr *peer, socklen_
 
     if (a->target.load(a->target.context) >= a->max_connections) {
         metrics_count_rejection(REJECT_CONNECTIONS);
-        send_overload_response(fd);
+        if (!a->target.speaks_tls)
+            send_overload_response(fd);
         lingering_take(a->rejected, fd);
         return;
     }

@@ -35,6 +35,7 @@ typedef struct acceptor_target {
     void *context;
     size_t (*load)(void *context); /* connections taken and not closed yet */
     bool (*take)(void *context, int fd, const struct sockaddr *peer, socklen_t size);
+    bool speaks_tls; /* one above the limit is closed without a word, which it could not read */
 } acceptor_target;
 
 /* Takes over the listening descriptor. The target and what lingers must outlive the acceptor. NULL:

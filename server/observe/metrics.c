@@ -5,6 +5,7 @@
 #include "platform/resources.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdatomic.h>
 
 #define LARGEST_STATUS 599
@@ -57,6 +58,8 @@ static const char *const rejection_names[REJECT_COUNT] = {
     [REJECT_BAD_FRAMING] = "bad_framing",
     [REJECT_CLIENT_GONE] = "client_gone",
     [REJECT_QUOTA] = "quota",
+    [REJECT_TLS_HANDSHAKE] = "tls_handshake",
+    [REJECT_TLS_CLIENT] = "tls_client",
 };
 
 static const char *const login_names[LOGIN_COUNT] = {
@@ -171,6 +174,7 @@ typedef enum family {
     FAMILY_RESERVED,
     FAMILY_BUDGET,
     FAMILY_DRAINING,
+    FAMILY_TLS_LEFT,
     FAMILY_BUILD,
     FAMILY_START_TIME,
     FAMILY_RESIDENT,
@@ -206,7 +210,9 @@ static const metrics_family families[] = {
          "slow_reader: slow or hostile clients, nothing to do while they are few. "
          "bad_framing: a broken proxy or an attack. quota: the bearer of a token asks for more "
          "than its line in the token file allows. draining: a restart. client_gone: "
-         "clients leave before their answer, mostly because they time out; see the queue stage."},
+         "clients leave before their answer, mostly because they time out; see the queue stage. "
+         "tls_handshake: scanners, or clients of TLS 1.1. tls_client: the log has the client and "
+         "the reason."},
     [FAMILY_LOGINS] =
         {"gradientd_login_failures_total", "counter", "reason",
          "Requests refused for want of a good token, by reason.",
@@ -256,6 +262,11 @@ static const metrics_family families[] = {
                        "It is set by memory-budget, at start."},
     [FAMILY_DRAINING] = {"gradientd_draining", "gauge", "", "1 while the daemon is stopping.",
                          "1 outside a restart: somebody has sent SIGTERM."},
+    [FAMILY_TLS_LEFT] =
+        {"gradientd_tls_certificate_left_seconds", "gauge", "",
+         "Until the first certificate of the service's chain expires.",
+         "Below 30 days: renew it, put the files in place and send SIGHUP. Negative: clients that "
+         "verify refuse the service. Missing: there is no TLS."},
     [FAMILY_BUILD] = {"gradientd_build_info", "gauge", "version, revision, compiler",
                       "Always 1; the labels say what runs.",
                       "Replicas that differ: a rollout is under way, or stuck."},
@@ -390,6 +401,8 @@ void metrics_write(const metrics_gauges *gauges, grad_text *text)
                   LINGERING_END_COUNT);
     write_single(text, FAMILY_LOST_LINES, (double)value_of(&lost_lines));
     write_gauges(gauges, text);
+    if (!isnan(gauges->tls_seconds_left))
+        write_single(text, FAMILY_TLS_LEFT, gauges->tls_seconds_left);
     begin_family(text, &families[FAMILY_BUILD]);
     grad_text_printf(text,
                      "gradientd_build_info{version=\"%s\",revision=\"%s\",compiler=\"%s\"} 1\n",

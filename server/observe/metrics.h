@@ -41,6 +41,8 @@ typedef enum metrics_rejection {
     REJECT_BAD_FRAMING, /* 400 on the headers */
     REJECT_CLIENT_GONE, /* its work was stopped */
     REJECT_QUOTA,       /* 429: of the token */
+    REJECT_TLS_HANDSHAKE,
+    REJECT_TLS_CLIENT, /* by its certificate */
     REJECT_COUNT
 } metrics_rejection;
 
@@ -87,6 +89,7 @@ typedef struct metrics_gauges {
     size_t memory_reserved;
     size_t memory_budget;
     bool draining;
+    double tls_seconds_left; /* until the certificate expires; NAN: there is none */
 } metrics_gauges;
 
 /* A family of the exposition. */

@@ -4,6 +4,7 @@ what a well-behaved library would never send is what has to be tested."""
 
 import json
 import socket
+import ssl
 import time
 
 
@@ -29,9 +30,10 @@ class Broken(Exception):
 
 
 class Connection:
-    """A TCP connection. send() takes bytes as they are; read_response() reads one response."""
+    """A TCP connection. send() takes bytes as they are; read_response() reads one response. With
+    a context of ssl they travel by TLS, and the server's certificate is for 127.0.0.1."""
 
-    def __init__(self, address, timeout=30.0, receive_buffer=None):
+    def __init__(self, address, timeout=30.0, receive_buffer=None, tls=None):
         host, port = address
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         if receive_buffer is not None:
@@ -44,6 +46,8 @@ class Connection:
             raise
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="127.0.0.1")
 
     def __enter__(self):
         return self
@@ -67,7 +71,7 @@ class Connection:
             piece = self.socket.recv(262144)
         except socket.timeout as error:
             raise Broken("silence") from error
-        except ConnectionError as error:
+        except (ConnectionError, ssl.SSLError) as error:
             raise Broken(str(error)) from error
         if not piece:
             raise Broken("closed by the peer with %d bytes unread" % len(self.buffer))
@@ -146,7 +150,7 @@ class Connection:
             return self.socket.recv(1) == b""
         except socket.timeout:
             return False
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):
             return True
 
     def reset(self):

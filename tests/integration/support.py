@@ -46,6 +46,7 @@ class Daemon:
         self.lines = []
         self.arrived = threading.Condition()
         self.stopped = False
+        self.tls = None  # the context of ssl that connect() takes for the service
         variables = {k: v for k, v in os.environ.items() if not k.startswith("GRADIENTD_")}
         # Whoever is not root reads less of a process that keeps its memory to itself.
         variables["GRADIENTD_CORE_DUMPS"] = "on"
@@ -162,6 +163,8 @@ class Daemon:
 
     def connect(self, admin=False, **options):
         options.setdefault("timeout", patience(30))
+        if not admin:
+            options.setdefault("tls", self.tls)
         return Connection(self.admin if admin else self.address, **options)
 
     def get(self, path, admin=False, **options):

@@ -3,9 +3,11 @@ libmicrohttpd. Most of them libmicrohttpd would answer itself, with a page of HT
 
 import ctypes
 import os
+import ssl
 import unittest
 
-from support import Broken, DaemonCase, body_of, build_request, make_request, patience
+from certificates import Authority
+from support import Broken, Daemon, DaemonCase, body_of, build_request, make_request, patience
 
 BODY = body_of(make_request(1, 2, 1))
 LENGTH = b"%d" % len(BODY)
@@ -124,6 +126,8 @@ CHUNKED_POST = build_request("POST", "/v1/gradients", headers=[
 class OddRequests(DaemonCase):
     """One answer each, and a problem document where it is a refusal."""
 
+    ON_ADMIN = (False, True)
+
     def answer_to(self, data, admin):
         """The answer, or CLOSED; nothing may follow a refusal but the end."""
         with self.daemon.connect(admin=admin, timeout=patience(2)) as connection:
@@ -155,7 +159,7 @@ class OddRequests(DaemonCase):
 
     def test_heads(self):
         for name, row in HEADS.items():
-            for admin in (False, True):
+            for admin in self.ON_ADMIN:
                 self.assert_outcome(name, *row, admin=admin)
         self.assert_alive()
 
@@ -212,6 +216,20 @@ class OddRequests(DaemonCase):
                 self.assertEqual(response.json()["id"], fake * count)
             else:
                 self.assertEqual(response.json()["code"], "max_envelope")
+
+
+class OddRequestsByTls(OddRequests):
+    """The same by TLS, where libmicrohttpd sends by other calls."""
+
+    ON_ADMIN = (False,)
+
+    @classmethod
+    def setUpClass(cls):
+        authority = Authority()
+        cls.addClassCleanup(authority.close)
+        pair = authority.issue("service", "IP:127.0.0.1")
+        cls.daemon = Daemon("--tls-certificate", pair.certificate, "--tls-key", pair.key)
+        cls.daemon.tls = ssl.create_default_context(cafile=authority.certificate)
 
 
 class Documents(unittest.TestCase):

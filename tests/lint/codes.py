@@ -6,7 +6,7 @@ import re
 import files
 
 SOURCES = ("lib/core", "lib/model", "lib/plan", "lib/gradcheck", "lib/codec", "server/net",
-           "server/http", "server/body", "server/admission", "server/api")
+           "server/tls", "server/http", "server/body", "server/admission", "server/api")
 API = "docs/api.md"
 # Not in the table: the cap of a text, which the daemon sets beyond whatever it writes.
 INSIDE = {"max_text"}

@@ -18,13 +18,14 @@ SERVER = {
     "work": ("platform",),
     "net": ("platform", "config", "observe"),
     "access": ("platform", "config"),
-    "http": ("platform", "config", "observe", "work", "net", "access"),
+    "tls": ("platform", "config", "observe"),
+    "http": ("platform", "config", "observe", "work", "net", "access", "tls"),
     "body": ("platform",),
     "admission": ("platform", "config", "observe", "access", "http", "body"),
-    "api": ("platform", "config", "observe", "work", "net", "http", "body"),
+    "api": ("platform", "config", "observe", "work", "net", "tls", "http", "body"),
 }
 # Those that never see the library: they know nothing of gradients.
-WITHOUT_LIBRARY = ("platform", "work", "net")
+WITHOUT_LIBRARY = ("platform", "work", "net", "tls")
 
 
 def _server_rows():
@@ -64,6 +65,9 @@ OWNERS = {
     "microhttpd.h": "server/http/",
     "gnutls/crypto.h": "server/access/secret.c",
     "seccomp.h": "server/platform/sandbox_calls.c",
+    "gnutls/gnutls.h": "server/tls/",
+    "gnutls/abstract.h": "server/tls/",
+    "gnutls/x509.h": "server/tls/",
 }
 
 # what lib/ may include of the system: memory, text and threads, no files and no sockets
