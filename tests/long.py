@@ -38,6 +38,8 @@ def programs(build, rounds):
          python("tests/conformance/test_activations.py", build, str(rounds)), results.of_totals),
         ("conformance: training",
          [sys.executable, "-m", "unittest", "-v", "test_training"], results.of_unittest),
+        ("faults: 10,000 requests through each of seven",
+         [sys.executable, "-m", "unittest", "-v", "test_faulty_lines"], results.of_unittest),
         ("numbers written and read, all of float32", unit_test(build, "test_number_write"),
          results.of_cmocka),
         ("early refusals behind proxies", python("tests/proxies/test_proxies.py", "-v"),

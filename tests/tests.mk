@@ -35,7 +35,7 @@ test-arm64: packages-arm64
 	$(PYTHON) tests/run.py build/arm64 --through \
 		"$$(command -v qemu-aarch64 || command -v qemu-aarch64-static) -L $(ARM64)"
 
-suite-build: all unit-tests
+suite-build: all unit-tests fire-tools
 
 ## lint        dependencies, sizes, format, cppcheck, exported symbols, tables of docs/
 lint: packages-test
@@ -68,6 +68,8 @@ long: packages-test packages-conformance packages-arm64
 FINDINGS_ONLY ?=
 findings:
 	@$(PYTHON) findings/run.py --only '$(FINDINGS_ONLY)'
+
+include tests/fire/fire.mk
 
 # The packages of the peers come first.
 bench: packages-bench
