@@ -2,6 +2,7 @@
  * loop, then computed inline or by the workers, and answered without copying the text. */
 #include "api/computation.h"
 #include "api/handlers.h"
+#include "api/shapes.h"
 #include "http/request.h"
 #include "platform/clock.h"
 
@@ -155,6 +156,8 @@ static outcome parse_and_validate(request *r)
         return OUTCOME_REJECTED;
     request_log_number(r, "layers", (double)c->batch->layer_count);
     request_log_number(r, "numbers", (double)c->measure.result_numbers);
+    if (r->context->service->config->slow_request > 0)
+        shapes_write(c->batch, r->shapes, sizeof r->shapes);
     return OUTCOME_MORE;
 }
 

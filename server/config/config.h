@@ -47,6 +47,7 @@ typedef struct config {
     _Atomic int log_level;             /* a log_level: the place of its word in the table */
     _Atomic int log_format;            /* a log_format: the place of its word in the table */
     _Atomic bool log_requests;         /* one line a request */
+    _Atomic double slow_request;       /* seconds after which a request is told as slow; 0: never */
     _Atomic int sandbox;               /* a sandbox_choice: the place of its word in the table */
     _Atomic bool core_dumps; /* else no dump is written and nobody of this user looks in */
     const char *path;        /* of the file, borrowed of argv or environ; NULL: none */

@@ -93,6 +93,8 @@ const option config_options[] = {
      "of the log; auto is text on a terminal, json elsewhere"},
     {"log-requests", OPTION_SWITCH, AT(log_requests), AT_RELOAD, "on", 0, 0, "", NULL,
      "one line a request, at level info"},
+    {"slow-request", OPTION_TIME, AT(slow_request), AT_RELOAD, "5s", 0, HOUR, "", NULL,
+     "a request that takes longer gets a warning with its shapes; 0: none does"},
     {"sandbox", OPTION_CHOICE, AT(sandbox), AT_RESTART, "auto", 0, 0, "auto on off", NULL,
      "gives up what serving does not need; on: or does not start"},
     {"core-dumps", OPTION_SWITCH, AT(core_dumps), AT_RESTART, "off", 0, 0, "", NULL,

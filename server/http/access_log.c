@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#define MAX_FIELDS 24
+#define MAX_FIELDS 32
 #define SENTENCE_SIZE 320
 
 /* Whole microseconds. */
@@ -73,10 +73,9 @@ static void write_sentence(const request *r, bool whole, double total, char *sen
              whole ? status : "no answer:", code[0] != '\0' ? " " : "", code, total * 1e3);
 }
 
-static void write_line(const request *r, bool whole, double total)
+/* How many there are. */
+static size_t fill_fields(const request *r, bool whole, double total, log_field fields[MAX_FIELDS])
 {
-    char sentence[SENTENCE_SIZE];
-    log_field fields[MAX_FIELDS];
     size_t n = 0;
 
     if (r->method[0] != '\0') /* else its headers were never taken */
@@ -89,6 +88,11 @@ static void write_line(const request *r, bool whole, double total)
         fields[n++] = LOG_TEXT("token", r->token);
     if (tls_peer_name(r->connection->tls)[0] != '\0')
         fields[n++] = LOG_TEXT("client", tls_peer_name(r->connection->tls));
+    if (r->trace.trace_id[0] != '\0') {
+        fields[n++] = LOG_TEXT("trace_id", r->trace.trace_id);
+        fields[n++] = LOG_TEXT("parent_id", r->trace.parent_id);
+        fields[n++] = LOG_TEXT("span_id", r->span_id);
+    }
     fields[n++] = LOG_NUMBER("bytes_in", r->received);
     fields[n++] = LOG_NUMBER("bytes_out", whole ? r->response_size : 0);
     for (size_t i = 0; i < REQUEST_NUMBERS && r->numbers[i].name != NULL; i++)
@@ -100,15 +104,59 @@ static void write_line(const request *r, bool whole, double total)
             fields[n++] = LOG_NUMBER(stage_fields[i], round(r->stages[i] * 1e6));
     fields[n++] = LOG_NUMBER(stage_fields[STAGE_TOTAL], round(total * 1e6));
     fields[n] = LOG_END;
+    return n;
+}
+
+static void write_line(const request *r, bool whole, double total)
+{
+    char sentence[SENTENCE_SIZE];
+    log_field fields[MAX_FIELDS];
+
+    fill_fields(r, whole, total, fields);
     write_sentence(r, whole, total, sentence, sizeof sentence);
     log_write_as(level_of(r), "request", sentence, fields);
+}
+
+/* The stage that took most of the time; NULL where none is known. */
+static const char *slowest_stage(const request *r)
+{
+    size_t slowest = 0;
+
+    for (size_t i = 1; i < STAGE_TOTAL; i++)
+        if (r->stages[i] > r->stages[slowest])
+            slowest = i;
+    return r->stages[slowest] > 0 ? metrics_stage_name((metrics_stage)slowest) : NULL;
+}
+
+/* The same again, with what may explain it. */
+static void write_slow_line(const request *r, bool whole, double total)
+{
+    char answer[SENTENCE_SIZE], sentence[2 * SENTENCE_SIZE + REQUEST_SHAPES_SIZE];
+    log_field fields[MAX_FIELDS];
+    const char *stage = slowest_stage(r);
+    size_t n = fill_fields(r, whole, total, fields);
+
+    if (stage != NULL)
+        fields[n++] = LOG_TEXT("slowest_stage", stage);
+    if (r->shapes[0] != '\0')
+        fields[n++] = LOG_TEXT("shapes", r->shapes);
+    fields[n] = LOG_END;
+    write_sentence(r, whole, total, answer, sizeof answer);
+    snprintf(sentence, sizeof sentence, "slow request: %s%s%s%s%s", answer,
+             stage != NULL ? ", most of it in " : "", stage != NULL ? stage : "",
+             r->shapes[0] != '\0' ? ": " : "", r->shapes);
+    log_write_as(LOG_WARNING, "slow request", sentence, fields);
 }
 
 void access_log_write(const request *r, bool whole)
 {
     double total = clock_to_seconds(clock_now() - r->line_at);
 
+    double limit = r->context->service->config->slow_request;
+
     count(r, whole, total);
+    if (limit > 0 && total > limit)
+        write_slow_line(r, whole, total);
     if (r->context->service->config->log_requests && log_enabled(level_of(r)))
         write_line(r, whole, total);
 }

@@ -67,12 +67,15 @@ static void keep(headers *h, const char *name, const char *value)
         {"X-Request-Id", &h->request_id, NULL},
         {"Origin", &h->origin, NULL},
         {"Access-Control-Request-Method", &h->requested_method, NULL},
+        {"traceparent", &h->traceparent, NULL},
     };
 
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strcasecmp(name, known[i].name) == 0) {
             if (*known[i].slot != NULL && known[i].twice != NULL)
                 blame(h, known[i].twice);
+            if (known[i].slot == &h->traceparent && h->traceparent != NULL)
+                value = ""; /* several are as good as none */
             *known[i].slot = value;
             return;
         }
@@ -210,4 +213,41 @@ bool headers_is_request_id(const char *text)
         if (text[i] <= ' ' || text[i] > '~')
             return false;
     return length > 0 && length <= REQUEST_ID_MAX;
+}
+
+/* ---- Traces ---------------------------------------------------------------------------------- */
+
+/* count lower-case hexadecimal digits. */
+static bool are_digits(const char *text, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (text[i] == '\0' || strchr("0123456789abcdef", text[i]) == NULL)
+            return false;
+    return true;
+}
+
+static bool is_identity(const char *text, size_t count)
+{
+    return are_digits(text, count) && strspn(text, "0") < count;
+}
+
+/* version "-" trace-id "-" parent-id "-" trace-flags; version 00 has nothing behind it, a later one
+ * another "-". */
+bool headers_read_traceparent(const char *text, trace_context *trace)
+{
+    enum { TRACE = 3, PARENT = 36, FLAGS = 53, END = 55 };
+    bool is_first;
+
+    if (strnlen(text, END) < END || !are_digits(text, 2) || strncmp(text, "ff", 2) == 0)
+        return false;
+    is_first = strncmp(text, "00", 2) == 0;
+    if (text[END] != '\0' && (is_first || text[END] != '-'))
+        return false;
+    if (text[TRACE - 1] != '-' || text[PARENT - 1] != '-' || text[FLAGS - 1] != '-' ||
+        !is_identity(text + TRACE, TRACE_ID_SIZE - 1) ||
+        !is_identity(text + PARENT, TRACE_PARENT_SIZE - 1) || !are_digits(text + FLAGS, 2))
+        return false;
+    snprintf(trace->trace_id, sizeof trace->trace_id, "%s", text + TRACE);
+    snprintf(trace->parent_id, sizeof trace->parent_id, "%s", text + PARENT);
+    return true;
 }

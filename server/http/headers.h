@@ -19,6 +19,7 @@ typedef struct headers {
     const char *request_id;
     const char *origin;
     const char *requested_method; /* Access-Control-Request-Method */
+    const char *traceparent;      /* "": there were several */
     const char *fault;            /* what is wrong, in words, or NULL; the first one found */
     const char *next;             /* where the next line must begin, or NULL: not looked at */
     bool http_1_0;
@@ -53,6 +54,19 @@ typedef enum media_type_match {
  */
 media_type_match headers_match_media_type(const char *content_type, const char *media_type,
                                           char *fault, size_t size);
+
+#define TRACE_ID_SIZE 33
+#define TRACE_PARENT_SIZE 17
+
+/* A trace, and who in it sent the request; lower-case hexadecimal digits. */
+typedef struct trace_context {
+    char trace_id[TRACE_ID_SIZE];
+    char parent_id[TRACE_PARENT_SIZE];
+} trace_context;
+
+/* Reads a traceparent (W3C Trace Context, section 3.2), of a later version too as far as it is
+ * known. False, and *trace untouched: it is to be ignored. */
+bool headers_read_traceparent(const char *text, trace_context *trace);
 
 /* Whether text is fit to be echoed: 1 to 64 visible ASCII characters. */
 bool headers_is_request_id(const char *text);

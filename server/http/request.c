@@ -305,6 +305,9 @@ static void identify(request *r, const char *method, const char *version)
     r->header_room = room_taken(r);
     if (r->headers.request_id != NULL && headers_is_request_id(r->headers.request_id))
         copy_text(r->id, sizeof r->id, r->headers.request_id);
+    if (r->headers.traceparent != NULL &&
+        headers_read_traceparent(r->headers.traceparent, &r->trace))
+        request_id_make(r->span_id);
     headers_have_body(&r->headers, &r->declared);
     cors_read(r);
 }

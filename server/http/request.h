@@ -44,6 +44,7 @@ typedef struct request_number {
 } request_number;
 
 #define REQUEST_NUMBERS 4
+#define REQUEST_SHAPES_SIZE 320
 
 struct request {
     request_context *context;
@@ -97,6 +98,9 @@ struct request {
     bool closes;       /* the connection ends with the response */
     size_t response_size;
     request_number numbers[REQUEST_NUMBERS]; /* for the log; those with a name */
+    char shapes[REQUEST_SHAPES_SIZE];        /* for the line of a slow request; "": not known */
+    trace_context trace;                     /* that the request belongs to; "": to none */
+    char span_id[GRAD_REQUEST_ID_SIZE];      /* what this request is in that trace */
     void *work;                              /* the handler's own */
 };
 

@@ -17,9 +17,9 @@
 
 #define READABLE                                                                                   \
     "Accept, Accept-Encoding, Allow, RateLimit, RateLimit-Policy, Retry-After, Server-Timing, "    \
-    "WWW-Authenticate, X-Request-Id"
-/* A page may name itself and its content; a proxy may ask for authorization. */
-#define SENDABLE "Authorization, Content-Type, X-Request-Id"
+    "WWW-Authenticate, X-Request-Id, traceresponse"
+/* A page may name itself, its content and its trace; a proxy may ask for authorization. */
+#define SENDABLE "Authorization, Content-Type, X-Request-Id, traceparent, tracestate"
 /* Two hours, the most that Chromium keeps it. */
 #define MAX_AGE "7200"
 
@@ -142,6 +142,18 @@ static void add_retry_after(const request *r, struct MHD_Response *response)
     }
 }
 
+/* What the request was in its trace, of which we sample nothing (W3C Trace Context, the draft of
+ * traceresponse). */
+static void add_trace(const request *r, struct MHD_Response *response)
+{
+    char value[TRACE_ID_SIZE + GRAD_REQUEST_ID_SIZE + 8];
+
+    if (r->trace.trace_id[0] == '\0')
+        return;
+    snprintf(value, sizeof value, "00-%s-%.16s-00", r->trace.trace_id, r->span_id);
+    add_header(response, "traceresponse", value);
+}
+
 static void add_headers(const request *r, const char *content_type, struct MHD_Response *response)
 {
     if (content_type != NULL)
@@ -149,6 +161,7 @@ static void add_headers(const request *r, const char *content_type, struct MHD_R
     add_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     add_header(response, MHD_HTTP_HEADER_SERVER, "gradientd");
     add_header(response, "X-Request-Id", r->id);
+    add_trace(r, response);
     add_timing(r, response);
     add_retry_after(r, response);
     add_quotas(r, response);

@@ -190,6 +190,43 @@ static void test_request_ids(void **state)
     assert_false(headers_is_request_id("\xc3\xa9"));
 }
 
+static void test_traces(void **state)
+{
+    (void)state;
+#define TRACE "4bf92f3577b34da6a3ce929d0e0e4736"
+#define PARENT "00f067aa0ba902b7"
+    static const char *const good[] = {"00-" TRACE "-" PARENT "-01", "00-" TRACE "-" PARENT "-ff",
+                                       "01-" TRACE "-" PARENT "-00",
+                                       "cc-" TRACE "-" PARENT "-00-what comes later"};
+    static const char *const bad[] = {"",
+                                      "00",
+                                      "00-" TRACE "-" PARENT,
+                                      "00-" TRACE "-" PARENT "-0",
+                                      "00-" TRACE "-" PARENT "-01-",
+                                      "00-" TRACE "-" PARENT "-01 ",
+                                      "01-" TRACE "-" PARENT "-001",
+                                      "ff-" TRACE "-" PARENT "-01",
+                                      "0x-" TRACE "-" PARENT "-01",
+                                      "00-" TRACE "_" PARENT "-01",
+                                      "00_" TRACE "-" PARENT "-01",
+                                      "00-" TRACE "-" PARENT "_01",
+                                      "00-4BF92F3577B34DA6A3CE929D0E0E4736-" PARENT "-01",
+                                      "00-" TRACE "-00F067AA0BA902B7-01",
+                                      "00-" TRACE "-" PARENT "-0G",
+                                      "00-00000000000000000000000000000000-" PARENT "-01",
+                                      "00-" TRACE "-0000000000000000-01"};
+    trace_context trace = {.trace_id = "kept"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(headers_read_traceparent(bad[i], &trace));
+    assert_string_equal(trace.trace_id, "kept");
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        trace = (trace_context){.trace_id = ""};
+        assert_true(headers_read_traceparent(good[i], &trace));
+        assert_string_equal(trace.trace_id, TRACE);
+        assert_string_equal(trace.parent_id, PARENT);
+    }
+}
+
 static void test_made_request_ids_differ(void **state)
 {
     (void)state;
@@ -212,6 +249,7 @@ int main(void)
         cmocka_unit_test(test_known_values_are_kept),
         cmocka_unit_test(test_media_types),
         cmocka_unit_test(test_request_ids),
+        cmocka_unit_test(test_traces),
         cmocka_unit_test(test_made_request_ids_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
