@@ -10,7 +10,7 @@ import subprocess
 import time
 import unittest
 
-from certificates import DAY, Authority, openssl
+from certificates import DAY, Authority, Pair, openssl
 from support import (Broken, Case, Connection, DAEMON, Daemon, body_of, build_request, make_request,
                      patience)
 
@@ -505,30 +505,28 @@ class Reloading(Case):
 
     def test_what_is_wrong_changes_nothing(self):
         other = self.authority.issue("other", LOCAL)
+        empty = Pair(self.authority.write("empty", ""), self.authority.path("empty"))
+        first = Pair(self.authority.path("first.pem"), self.authority.path("first.key"))
+        shutil.copyfile(self.certificate, first.certificate)
+        shutil.copyfile(self.key, first.key)
         with self.start() as daemon:
-            for certificate, key, words in (
-                    (other.certificate, self.key, "expected the key of the first certificate"),
-                    (self.certificate, other.key, "expected the key of the first certificate"),
-                    (self.key, self.key, "expected certificates in PEM"),
-                    ("/dev/null", self.key, "expected certificates in PEM"),
-                    (self.certificate, "/dev/null", "lets others write it")):
-                good = open(self.certificate, "rb").read(), open(self.key, "rb").read()
-                for path, source in ((self.certificate, certificate), (self.key, key)):
-                    if source == "/dev/null":
-                        os.unlink(path)
-                        os.symlink(source, path)
-                    elif source != path:
-                        shutil.copyfile(source, path)
+            for pair, mode, words in (
+                    (Pair(other.certificate, first.key), 0o600, "expected the key of the first"),
+                    (Pair(first.certificate, other.key), 0o600, "expected the key of the first"),
+                    (Pair(first.key, first.key), 0o600, "expected certificates in PEM"),
+                    (Pair(empty.certificate, first.key), 0o600, "expected certificates in PEM"),
+                    (Pair(first.certificate, empty.key), 0o600, "expected a private key in PEM"),
+                    (first, 0o604, "lets others read it"), (first, 0o602, "lets others write it")):
+                self.put(pair)
+                os.chmod(self.key, mode)
                 line = self.reload(daemon, "certificates not reloaded: the old ones stay")
                 self.assertIn(words, line["reason"])
                 with daemon.connect() as connection:
                     self.assertEqual(self.subject(connection), "first")
-                for path, content in ((self.certificate, good[0]), (self.key, good[1])):
-                    os.unlink(path)
-                    with open(path, "wb") as file:
-                        file.write(content)
-                    os.chmod(path, 0o600)
+            self.put(other)
             self.reload(daemon)
+            with daemon.connect() as connection:
+                self.assertEqual(self.subject(connection), "other")
 
     def test_a_client_that_a_reload_revokes(self):
         """It gets no further request in, on no connection, old or new."""
