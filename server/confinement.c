@@ -14,9 +14,10 @@
 
 /* ---- Files ----------------------------------------------------------------------------------- */
 
-/* What the metrics read of the process, and libraries of the kernel's random numbers. */
+/* What the metrics read of the process, libraries of the kernel's random numbers, and what stands
+ * for an empty file. */
 static const char *const always[] = {"/proc/stat", "/proc/self/stat", "/proc/self/statm",
-                                     "/dev/urandom"};
+                                     "/dev/urandom", "/dev/null"};
 #define ALWAYS (sizeof always / sizeof *always)
 #define MOST_FILES 16 /* that the configuration may name, itself included */
 

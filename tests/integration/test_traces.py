@@ -1,5 +1,5 @@
-"""What ties a request to others and to its time: the trace that it belongs to (W3C Trace Context), in
-its line of the log and its response; and the line of a slow one, with shapes and stages."""
+"""What ties a request to others and to its time: the trace that it belongs to (W3C Trace Context),
+in its line of the log and its response; and the line of a slow one, with shapes and stages."""
 
 import re
 import unittest
@@ -8,6 +8,7 @@ from support import Case, Daemon, body_of, make_request, patience
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
+STAGES = ("receive", "decode", "queue", "compute", "encode")
 GOOD = body_of(make_request(3, 4, 5))
 
 
@@ -48,7 +49,7 @@ class Slow(Case):
             line = daemon.wait_log(patience(5), message="slow request")
             self.assertEqual((line["level"], line["status"], line["layers"]), ("warning", 200, 6))
             self.assertGreater(line["total_us"], 1000)
-            self.assertIn(line["slowest_stage"], ("receive", "decode", "queue", "compute", "encode"))
+            self.assertIn(line["slowest_stage"], STAGES)
             one = "activation input 64x50, pre_activation 64x40, grad_output 64x40"
             self.assertEqual(line["shapes"].replace("dense", "activation"),
                              "; ".join([one] * 4) + "; and 2 more")
