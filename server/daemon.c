@@ -14,6 +14,9 @@
 /* Enough for every prober and scraper, and independent of what the service has. */
 #define ADMIN_CONNECTIONS 256
 
+/* The share of the memory budget that is kept for small requests. */
+#define SMALL_SHARE 16
+
 #define STOP_SECONDS 1
 #define STOP_POLL_MS 5
 
@@ -25,6 +28,23 @@ static bool fail(char *message, size_t size, const char *reason)
 
 /* ---- Starting -------------------------------------------------------------------------------- */
 
+/* Enough for every thread to have something to do: one receives or computes while the next is
+ * fetched. Small requests seldom leave their event loop. */
+static line *create_line(service *s, const config *c)
+{
+    size_t threads = c->event_loops + c->workers;
+    const size_t slots[LINE_CLASS_COUNT] = {
+        [LINE_SMALL] = 4 * threads, [LINE_LARGE] = threads, [LINE_LONG] = POOL_TURNS * c->workers};
+
+    s->small_memory = c->memory_budget / SMALL_SHARE;
+    return line_create(&s->memory, slots, c->queue_depth, s->small_memory);
+}
+
+static void tick(void *context)
+{
+    line_tick(context, clock_now());
+}
+
 static bool start_shared(gradientd *d, const config *c)
 {
     service *s = &d->service;
@@ -34,13 +54,14 @@ static bool start_shared(gradientd *d, const config *c)
     s->formats = &body_formats_known;
     s->admit = admission_run;
     budget_init(&s->memory, c->memory_budget);
+    s->line = create_line(s, c);
     s->workers = pool_create(c->workers, c->queue_depth);
-    for (int role = 0; role < ROLE_COUNT; role++)
-        s->connections[role] = connections_create(c);
     s->lingering = lingering_start(c);
     s->watcher = watcher_start(c);
-    if (s->lingering == NULL || s->watcher == NULL)
+    if (s->line == NULL || s->lingering == NULL || s->watcher == NULL)
         return false;
+    s->connections[ROLE_SERVICE] = connections_create(c, tick, s->line);
+    s->connections[ROLE_ADMIN] = connections_create(c, NULL, NULL);
     d->loops[ROLE_SERVICE] = event_loops_start(s, ROLE_SERVICE, c->event_loops, SERVICE_BUFFER);
     d->loops[ROLE_ADMIN] = event_loops_start(s, ROLE_ADMIN, 1, ADMIN_BUFFER);
     return s->workers != NULL && s->connections[ROLE_SERVICE] != NULL &&
@@ -176,6 +197,8 @@ bool daemon_stop(gradientd *d)
     for (int role = 0; role < ROLE_COUNT; role++)
         acceptor_stop(d->acceptors[role]);
     end_connections(d);
+    if (s->line != NULL)
+        line_close(s->line);
     if (!wait_for_suspended(s))
         return false;
     for (int role = 0; role < ROLE_COUNT; role++)
@@ -185,6 +208,7 @@ bool daemon_stop(gradientd *d)
     pool_destroy(s->workers);
     for (int role = 0; role < ROLE_COUNT; role++)
         connections_destroy(s->connections[role]);
+    line_destroy(s->line);
     access_close(s->access);
     tls_destroy(s->tls);
     return true;

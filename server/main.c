@@ -415,14 +415,14 @@ static int print_description(const char *topic)
 /* The token and its line on standard output, and what they are on standard error. */
 static int make_token(char *const *words)
 {
-    char token[SECRET_SIZE], line[TOKEN_LINE_SIZE], message[MESSAGE_SIZE];
+    char token[SECRET_SIZE], entry[TOKEN_LINE_SIZE], message[MESSAGE_SIZE];
 
-    if (!token_command(words, token, line, message, sizeof message)) {
+    if (!token_command(words, token, entry, message, sizeof message)) {
         fprintf(stderr, "gradientd: %s\n", message);
         return EXIT_USAGE;
     }
     fputs("The token, which is shown only now, and the line of the token file for it:\n", stderr);
-    printf("%s\n%s\n", token, line);
+    printf("%s\n%s\n", token, entry);
     explicit_bzero(token, sizeof token);
     return end_printing();
 }

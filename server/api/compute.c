@@ -13,6 +13,10 @@
 /* The kernel may hold this share of the free budget of one body, outside the budget. */
 #define UNREAD_SHARE 16
 
+/* How long a body may hold memory while the whole budget is free: what it holds has to have come
+ * within this time, and within less where less is free. */
+#define HOLDING_SECONDS 600
+
 static const service *service_of(const request *r)
 {
     return r->context->service;
@@ -20,26 +24,66 @@ static const service *service_of(const request *r)
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
+/* Bytes of the budget that one request may have. */
+static size_t usable_memory(const computation *c)
+{
+    return c->memory.budget->total - c->memory.spare;
+}
+
+/* Even an idle daemon could not serve it. */
+static outcome reject_for_good(request *r, size_t needed)
+{
+    char detail[GRAD_DETAIL_SIZE];
+    size_t usable = usable_memory(r->work);
+
+    metrics_count_rejection(REJECT_MEMORY);
+    snprintf(detail, sizeof detail,
+             "the request needs %zu bytes of memory, the memory budget has %zu for one", needed,
+             usable);
+    return request_reject_limit(r, MHD_HTTP_CONTENT_TOO_LARGE, "memory_budget_too_small", detail,
+                                "memory_budget", usable);
+}
+
+static outcome reject_for_now(request *r, size_t needed)
+{
+    char detail[GRAD_DETAIL_SIZE];
+
+    metrics_count_rejection(REJECT_MEMORY);
+    snprintf(detail, sizeof detail,
+             "the request needs %zu bytes of memory, which other requests hold; try again", needed);
+    return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory", detail);
+}
+
+/* The more memory a body holds, and the less there is, the faster it has to come. */
+static size_t least_rate(const computation *c)
+{
+    const budget *b = c->memory.budget;
+    double free_share = 1 - (double)atomic_load(&b->in_use) / (double)b->total;
+
+    return (size_t)((double)c->memory.bytes / (HOLDING_SECONDS * (free_share + 0.01)));
+}
+
+static void note_held(request *r)
+{
+    const computation *c = r->work;
+
+    line_hold(r->context->service->line, &r->ticket, c->memory.bytes);
+    if (!r->whole)
+        connection_require_rate(r->connection, least_rate(c));
+}
+
 /* Reserves what the computation needs in that phase. Rejects the request for now, or for good if
  * even an idle daemon could not serve it. */
 static outcome reserve(request *r, memory_phase phase)
 {
     computation *c = r->work;
-    char detail[GRAD_DETAIL_SIZE];
-    size_t needed = computation_memory(c, phase), total = c->memory.budget->total;
+    size_t needed = computation_memory(c, phase);
 
-    if (reservation_resize(&c->memory, needed))
+    if (reservation_resize(&c->memory, needed)) {
+        note_held(r);
         return OUTCOME_MORE;
-    metrics_count_rejection(REJECT_MEMORY);
-    if (needed > total) {
-        snprintf(detail, sizeof detail,
-                 "the request needs %zu bytes of memory, the memory budget has %zu", needed, total);
-        return request_reject_limit(r, MHD_HTTP_CONTENT_TOO_LARGE, "memory_budget_too_small",
-                                    detail, "memory_budget", total);
     }
-    snprintf(detail, sizeof detail,
-             "the request needs %zu bytes of memory, which other requests hold; try again", needed);
-    return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory", detail);
+    return needed > usable_memory(c) ? reject_for_good(r, needed) : reject_for_now(r, needed);
 }
 
 static outcome reject(request *r, const grad_error *error)
@@ -86,14 +130,19 @@ static void expect_body(request *r)
 static outcome on_headers(request *r)
 {
     computation *c = r->work = calloc(1, sizeof *c);
+    size_t expected;
     outcome admitted;
 
     if (c == NULL)
         return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory", "try again");
     c->kind = r->route->handler->kind;
     c->memory.budget = &r->context->service->memory;
+    c->memory.spare = r->ticket.which == LINE_SMALL ? 0 : r->context->service->small_memory;
     c->expected = (size_t)r->declared;
-    admitted = reserve(r, MEMORY_TO_EXPECT);
+    expected = computation_memory(c, MEMORY_TO_EXPECT);
+    if (expected > usable_memory(c))
+        return reject_for_good(r, expected);
+    admitted = reserve(r, MEMORY_TO_RECEIVE);
     if (admitted == OUTCOME_MORE)
         admitted = create_body(r);
     if (admitted == OUTCOME_MORE)
@@ -168,7 +217,8 @@ static void note_stages(request *r)
     const computation *c = r->work;
     const computation_times *t = &c->times;
 
-    r->stages[STAGE_QUEUE] = clock_to_seconds((t->begun ? t->begun : t->printed) - t->queued);
+    r->stages[STAGE_QUEUE] =
+        r->waited + clock_to_seconds((t->begun ? t->begun : t->printed) - t->queued);
     if (t->begun)
         r->stages[STAGE_COMPUTE] =
             clock_to_seconds((t->computed ? t->computed : t->printed) - t->begun);
@@ -210,10 +260,23 @@ static outcome reject_late(request *r, const computation *c)
                                "no worker was free within queue-timeout; try again");
 }
 
+/* After it waited for memory: on to the workers. */
+static outcome on_memory(request *r)
+{
+    computation *c = r->work;
+
+    c->awaits_memory = false;
+    if (r->ticket.answer == LINE_TURN)
+        return OUTCOME_SUSPENDED;
+    return reject_for_now(r, computation_memory(c, MEMORY_TO_COMPUTE));
+}
+
 static outcome on_resume(request *r)
 {
     computation *c = r->work;
 
+    if (c->awaits_memory)
+        return on_memory(r);
     note_stages(r);
     if (c->end == POOL_EXPIRED || c->late)
         return reject_late(r, c);
@@ -228,7 +291,7 @@ static void on_done(void *context)
     request_resume(context);
 }
 
-static outcome on_suspended(request *r)
+static outcome submit(request *r)
 {
     computation *c = r->work;
     const service *s = service_of(r);
@@ -246,20 +309,48 @@ static outcome on_suspended(request *r)
 /* On the watcher's thread. */
 static void on_gone(request *r)
 {
+    line_cancel(service_of(r)->line, &r->ticket);
     computation_cancel(r->work, service_of(r)->workers);
+}
+
+/* Its body is here, so it waits for the rest of its memory rather than being sent away. */
+static outcome await_memory(request *r)
+{
+    computation *c = r->work;
+    service *s = r->context->service;
+    int64_t now = clock_now(), until = now + clock_from_seconds(s->config->queue_timeout);
+    const line_terms terms = {.deadline = until < c->deadline ? until : c->deadline};
+    size_t needed = computation_memory(c, MEMORY_TO_COMPUTE);
+
+    if (line_await(s->line, &r->ticket, &c->memory, needed, &terms, now) == LINE_WAIT &&
+        !line_arm(s->line, &r->ticket))
+        return OUTCOME_SUSPENDED;
+    request_resume(r);
+    return OUTCOME_SUSPENDED;
+}
+
+static outcome on_suspended(request *r)
+{
+    const computation *c = r->work;
+
+    return c->awaits_memory ? await_memory(r) : submit(r);
 }
 
 static outcome on_end(request *r)
 {
     computation *c = r->work;
     const config *options = service_of(r)->config;
+    size_t needed;
 
     c->deadline = clock_now() + clock_from_seconds(options->request_timeout);
-    if (parse_and_validate(r) == OUTCOME_REJECTED ||
-        reserve(r, MEMORY_TO_COMPUTE) == OUTCOME_REJECTED)
+    if (parse_and_validate(r) == OUTCOME_REJECTED)
         return OUTCOME_REJECTED;
     c->cost = c->kind->cost(c);
-    if (c->cost > options->inline_cost)
+    needed = computation_memory(c, MEMORY_TO_COMPUTE);
+    if (needed > usable_memory(c))
+        return reject_for_good(r, needed);
+    c->awaits_memory = !reservation_resize(&c->memory, needed);
+    if (c->awaits_memory || c->cost > options->inline_cost)
         return OUTCOME_SUSPENDED;
     computation_run_inline(c);
     return on_resume(r);
@@ -275,13 +366,13 @@ static void release(request *r)
     r->work = NULL;
 }
 
-#define HANDLER(computes)                                                                          \
+#define HANDLER(computes, long)                                                                    \
     {                                                                                              \
-        .takes_body = true, .kind = computes, .on_headers = on_headers, .on_body = on_body,        \
-        .on_end = on_end, .on_suspended = on_suspended, .on_gone = on_gone,                        \
+        .takes_body = true, .takes_long = long, .kind = computes, .on_headers = on_headers,        \
+        .on_body = on_body, .on_end = on_end, .on_suspended = on_suspended, .on_gone = on_gone,    \
         .on_resume = on_resume, .release = release                                                 \
     }
 
-const handler handler_gradients = HANDLER(&compute_gradients);
-const handler handler_backprop = HANDLER(&compute_backprop);
-const handler handler_check = HANDLER(&compute_check);
+const handler handler_gradients = HANDLER(&compute_gradients, false);
+const handler handler_backprop = HANDLER(&compute_backprop, false);
+const handler handler_check = HANDLER(&compute_check, true);

@@ -42,17 +42,18 @@ typedef struct config {
     _Atomic double request_timeout; /* from the last byte of a body to the response's first: 504 */
     _Atomic double queue_timeout;   /* for a request to reach a worker: 503 */
     _Atomic double half_close_timeout; /* from the end of a peer's side to that of its work */
-    _Atomic double drain_timeout;      /* from SIGTERM to exit, at most */
-    _Atomic double inline_cost;        /* work below this many seconds is done in the event loop */
-    _Atomic int log_level;             /* a log_level: the place of its word in the table */
-    _Atomic int log_format;            /* a log_format: the place of its word in the table */
-    _Atomic bool log_requests;         /* one line a request */
-    _Atomic double slow_request;       /* seconds after which a request is told as slow; 0: never */
-    _Atomic int sandbox;               /* a sandbox_choice: the place of its word in the table */
-    _Atomic bool core_dumps; /* else no dump is written and nobody of this user looks in */
-    const char *path;        /* of the file, borrowed of argv or environ; NULL: none */
-    const char *topic;       /* of --describe, borrowed of argv; NULL: all */
-    char **words;            /* behind `token`, borrowed of argv, NULL at their end */
+    _Atomic double max_wait;      /* expected until a request's turn comes: longer, it is 503 */
+    _Atomic double drain_timeout; /* from SIGTERM to exit, at most */
+    _Atomic double inline_cost;   /* work below this many seconds is done in the event loop */
+    _Atomic int log_level;        /* a log_level: the place of its word in the table */
+    _Atomic int log_format;       /* a log_format: the place of its word in the table */
+    _Atomic bool log_requests;    /* one line a request */
+    _Atomic double slow_request;  /* seconds after which a request is told as slow; 0: never */
+    _Atomic int sandbox;          /* a sandbox_choice: the place of its word in the table */
+    _Atomic bool core_dumps;      /* else no dump is written and nobody of this user looks in */
+    const char *path;             /* of the file, borrowed of argv or environ; NULL: none */
+    const char *topic;            /* of --describe, borrowed of argv; NULL: all */
+    char **words;                 /* behind `token`, borrowed of argv, NULL at their end */
 } config;
 
 /* In the order of the words of --sandbox. */

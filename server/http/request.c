@@ -3,6 +3,7 @@
 #include "http/request.h"
 
 #include "http/response.h"
+#include "http/turn.h"
 #include "platform/clock.h"
 
 #include <inttypes.h>
@@ -125,6 +126,7 @@ static void release(request *r)
     if (r->must_release && r->route->handler->release != NULL)
         r->route->handler->release(r);
     r->must_release = false;
+    turn_leave(r);
 }
 
 /* A body whose length was not known before counts now. */
@@ -325,19 +327,62 @@ static bool responds_at_once(const request *r)
            r->declared > MAX_IGNORED_BODY;
 }
 
-static outcome admit(request *r)
+/* Begins with the body, or with reading away the one of a rejected request. */
+static enum MHD_Result begin_body(request *r, outcome admitted)
 {
-    outcome admitted = r->context->service->admit(r);
+    bool rejected;
 
-    if (admitted != OUTCOME_MORE || r->route->handler->on_headers == NULL)
-        return admitted;
-    r->must_release = true;
-    return r->route->handler->on_headers(r);
+    if (admitted == OUTCOME_MORE && r->route->handler->on_headers != NULL) {
+        r->must_release = true;
+        admitted = r->route->handler->on_headers(r);
+    }
+    rejected = admitted == OUTCOME_REJECTED;
+    if (rejected)
+        release(r);
+    if (rejected && responds_at_once(r))
+        return response_send_problem(r) ? MHD_YES : MHD_NO;
+    connection_enter(r->connection, PHASE_BODY);
+    turn_rest(r);
+    return MHD_YES;
+}
+
+/* On the watcher's thread. */
+static void on_gone(void *context)
+{
+    request *r = context;
+
+    if (r->state == REQUEST_WAITING)
+        line_cancel(r->context->service->line, &r->ticket);
+    else
+        r->route->handler->on_gone(r);
+}
+
+/* Where there is no memory to watch the peer, its request goes on without. */
+static void watch_peer(request *r)
+{
+    connection *c = r->connection;
+
+    r->watched = watcher_watch(r->context->service->watcher, &c->watch, c->fd, on_gone, r);
+}
+
+/* Leaves the connection to the line; its peer waits for us. */
+static enum MHD_Result wait_in_line(request *r)
+{
+    r->state = REQUEST_WAITING;
+    r->suspended = true;
+    connection_enter(r->connection, PHASE_WORK);
+    atomic_fetch_add(&r->context->service->suspended, 1);
+    MHD_suspend_connection(r->mhd);
+    if (line_arm(r->context->service->line, &r->ticket))
+        request_resume(r);
+    else
+        watch_peer(r);
+    return MHD_YES;
 }
 
 static enum MHD_Result on_headers(request *r, const char *method, const char *version)
 {
-    bool rejected;
+    outcome admitted;
 
     if (r->context->role == ROLE_SERVICE) {
         atomic_fetch_add(&r->context->service->in_flight, 1);
@@ -345,13 +390,22 @@ static enum MHD_Result on_headers(request *r, const char *method, const char *ve
     }
     r->state = REQUEST_RECEIVING;
     identify(r, method, version);
-    rejected = admit(r) == OUTCOME_REJECTED;
-    if (rejected)
-        release(r);
-    if (rejected && responds_at_once(r))
-        return response_send_problem(r) ? MHD_YES : MHD_NO;
-    connection_enter(r->connection, PHASE_BODY);
-    return MHD_YES;
+    admitted = r->context->service->admit(r);
+    if (admitted == OUTCOME_MORE)
+        admitted = turn_take(r);
+    return admitted == OUTCOME_SUSPENDED ? wait_in_line(r) : begin_body(r, admitted);
+}
+
+/* libmicrohttpd calls once more as it did first. */
+static enum MHD_Result on_turn(request *r)
+{
+    r->state = REQUEST_RECEIVING;
+    r->suspended = false;
+    r->waited = clock_to_seconds(clock_now() - r->line_at);
+    stop_watching(r);
+    if (r->gone)
+        return MHD_NO;
+    return begin_body(r, turn_answer(r));
 }
 
 static outcome reject_growth(request *r)
@@ -376,8 +430,10 @@ static enum MHD_Result on_body(request *r, const char *bytes, size_t length)
     connection_received(r->connection, length);
     r->received += length;
     if (r->state == REQUEST_RECEIVING) {
+        turn_work(r);
         if (receive(r, bytes, length) == OUTCOME_REJECTED)
             release(r);
+        turn_rest(r);
         return MHD_YES;
     }
     if (r->received <= r->discard_limit && clock_now() <= r->discard_until)
@@ -386,16 +442,8 @@ static enum MHD_Result on_body(request *r, const char *bytes, size_t length)
     return MHD_NO;
 }
 
-/* On the watcher's thread. */
-static void on_gone(void *context)
-{
-    request *r = context;
-
-    r->route->handler->on_gone(r);
-}
-
 /* Counts first: whoever waits for the count may then stop the event loops, which may have no
- * suspended connection. Where there is no memory to watch the peer, the work goes on without. */
+ * suspended connection. */
 static outcome suspend(request *r)
 {
     service *s = r->context->service;
@@ -414,8 +462,7 @@ static outcome suspend(request *r)
     if (handed_over == OUTCOME_REJECTED)
         request_resume(r);
     else
-        r->watched =
-            watcher_watch(s->watcher, &r->connection->watch, r->connection->fd, on_gone, r);
+        watch_peer(r);
     return handed_over;
 }
 
@@ -451,12 +498,14 @@ static enum MHD_Result on_end(request *r)
     stop_watching(r);
     if (r->gone)
         return MHD_NO;
+    turn_work(r);
     if (!resumed)
-        r->stages[STAGE_RECEIVE] = clock_to_seconds(clock_now() - r->line_at);
+        r->stages[STAGE_RECEIVE] = clock_to_seconds(clock_now() - r->line_at) - r->waited;
     happened = r->state == REQUEST_RECEIVING ? respond(r, resumed) : OUTCOME_REJECTED;
     if (r->suspended)
         return MHD_YES;
     sent = happened == OUTCOME_DONE ? response_send(r) : response_send_problem(r);
+    turn_leave(r);
     return sent ? MHD_YES : MHD_NO;
 }
 
@@ -473,6 +522,8 @@ enum MHD_Result request_on_call(void *context, struct MHD_Connection *mhd, const
         return MHD_NO;
     if (r->state == REQUEST_NEW)
         return on_headers(r, method, version);
+    if (r->state == REQUEST_WAITING)
+        return on_turn(r);
     if (*upload_size > 0) {
         size_t length = *upload_size;
         *upload_size = 0;

@@ -6,6 +6,7 @@
 #include "gradient_wire.h"
 #include "http/headers.h"
 #include "http/routes.h"
+#include "work/line.h"
 
 #include <microhttpd.h>
 
@@ -23,6 +24,7 @@ typedef struct request_context {
 
 typedef enum request_state {
     REQUEST_NEW,        /* its line was read */
+    REQUEST_WAITING,    /* admitted; in the line */
     REQUEST_RECEIVING,  /* admitted; the body goes to the handler */
     REQUEST_DISCARDING, /* rejected; the body is read on so that the response can be sent */
     REQUEST_ANSWERED
@@ -76,6 +78,9 @@ struct request {
     uint64_t discard_limit; /* of received */
     int64_t discard_until;  /* clock_now */
     int64_t line_at;        /* clock_now */
+    double waited;          /* seconds in the line */
+    line_ticket ticket;     /* its place there */
+    unsigned retry_after;   /* seconds, of a 503; 0: one */
     const struct body_filter *filter;   /* what the body is, */
     const struct payload_kind *payload; /* where one is expected */
     grad_datatype datatype;             /* what the query says, FP32 where it says nothing */

@@ -13,7 +13,6 @@
 
 #define PROBLEM_TYPE "application/problem+json"
 #define PROBLEM_MAX 16384
-#define RETRY_AFTER_SECONDS "1"
 
 #define READABLE                                                                                   \
     "Accept, Accept-Encoding, Allow, RateLimit, RateLimit-Policy, Retry-After, Server-Timing, "    \
@@ -132,14 +131,14 @@ static void add_quotas(const request *r, struct MHD_Response *response)
 /* When to come again, where a later try may do better. */
 static void add_retry_after(const request *r, struct MHD_Response *response)
 {
+    bool is_busy = r->status == MHD_HTTP_SERVICE_UNAVAILABLE;
+    uint64_t later = is_busy ? r->retry_after : r->quota.retry_after;
     char seconds[24];
 
-    if (r->status == MHD_HTTP_SERVICE_UNAVAILABLE) {
-        add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER_SECONDS);
-    } else if (r->status == MHD_HTTP_TOO_MANY_REQUESTS) {
-        snprintf(seconds, sizeof seconds, "%" PRIu64, r->quota.retry_after);
-        add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
-    }
+    if (!is_busy && r->status != MHD_HTTP_TOO_MANY_REQUESTS)
+        return;
+    snprintf(seconds, sizeof seconds, "%" PRIu64, later > 0 ? later : 1);
+    add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
 }
 
 /* What the request was in its trace, of which we sample nothing (W3C Trace Context, the draft of

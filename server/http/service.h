@@ -9,6 +9,7 @@
 #include "net/lingering.h"
 #include "tls/tls.h"
 #include "work/budget.h"
+#include "work/line.h"
 #include "work/pool.h"
 
 #include <stdatomic.h>
@@ -52,6 +53,8 @@ typedef struct service {
     outcome (*admit)(request *r);       /* what is asked before the body; see admission.h */
     access_list *access;                /* who may come in; NULL: everyone */
     budget memory;
+    size_t small_memory; /* bytes of it that only small requests may take */
+    line *line;          /* who is served next */
     pool *workers;
     connections *connections[ROLE_COUNT];
     lingering *lingering;
@@ -60,7 +63,7 @@ typedef struct service {
     _Atomic bool draining; /* not ready; replies close their connections */
     _Atomic bool stopping; /* nothing may be handed to workers any more */
     _Atomic size_t in_flight;
-    _Atomic size_t suspended; /* requests with the workers */
+    _Atomic size_t suspended; /* requests in the line or with the workers */
 } service;
 
 #endif

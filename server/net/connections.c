@@ -33,6 +33,8 @@ typedef struct cut_off {
 
 struct connections {
     const config *limits;
+    void (*tick)(void *context);
+    void *context;
     pthread_mutex_t lock; /* over the list; taken before a connection's own lock */
     pthread_cond_t end;
     connection *first;
@@ -58,6 +60,7 @@ void connection_enter(connection *c, connection_phase phase)
         p->phase = phase;
         p->began = p->last = now;
         p->bytes = 0;
+        p->least_rate = 0;
     }
     p->request += phase == PHASE_HEADERS;
     pthread_mutex_unlock(&c->lock);
@@ -86,6 +89,13 @@ void connection_received(connection *c, size_t bytes)
     pthread_mutex_unlock(&c->lock);
 }
 
+void connection_require_rate(connection *c, size_t rate)
+{
+    pthread_mutex_lock(&c->lock);
+    c->progress.least_rate = rate;
+    pthread_mutex_unlock(&c->lock);
+}
+
 connection_verdict connection_cut(connection *c)
 {
     connection_verdict cut;
@@ -107,6 +117,13 @@ static bool too_slow(const connection_progress *p, double slack, size_t rate, in
            (overtime > 0 && (double)p->bytes < overtime * (double)rate);
 }
 
+static size_t least_body_rate(const connection_progress *p, const config *limits)
+{
+    size_t least = limits->min_body_rate;
+
+    return p->least_rate > least ? p->least_rate : least;
+}
+
 connection_verdict deadlines_judge(const connection_progress *p, const config *limits, int64_t now)
 {
     double elapsed = clock_to_seconds(now - p->began);
@@ -116,8 +133,9 @@ connection_verdict deadlines_judge(const connection_progress *p, const config *l
     case PHASE_HEADERS:
         return elapsed > limits->header_timeout ? VERDICT_SLOW_HEADER : VERDICT_FINE;
     case PHASE_BODY:
-        return too_slow(p, limits->body_timeout, limits->min_body_rate, now) ? VERDICT_SLOW_BODY
-                                                                             : VERDICT_FINE;
+        return too_slow(p, limits->body_timeout, least_body_rate(p, limits), now)
+                   ? VERDICT_SLOW_BODY
+                   : VERDICT_FINE;
     case PHASE_REPLY:
         return too_slow(p, limits->reply_timeout, limits->min_reply_rate, now) ? VERDICT_SLOW_READER
                                                                                : VERDICT_FINE;
@@ -175,6 +193,11 @@ static bool has_peer_ended(int fd)
     return poll(&watched, 1, 0) == 1 && (watched.revents & POLLRDHUP);
 }
 
+bool connection_has_unread(const connection *c)
+{
+    return has_unread_bytes(c->fd);
+}
+
 bool connection_is_unread(connection *c)
 {
     bool cut, between;
@@ -218,14 +241,17 @@ static connection_verdict judge_reply(const connections *all, connection *c, uin
     return deadlines_judge(delivery, all->limits, now);
 }
 
-/* libmicrohttpd calls a connection idle while the kernel is still sending its response. */
+/* libmicrohttpd calls a connection idle while the kernel is still sending its response. A peer
+ * whose bytes we have not read waits for us, and is not slow. */
 static connection_verdict judge(const connections *all, connection *c, int64_t now)
 {
     const connection_progress *p = &c->progress;
     connection_verdict verdict = deadlines_judge(p, all->limits, now);
     bool replying = p->phase == PHASE_REPLY || (verdict == VERDICT_IDLE && has_unsent_bytes(c->fd));
 
-    return replying ? judge_reply(all, c, p->request, now) : verdict;
+    if (replying)
+        return judge_reply(all, c, p->request, now);
+    return verdict != VERDICT_FINE && has_unread_bytes(c->fd) ? VERDICT_FINE : verdict;
 }
 
 static void shut_down(connection *c, connection_verdict verdict)
@@ -320,6 +346,8 @@ static void *registry_main(void *context)
         pthread_cond_clockwait(&all->end, &all->lock, CLOCK_MONOTONIC, &deadline);
         pthread_mutex_unlock(&all->lock);
         judge_and_report(all);
+        if (all->tick != NULL)
+            all->tick(all->context);
         pthread_mutex_lock(&all->lock);
     }
     pthread_mutex_unlock(&all->lock);
@@ -328,13 +356,15 @@ static void *registry_main(void *context)
 
 /* ---- The registry ---------------------------------------------------------------------------- */
 
-connections *connections_create(const config *limits)
+connections *connections_create(const config *limits, void (*tick)(void *context), void *context)
 {
     connections *all = calloc(1, sizeof *all);
 
     if (all == NULL)
         return NULL;
     all->limits = limits;
+    all->tick = tick;
+    all->context = context;
     pthread_mutex_init(&all->lock, NULL);
     pthread_cond_init(&all->end, NULL);
     if (pthread_create(&all->thread, NULL, registry_main, all) != 0) {
@@ -368,6 +398,7 @@ connection *connections_add(connections *all, int fd, const struct sockaddr *pee
     c->progress.phase = PHASE_NEW;
     c->progress.began = c->progress.last = clock_now();
     listener_format(peer, c->peer);
+    c->peer_key = listener_peer_key(peer);
     pthread_mutex_init(&c->lock, NULL);
     pthread_mutex_lock(&all->lock);
     c->next = all->first;

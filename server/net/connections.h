@@ -28,10 +28,11 @@ typedef enum connection_phase {
 /* How far it is. Times are clock_now's. */
 typedef struct connection_progress {
     connection_phase phase;
-    int64_t began;    /* of the phase; PHASE_HEADERS of a first request: since it was accepted */
-    int64_t last;     /* when the peer last sent or took bytes in this phase */
-    uint64_t bytes;   /* sent or taken by the peer in this phase */
-    uint64_t request; /* counts the connection's requests */
+    int64_t began;     /* of the phase; PHASE_HEADERS of a first request: since it was accepted */
+    int64_t last;      /* when the peer last sent or took bytes in this phase */
+    uint64_t bytes;    /* sent or taken by the peer in this phase */
+    size_t least_rate; /* bytes a second of a body, where it is more than min-body-rate */
+    uint64_t request;  /* counts the connection's requests */
 } connection_progress;
 
 typedef enum connection_verdict {
@@ -59,6 +60,7 @@ typedef struct connection {
     int fd;
     char peer[LISTENER_ADDRESS_SIZE];
     struct tls_peer *tls;         /* whoever added it may keep this here; NULL: plain */
+    uint64_t peer_key;            /* the same of all connections of one peer: listener_peer_key */
     pthread_mutex_t lock;         /* over the two fields below */
     connection_progress progress; /* reported by the event loop */
     connection_verdict cut;       /* why it was shut down; VERDICT_FINE: it was not */
@@ -67,8 +69,9 @@ typedef struct connection {
     watch watch;                  /* while its request is suspended; of the event loop's thread */
 } connection;
 
-/* An empty registry whose thread judges by these limits, which must outlive it. NULL: no memory. */
-connections *connections_create(const config *limits);
+/* An empty registry whose thread judges by these limits, which must outlive it, and calls tick each
+ * time it does (NULL: nothing). NULL: no memory. */
+connections *connections_create(const config *limits, void (*tick)(void *context), void *context);
 
 /* Ends the thread. Every connection must have been removed. NULL is fine. */
 void connections_destroy(connections *all);
@@ -89,8 +92,15 @@ void connection_expect(connection *c, size_t bytes);
 /* The peer has sent bytes of a body. */
 void connection_received(connection *c, size_t bytes);
 
+/* The rate, bytes a second, that its body has to have from now on; below min-body-rate that one
+ * holds. */
+void connection_require_rate(connection *c, size_t rate);
+
 /* Why it was cut off; VERDICT_FINE if it was not, though its peer may have gone. */
 connection_verdict connection_cut(connection *c);
+
+/* Whether bytes of it are in the kernel that the event loop has not read. */
+bool connection_has_unread(const connection *c);
 
 /* Whether it was not cut off and closing it now would reset it: bytes are unread, or a request has
  * begun that has not ended, and neither has the peer. */

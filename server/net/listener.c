@@ -129,6 +129,24 @@ void listener_format(const struct sockaddr *socket_address, char text[LISTENER_A
     }
 }
 
+uint64_t listener_peer_key(const struct sockaddr *socket_address)
+{
+    struct in_addr v4;
+    struct sockaddr_in6 v6;
+    uint64_t site;
+    in_port_t port;
+
+    if (socket_address == NULL)
+        return 0;
+    if (find_ipv4(socket_address, &v4, &port))
+        return v4.s_addr;
+    if (socket_address->sa_family != AF_INET6)
+        return 0;
+    memcpy(&v6, socket_address, sizeof v6);
+    memcpy(&site, v6.sin6_addr.s6_addr, sizeof site);
+    return site;
+}
+
 void listener_address(int fd, char text[LISTENER_ADDRESS_SIZE])
 {
     struct sockaddr_storage own;

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #define LISTENER_ADDRESS_SIZE 64
@@ -24,6 +25,10 @@ bool listener_is_local(int fd);
 
 /* Any address as text; "unknown" where it is neither IPv4 nor IPv6. */
 void listener_format(const struct sockaddr *socket_address, char text[LISTENER_ADDRESS_SIZE]);
+
+/* The same number for all connections of one peer, and hardly ever for two: its IPv4 address, or
+ * the first 64 bits of its IPv6 address, which one site has for itself (RFC 6177). 0 for others. */
+uint64_t listener_peer_key(const struct sockaddr *socket_address);
 
 /* ---- Accepting ------------------------------------------------------------------------------- */
 

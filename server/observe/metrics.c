@@ -47,6 +47,7 @@ static const char *const rejection_names[REJECT_COUNT] = {
     [REJECT_BODY_TOO_LARGE] = "body_too_large",
     [REJECT_RESULT_TOO_LARGE] = "result_too_large",
     [REJECT_MEMORY] = "memory",
+    [REJECT_OVERLOADED] = "overloaded",
     [REJECT_QUEUE_FULL] = "queue_full",
     [REJECT_QUEUE_TIMEOUT] = "queue_timeout",
     [REJECT_CONNECTIONS] = "connections",
@@ -169,6 +170,7 @@ typedef enum family {
     FAMILY_IN_FLIGHT,
     FAMILY_QUEUE_WAITING,
     FAMILY_QUEUE_DEPTH,
+    FAMILY_EXPECTED_WAIT,
     FAMILY_WORKERS,
     FAMILY_JOBS,
     FAMILY_RESERVED,
@@ -204,7 +206,7 @@ static const metrics_family families[] = {
     [FAMILY_REJECTIONS] =
         {"gradientd_rejections_total", "counter", "reason",
          "Requests and connections refused or cut off, by reason.",
-         "memory, queue_full, queue_timeout, connections, deadline: more comes than "
+         "memory, overloaded, queue_full, queue_timeout, connections, deadline: more comes than "
          "the daemon can do; add replicas. body_too_large, result_too_large: raise "
          "the limit that the problem names, or send less. slow_header, slow_body, "
          "slow_reader: slow or hostile clients, nothing to do while they are few. "
@@ -246,10 +248,14 @@ static const metrics_family families[] = {
          "High with few jobs running: clients send or read slowly. High with a long "
          "queue: overload."},
     [FAMILY_QUEUE_WAITING] =
-        {"gradientd_queue_waiting", "gauge", "", "Requests waiting for a worker.",
+        {"gradientd_queue_waiting", "gauge", "", "Requests waiting for their turn or a worker.",
          "Above 0 for long: the workers are the bottleneck; add CPUs or replicas."},
-    [FAMILY_QUEUE_DEPTH] = {"gradientd_queue_depth", "gauge", "",
-                            "Requests that may wait for a worker.", "It is set by queue-depth."},
+    [FAMILY_QUEUE_DEPTH] = {"gradientd_queue_depth", "gauge", "", "Requests that may wait.",
+                            "It is set by queue-depth."},
+    [FAMILY_EXPECTED_WAIT] =
+        {"gradientd_expected_wait_seconds", "gauge", "",
+         "How long a request with a large body would wait for its turn now, by the speed measured.",
+         "Near max-wait requests are refused: add CPUs or replicas."},
     [FAMILY_WORKERS] = {"gradientd_workers", "gauge", "", "Threads that compute.",
                         "It is set by workers, at start."},
     [FAMILY_JOBS] = {"gradientd_jobs_running", "gauge", "", "Requests being computed.",
@@ -369,6 +375,7 @@ static void write_gauges(const metrics_gauges *g, grad_text *text)
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         write_single(text, rows[i].family, (double)rows[i].value);
+    write_single(text, FAMILY_EXPECTED_WAIT, g->expected_wait);
 }
 
 static void write_process(grad_text *text)

@@ -30,6 +30,7 @@ typedef enum metrics_rejection {
     REJECT_BODY_TOO_LARGE,
     REJECT_RESULT_TOO_LARGE,
     REJECT_MEMORY,     /* 503: other requests hold the budget */
+    REJECT_OVERLOADED, /* 503: it would wait for longer than max-wait */
     REJECT_QUEUE_FULL, /* 503 */
     REJECT_QUEUE_TIMEOUT,
     REJECT_CONNECTIONS, /* 503 at accept */
@@ -89,6 +90,7 @@ typedef struct metrics_gauges {
     size_t memory_reserved;
     size_t memory_budget;
     bool draining;
+    double expected_wait;    /* seconds */
     double tls_seconds_left; /* until the certificate expires; NAN: there is none */
 } metrics_gauges;
 

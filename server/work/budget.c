@@ -16,12 +16,12 @@ static void raise_peak(budget *b, size_t in_use)
     }
 }
 
-static bool reserve(budget *b, size_t bytes)
+static bool reserve(budget *b, size_t bytes, size_t spare)
 {
-    size_t in_use = atomic_load(&b->in_use);
+    size_t in_use = atomic_load(&b->in_use), usable = b->total > spare ? b->total - spare : 0;
 
     do {
-        if (bytes > b->total - in_use)
+        if (in_use > usable || bytes > usable - in_use)
             return false;
     } while (!atomic_compare_exchange_weak(&b->in_use, &in_use, in_use + bytes));
     raise_peak(b, in_use + bytes);
@@ -35,7 +35,7 @@ size_t budget_take_peak(budget *b)
 
 bool reservation_resize(reservation *r, size_t bytes)
 {
-    if (bytes > r->bytes && !reserve(r->budget, bytes - r->bytes))
+    if (bytes > r->bytes && !reserve(r->budget, bytes - r->bytes, r->spare))
         return false;
     if (bytes < r->bytes)
         atomic_fetch_sub(&r->budget->in_use, r->bytes - bytes);

@@ -23,6 +23,7 @@ size_t budget_take_peak(budget *b);
 typedef struct reservation {
     budget *budget;
     size_t bytes;
+    size_t spare; /* bytes of the budget that it has to leave free */
 } reservation;
 
 /* Changes the reservation to that many bytes. False, and nothing changed, where the budget has too

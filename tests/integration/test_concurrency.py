@@ -44,7 +44,9 @@ def mixed_requests():
 
 
 class Many(DaemonCase):
-    """200 connections, kept alive, of mixed sizes."""
+    """200 connections, kept alive, of mixed sizes, who may wait as long as they need."""
+
+    FLAGS = ("--max-wait", "60s")
 
     def test_200_connections(self):
         requests = mixed_requests()
@@ -94,14 +96,11 @@ class Overload(Case):
         return body_of({"layers": [one]})
 
     def ask(self, connection, data, right, statuses, pause):
-        """Sends all but the last byte, waits for the others to be there too, sends the rest.
-        Returns whether the connection goes on. Who is refused before a body is read may learn it
-        by a broken connection: status 0."""
+        """Sends all but the last byte, pauses, sends the rest. Returns whether the connection goes
+        on. Who is refused before a body is read may learn it by a broken connection: status 0."""
         try:
-            try:
-                connection.send(data[:-1])
-            finally:
-                pause()
+            connection.send(data[:-1])
+            pause()
             connection.send(data[-1:])
             response = connection.read_response()
         except (ConnectionError, Broken):
@@ -115,30 +114,50 @@ class Overload(Case):
             self.assertGreaterEqual(int(response.headers["retry-after"]), 1)
         return response.headers.get("connection", "").lower() != "close"
 
+    def wait_until_full(self, daemon):
+        """Until half of the budget and more is leased, and it stays so for some seconds."""
+        leased, since = 0, time.monotonic()
+        while leased < self.BUDGET / 2 or time.monotonic() < since + 3:
+            before, leased = leased, daemon.metrics().value("gradientd_memory_leased_bytes")
+            if leased != before:
+                since = time.monotonic()
+            time.sleep(0.1)
+
     def test_memory_stays_under_the_budget(self):
-        """All connections hold a request that wants its last byte; together they would take more
-        than three times the budget. Then each asks twice more, as fast as it can."""
+        """Requests that want their last byte fill the memory; those of the other connections wait
+        for it before their bodies are read: together they would take more than three times the
+        budget. Then the last bytes come, and each asks twice more, as fast as it can. All are
+        served in turn, but for who gave way where all waited for each other."""
         body = self.large_body()
         data = build_request("POST", "/v1/gradients", body)
         statuses = []
-        barrier = threading.Barrier(self.CONNECTIONS, timeout=patience(60))
+        sent = []
+        full = threading.Event()
         with Daemon("--memory-budget", str(self.BUDGET), "--workers", "1", "--queue-depth", "200",
                     "--inline-cost", "0s", "--body-timeout", "300s", "--queue-timeout", "300s",
-                    "--request-timeout", "300s") as daemon:
+                    "--request-timeout", "300s", "--max-wait", "300s") as daemon:
             idle = daemon.resident_memory()
             right = daemon.post(body)
             self.assertEqual(right.status, 200)
             daemon.reset_peak_memory()
 
-            def work(_):
-                with daemon.connect(timeout=patience(60)) as connection:
-                    goes_on = self.ask(connection, data, right, statuses, barrier.wait)
+            def pause():
+                sent.append(1)
+                full.wait(patience(60))
+
+            def work(i):
+                if i == self.CONNECTIONS:
+                    self.wait_until_full(daemon)
+                    self.assertLess(len(sent), self.CONNECTIONS)
+                    full.set()
+                    return
+                with daemon.connect(timeout=patience(120)) as connection:
+                    goes_on = self.ask(connection, data, right, statuses, pause)
                     for _ in range(2):
                         goes_on = goes_on and self.ask(connection, data, right, statuses, int)
 
-            together(self.CONNECTIONS, work)
-            self.assertIn(200, statuses)
-            self.assertLess(statuses.count(200), len(statuses))
+            together(self.CONNECTIONS + 1, work)
+            self.assertGreater(statuses.count(200), 2 * self.CONNECTIONS)
             metrics = daemon.metrics()
             refused = metrics.value("gradientd_rejections_total", reason="memory")
             self.assertEqual(refused, statuses.count(503) + statuses.count(0))

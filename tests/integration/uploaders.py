@@ -113,7 +113,7 @@ def gradient(url, path):
     done = run([os.path.join(BUILD, "gradient"), "--url", url, "compute", path])
     status = EXITS.get(done.returncode)
     words = {413: ("body_too_large", r"expected a body of at most \d+ bytes"),
-             503: ("out_of_memory", r"memory")}
+             503: ("queue_timeout", r"within queue-timeout")}
     if status is None or not re.search(words[status][1], done.stderr):
         raise Lost("gradient: exit %d %s" % (done.returncode, done.stderr.strip()))
     return status, words[status][0]

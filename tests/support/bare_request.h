@@ -29,10 +29,17 @@ static service bare_service;
 static request_context bare_context = {.service = &bare_service, .role = ROLE_SERVICE};
 static connection bare_peer = {.fd = -1};
 
-/* Makes the service anew, with these formats of bodies. */
+/* Makes the service anew, with these formats of bodies; its line lasts. */
 static inline void bare_service_begin(const body_formats *formats)
 {
+    static const size_t slots[LINE_CLASS_COUNT] = {1, 1, 1};
+    static line *all;
+
+    if (all == NULL)
+        all = line_create(&bare_service.memory, slots, 1, 0);
+    assert_non_null(all);
     bare_service = (service){.config = &bare_options, .routes = &api_routes, .formats = formats};
+    bare_service.line = all;
     budget_init(&bare_service.memory, 1 << 20);
 }
 

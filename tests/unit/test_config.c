@@ -138,7 +138,7 @@ static void test_defaults(void **state)
     assert_string_equal(c->listen, "127.0.0.1:8080");
     assert_string_equal(c->admin_listen, "127.0.0.1:8081");
     assert_int_equal(c->event_loops + c->workers + c->memory_budget, 0);
-    assert_int_equal(c->queue_depth, 256);
+    assert_int_equal(c->queue_depth, 4096);
     assert_int_equal(c->max_connections, 4096);
     assert_int_equal(c->max_body, 256 << 20);
     assert_int_equal(c->max_layers, 1024);

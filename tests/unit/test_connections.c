@@ -109,7 +109,7 @@ static void check_cut(connection_phase phase, connection_verdict wanted)
 {
     int pair[2];
     open_pair(pair);
-    connections *all = connections_create(&short_limits);
+    connections *all = connections_create(&short_limits, NULL, NULL);
     assert_non_null(all);
     connection *c = connections_add(all, pair[0], NULL);
     assert_non_null(c);
@@ -139,7 +139,7 @@ static void test_registry_leaves_work_alone(void **state)
     (void)state;
     int pair[2];
     open_pair(pair);
-    connections *all = connections_create(&short_limits);
+    connections *all = connections_create(&short_limits, NULL, NULL);
     connection *c = connections_add(all, pair[0], NULL);
     connection_enter(c, PHASE_WORK);
     assert_false(ends_within(pair[1], 300));
@@ -205,7 +205,7 @@ static void test_headers_begin(void **state)
     (void)state;
     int pair[2];
     open_pair(pair);
-    connections *all = connections_create(&limits);
+    connections *all = connections_create(&limits, NULL, NULL);
     connection *c = connections_add(all, pair[0], NULL);
     c->progress.began = 7;
     connection_enter(c, PHASE_HEADERS);
@@ -234,7 +234,7 @@ static void test_ending_idle_connections(void **state)
     char text[8];
     open_pair(idle);
     open_pair(busy);
-    connections *all = connections_create(&limits);
+    connections *all = connections_create(&limits, NULL, NULL);
     connection *first = connections_add(all, idle[0], NULL);
     connection *second = connections_add(all, busy[0], NULL);
     connection_enter(first, PHASE_IDLE);
@@ -270,7 +270,7 @@ static bool wakes_for_the_end(connection_phase phase)
     assert_int_equal(send(pair[1], "hello", 5, 0), 5);
     close(pair[1]);
     assert_int_equal(epoll_wait(waiting, &edge, 1, 5000), 1);
-    connections *all = connections_create(&patient_limits);
+    connections *all = connections_create(&patient_limits, NULL, NULL);
     connection *c = connections_add(all, pair[0], NULL);
     connection_enter(c, phase);
     assert_int_equal(epoll_wait(waiting, &edge, 1, 300), 0); /* not while there is more to read */
