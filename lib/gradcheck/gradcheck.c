@@ -1,7 +1,7 @@
 /* The check of gradient_network.h: made, worked out in stages of tiles, judged. Its stages are
  * those of the analytic run; one tile for what differences start from, the radii among it; and so
- * many of GRAD_CHECK_SLOTS tiles, one for each difference and each parameter's order of
- * convergence, that no more of them are ever at work at once. */
+ * many of GRAD_CHECK_SLOTS tiles, one for each parameter's noise and order of convergence and then
+ * one for each difference, that no more of them are ever at work at once. */
 #include <stdlib.h>
 
 #include "core/error.h"
@@ -63,11 +63,6 @@ void grad_check_destroy(grad_check *check)
 
 /* ---- Tiles ----------------------------------------------------------------------------------- */
 
-static size_t count_differences(const grad_check *check)
-{
-    return check->sample_count + check->parameter_count;
-}
-
 static const grad_error *first_error(const grad_check *check)
 {
     for (size_t i = 0; i < GRAD_CHECK_SLOTS; i++)
@@ -76,22 +71,38 @@ static const grad_error *first_error(const grad_check *check)
     return NULL;
 }
 
+static size_t count_stages(size_t tiles)
+{
+    return (tiles + GRAD_CHECK_SLOTS - 1) / GRAD_CHECK_SLOTS;
+}
+
 size_t grad_check_stage_count(const grad_check *check)
 {
-    return grad_run_stage_count(check->run) + 1 +
-           (count_differences(check) + GRAD_CHECK_SLOTS - 1) / GRAD_CHECK_SLOTS;
+    return grad_run_stage_count(check->run) + 1 + count_stages(check->parameter_count) +
+           count_stages(check->sample_count);
+}
+
+/* Whether the tiles of a stage behind those are samples, or parameters; and the first of them. */
+static bool is_by_samples(const grad_check *check, size_t stage, size_t *first)
+{
+    size_t along = count_stages(check->parameter_count);
+    bool by_samples = stage - grad_run_stage_count(check->run) - 1 >= along;
+
+    *first = (stage - grad_run_stage_count(check->run) - 1 - (by_samples ? along : 0)) *
+             GRAD_CHECK_SLOTS;
+    return by_samples;
 }
 
 size_t grad_check_tile_count(const grad_check *check, size_t stage)
 {
-    size_t of_run = grad_run_stage_count(check->run);
+    size_t of_run = grad_run_stage_count(check->run), first, count;
 
     if (stage < of_run)
         return grad_run_tile_count(check->run, stage);
     if (stage == of_run)
         return 1;
-    return grad_size_min(count_differences(check) - (stage - of_run - 1) * GRAD_CHECK_SLOTS,
-                         GRAD_CHECK_SLOTS);
+    count = is_by_samples(check, stage, &first) ? check->sample_count : check->parameter_count;
+    return grad_size_min(count - first, GRAD_CHECK_SLOTS);
 }
 
 /* The analytic gradient is complete; what differences start from. */
@@ -106,11 +117,14 @@ static grad_status settle(grad_check *check, grad_error *error)
     return status;
 }
 
-static grad_status take_difference(const grad_check *check, size_t number, grad_error *error)
+static grad_status take_difference(const grad_check *check, size_t stage, size_t tile,
+                                   grad_error *error)
 {
-    if (number < check->sample_count)
-        return grad_check_estimate(check, &check->samples[number], error);
-    return grad_check_find_order(check, &check->parameters[number - check->sample_count], error);
+    size_t first;
+
+    if (is_by_samples(check, stage, &first))
+        return grad_check_estimate(check, &check->samples[first + tile], error);
+    return grad_check_look_along(check, &check->parameters[first + tile], error);
 }
 
 /* The stage's own failures do not count: all of its tiles are tried, so that the error which is
@@ -134,9 +148,7 @@ void grad_check_tile(grad_check *check, size_t stage, size_t tile)
     }
     if (is_behind_failure(check, stage))
         return;
-    status = stage == of_run
-                 ? settle(check, &error)
-                 : take_difference(check, (stage - of_run - 1) * GRAD_CHECK_SLOTS + tile, &error);
+    status = stage == of_run ? settle(check, &error) : take_difference(check, stage, tile, &error);
     if (status != GRAD_OK) {
         check->errors[tile] = error;
         atomic_store(&check->failed, stage + 1);

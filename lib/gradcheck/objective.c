@@ -251,7 +251,7 @@ static grad_status read_terms(grad_check *check, grad_objective *f, const grad_r
                              "the loss is %s in double precision, expected a finite number to take "
                              "differences of",
                              GRAD_NUMBER_TEXT(GRAD_FP64, f->terms[i]));
-        f->noise += 4 * DBL_EPSILON * fabs(f->terms[i]) / f->divisor;
+        f->noise = hypot(f->noise, DBL_EPSILON / 4 * f->terms[i] / f->divisor);
     }
     return GRAD_OK;
 }

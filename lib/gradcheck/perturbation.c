@@ -149,7 +149,7 @@ static grad_status perturbation_make(perturbation *p, const grad_check *check, c
     return GRAD_OK;
 }
 
-/* ---- Slopes ---------------------------------------------------------------------------------- */
+/* ---- Noise ---------------------------------------------------------------------------------- */
 
 /* L where the tensor is moved by h, less L where it is. Of one number it is known how far it went;
  * of many, steps are NaN of which rounding would leave too little. */
@@ -172,6 +172,41 @@ static grad_status change_at(void *context, double h, double *change, double *mo
     return grad_objective_change(p->parameter->objective, &p->batch, change, p->error);
 }
 
+#define POINTS 8
+#define LEAST_NOISE 0x1p-40 /* step between them, of the scale, and the next one where L stays */
+#define WIDER 0x1p12
+#define MOST_NOISE 0x1p-16
+
+/* The standard deviation of L's rounding, by the third differences of neighbours, of which nothing
+ * smooth is left (Moré and Wild, Estimating Computational Noise, 2011): to one side of where L is,
+ * which may be a kink. */
+static grad_status find_noise(perturbation *p, double *noise)
+{
+    double at[POINTS] = {0}, moved, sum = 0;
+    size_t same = POINTS, count = 0;
+    grad_status status = GRAD_OK;
+
+    for (double h = LEAST_NOISE; h <= MOST_NOISE && same > POINTS / 2; h *= WIDER) {
+        same = 0;
+        for (size_t i = 0; i < POINTS && status == GRAD_OK; i++) {
+            status = change_at(p, (double)(i + 1) * h * p->scale, &at[i], &moved);
+            same += i > 0 && at[i] == at[i - 1];
+        }
+        if (status != GRAD_OK)
+            return status;
+    }
+    for (size_t i = 0; i + 3 < POINTS; i++) {
+        double third = at[i + 3] - 3 * at[i + 2] + 3 * at[i + 1] - at[i];
+
+        sum += isfinite(third) ? third * third : 0;
+        count += isfinite(third);
+    }
+    *noise = fmax(p->parameter->objective->noise, count == 0 ? 0 : sqrt(sum / (double)count / 20));
+    return GRAD_OK;
+}
+
+/* ---- Slopes ---------------------------------------------------------------------------------- */
+
 grad_status grad_check_estimate(const grad_check *check, grad_sample *s, grad_error *error)
 {
     const grad_parameter *parameter = &check->parameters[s->parameter];
@@ -182,7 +217,7 @@ grad_status grad_check_estimate(const grad_check *check, grad_sample *s, grad_er
     grad_curve curve = {.at = change_at,
                         .context = &p,
                         .scale = p.scale,
-                        .noise = parameter->objective->noise,
+                        .noise = parameter->noise,
                         .expected = expected.middle,
                         .radius = expected.kink + expected.rounding * in_double,
                         .tolerance = check->options.tolerance,
@@ -198,19 +233,21 @@ grad_status grad_check_estimate(const grad_check *check, grad_sample *s, grad_er
 /* ---- Orders of convergence ------------------------------------------------------------------- */
 
 #define HALVINGS 5
-#define TRIALS (GRAD_TAYLOR_CALLS / (HALVINGS + 2))
+#define TRIALS 6
 #define FIRST 0x1p-3  /* step, of the scale */
 #define CLOSER 0x1p-4 /* of each further trial, of the one before */
 #define SAME 0.25     /* by how much the halvings of one order may differ */
 #define RIGHT 1.5     /* between the orders of a wrong gradient and of a right one */
+#define JUMP 0.5      /* of an order below, L jumps */
 #define LINEAR 12     /* times as far L must move by 32 times the step: else it is saturated */
 #define BEYOND 4      /* a remainder of so many radii of the gradient can be told from them */
+#define NOISY 32      /* deviations of L that rounding may make */
 #define LASTING 0.25  /* of what a wrong gradient is off by, that smaller steps must leave */
 
 /* The order of one gradient, as the trials up to now have it. */
 typedef struct convergence {
     double gradient, off; /* and its radii */
-    double noise;         /* of L */
+    double noise;         /* of L, at most */
     grad_taylor told;
     double wrong; /* where a wrong gradient is told: by how much it is off */
 } convergence;
@@ -240,7 +277,7 @@ static grad_taylor order_of(const convergence *c, const double changes[HALVINGS 
         return (grad_taylor){GRAD_ORDER_ABSENT, 0};
     if (!(high - low <= SAME))
         return (grad_taylor){GRAD_ORDER_ROUNDING, 0};
-    if (order < RIGHT && fabs(one_sided) > remainder[0] / 2)
+    if (order < RIGHT && (order < JUMP || fabs(one_sided) > remainder[0] / 2))
         return (grad_taylor){GRAD_ORDER_KINK, 0};
     if (!(fabs(changes[0]) > LINEAR * fabs(changes[HALVINGS])))
         return (grad_taylor){GRAD_ORDER_ABSENT, 0};
@@ -300,33 +337,41 @@ static grad_taylor order_or_none(const convergence *c)
     return c->told.state == GRAD_ORDER_ABSENT ? (grad_taylor){GRAD_ORDER_ROUNDING, 0} : c->told;
 }
 
-grad_status grad_check_find_order(const grad_check *check, grad_parameter *parameter,
+static grad_status find_order(perturbation *p, const grad_check *check, grad_parameter *parameter,
+                              grad_interval expected)
+{
+    convergence both[2];
+    grad_status status;
+
+    for (grad_source g = GRAD_ANALYTIC; g <= GRAD_CLAIM; g++) {
+        grad_interval told = grad_check_at(check, p->sample, g);
+
+        both[g] = (convergence){.gradient = told.middle,
+                                .off = expected.kink + expected.rounding + told.rounding +
+                                       4 * DBL_EPSILON * fabs(told.middle),
+                                .noise = NOISY * parameter->noise};
+    }
+    status = try_steps(p, both);
+    parameter->taylor = order_or_none(&both[GRAD_ANALYTIC]);
+    parameter->claim_taylor = order_or_none(&both[GRAD_CLAIM]);
+    return status;
+}
+
+grad_status grad_check_look_along(const grad_check *check, grad_parameter *parameter,
                                   grad_error *error)
 {
     const grad_sample *s =
         &check->samples[parameter->first_sample + parameter->sample_count - 1]; /* the direction */
     grad_interval expected = grad_check_at(check, s, GRAD_EXPECTED);
-    convergence both[2];
     perturbation p;
-    grad_status status;
+    grad_status status = perturbation_make(&p, check, s, error);
 
-    parameter->taylor = parameter->claim_taylor = (grad_taylor){GRAD_ORDER_KINK, 0};
-    if (grad_check_is_kink(check, s, expected))
-        return GRAD_OK;
-    for (grad_source g = GRAD_ANALYTIC; g <= GRAD_CLAIM; g++) {
-        grad_interval told = grad_check_at(check, s, g);
-
-        both[g] = (convergence){.gradient = told.middle,
-                                .off = expected.kink + expected.rounding + told.rounding +
-                                       4 * DBL_EPSILON * fabs(told.middle),
-                                .noise = parameter->objective->noise};
-    }
-    status = perturbation_make(&p, check, s, error);
     if (status != GRAD_OK)
         return status;
-    status = try_steps(&p, both);
-    parameter->taylor = order_or_none(&both[GRAD_ANALYTIC]);
-    parameter->claim_taylor = order_or_none(&both[GRAD_CLAIM]);
+    parameter->taylor = parameter->claim_taylor = (grad_taylor){GRAD_ORDER_KINK, 0};
+    status = find_noise(&p, &parameter->noise);
+    if (status == GRAD_OK && !grad_check_is_kink(check, s, expected))
+        status = find_order(&p, check, parameter, expected);
     perturbation_free(&p);
     return status;
 }

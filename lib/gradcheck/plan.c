@@ -243,7 +243,7 @@ static void add_gradient(const grad_tensor *gradient, const grad_measure *forwar
     for (size_t axis = 0; axis < gradient->rank; axis++)
         count *= (double)gradient->shape[axis];
     samples = fmin(count, (double)wanted) + 1;
-    runs = samples * GRAD_SLOPE_CALLS + GRAD_TAYLOR_CALLS;
+    runs = samples * GRAD_SLOPE_CALLS + GRAD_ALONG_CALLS;
     w->parameters++;
     w->flops += runs * forward->flops;
     w->elements += runs * forward->elements;

@@ -12,7 +12,7 @@ typedef struct grad_curve {
     grad_status (*at)(void *context, double h, double *change, double *moved);
     void *context;
     double scale;            /* steps begin at a part of it */
-    double noise;            /* of L by rounding, at most */
+    double noise;            /* standard deviation of L's rounding */
     double expected, radius; /* of the slope */
     double tolerance, floor; /* relative to the larger of both slopes, or to the floor */
 } grad_curve;

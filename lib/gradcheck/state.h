@@ -26,7 +26,7 @@ typedef struct grad_objective {
     double *terms;     /* at the baseline */
     size_t term_count;
     double divisor;
-    double noise; /* by how much rounding in double may move L */
+    double noise; /* standard deviation of L's rounding in double, at least */
 } grad_objective;
 
 /* A tensor by which an objective is differentiated. */
@@ -39,6 +39,7 @@ typedef struct grad_parameter {
     const grad_tensor *claim;    /* the client's, in the terms of the request; or NULL */
     grad_interval *expected;     /* of the gradient, element by element */
     double gradient_norm;
+    double noise; /* standard deviation of L's rounding in double, where it moves L */
     grad_taylor taylor, claim_taylor;
     size_t first_sample, sample_count;
 } grad_parameter;
@@ -135,7 +136,7 @@ bool grad_objective_moves_state(const grad_layer *layer, grad_output_kind output
 /* ---- Radii ----------------------------------------------------------------------------------- */
 
 /* Fills in what of the objective takes a pass through it: biases and inputs that follow from the
- * states given, its terms and noise, and what its parameters' gradients should be. */
+ * states given, its terms, and what its parameters' gradients should be. */
 grad_status grad_check_find_radii(grad_check *check, grad_objective *objective, grad_error *error);
 
 /* Bytes that the pass holds at once, at most: of a layer so many, and for each of its inputs and
@@ -144,12 +145,14 @@ grad_status grad_check_find_radii(grad_check *check, grad_objective *objective, 
 
 /* ---- Differences ----------------------------------------------------------------------------- */
 
-/* Works out a sample, or the orders of convergence of a parameter. */
-grad_status grad_check_estimate(const grad_check *check, grad_sample *s, grad_error *error);
-grad_status grad_check_find_order(const grad_check *check, grad_parameter *p, grad_error *error);
+/* Looks along a parameter's direction: its noise, and the orders of convergence. */
+grad_status grad_check_look_along(const grad_check *check, grad_parameter *p, grad_error *error);
 
-/* At most so many times does grad_check_find_order run the objective. */
-#define GRAD_TAYLOR_CALLS 42
+/* Works out a sample of a parameter that was looked along. */
+grad_status grad_check_estimate(const grad_check *check, grad_sample *s, grad_error *error);
+
+/* At most so many times does grad_check_look_along run the objective. */
+#define GRAD_ALONG_CALLS (42 + 24)
 
 /* ---- The verdict ----------------------------------------------------------------------------- */
 

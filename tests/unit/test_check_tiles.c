@@ -105,7 +105,7 @@ static void the_order_and_the_threads_do_not_matter(void **state)
 /* ---- Stages ---------------------------------------------------------------------------------- */
 
 /* No stage of differences has more tiles than the memory that is measured holds; together they are
- * one for each place that is looked at, and one for each tensor's order. */
+ * one for each tensor's order, and then one for each place that is looked at. */
 static void few_tiles_are_at_work_at_once(void **state)
 {
     const network_recipe two[] = {{GRAD_DENSE, 9, GRAD_RELU, 0, 0, false},
@@ -114,18 +114,19 @@ static void few_tiles_are_at_work_at_once(void **state)
     grad_check_request request = {.batch = &n->batch};
     grad_check *check = NULL;
     const grad_check_report *report = check_report_of(&request, &check);
-    size_t places = 0, tiles = 0, differences = 0;
+    size_t tensors = report->tensor_count, places = 0, tiles = 0, differences = 0;
 
     (void)state;
-    for (size_t i = 0; i < report->tensor_count; i++)
-        places += report->tensors[i].analytic.checked + 1;
-    for (size_t stage = grad_check_stage_count(check); tiles<places; differences += tiles> 1) {
+    for (size_t i = 0; i < tensors; i++)
+        places += report->tensors[i].analytic.checked;
+    for (size_t stage = grad_check_stage_count(check); tiles < tensors + places; differences++) {
         stage--;
         assert_in_range(grad_check_tile_count(check, stage), 1, GRAD_CHECK_SLOTS);
         tiles += grad_check_tile_count(check, stage);
     }
-    assert_int_equal(tiles, places);
-    assert_int_equal(differences, (places + GRAD_CHECK_SLOTS - 1) / GRAD_CHECK_SLOTS);
+    assert_int_equal(tiles, tensors + places);
+    assert_int_equal(differences, (tensors + GRAD_CHECK_SLOTS - 1) / GRAD_CHECK_SLOTS +
+                                      (places + GRAD_CHECK_SLOTS - 1) / GRAD_CHECK_SLOTS);
     grad_check_destroy(check);
     network_free(n);
 }

@@ -189,6 +189,35 @@ static void narrow_features_are_looked_at_from_closer_by(void **state)
     assert_true(slope_of(narrow_step, 0, 5).contradicts);
 }
 
+static double jump_at_0(double h)
+{
+    return h + (h > 0 ? 1e-9 : 0);
+}
+
+/* Wide steps hardly see the jump, and what closer ones see is no slope. */
+static void jumps_contradict_nothing(void **state)
+{
+    (void)state;
+    assert_false(slope_of(jump_at_0, 0, 5).contradicts);
+}
+
+static double slope_within(double h)
+{
+    return h + 0.2 * fmax(fmin(h, 2e-9), -2e-9);
+}
+
+/* One difference alone lies within: all closer ones are lost in rounding. */
+static void a_difference_that_arrives_is_believed(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        fixture f = {.curve = slope_within, .rough = 1e-11, .random = {seed}};
+
+        assert_false(find(&f, 1.2, 0).contradicts);
+        assert_true(find(&f, 1.4, 0).contradicts);
+    }
+}
+
 /* ---- Rounding -------------------------------------------------------------------------------- */
 
 static void noise_is_allowed_for(void **state)
@@ -260,6 +289,8 @@ int main(void)
         cmocka_unit_test(at_a_kink_the_slope_lies_between_both_sides),
         cmocka_unit_test(kinks_beside_are_stepped_over),
         cmocka_unit_test(narrow_features_are_looked_at_from_closer_by),
+        cmocka_unit_test(jumps_contradict_nothing),
+        cmocka_unit_test(a_difference_that_arrives_is_believed),
         cmocka_unit_test(noise_is_allowed_for),
         cmocka_unit_test(noise_says_nothing),
         cmocka_unit_test(ends_of_the_domain_are_kept_from),
