@@ -30,7 +30,7 @@ HARDEN := -fstack-protector-strong $(if $(SANITIZE),,$(call supported,-fcf-prote
 	$(firstword $(call supported,-D_FORTIFY_SOURCE=3 -D_FORTIFY_SOURCE=2)))
 # Arithmetic as it is written, on every processor: each product and sum rounded once, in its type
 # (s390x would work float out in double). lib/core/machine.c refuses what these cannot mend.
-ARITHMETIC := -ffp-contract=off -fexcess-precision=fast
+ARITHMETIC := -ffp-contract=off $(call supported,-fexcess-precision=fast)
 CFLAGS := -std=c11 $(ARITHMETIC) $(OPTIMIZE) $(HARDEN) $(WARNINGS) $(if $(CI),-Werror) -MMD -MP
 LDFLAGS := -Wl,-z,relro,-z,now
 # A shared library names everything it needs; the sanitizers' own calls stay open until a program.
@@ -82,7 +82,8 @@ $(BUILD)/obj/lib/%.o $(BUILD)/obj/client/%.o $(BUILD)/obj/server/%.o: \
 # Vector code of plain loops. No flag here changes a value: no trap and no errno is looked at.
 # Threaded jumps split a loop that holds its argument between two ends into three, which are masks
 # and blends once it is vector code.
-$(BUILD)/obj/lib/kernels/%.o: CFLAGS += -O3 -fno-trapping-math -fno-math-errno -fno-thread-jumps
+$(BUILD)/obj/lib/kernels/%.o: CFLAGS += -O3 -fno-trapping-math -fno-math-errno \
+	$(call supported,-fno-thread-jumps)
 $(BUILD)/obj/server/%.o: CPPFLAGS += -Iserver -DGRADIENTD_REVISION='"$(REVISION)"'
 $(BUILD)/obj/client/%.o: CPPFLAGS += -Iclient
 $(BUILD)/obj/tests/%.o: CPPFLAGS += -Iserver -Iclient -Itests

@@ -1,11 +1,12 @@
 # The targets that install, package and demonstrate. Included by the Makefile.
 
 .PHONY: install uninstall demo image test-image test-fresh
-.PHONY: packages packages-test packages-bench packages-image packages-conformance packages-arm64
+PACKAGES := $(addprefix packages-,test bench image conformance arm64 fuzz)
+.PHONY: packages $(PACKAGES)
 
 packages:
 	@deploy/packages.sh build
-packages-test packages-bench packages-image packages-conformance packages-arm64: packages-%:
+$(PACKAGES): packages-%:
 	@deploy/packages.sh $*
 
 ## demo        trains a small network on handwritten digits through the daemon

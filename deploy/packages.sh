@@ -6,13 +6,14 @@ set -eu
 
 usage() {
     cat <<'TEXT'
-usage: deploy/packages.sh build|test|conformance|arm64|bench|image [--yes|--list]
+usage: deploy/packages.sh build|test|conformance|arm64|fuzz|bench|image [--yes|--list]
 
   build   compile the libraries, the daemon and the client
   test    what build needs, and what `make test` and `make lint` need
   conformance
           what build needs, and PyTorch, which `make conformance` compares with
   arm64   what test needs, a compiler for arm64 and an emulator, for `make test-arm64`
+  fuzz    what build needs, clang and its sanitizers, for `make fuzz`
   bench   what build needs, and the peers that `make bench` measures against
   image   what `make image` and `make test-image` need
 
@@ -31,6 +32,7 @@ TEST="$BUILD python3 python3-torch curl openssl iproute2 procps libcmocka-dev cp
     universal-ctags pmccabe shellcheck clang-format-14?"
 CONFORMANCE="$BUILD python3 python3-torch"
 ARM64="$TEST gcc-aarch64-linux-gnu qemu-user|qemu-user-static"
+FUZZ="$BUILD python3 clang libclang-rt-dev"
 BENCH="$BUILD g++ python3 libcmocka-dev libsimdjson-dev wrk python3-torch python3-fastapi
     python3-ujson uvicorn python3-uvloop python3-httptools"
 IMAGE="docker.io|docker-ce docker-cli|docker-ce-cli? docker-compose|docker-compose-plugin
@@ -147,6 +149,7 @@ build) list=$BUILD ;;
 test) list=$TEST ;;
 conformance) list=$CONFORMANCE ;;
 arm64) list=$ARM64 ;;
+fuzz) list=$FUZZ ;;
 bench) list=$BENCH ;;
 image) list=$IMAGE ;;
 -h | --help) usage; exit 0 ;;

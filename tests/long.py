@@ -44,6 +44,8 @@ def programs(build, rounds):
          results.of_cmocka),
         ("early refusals behind proxies", python("tests/proxies/test_proxies.py", "-v"),
          results.of_unittest),
+        ("fuzzers, a minute each", ["make", "--no-print-directory", "fuzz", "FUZZ_SECONDS=60"],
+         results.of_totals),
         ("arm64, emulated", ["make", "--no-print-directory", "test-arm64"], results.of_totals),
         ("mutation", python("tests/mutation/mutate.py"), results.of_totals),
         ("random networks checked", unit_test(build, "test_check_random"), results.of_cmocka),

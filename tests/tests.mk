@@ -70,6 +70,7 @@ findings:
 	@$(PYTHON) findings/run.py --only '$(FINDINGS_ONLY)'
 
 include tests/fire/fire.mk
+include tests/fuzz/fuzz.mk
 
 # The packages of the peers come first.
 bench: packages-bench

@@ -123,12 +123,24 @@ static bool parse_origins(const char *text, const char **value)
     return none || origins_are_sound(text);
 }
 
+/* Whether a line of the configuration file can say it: no control character, no blank at either
+ * end, nothing that begins a comment. */
+static bool fits_a_line(const char *text)
+{
+    size_t length = strlen(text);
+
+    for (const char *c = text; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f || (*c == '#' && (c == text || c[-1] == ' ')))
+            return false;
+    return length == 0 || (text[0] != ' ' && text[length - 1] != ' ');
+}
+
 static bool parse_path(const option *o, const char *text, const char **value)
 {
     bool none = text[0] == '\0' || strcmp(text, "none") == 0;
 
     *value = none ? "" : text;
-    return !none || word_among(o->choices, "none");
+    return fits_a_line(text) && (!none || word_among(o->choices, "none"));
 }
 
 bool value_parse(const option *o, const char *text, option_value *value)

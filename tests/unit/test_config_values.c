@@ -137,6 +137,25 @@ static void expect_address(const char *text, const char *host, const char *port)
     assert_string_equal(value.text, text);
 }
 
+/* What a file is called, as a line of the configuration can say it. */
+static void test_paths(void **state)
+{
+    static const option a_path = {.kind = OPTION_PATH, .choices = ""};
+    static const option no_path = {.kind = OPTION_PATH, .choices = "none"};
+    static const char *const good[] = {"/etc/a.pem", "a b#c", "none.pem"};
+    option_value value;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_true(value_parse(&a_path, good[i], &value));
+        assert_string_equal(value.text, good[i]);
+    }
+    expect_refused(&a_path, (const char *const[]){"", "none", " a", "a ", "a\nb", "a\tb", "\ra",
+                                                  "#a", "a #b", "a\177", NULL});
+    assert_true(value_parse(&no_path, "none", &value));
+    assert_string_equal(value.text, "");
+}
+
 static void test_addresses(void **state)
 {
     (void)state;
@@ -275,10 +294,15 @@ static void test_the_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers),   cmocka_unit_test(test_sizes_and_rates),
-        cmocka_unit_test(test_times),     cmocka_unit_test(test_words),
-        cmocka_unit_test(test_addresses), cmocka_unit_test(test_an_overlong_host),
-        cmocka_unit_test(test_distances), cmocka_unit_test(test_the_table),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_sizes_and_rates),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_an_overlong_host),
+        cmocka_unit_test(test_distances),
+        cmocka_unit_test(test_the_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
