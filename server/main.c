@@ -2,6 +2,7 @@
  * memory), runs the daemon and ends it. Exit statuses are listed in docs/architecture.md. */
 #include "access/token_command.h"
 #include "api/describe.h"
+#include "api/state.h"
 #include "config/config.h"
 #include "confinement.h"
 #include "daemon.h"
@@ -86,7 +87,7 @@ static const int stop_signals[] = {SIGTERM, SIGINT, SIGALRM, SIGPWR};
 
 /* Signals that would end or stop it silently, though nobody means that: logged and ignored. SIGTTOU
  * is for a background process that writes to its terminal. */
-static const int stray_signals[] = {SIGUSR1, SIGUSR2, SIGIO, SIGVTALRM, SIGSTKFLT, SIGTTOU};
+static const int stray_signals[] = {SIGUSR2, SIGIO, SIGVTALRM, SIGSTKFLT, SIGTTOU};
 
 static bool is_stop_signal(int number)
 {
@@ -112,6 +113,7 @@ static void block_other_signals(void)
 
     sigemptyset(&others);
     sigaddset(&others, SIGHUP);
+    sigaddset(&others, SIGUSR1);
     for (size_t i = 0; i < sizeof stray_signals / sizeof *stray_signals; i++)
         sigaddset(&others, stray_signals[i]);
     for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
@@ -297,6 +299,8 @@ static void wait_for_stop(gradientd *d, process *p, const sigset_t *signals)
         if (number == SIGHUP) {
             reload_tokens(d->service.access);
             reload_configuration(p, d->service.tls);
+        } else if (number == SIGUSR1) {
+            state_tell(&d->service);
         } else if (number > 0) {
             log_signal(LOG_WARNING, "signal ignored", number);
         }
@@ -332,7 +336,9 @@ static bool drain(gradientd *d, const sigset_t *signals)
             log_signal(LOG_WARNING, "second signal: stopping at once", number);
             return false;
         }
-        if (number > 0)
+        if (number == SIGUSR1)
+            state_tell(&d->service);
+        else if (number > 0)
             log_signal(LOG_WARNING, "draining: signal ignored", number);
     }
 }

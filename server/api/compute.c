@@ -68,6 +68,7 @@ static void note_held(request *r)
     const computation *c = r->work;
 
     line_hold(r->context->service->line, &r->ticket, c->memory.bytes);
+    atomic_store(&r->connection->held, c->memory.bytes);
     if (!r->whole)
         connection_require_rate(r->connection, least_rate(c));
 }
@@ -239,6 +240,7 @@ static outcome respond(request *r)
 
     computation_drop_inputs(c);
     reservation_resize(&c->memory, computation_memory(c, MEMORY_TO_RESPOND));
+    atomic_store(&r->connection->held, c->memory.bytes);
     response = (http_response){.content_type = r->payload->media_type,
                                .segments = computation_segments(c, &r->segment),
                                .segment_count = c->segment_count,

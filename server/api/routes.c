@@ -1,11 +1,9 @@
 /* The table of paths at the end, and the handlers of the small pages. To add a path: a row of the
  * table and its handler, here or in a file of its own that handlers.h names. */
 #include "api/handlers.h"
+#include "api/state.h"
 
 #include "http/request.h"
-#include "platform/clock.h"
-
-#include <math.h>
 
 #define HEALTH_MAX 128
 #define ROOT_MAX 4096
@@ -79,33 +77,9 @@ static const handler handler_options = {.ignores_query = true, .on_end = respond
 
 /* ---- GET /metrics ---------------------------------------------------------------------------- */
 
-/* Requests that wait, for their turn or for a worker. */
-static size_t count_waiting(service *s)
-{
-    size_t waiting = pool_waiting(s->workers);
-
-    for (line_class which = 0; which < LINE_CLASS_COUNT; which++)
-        waiting += line_look(s->line, which, clock_now()).waiting;
-    return waiting;
-}
-
 static outcome respond_metrics(request *r)
 {
-    service *s = r->context->service;
-    const metrics_gauges gauges = {
-        .connections = connections_count(s->connections[ROLE_SERVICE]),
-        .lingering = lingering_count(s->lingering),
-        .in_flight = atomic_load(&s->in_flight),
-        .queue_waiting = count_waiting(s),
-        .queue_depth = s->config->queue_depth,
-        .workers = s->config->workers,
-        .workers_busy_jobs = pool_running(s->workers),
-        .memory_reserved = atomic_load(&s->memory.in_use),
-        .memory_budget = s->memory.total,
-        .draining = atomic_load(&s->draining),
-        .expected_wait = line_look(s->line, LINE_LARGE, clock_now()).expected_wait,
-        .tls_seconds_left = s->tls != NULL ? tls_seconds_left(s->tls) : NAN,
-    };
+    const metrics_gauges gauges = state_gauges(r->context->service);
     grad_text text;
 
     grad_text_init(&text, METRICS_MAX);

@@ -159,6 +159,7 @@ static void complete(request *r, bool whole)
     }
     access_log_write(r, whole);
     release(r);
+    atomic_store(&r->connection->held, 0);
     leave_account(r);
     if (r->in_flight)
         atomic_fetch_sub(&r->context->service->in_flight, 1);

@@ -435,6 +435,43 @@ size_t connections_count(connections *all)
     return count;
 }
 
+/* Keeps the views in order, the largest first. */
+static size_t insert_view(connection_view *views, size_t count, size_t most,
+                          const connection_view *view)
+{
+    size_t at = count;
+
+    while (at > 0 && views[at - 1].held < view->held)
+        at--;
+    if (at == most)
+        return count;
+    count += count < most;
+    memmove(views + at + 1, views + at, (count - at - 1) * sizeof *views);
+    views[at] = *view;
+    return count;
+}
+
+size_t connections_view(connections *all, size_t phases[PHASE_COUNT], connection_view *views,
+                        size_t most)
+{
+    size_t count = 0;
+
+    memset(phases, 0, PHASE_COUNT * sizeof *phases);
+    pthread_mutex_lock(&all->lock);
+    for (connection *c = all->first; c != NULL; c = c->next) {
+        connection_view view = {.held = atomic_load(&c->held)};
+        pthread_mutex_lock(&c->lock);
+        view.progress = c->progress;
+        pthread_mutex_unlock(&c->lock);
+        phases[view.progress.phase]++;
+        memcpy(view.peer, c->peer, sizeof view.peer);
+        if (view.held > 0)
+            count = insert_view(views, count, most, &view);
+    }
+    pthread_mutex_unlock(&all->lock);
+    return count;
+}
+
 void connections_end_idle(connections *all)
 {
     pthread_mutex_lock(&all->lock);

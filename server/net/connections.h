@@ -25,6 +25,8 @@ typedef enum connection_phase {
     PHASE_IDLE   /* between two requests */
 } connection_phase;
 
+#define PHASE_COUNT (PHASE_IDLE + 1)
+
 /* How far it is. Times are clock_now's. */
 typedef struct connection_progress {
     connection_phase phase;
@@ -66,6 +68,7 @@ typedef struct connection {
     connection_verdict cut;       /* why it was shut down; VERDICT_FINE: it was not */
     connection_progress delivery; /* the registry's: what the peer took of its responses */
     uint64_t acknowledged;        /* the registry's: bytes when that began */
+    _Atomic size_t held;          /* bytes of the budget that its request has reserved */
     watch watch;                  /* while its request is suspended; of the event loop's thread */
 } connection;
 
@@ -81,6 +84,18 @@ void connections_destroy(connections *all);
 connection *connections_add(connections *all, int fd, const struct sockaddr *peer);
 void connections_remove(connections *all, connection *c);
 size_t connections_count(connections *all);
+
+/* A connection as it is seen once. */
+typedef struct connection_view {
+    char peer[LISTENER_ADDRESS_SIZE];
+    connection_progress progress;
+    size_t held;
+} connection_view;
+
+/* How many connections are in each phase, and those that hold most memory, the first before the
+ * others: at most most of them, whose number is returned; who holds none is not among them. */
+size_t connections_view(connections *all, size_t phases[PHASE_COUNT], connection_view *views,
+                        size_t most);
 
 /* Enters a phase; one that lasts already goes on. */
 void connection_enter(connection *c, connection_phase phase);

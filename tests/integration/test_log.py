@@ -186,8 +186,8 @@ class People(Case):
             connection.send(b"POST /v1/gradients HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
             connection.close()
             shown.wait_for(CLOCK + r"POST /v1/gradients no answer: connection_lost, \d+\.\d\d ms$")
-            shown.process.send_signal(signal.SIGUSR1)
-            shown.wait_for(CLOCK + r"warning: signal ignored signal=SIGUSR1$")
+            shown.process.send_signal(signal.SIGUSR2)
+            shown.wait_for(CLOCK + r"warning: signal ignored signal=SIGUSR2$")
             self.assertEqual(shown.text.count("\n"), 5 + warnings, shown.text)
             self.assertNotIn("{", shown.text)
 

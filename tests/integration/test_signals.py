@@ -225,7 +225,7 @@ class Signals(Case):
             self.assertEqual(len(daemon.records(message="option changed")), 1)
 
     def test_stray_signals_are_told_and_no_more(self):
-        strays = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGIO, signal.SIGVTALRM, signal.SIGTTOU,
+        strays = (signal.SIGUSR2, signal.SIGIO, signal.SIGVTALRM, signal.SIGTTOU,
                   signal.SIGRTMIN, signal.SIGRTMIN + 3, signal.SIGRTMAX)
         with self.start() as daemon:
             for number in strays:
@@ -237,6 +237,37 @@ class Signals(Case):
             daemon.signal(signal.SIGPIPE)
             daemon.signal(signal.SIGXFSZ)
             self.assertEqual(daemon.post(make_request(1, 2, 3)).status, 200)
+
+    def test_the_state_is_told(self):
+        """Connections by phase, memory and who holds it, work: while it serves, and as it ends."""
+        body = body_of(make_request(8, 200, 100))
+        data = build_request("POST", "/v1/gradients", body)
+        with self.start() as daemon, daemon.connect() as idle, daemon.connect() as held, \
+                daemon.connect():
+            idle.request("GET", "/v1/info")
+            held.send(data[:-1])
+            daemon.wait_metric(lambda v: v > 0, patience(5),
+                               "gradientd_memory_leased_bytes")
+            daemon.wait_metric(lambda v: v == 3, patience(5), "gradientd_connections")
+            for times in (1, 2):
+                daemon.signal(signal.SIGUSR1)
+                told = daemon.wait_logs(times, patience(5), message="state", of="connection")[-1]
+                self.assertEqual((told["phase"], told["request"]), ("body", 1), told)
+                self.assertGreater(told["leased"], len(body) / 4)
+                memory = daemon.records(message="state", of="memory")[-1]
+                self.assertGreaterEqual(memory["leased"], told["leased"])
+                self.assertGreater(memory["descriptors"], 5)
+                work = daemon.records(message="state", of="work")[-1]
+                self.assertEqual((work["in_flight"], work["draining"]), (1, times - 1))
+                connections = daemon.records(message="state", of="connections")[-1]
+                if times == 1:
+                    self.assertEqual((connections["new"], connections["body"],
+                                      connections["idle"], connections["open"]), (1, 1, 1, 3))
+                    daemon.signal()
+                    daemon.wait_metric(lambda v: v == 1, patience(5), "gradientd_draining")
+            held.send(data[-1:])
+            self.assertEqual(held.read_response().status, 200)
+            daemon.check_exit(patience(10))
 
     def test_signals_that_end_it_are_named(self):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM, signal.SIGPWR):
@@ -253,7 +284,7 @@ class Signals(Case):
             daemon.wait_metric(lambda v: v >= 1, patience(5), "gradientd_in_flight")
             daemon.signal()
             daemon.wait_metric(lambda v: v == 1, patience(5), "gradientd_draining")
-            for number in (signal.SIGHUP, signal.SIGUSR1):
+            for number in (signal.SIGHUP, signal.SIGUSR2):
                 daemon.signal(number)
                 daemon.wait_log(patience(5), message="draining: signal ignored",
                                 signal=number.name)
