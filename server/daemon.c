@@ -4,6 +4,8 @@
 #include "admission/admission.h"
 #include "api/handlers.h"
 #include "body/body.h"
+#include "config/address.h"
+#include "net/activation.h"
 #include "observe/metrics.h"
 #include "platform/clock.h"
 
@@ -62,8 +64,11 @@ static bool start_shared(gradientd *d, const config *c)
         return false;
     s->connections[ROLE_SERVICE] = connections_create(c, tick, s->line);
     s->connections[ROLE_ADMIN] = connections_create(c, NULL, NULL);
-    d->loops[ROLE_SERVICE] = event_loops_start(s, ROLE_SERVICE, c->event_loops, SERVICE_BUFFER);
-    d->loops[ROLE_ADMIN] = event_loops_start(s, ROLE_ADMIN, 1, ADMIN_BUFFER);
+    d->loops[ROLE_SERVICE] =
+        event_loops_start(s, ROLE_SERVICE, listener_is_unix(d->listeners[ROLE_SERVICE]),
+                          c->event_loops, SERVICE_BUFFER);
+    d->loops[ROLE_ADMIN] = event_loops_start(
+        s, ROLE_ADMIN, listener_is_unix(d->listeners[ROLE_ADMIN]), 1, ADMIN_BUFFER);
     return s->workers != NULL && s->connections[ROLE_SERVICE] != NULL &&
            s->connections[ROLE_ADMIN] != NULL && d->loops[ROLE_SERVICE] != NULL &&
            d->loops[ROLE_ADMIN] != NULL;
@@ -85,12 +90,13 @@ static bool start_listeners(gradientd *d)
 
     for (int role = 0; role < ROLE_COUNT; role++) {
         int fd = d->listeners[role];
+        acceptor_target target = event_loops_target(d->loops[role]);
         d->listeners[role] = -1;
+        target.is_shared = d->is_shared[role];
         if (fd >= 0) {
             listener_address(fd, d->addresses[role]);
             d->is_local[role] = listener_is_local(fd);
-            d->acceptors[role] = acceptor_start(fd, event_loops_target(d->loops[role]),
-                                                limits[role], d->service.lingering);
+            d->acceptors[role] = acceptor_start(fd, target, limits[role], d->service.lingering);
             started = started && d->acceptors[role] != NULL;
         }
     }
@@ -112,15 +118,28 @@ static void close_listeners(gradientd *d)
             close(d->listeners[role]);
 }
 
-/* False: some may be open. */
+static int open_listener(const config *c, const char *where, char *message, size_t message_size)
+{
+    const char *path = address_unix_path(where);
+
+    return path != NULL
+               ? listener_open_unix(path, c->unix_mode, c->unix_owner, message, message_size)
+               : listener_open(where, message, message_size);
+}
+
+/* Those that were handed over, or those of the configuration. False: some may be open. */
 static bool open_listeners(gradientd *d, const config *c, char *message, size_t message_size)
 {
+    static const char *const names[ROLE_COUNT] = {"service", "admin"};
     const char *const addresses[] = {c->listen, c->admin_listen};
 
+    if (!activation_take(names, d->listeners, ROLE_COUNT, message, message_size))
+        return false;
     for (int role = 0; role < ROLE_COUNT; role++) {
-        if (addresses[role][0] == '\0')
+        d->is_shared[role] = d->listeners[role] >= 0;
+        if (d->is_shared[role] || addresses[role][0] == '\0')
             continue;
-        d->listeners[role] = listener_open(addresses[role], message, message_size);
+        d->listeners[role] = open_listener(c, addresses[role], message, message_size);
         if (d->listeners[role] < 0)
             return false;
     }
@@ -154,9 +173,13 @@ bool daemon_start(gradientd *d, char *message, size_t message_size)
 
 /* ---- Ending ---------------------------------------------------------------------------------- */
 
-void daemon_drain(gradientd *d)
+void daemon_end_readiness(gradientd *d)
 {
     atomic_store(&d->service.draining, true);
+}
+
+void daemon_drain(gradientd *d)
+{
     acceptor_stop(d->acceptors[ROLE_SERVICE]);
     d->acceptors[ROLE_SERVICE] = NULL;
 }

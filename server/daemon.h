@@ -6,7 +6,8 @@
 
 typedef struct gradientd {
     service service;
-    int listeners[ROLE_COUNT]; /* until there are acceptors; negative: none */
+    int listeners[ROLE_COUNT];  /* until there are acceptors; negative: none */
+    bool is_shared[ROLE_COUNT]; /* the service manager has the listener too, and keeps it */
     event_loops *loops[ROLE_COUNT];
     acceptor *acceptors[ROLE_COUNT];
     char addresses[ROLE_COUNT][LISTENER_ADDRESS_SIZE]; /* "": no such listener */
@@ -21,8 +22,11 @@ bool daemon_open(gradientd *d, const config *c, char *message, size_t message_si
  * running, and message has the reason. */
 bool daemon_start(gradientd *d, char *message, size_t message_size);
 
-/* Makes the daemon not ready: closes the listener of the service, and lets responses end their
- * connections. The admin listener stays. */
+/* Makes the daemon not ready, and lets responses end their connections. */
+void daemon_end_readiness(gradientd *d);
+
+/* Closes the listener of the service, or leaves it to those who have it too. The admin listener
+ * stays. */
 void daemon_drain(gradientd *d);
 
 /* While draining: whether all requests are answered and all connections closed. With linger,

@@ -9,6 +9,7 @@
 #include "net/healthcheck.h"
 #include "observe/log.h"
 #include "platform/clock.h"
+#include "platform/notify.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -255,6 +256,16 @@ static void warn_of_others(const gradientd *d, int role)
                       LOG_END});
 }
 
+/* What stands before the address: a Unix socket's says so itself. */
+static const char *scheme_of(const gradientd *d, int role)
+{
+    const char *address = d->addresses[role];
+
+    if (address[0] == '\0' || strncmp(address, "unix", 4) == 0)
+        return "";
+    return role == ROLE_SERVICE && d->service.tls != NULL ? "https://" : "http://";
+}
+
 static void log_start(const gradientd *d)
 {
     const config *c = d->service.config;
@@ -268,9 +279,9 @@ static void log_start(const gradientd *d)
                                        LOG_TEXT("address", d->addresses[role]), LOG_END});
         }
     }
-    snprintf(sentence, sizeof sentence, "gradientd %s serves %s://%s%s%s", GRAD_VERSION,
-             d->service.tls != NULL ? "https" : "http", d->addresses[ROLE_SERVICE],
-             admin[0] != '\0' ? ", health and metrics http://" : "", admin);
+    snprintf(sentence, sizeof sentence, "gradientd %s serves %s%s%s%s%s", GRAD_VERSION,
+             scheme_of(d, ROLE_SERVICE), d->addresses[ROLE_SERVICE],
+             admin[0] != '\0' ? ", health and metrics " : "", scheme_of(d, ROLE_ADMIN), admin);
     log_write_as(LOG_INFO, "started", sentence,
                  (log_field[]){LOG_TEXT("version", GRAD_VERSION),
                                LOG_TEXT("revision", GRADIENTD_REVISION),
@@ -297,8 +308,10 @@ static void wait_for_stop(gradientd *d, process *p, const sigset_t *signals)
             return;
         }
         if (number == SIGHUP) {
+            notify_reloading();
             reload_tokens(d->service.access);
             reload_configuration(p, d->service.tls);
+            notify_ready("serving");
         } else if (number == SIGUSR1) {
             state_tell(&d->service);
         } else if (number > 0) {
@@ -315,31 +328,55 @@ static void wait_for_stop(gradientd *d, process *p, const sigset_t *signals)
     }
 }
 
+/* Whether a second signal to stop has come; others are reported. */
+static bool is_hurried(gradientd *d, const sigset_t *signals)
+{
+    const struct timespec pause = {.tv_nsec = DRAIN_POLL_NS};
+    int number = sigtimedwait(signals, NULL, &pause);
+
+    if (is_stop_signal(number)) {
+        log_signal(LOG_WARNING, "second signal: stopping at once", number);
+        return true;
+    }
+    if (number == SIGUSR1)
+        state_tell(&d->service);
+    else if (number > 0)
+        log_signal(LOG_WARNING, "draining: signal ignored", number);
+    return false;
+}
+
+/* Serves on, not ready any more, so that whoever balances the load sends no more. */
+static bool wait_before_drain(gradientd *d, const sigset_t *signals)
+{
+    int64_t began = clock_now();
+
+    daemon_end_readiness(d);
+    while (clock_to_seconds(clock_now() - began) < d->service.config->drain_delay)
+        if (is_hurried(d, signals))
+            return false;
+    return true;
+}
+
 /* Whether every request was answered in time; a second signal to stop ends the wait. */
 static bool drain(gradientd *d, const sigset_t *signals)
 {
-    const struct timespec pause = {.tv_nsec = DRAIN_POLL_NS};
-    int64_t began = clock_now();
+    int64_t began;
 
+    notify_stopping("answering the last requests");
+    if (!wait_before_drain(d, signals))
+        return false;
+    began = clock_now();
     daemon_drain(d);
     for (;;) {
         double elapsed = clock_to_seconds(clock_now() - began);
-        int number;
         if (daemon_is_drained(d, elapsed > LINGER_SECONDS))
             return true;
         if (elapsed > d->service.config->drain_timeout) {
             log_write(LOG_WARNING, "drain-timeout passed with connections open", NULL);
             return false;
         }
-        number = sigtimedwait(signals, NULL, &pause);
-        if (is_stop_signal(number)) {
-            log_signal(LOG_WARNING, "second signal: stopping at once", number);
+        if (is_hurried(d, signals))
             return false;
-        }
-        if (number == SIGUSR1)
-            state_tell(&d->service);
-        else if (number > 0)
-            log_signal(LOG_WARNING, "draining: signal ignored", number);
     }
 }
 
@@ -372,12 +409,14 @@ static int run(process *p)
     signals = block_signals();
     if (grad_self_test(&error) != GRAD_OK)
         return fail_start(error.detail);
+    notify_open();
     if (!daemon_open(&d, c, message, sizeof message) ||
         !confinement_begin(&confined, c, message, sizeof message) ||
         !daemon_start(&d, message, sizeof message) ||
         !confinement_complete(&confined, message, sizeof message))
         return fail_start(message);
     log_start(&d);
+    notify_ready("serving");
     wait_for_stop(&d, p, &signals);
     drained = drain(&d, &signals);
     if (!daemon_stop(&d)) {

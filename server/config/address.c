@@ -76,6 +76,17 @@ bool address_split(const char *text, address *parts)
     return true;
 }
 
+const char *address_unix_path(const char *text)
+{
+    static const char scheme[] = "unix:";
+    const char *path = text + sizeof scheme - 1;
+
+    if (strncmp(text, scheme, sizeof scheme - 1) != 0 || path[0] != '/' ||
+        strlen(path) >= ADDRESS_PATH_SIZE)
+        return NULL;
+    return path;
+}
+
 /* ---- Origins --------------------------------------------------------------------------------- */
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

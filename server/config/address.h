@@ -19,6 +19,10 @@ typedef struct address {
  * *parts untouched, where the text is none of these. */
 bool address_split(const char *text, address *parts);
 
+/* The absolute path in "unix:/path", of at most that many bytes with its NUL; NULL: it is none. */
+#define ADDRESS_PATH_SIZE 108
+const char *address_unix_path(const char *text);
+
 /* ---- Origins --------------------------------------------------------------------------------- */
 
 /* Lists of origins (RFC 6454): https://a.example, http://localhost:3000. */

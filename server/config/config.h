@@ -11,7 +11,9 @@
  * option's help says so. Strings belong to the config. Whatever config_reload may change is atomic,
  * so that any thread reads it at any time; a string is not, and stays. */
 typedef struct config {
-    char *listen;          /* HOST:PORT of the service */
+    char *listen;     /* HOST:PORT of the service */
+    char *unix_owner; /* of unix: sockets, USER:GROUP; "": whoever runs the daemon */
+    _Atomic size_t unix_mode;
     char *tls_certificate; /* files of the service's TLS; "" for none */
     char *tls_key;
     char *tls_client_ca; /* "": clients need no certificate */
@@ -43,7 +45,8 @@ typedef struct config {
     _Atomic double queue_timeout;   /* for a request to reach a worker: 503 */
     _Atomic double half_close_timeout; /* from the end of a peer's side to that of its work */
     _Atomic double max_wait;      /* expected until a request's turn comes: longer, it is 503 */
-    _Atomic double drain_timeout; /* from SIGTERM to exit, at most */
+    _Atomic double drain_delay;   /* from SIGTERM to the closing of the listener */
+    _Atomic double drain_timeout; /* from there to the exit, at most */
     _Atomic double inline_cost;   /* work below this many seconds is done in the event loop */
     _Atomic int log_level;        /* a log_level: the place of its word in the table */
     _Atomic int log_format;       /* a log_format: the place of its word in the table */

@@ -26,6 +26,12 @@ const option config_options[] = {
      "address of the service; port 0 takes a free one"},
     {"admin-listen", OPTION_ADDRESS, AT(admin_listen), AT_RESTART, "127.0.0.1:8081", 0, 0, "none",
      NULL, "address of health checks and metrics, which never wait behind work"},
+    {"unix-mode", OPTION_MODE, AT(unix_mode), AT_RESTART, "0660", 0, 0777, "", NULL,
+     "of unix: sockets: who may write to one may connect"},
+    {"unix-owner", OPTION_OWNER, AT(unix_owner), AT_RESTART, "none", 0, 0, "none", NULL,
+     "of unix: sockets; none: the daemon's user and group"},
+    {"drain-delay", OPTION_TIME, AT(drain_delay), AT_RELOAD, "0s", 0, HOUR, "", NULL,
+     "from SIGTERM, which ends readiness, to the closing of the listener"},
     {"tls-certificate", OPTION_PATH, AT(tls_certificate), AT_RESTART, "none", 0, 0, "none", NULL,
      "PEM: the certificate by which the service speaks TLS, and its chain"},
     {"tls-key", OPTION_PATH, AT(tls_key), AT_RESTART, "none", 0, 0, "none", NULL,
@@ -86,7 +92,7 @@ const option config_options[] = {
     {"max-wait", OPTION_TIME, AT(max_wait), AT_RELOAD, "500ms", MS, HOUR, "", NULL,
      "expected until a request's turn comes; where it is longer it is 503 at once"},
     {"drain-timeout", OPTION_TIME, AT(drain_timeout), AT_RELOAD, "30s", 0, 24 * HOUR, "", NULL,
-     "from SIGTERM to the exit, at most"},
+     "from the closing of the listener to the exit, at most"},
     {"inline-cost", OPTION_TIME, AT(inline_cost), AT_RELOAD, "0.5ms", 0, 1, "", NULL,
      "work expected to take less is done by the event loop, without a worker"},
     {"log-level", OPTION_CHOICE, AT(log_level), AT_RELOAD, "info", 0, 0, "debug info warning error",
@@ -123,7 +129,8 @@ const option *option_find(const char *name)
 
 bool option_is_text(const option *o)
 {
-    return o->kind == OPTION_ADDRESS || o->kind == OPTION_ORIGINS || o->kind == OPTION_PATH;
+    return o->kind == OPTION_ADDRESS || o->kind == OPTION_ORIGINS || o->kind == OPTION_PATH ||
+           o->kind == OPTION_OWNER;
 }
 
 void option_variable(const char *name, char variable[OPTION_NAME_SIZE])
@@ -136,9 +143,10 @@ void option_variable(const char *name, char variable[OPTION_NAME_SIZE])
 /* ---- What people read ------------------------------------------------------------------------ */
 
 static const char *const arguments[] = {
-    [OPTION_ADDRESS] = "HOST:PORT", [OPTION_ORIGINS] = "ORIGINS", [OPTION_PATH] = "FILE",
-    [OPTION_NUMBER] = "NUMBER",     [OPTION_SIZE] = "SIZE",       [OPTION_RATE] = "RATE",
-    [OPTION_TIME] = "TIME",         [OPTION_CHOICE] = "WORD",     [OPTION_SWITCH] = "on|off",
+    [OPTION_ADDRESS] = "HOST:PORT", [OPTION_ORIGINS] = "ORIGINS",  [OPTION_PATH] = "FILE",
+    [OPTION_MODE] = "MODE",         [OPTION_OWNER] = "USER:GROUP", [OPTION_NUMBER] = "NUMBER",
+    [OPTION_SIZE] = "SIZE",         [OPTION_RATE] = "RATE",        [OPTION_TIME] = "TIME",
+    [OPTION_CHOICE] = "WORD",       [OPTION_SWITCH] = "on|off",
 };
 
 static void print_option(const option *o, FILE *out)

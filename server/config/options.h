@@ -10,6 +10,8 @@ typedef enum option_kind {
     OPTION_ADDRESS, /* char *: HOST:PORT */
     OPTION_ORIGINS, /* char *: origins with commas between, or "*" for all; "": none */
     OPTION_PATH,    /* char *: a file's; "": none */
+    OPTION_OWNER,   /* char *: USER, :GROUP or USER:GROUP, by names or numbers; "": none */
+    OPTION_MODE,    /* size_t: of a file, in octal digits */
     OPTION_NUMBER,  /* size_t */
     OPTION_SIZE,    /* size_t: bytes */
     OPTION_RATE,    /* size_t: bytes a second */
@@ -33,7 +35,7 @@ typedef struct option {
     const char *help;
 } option;
 
-#define OPTION_TOTAL 39
+#define OPTION_TOTAL 42
 extern const option config_options[OPTION_TOTAL];
 
 /* What a flag may ask for besides a value; no variables and no keys but for --config's variable. */

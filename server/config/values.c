@@ -112,7 +112,29 @@ static bool parse_address(const option *o, const char *text, const char **value)
     bool none = text[0] == '\0' || strcmp(text, "none") == 0;
 
     *value = none ? "" : text;
-    return none ? word_among(o->choices, "none") : address_split(text, &parts);
+    if (none)
+        return word_among(o->choices, "none");
+    return address_unix_path(text) != NULL || address_split(text, &parts);
+}
+
+static bool parse_mode(const option *o, const char *text, size_t *mode)
+{
+    size_t length = strspn(text, "01234567");
+
+    if (length < 3 || length > 4 || text[length] != '\0')
+        return false;
+    *mode = strtoul(text, NULL, 8);
+    return (double)*mode <= o->most;
+}
+
+/* Whether there are such a user and group, is seen where they are needed. */
+static bool parse_owner(const char *text, const char **value)
+{
+    const char *colon = strchr(text, ':');
+    bool none = text[0] == '\0' || strcmp(text, "none") == 0;
+
+    *value = none ? "" : text;
+    return none || colon == NULL || (colon[1] != '\0' && strchr(colon + 1, ':') == NULL);
 }
 
 static bool parse_origins(const char *text, const char **value)
@@ -157,6 +179,12 @@ bool value_parse(const option *o, const char *text, option_value *value)
         break;
     case OPTION_PATH:
         good = parse_path(o, text, &found.text);
+        break;
+    case OPTION_OWNER:
+        good = parse_owner(text, &found.text);
+        break;
+    case OPTION_MODE:
+        good = parse_mode(o, text, &found.number);
         break;
     case OPTION_NUMBER:
     case OPTION_SIZE:
@@ -230,6 +258,10 @@ void value_range(const option *o, char text[VALUE_RANGE_SIZE])
         format_number(o, o->least, least, sizeof least);
         format_number(o, o->most, most, sizeof most);
         snprintf(text, VALUE_RANGE_SIZE, "%s to %s", least, most);
+    } else if (o->kind == OPTION_MODE) {
+        snprintf(text, VALUE_RANGE_SIZE, "0000 to %04o", (unsigned)o->most);
+    } else if (o->kind == OPTION_OWNER) {
+        snprintf(text, VALUE_RANGE_SIZE, "USER:GROUP, none");
     } else if (o->kind == OPTION_SWITCH) {
         snprintf(text, VALUE_RANGE_SIZE, "on, off");
     } else if (o->kind == OPTION_ORIGINS) {
@@ -237,7 +269,7 @@ void value_range(const option *o, char text[VALUE_RANGE_SIZE])
     } else if (o->kind == OPTION_PATH) {
         snprintf(text, VALUE_RANGE_SIZE, "FILE%s", o->choices[0] ? ", none" : "");
     } else if (o->kind == OPTION_ADDRESS) {
-        snprintf(text, VALUE_RANGE_SIZE, "HOST:PORT%s", o->choices[0] ? ", none" : "");
+        snprintf(text, VALUE_RANGE_SIZE, "HOST:PORT, unix:PATH%s", o->choices[0] ? ", none" : "");
     } else {
         size_t length = 0;
         for (const char *c = o->choices; *c && length + 3 < VALUE_RANGE_SIZE; c++) {
@@ -251,7 +283,7 @@ void value_range(const option *o, char text[VALUE_RANGE_SIZE])
 
 void value_initial(const option *o, char text[VALUE_INITIAL_SIZE])
 {
-    if (o->initial[strspn(o->initial, DIGITS)] == '\0')
+    if (is_numeric(o) && o->initial[strspn(o->initial, DIGITS)] == '\0')
         format_number(o, strtod(o->initial, NULL), text, VALUE_INITIAL_SIZE);
     else
         snprintf(text, VALUE_INITIAL_SIZE, "%s", o->initial);
@@ -262,11 +294,13 @@ void value_expected(const option *o, char text[VALUE_EXPECTED_SIZE])
     static const struct {
         const char *before, *after;
     } around[] = {
-        [OPTION_ADDRESS] = {"",
-                            ", such as 127.0.0.1:8080, [::1]:8080 or, for all addresses, *:8080"},
+        [OPTION_ADDRESS] = {"", ", such as 127.0.0.1:8080, [::1]:8080, *:8080 for all addresses or "
+                                "unix:/run/gradientd/socket"},
         [OPTION_ORIGINS] = {"", ", with commas between origins such as https://a.example or "
                                 "http://localhost:3000"},
         [OPTION_PATH] = {"the path of a ", ""},
+        [OPTION_OWNER] = {"", ", of which one may be missing"},
+        [OPTION_MODE] = {"a mode from ", ", in octal digits"},
         [OPTION_NUMBER] = {"a number from ", ", with k, M, G, Ki, Mi, Gi or no unit"},
         [OPTION_SIZE] = {"a size from ", ", with k, M, G, KiB, MiB, GiB or no unit"},
         [OPTION_RATE] = {"bytes a second from ", ", with k, M, G, KiB, MiB, GiB or no unit"},
@@ -302,7 +336,9 @@ static option_value value_load(const option *o, const config *values)
     case OPTION_ADDRESS:
     case OPTION_ORIGINS:
     case OPTION_PATH:
+    case OPTION_OWNER:
         return (option_value){.text = *(char *const *)field};
+    case OPTION_MODE:
     case OPTION_NUMBER:
     case OPTION_SIZE:
     case OPTION_RATE:
@@ -348,7 +384,9 @@ bool value_store(const option *o, const option_value *value, config *values)
     case OPTION_ADDRESS:
     case OPTION_ORIGINS:
     case OPTION_PATH:
+    case OPTION_OWNER:
         return store_text(field, value->text);
+    case OPTION_MODE:
     case OPTION_NUMBER:
     case OPTION_SIZE:
     case OPTION_RATE:
@@ -402,7 +440,9 @@ void value_format(const option *o, const config *values, FILE *out)
     option_value value = value_load(o, values);
     char text[64];
 
-    if (o->kind == OPTION_SWITCH) {
+    if (o->kind == OPTION_MODE) {
+        fprintf(out, "%04zo", value.number);
+    } else if (o->kind == OPTION_SWITCH) {
         fputs(value.on ? "on" : "off", out);
     } else if (o->kind == OPTION_CHOICE) {
         print_choice(o->choices, value.choice, out);

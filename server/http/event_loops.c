@@ -111,7 +111,8 @@ static struct MHD_Daemon *start_daemon(event_loop *loop, size_t memory)
         MHD_OPTION_HTTPS_CERT_CALLBACK, tls_retrieve_nothing, MHD_OPTION_END);
 }
 
-event_loops *event_loops_start(service *s, service_role role, size_t count, size_t memory)
+event_loops *event_loops_start(service *s, service_role role, bool is_unix, size_t count,
+                               size_t memory)
 {
     event_loops *loops = calloc(1, sizeof *loops + count * sizeof loops->loop[0]);
 
@@ -119,7 +120,7 @@ event_loops *event_loops_start(service *s, service_role role, size_t count, size
         return NULL;
     for (; loops->count < count; loops->count++) {
         event_loop *loop = &loops->loop[loops->count];
-        loop->context = (request_context){.service = s, .role = role};
+        loop->context = (request_context){.service = s, .role = role, .is_unix = is_unix};
         loop->daemon = start_daemon(loop, memory);
         if (loop->daemon == NULL) {
             event_loops_stop(loops);

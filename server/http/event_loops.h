@@ -8,9 +8,11 @@
 
 typedef struct event_loops event_loops;
 
-/* Starts count loops for the requests of that listener. memory is the buffer of each connection,
- * half of which takes a piece of a body. NULL: no memory or no threads. */
-event_loops *event_loops_start(service *s, service_role role, size_t count, size_t memory);
+/* Starts count loops for the requests of that listener, of Unix sockets or others. memory is the
+ * buffer of each connection, half of which takes a piece of a body. NULL: no memory or no threads.
+ */
+event_loops *event_loops_start(service *s, service_role role, bool is_unix, size_t count,
+                               size_t memory);
 
 /* For an acceptor: hands each connection to the loop that has the fewest. */
 acceptor_target event_loops_target(event_loops *loops);

@@ -197,7 +197,12 @@ typedef struct outlet {
 
 static ssize_t pass_on(int fd, const struct msghdr *message, int flags)
 {
-    return syscall(SYS_sendmsg, fd, message, flags);
+    ssize_t sent = syscall(SYS_sendmsg, fd, message, flags);
+    const request *r = sent > 0 && here != NULL && here->is_unix ? request_on(fd) : NULL;
+
+    if (r != NULL)
+        connection_sent(r->connection, (size_t)sent);
+    return sent;
 }
 
 /* If the kernel does not take this little at once, the peer reads nothing, and the connection is

@@ -19,6 +19,7 @@
 typedef struct request_context {
     service *service;
     service_role role;
+    bool is_unix;  /* its connections are Unix sockets */
     request *open; /* those whose line was read, the last first; of the loop's thread */
 } request_context;
 

@@ -10,6 +10,8 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -96,6 +98,11 @@ void connection_require_rate(connection *c, size_t rate)
     pthread_mutex_unlock(&c->lock);
 }
 
+void connection_sent(connection *c, size_t bytes)
+{
+    atomic_fetch_add(&c->sent, bytes);
+}
+
 connection_verdict connection_cut(connection *c)
 {
     connection_verdict cut;
@@ -162,13 +169,15 @@ int64_t deadlines_interval(const config *limits)
 
 /* ---- Judging --------------------------------------------------------------------------------- */
 
-static uint64_t acknowledged_bytes(int fd)
+static uint64_t acknowledged_bytes(connection *c)
 {
     struct tcp_info info;
     socklen_t size = sizeof info;
 
+    if (c->is_unix)
+        return atomic_load(&c->sent);
     memset(&info, 0, sizeof info);
-    getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+    getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &size);
     return info.tcpi_bytes_acked;
 }
 
@@ -225,7 +234,7 @@ static connection_verdict judge_reply(const connections *all, connection *c, uin
                                       int64_t now)
 {
     connection_progress *delivery = &c->delivery;
-    uint64_t acknowledged = acknowledged_bytes(c->fd);
+    uint64_t acknowledged = acknowledged_bytes(c);
     uint64_t bytes;
 
     if (delivery->phase != PHASE_REPLY || delivery->request != request) {
@@ -388,6 +397,18 @@ void connections_destroy(connections *all)
     free(all);
 }
 
+/* Who it was when it connected. Peers are told apart by their users. */
+static void name_unix_peer(connection *c)
+{
+    struct ucred who;
+    socklen_t size = sizeof who;
+
+    if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
+        return;
+    snprintf(c->peer, sizeof c->peer, "unix:uid=%u,pid=%d", who.uid, who.pid);
+    c->peer_key = UINT64_MAX - who.uid; /* no network address's: multicast has those */
+}
+
 connection *connections_add(connections *all, int fd, const struct sockaddr *peer)
 {
     connection *c = calloc(1, sizeof *c);
@@ -399,6 +420,9 @@ connection *connections_add(connections *all, int fd, const struct sockaddr *pee
     c->progress.began = c->progress.last = clock_now();
     listener_format(peer, c->peer);
     c->peer_key = listener_peer_key(peer);
+    c->is_unix = peer != NULL && peer->sa_family == AF_UNIX;
+    if (c->is_unix)
+        name_unix_peer(c);
     pthread_mutex_init(&c->lock, NULL);
     pthread_mutex_lock(&all->lock);
     c->next = all->first;

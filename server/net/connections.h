@@ -61,6 +61,8 @@ typedef struct connection {
     struct connection *next, *previous;
     int fd;
     char peer[LISTENER_ADDRESS_SIZE];
+    bool is_unix;
+    _Atomic uint64_t sent;        /* of a Unix socket: see connection_sent */
     struct tls_peer *tls;         /* whoever added it may keep this here; NULL: plain */
     uint64_t peer_key;            /* the same of all connections of one peer: listener_peer_key */
     pthread_mutex_t lock;         /* over the two fields below */
@@ -110,6 +112,10 @@ void connection_received(connection *c, size_t bytes);
 /* The rate, bytes a second, that its body has to have from now on; below min-body-rate that one
  * holds. */
 void connection_require_rate(connection *c, size_t rate);
+
+/* The kernel has taken bytes for the peer. Told of Unix sockets alone, which know no
+ * acknowledgments: what they have taken but for a small buffer, the peer has. */
+void connection_sent(connection *c, size_t bytes);
 
 /* Why it was cut off; VERDICT_FINE if it was not, though its peer may have gone. */
 connection_verdict connection_cut(connection *c);

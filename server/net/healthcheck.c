@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define PATIENCE_SECONDS 3
@@ -40,6 +41,18 @@ static int connect_one(const struct addrinfo *at)
         fd = -1;
     }
     return fd;
+}
+
+static int connect_unix(const char *path)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    const struct addrinfo only = {.ai_family = AF_UNIX,
+                                  .ai_socktype = SOCK_STREAM,
+                                  .ai_addr = (struct sockaddr *)&at,
+                                  .ai_addrlen = sizeof at};
+
+    snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
+    return connect_one(&only);
 }
 
 static int connect_to(const address *where)
@@ -87,10 +100,14 @@ bool healthcheck(const config *c, char *message, size_t message_size)
 
     if (c->admin_listen[0] == '\0' && c->tls_certificate[0] != '\0')
         return fail(message, message_size, text, "the service speaks TLS: set admin-listen");
-    if (!address_split(text, &where))
-        return fail(message, message_size, text, "not HOST:PORT");
-    to_loopback(&where);
-    fd = connect_to(&where);
+    if (address_unix_path(text) != NULL) {
+        fd = connect_unix(address_unix_path(text));
+    } else {
+        if (!address_split(text, &where))
+            return fail(message, message_size, text, "not HOST:PORT");
+        to_loopback(&where);
+        fd = connect_to(&where);
+    }
     if (fd < 0)
         return fail(message, message_size, text, strerrordesc_np(errno));
     alive = ask(fd);

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* Connections that the kernel may hold before they are accepted; it caps this at somaxconn. */
@@ -110,6 +111,16 @@ static bool find_ipv4(const struct sockaddr *socket_address, struct in_addr *hos
     return IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr);
 }
 
+/* A peer has no path; one that begins with NUL is abstract. */
+static void unix_format(const struct sockaddr *socket_address, char text[LISTENER_ADDRESS_SIZE])
+{
+    struct sockaddr_un at;
+
+    memcpy(&at, socket_address, sizeof at);
+    snprintf(text, LISTENER_ADDRESS_SIZE, "unix%s%s", at.sun_path[0] != '\0' ? ":" : "",
+             at.sun_path);
+}
+
 void listener_format(const struct sockaddr *socket_address, char text[LISTENER_ADDRESS_SIZE])
 {
     char host[INET6_ADDRSTRLEN];
@@ -124,6 +135,8 @@ void listener_format(const struct sockaddr *socket_address, char text[LISTENER_A
         memcpy(&v6, socket_address, sizeof v6);
         inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof host);
         snprintf(text, LISTENER_ADDRESS_SIZE, "[%s]:%u", host, (unsigned)ntohs(v6.sin6_port));
+    } else if (socket_address != NULL && socket_address->sa_family == AF_UNIX) {
+        unix_format(socket_address, text);
     } else {
         snprintf(text, LISTENER_ADDRESS_SIZE, "unknown");
     }
@@ -151,7 +164,10 @@ void listener_address(int fd, char text[LISTENER_ADDRESS_SIZE])
 {
     struct sockaddr_storage own;
     socklen_t size = sizeof own;
-    bool known = getsockname(fd, (struct sockaddr *)&own, &size) == 0;
+    bool known;
+
+    memset(&own, 0, sizeof own);
+    known = getsockname(fd, (struct sockaddr *)&own, &size) == 0;
 
     listener_format(known ? (struct sockaddr *)&own : NULL, text);
 }
@@ -175,7 +191,15 @@ bool listener_is_local(int fd)
     socklen_t size = sizeof own;
 
     return getsockname(fd, (struct sockaddr *)&own, &size) == 0 &&
-           is_loopback((struct sockaddr *)&own);
+           (own.ss_family == AF_UNIX || is_loopback((struct sockaddr *)&own));
+}
+
+bool listener_is_unix(int fd)
+{
+    int domain = 0;
+    socklen_t size = sizeof domain;
+
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
 }
 
 /* ---- Accepting ------------------------------------------------------------------------------- */
@@ -275,12 +299,15 @@ static void ignore_new_peers(int listening_fd)
     const struct sock_fprog program = {.len = sizeof drop_syn / sizeof *drop_syn,
                                        .filter = drop_syn};
 
+    if (listener_is_unix(listening_fd))
+        return;
     setsockopt(listening_fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
 static void accept_the_last(acceptor *a)
 {
     ignore_new_peers(a->listening_fd);
+    listener_remove_file(a->listening_fd);
     accept_some(a, LAST_BURST);
     poll(NULL, 0, LAST_HANDSHAKES_MS);
     accept_some(a, LAST_BURST);
@@ -297,7 +324,8 @@ static void *acceptor_main(void *context)
         if (watched[0].revents)
             accept_some(a, BURST);
     }
-    accept_the_last(a);
+    if (!a->target.is_shared)
+        accept_the_last(a);
     return NULL;
 }
 

@@ -10,20 +10,32 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define LISTENER_ADDRESS_SIZE 64
+#define LISTENER_ADDRESS_SIZE 128
 
 /* Opens a listening socket at that address; port 0 takes a free one. "*:8080" is all of IPv6 and
  * IPv4, or all of IPv4 where the kernel has no IPv6. Returns the descriptor, which
  * the caller closes, or -1 with the reason in message. */
 int listener_open(const char *address, char *message, size_t message_size);
 
-/* "127.0.0.1:8080" or "[::1]:8080" of the socket's own address. */
+/* The same at that path, of that mode and owner ("": whoever runs the process). A socket's file
+ * that nobody listens at is replaced. */
+int listener_open_unix(const char *path, size_t mode, const char *owner, char *message,
+                       size_t message_size);
+
+/* "127.0.0.1:8080" or "[::1]:8080" of the socket's own address; "unix:/path", cut off where it is
+ * longer. */
 void listener_address(int fd, char text[LISTENER_ADDRESS_SIZE]);
+
+/* Whether it is a Unix socket. */
+bool listener_is_unix(int fd);
+
+/* Removes the file of such a socket, where this process may. */
+void listener_remove_file(int fd);
 
 /* Whether that address is the loopback's, so that nobody else reaches it. */
 bool listener_is_local(int fd);
 
-/* Any address as text; "unknown" where it is neither IPv4 nor IPv6. */
+/* Any address as text; "unknown" where it is of no kind known here. */
 void listener_format(const struct sockaddr *socket_address, char text[LISTENER_ADDRESS_SIZE]);
 
 /* The same number for all connections of one peer, and hardly ever for two: its IPv4 address, or
@@ -40,6 +52,7 @@ typedef struct acceptor_target {
     void *context;
     size_t (*load)(void *context); /* connections taken and not closed yet */
     bool (*take)(void *context, int fd, const struct sockaddr *peer, socklen_t size);
+    bool is_shared;  /* others hold the listening socket too: it is left as it is */
     bool speaks_tls; /* one above the limit is closed without a word, which it could not read */
 } acceptor_target;
 

@@ -30,21 +30,24 @@ class Broken(Exception):
 
 
 class Connection:
-    """A TCP connection. send() takes bytes as they are; read_response() reads one response. With
-    a context of ssl they travel by TLS, and the server's certificate is for 127.0.0.1."""
+    """A TCP connection, or where the address is a path, one of a Unix socket. send() takes bytes
+    as they are; read_response() reads one response. With a context of ssl they travel by TLS, and
+    the server's certificate is for 127.0.0.1."""
 
     def __init__(self, address, timeout=30.0, receive_buffer=None, tls=None):
-        host, port = address
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        is_path = isinstance(address, str)
+        family = socket.AF_UNIX if is_path else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(timeout)
         try:
-            self.socket.connect((host, port))
+            self.socket.connect(address)
         except OSError:
             self.socket.close()
             raise
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if not is_path:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_hostname="127.0.0.1")

@@ -41,7 +41,7 @@ class Daemon:
     """A running gradientd. Use as a context manager: leaving it stops the daemon and checks it."""
 
     def __init__(self, *flags, environment=None, arguments=None, expect_exit=0,
-                 prepare=None, command=(DAEMON,)):
+                 prepare=None, command=(DAEMON,), close_fds=True):
         self.expect_exit = expect_exit
         self.lines = []
         self.arrived = threading.Condition()
@@ -55,7 +55,8 @@ class Daemon:
             arguments = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", *flags]
         self.process = subprocess.Popen([*command, *arguments], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                        env=variables, preexec_fn=prepare)
+                                        env=variables, preexec_fn=prepare,
+                                        close_fds=close_fds)
         self.pid = self.process.pid
         self.reader = threading.Thread(target=self._read_log, daemon=True)
         self.reader.start()
@@ -77,6 +78,8 @@ class Daemon:
 
     def _listening(self, role):
         line = self.wait_log(patience(20), message="listening", role=role)
+        if line["address"].startswith("unix:"):
+            return line["address"][len("unix:"):]
         host, port = line["address"].rsplit(":", 1)
         return host.strip("[]"), int(port)
 

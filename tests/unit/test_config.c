@@ -312,9 +312,14 @@ static void test_bad_values_say_where_they_came_from(void **state)
                    "MiB, GiB or no unit; found \"12Q\"");
     expect_file_failure("\n\nlog-requests = perhaps\n",
                         ":3: log-requests: expected one of on, off; found \"perhaps\"");
-    expect_file_failure("listen = 8080\n", ":1: listen: expected HOST:PORT, such as "
-                                           "127.0.0.1:8080, [::1]:8080 or, for all "
-                                           "addresses, *:8080; found \"8080\"");
+    expect_file_failure("listen = 8080\n",
+                        ":1: listen: expected HOST:PORT, unix:PATH, such as 127.0.0.1:8080, "
+                        "[::1]:8080, *:8080 for all addresses or unix:/run/gradientd/socket; "
+                        "found \"8080\"");
+    expect_file_failure("unix-mode = 0888\n", ":1: unix-mode: expected a mode from 0000 to 0777, "
+                                              "in octal digits; found \"0888\"");
+    expect_file_failure("unix-owner = a:b:c\n", ":1: unix-owner: expected USER:GROUP, none, of "
+                                                "which one may be missing; found \"a:b:c\"");
     expect_file_failure("drain-timeout =\n", ":1: drain-timeout: expected a time from 0s to "
                                              "86400s, with ms, s, m or no unit; found \"\"");
 }
