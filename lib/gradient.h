@@ -437,11 +437,12 @@ typedef struct grad_limits {
     size_t size; /* of the struct: see grad_options_read */
     size_t max_layers;
     size_t max_result_numbers; /* elements of all outputs together */
+    size_t max_check_flops;    /* of a check: see grad_check_measure; 0: the default */
 } grad_limits;
 
 #define GRAD_LIMITS_INIT                                                                           \
     {                                                                                              \
-        sizeof(grad_limits), 0, 0                                                                  \
+        sizeof(grad_limits), 0, 0, 0                                                               \
     }
 
 /* What a batch asks for, known before memory for its numbers is allocated. */

@@ -273,8 +273,8 @@ typedef struct grad_check_request {
 /* A check being worked out, in stages of tiles as a grad_run is. */
 typedef struct grad_check grad_check;
 
-/* What the work of a check may come to, which is bounded. */
-#define GRAD_MAX_CHECK_FLOPS UINT64_C(1000000000000)
+/* What the work of a check may come to where limits say nothing. */
+#define GRAD_DEFAULT_MAX_CHECK_FLOPS 1000000000000
 
 /* What a check asks for; the limits are those of the analytic run. memory holds for any number of
  * threads; flops and elements are the most that a difference may take which finds no contradiction:
@@ -282,7 +282,8 @@ typedef struct grad_check grad_check;
  * Errors: as grad_batch_measure; GRAD_INVALID unsupported_value (options that a check has no use
  * for, or that claims can't be freed of, no gradient at all, a claim of a gradient that there is
  * not), shape_mismatch (a claim),
- * bad_parameter; GRAD_TOO_LARGE max_check_flops (flops and 20 for each element). */
+ * bad_parameter; GRAD_TOO_LARGE max_check_flops (flops and 20 for each element, against that of
+ * limits, or GRAD_DEFAULT_MAX_CHECK_FLOPS). */
 GRAD_API grad_status grad_check_measure(const grad_check_request *request,
                                         const grad_limits *limits, grad_measure *measure,
                                         grad_error *error);
@@ -291,6 +292,13 @@ GRAD_API grad_status grad_check_measure(const grad_check_request *request,
  * written. The caller owns *check. Errors: GRAD_OUT_OF_MEMORY. */
 GRAD_API grad_status grad_check_create(const grad_check_request *request, grad_check **check,
                                        grad_error *error);
+
+/* Asks that proceed be called with context within tiles, every few milliseconds, by the thread that
+ * computes the tile, which may do other things meanwhile. Where it returns false, as it then must
+ * from there on, the check is abandoned: its tiles end soon, and grad_check_finish fails
+ * (GRAD_INVALID abandoned). Before the first tile. */
+GRAD_API void grad_check_set_proceed(grad_check *check, bool (*proceed)(void *context),
+                                     void *context);
 
 /* Stages of the check; at least 1, and known from the start. */
 GRAD_API size_t grad_check_stage_count(const grad_check *check);

@@ -61,6 +61,25 @@ void grad_check_destroy(grad_check *check)
     free(check);
 }
 
+void grad_check_set_proceed(grad_check *check, bool (*proceed)(void *context), void *context)
+{
+    check->proceed = proceed;
+    check->proceed_context = context;
+}
+
+grad_status grad_check_ask(const grad_check *check, grad_error *error)
+{
+    if (check->proceed == NULL || check->proceed(check->proceed_context))
+        return GRAD_OK;
+    return grad_fail(error, GRAD_INVALID, "abandoned", "/check",
+                     "expected to go on, was told to stop");
+}
+
+bool grad_check_goes_on(const grad_check *check, size_t row)
+{
+    return row % 64 != 0 || grad_check_ask(check, NULL) == GRAD_OK;
+}
+
 /* ---- Tiles ----------------------------------------------------------------------------------- */
 
 static const grad_error *first_error(const grad_check *check)

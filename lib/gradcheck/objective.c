@@ -174,7 +174,22 @@ bool grad_objective_moves_state(const grad_layer *layer, grad_output_kind output
 
 /* ---- Runs ------------------------------------------------------------------------------------ */
 
-grad_status grad_run_network(grad_batch *batch, grad_run **run, grad_error *error)
+static grad_status run_all(const grad_check *check, grad_run *run, grad_error *error)
+{
+    for (size_t stage = 0; stage < grad_run_stage_count(run); stage++) {
+        for (size_t tile = 0; tile < grad_run_tile_count(run, stage); tile++) {
+            grad_status status = grad_check_ask(check, error);
+
+            if (status != GRAD_OK)
+                return status;
+            grad_run_tile(run, stage, tile);
+        }
+    }
+    return grad_run_finish(run, error);
+}
+
+grad_status grad_run_network(const grad_check *check, grad_batch *batch, grad_run **run,
+                             grad_error *error)
 {
     grad_plan *plan;
     grad_status status;
@@ -186,7 +201,7 @@ grad_status grad_run_network(grad_batch *batch, grad_run **run, grad_error *erro
     status = grad_plan_create_trusted(batch, &plan, error);
     if (status == GRAD_OK)
         status = grad_run_create(plan, run, error);
-    return status == GRAD_OK ? grad_run_all(*run, error) : status;
+    return status == GRAD_OK ? run_all(check, *run, error) : status;
 }
 
 static bool has_loss(const grad_objective *f)
@@ -206,15 +221,15 @@ static double term_at(const grad_objective *f, const grad_run *run, size_t i)
     return has_loss(f) ? number : ((const double *)f->network.grad_output.data)[i] * number;
 }
 
-grad_status grad_objective_change(const grad_objective *f, const grad_batch *batch, double *change,
-                                  grad_error *error)
+grad_status grad_objective_change(const grad_check *check, const grad_objective *f,
+                                  const grad_batch *batch, double *change, grad_error *error)
 {
     grad_batch same = {.layer_count = batch->layer_count,
                        .layers = batch->layers,
                        .network = batch->network,
                        .outputs = batch->outputs};
     grad_run *run = NULL;
-    grad_status status = grad_run_network(&same, &run, error);
+    grad_status status = grad_run_network(check, &same, &run, error);
 
     if (status == GRAD_OK) {
         *change = 0;
@@ -263,7 +278,7 @@ grad_status grad_objective_take_terms(grad_check *check, grad_objective *f, grad
                         .network = &f->network,
                         .outputs = GRAD_OUTPUT_PREDICTIONS};
     grad_run *run = NULL;
-    grad_status status = grad_run_network(&batch, &run, error);
+    grad_status status = grad_run_network(check, &batch, &run, error);
 
     if (status == GRAD_OK)
         status = read_terms(check, f, run, error);

@@ -169,7 +169,7 @@ static grad_status change_at(void *context, double h, double *change, double *mo
     *change = (double)NAN;
     if (is_lost && !p->is_one)
         return GRAD_OK;
-    return grad_objective_change(p->parameter->objective, &p->batch, change, p->error);
+    return grad_objective_change(p->check, p->parameter->objective, &p->batch, change, p->error);
 }
 
 #define POINTS 8

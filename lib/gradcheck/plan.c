@@ -330,8 +330,24 @@ static double memory_of(const grad_batch *batch, const work *w, double run)
     return sizeof(grad_check) + w->memory + run + fmax(tiles, w->radii + 2 * run + w->forward);
 }
 
+static grad_status verify_work(const grad_measure *found, const grad_limits *caps,
+                               grad_error *error)
+{
+    size_t most =
+        caps->max_check_flops != 0 ? caps->max_check_flops : (size_t)GRAD_DEFAULT_MAX_CHECK_FLOPS;
+    double flops = found->flops + ELEMENT_FLOPS * found->elements;
+
+    if (flops <= (double)most)
+        return GRAD_OK;
+    return grad_fail_limit(error, "max_check_flops", most, "/check",
+                           "expected differences of at most %g operations, found up to %g: "
+                           "ask for fewer samples, or check a smaller batch",
+                           (double)most, flops);
+}
+
 static grad_status measure_differences(const grad_check_request *request, const grad_batch *batch,
-                                       grad_measure *found, grad_error *error)
+                                       const grad_limits *caps, grad_measure *found,
+                                       grad_error *error)
 {
     work w = {.datatype = batch->datatype};
     grad_status status = walk(request, batch, &w, error);
@@ -349,13 +365,7 @@ static grad_status measure_differences(const grad_check_request *request, const 
     found->memory = (size_t)memory;
     found->flops = found->flops * RUNS + w.flops;
     found->elements = found->elements * RUNS + w.elements;
-    if (found->flops + ELEMENT_FLOPS * found->elements > (double)GRAD_MAX_CHECK_FLOPS)
-        return grad_fail_limit(error, "max_check_flops", GRAD_MAX_CHECK_FLOPS, "/check",
-                               "expected differences of at most %g operations, found up to %g: "
-                               "ask for fewer samples, or check a smaller batch",
-                               (double)GRAD_MAX_CHECK_FLOPS,
-                               found->flops + ELEMENT_FLOPS * found->elements);
-    return GRAD_OK;
+    return verify_work(found, caps, error);
 }
 
 grad_status grad_check_measure(const grad_check_request *request, const grad_limits *limits,
@@ -363,8 +373,11 @@ grad_status grad_check_measure(const grad_check_request *request, const grad_lim
 {
     grad_batch batch;
     grad_measure found, asked;
+    grad_limits caps = GRAD_LIMITS_INIT;
     grad_status status = verify_options(request, error);
 
+    if (status == GRAD_OK)
+        status = grad_options_read("grad_limits", limits, &caps, error);
     if (status != GRAD_OK)
         return status;
     batch = grad_check_batch(request);
@@ -374,7 +387,7 @@ grad_status grad_check_measure(const grad_check_request *request, const grad_lim
     if (status == GRAD_OK)
         status = verify_samples(&batch, error);
     if (status == GRAD_OK)
-        status = measure_differences(request, &batch, &found, error);
+        status = measure_differences(request, &batch, &caps, &found, error);
     if (status == GRAD_OK)
         *measure = found;
     return status;

@@ -273,7 +273,7 @@ static grad_status go(grad_radii_pass *p, grad_error *error)
         status = go_backward(p, &p->stages[i], error);
     for (size_t i = 0; i < input->B * input->N && dx != NULL; i++)
         dx[i] = input->dy[i];
-    return status;
+    return status == GRAD_OK ? grad_check_ask(p->check, error) : status;
 }
 
 grad_status grad_check_find_radii(grad_check *check, grad_objective *objective, grad_error *error)

@@ -28,7 +28,7 @@ static grad_status run_function(const grad_radii_pass *p, const grad_radii_stage
     grad_status status;
 
     network.input = state_of(p, s, at);
-    status = grad_run_network(&batch, &run, error);
+    status = grad_run_network(p->check, &batch, &run, error);
     for (size_t i = 0; i < s->B * s->N && status == GRAD_OK; i++) {
         const grad_reply *reply = grad_run_reply(run);
 

@@ -11,7 +11,7 @@ static void forward_product(const grad_radii_pass *p, const grad_radii_stage *s)
     const double *W = s->layer->weight.data, *b = s->layer->bias.data;
     double growth = growth_of(p, s->K);
 
-    for (size_t i = 0; i < s->B * s->N; i++) {
+    for (size_t i = 0; i < s->B * s->N && grad_check_goes_on(p->check, i); i++) {
         const grad_interval *x = s->x + i / s->N * s->K;
         const double *w = W + i % s->N * s->K;
         double sum = b == NULL ? 0 : b[i % s->N], off = 2 * p->unit * fabs(sum);
@@ -30,7 +30,7 @@ static void backward_product(const grad_radii_pass *p, const grad_radii_stage *s
     grad_interval *dW = grad_radii_asked(p, s, GRAD_WEIGHT_DELTA),
                   *db = grad_radii_asked(p, s, GRAD_BIAS_DELTA);
 
-    for (size_t i = 0; i < s->B * s->N; i++) {
+    for (size_t i = 0; i < s->B * s->N && grad_check_goes_on(p->check, i); i++) {
         size_t row = i / s->N * s->K, n = i % s->N;
 
         for (size_t k = 0; k < s->K && W != NULL; k++)

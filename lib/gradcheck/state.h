@@ -67,6 +67,8 @@ struct grad_check {
     grad_error errors[GRAD_CHECK_SLOTS]; /* of the tiles of the stage that failed */
     atomic_size_t failed;                /* 1 + that stage; 0: none has */
     grad_check_report report;
+    bool (*proceed)(void *context); /* grad_check_set_proceed; NULL: nobody is asked */
+    void *proceed_context;
     void **blocks; /* all memory of the objectives and results */
     size_t block_count;
 };
@@ -82,6 +84,15 @@ typedef struct grad_extent {
 
 /* Zeros that live as long as the check; NULL where there is no memory. By one thread at a time. */
 void *grad_check_take(grad_check *check, size_t count, size_t size);
+
+/* ---- Going on -------------------------------------------------------------------------------- */
+
+/* Whether the check may go on: see grad_check_set_proceed. Errors: GRAD_INVALID abandoned. */
+grad_status grad_check_ask(const grad_check *check, grad_error *error);
+
+/* The same for one of many rows; asks once for 64 of them. Where it is false, what is left is of no
+ * use. */
+bool grad_check_goes_on(const grad_check *check, size_t row);
 
 /* ---- What is asked of a request -------------------------------------------------------------- */
 
@@ -119,13 +130,14 @@ grad_status grad_objective_take_terms(grad_check *check, grad_objective *objecti
                                       grad_error *error);
 
 /* L of a run of the objective's batch, or of one like it, less L at the baseline. */
-grad_status grad_objective_change(const grad_objective *objective, const grad_batch *batch,
-                                  double *change, grad_error *error);
+grad_status grad_objective_change(const grad_check *check, const grad_objective *objective,
+                                  const grad_batch *batch, double *change, grad_error *error);
 
 /* The batch's network, run in double, without notes, whatever its numbers. Of the batch, which must
- * outlive the run, layers, network and outputs are there; the rest is set. The run is the caller's
- * to destroy, whatever the status. */
-grad_status grad_run_network(grad_batch *batch, grad_run **run, grad_error *error);
+ * outlive the run, layers, network and outputs are there; the rest is set. Before each tile the
+ * check's proceed is asked. The run is the caller's to destroy, whatever the status. */
+grad_status grad_run_network(const grad_check *check, grad_batch *batch, grad_run **run,
+                             grad_error *error);
 
 /* What makes z of x in that layer. */
 grad_layer_map grad_map_of(const grad_layer *layer);

@@ -168,6 +168,15 @@ static bool is_given_up(computation *c)
     return is_late(c) || atomic_load(&c->failed) || atomic_load(&c->cancelled);
 }
 
+/* Within a tile of a check: lets short jobs in, then asks. */
+static bool proceed(void *context)
+{
+    computation *c = context;
+
+    pool_yield(c->pool);
+    return !is_given_up(c);
+}
+
 static size_t begin_stage(void *context, size_t stage)
 {
     computation *c = context;
@@ -212,6 +221,7 @@ static const pool_job_kind compute_job = {
 bool computation_submit(computation *c, pool *workers, int64_t start_deadline)
 {
     c->times.queued = clock_now();
+    c->pool = workers;
     c->job = (pool_job){.kind = &compute_job,
                         .context = c,
                         .start_deadline = start_deadline,
@@ -382,7 +392,11 @@ static size_t check_print_bound(const computation *c)
 
 static grad_status create_check(computation *c, grad_error *error)
 {
-    return grad_check_create(c->request, &c->check, error);
+    grad_status status = grad_check_create(c->request, &c->check, error);
+
+    if (status == GRAD_OK && c->pool != NULL)
+        grad_check_set_proceed(c->check, proceed, c);
+    return status;
 }
 
 static size_t check_stage_count(const computation *c)

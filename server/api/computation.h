@@ -65,6 +65,7 @@ struct computation {
     computation_times times;
     double cost;            /* expected seconds on one thread, known once the document is read */
     bool awaits_memory;     /* in the line, its body read */
+    pool *pool;             /* that has the job; NULL: none has */
     pool_end end;           /* of the job */
     _Atomic bool late;      /* the request's own deadline passed */
     _Atomic bool cancelled; /* nobody waits for it any more */

@@ -186,7 +186,8 @@ static outcome take_step(request *r, reading_step *step)
     const config *options = service_of(r)->config;
     const grad_limits limits = {.size = sizeof limits,
                                 .max_layers = options->max_layers,
-                                .max_result_numbers = options->max_result_numbers};
+                                .max_result_numbers = options->max_result_numbers,
+                                .max_check_flops = options->max_check_flops};
     grad_error error = GRAD_ERROR_INIT;
     int64_t began = clock_now();
     grad_status status = step(c, &limits, &error);
@@ -250,12 +251,24 @@ static outcome respond(request *r)
     return request_respond(r, MHD_HTTP_OK, &response);
 }
 
+/* Which option sets how long the request may take. */
+static bool has_check_timeout(const request *r)
+{
+    const computation *c = r->work;
+    const config *options = service_of(r)->config;
+
+    return c->kind == &compute_check && options->check_timeout < options->request_timeout;
+}
+
 static outcome reject_late(request *r, const computation *c)
 {
     if (c->late) {
         metrics_count_rejection(REJECT_DEADLINE);
-        return request_reject_with(r, MHD_HTTP_GATEWAY_TIMEOUT, "deadline_exceeded",
-                                   "the request was not answered within request-timeout");
+        return request_reject_with(
+            r, MHD_HTTP_GATEWAY_TIMEOUT, "deadline_exceeded",
+            has_check_timeout(r) ? "the check was not done within check-timeout: ask for fewer "
+                                   "samples, or check a smaller batch"
+                                 : "the request was not answered within request-timeout");
     }
     metrics_count_rejection(REJECT_QUEUE_TIMEOUT);
     return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "queue_timeout",
@@ -344,7 +357,8 @@ static outcome on_end(request *r)
     const config *options = service_of(r)->config;
     size_t needed;
 
-    c->deadline = clock_now() + clock_from_seconds(options->request_timeout);
+    c->deadline = clock_now() + clock_from_seconds(has_check_timeout(r) ? options->check_timeout
+                                                                        : options->request_timeout);
     if (parse_and_validate(r) == OUTCOME_REJECTED)
         return OUTCOME_REJECTED;
     c->cost = c->kind->cost(c);

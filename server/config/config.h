@@ -32,6 +32,7 @@ typedef struct config {
     _Atomic size_t max_layers;  /* layers of one request */
     _Atomic size_t max_numbers; /* elements of one request's tensors */
     _Atomic size_t max_result_numbers; /* elements of one request's results */
+    _Atomic size_t max_check_flops;    /* operations of one check */
     _Atomic size_t max_envelope;       /* bytes of a body outside its arrays of numbers */
     _Atomic double header_timeout;     /* for a request's headers to arrive */
     _Atomic double idle_timeout;       /* between two requests of a connection */
@@ -42,6 +43,7 @@ typedef struct config {
     _Atomic double linger_timeout; /* to discard what comes after an early response */
     _Atomic size_t linger_size;    /* bytes discarded then */
     _Atomic double request_timeout; /* from the last byte of a body to the response's first: 504 */
+    _Atomic double check_timeout;   /* the same of a check; never above request_timeout */
     _Atomic double queue_timeout;   /* for a request to reach a worker: 503 */
     _Atomic double half_close_timeout; /* from the end of a peer's side to that of its work */
     _Atomic double max_wait;      /* expected until a request's turn comes: longer, it is 503 */

@@ -41,6 +41,9 @@ struct pool {
 /* Short jobs that had the workers to themselves are not ahead by more, in ns. */
 #define LONGEST_LEAD 10000000
 
+/* A long job that has worked for less need not yield yet, in ns. */
+#define LEAST_SLICE 1000000
+
 /* When this worker's long job began to use the time that is not accounted for yet. */
 static _Thread_local int64_t slice_began;
 
@@ -279,6 +282,8 @@ static bool work_once(pool *p)
 
 void pool_yield(pool *p)
 {
+    if (now_ns() - slice_began < LEAST_SLICE)
+        return;
     pthread_mutex_lock(&p->lock);
     account_slice(p);
     while (is_short_owed(p))

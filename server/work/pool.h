@@ -79,7 +79,7 @@ bool pool_submit(pool *p, pool_job *job);
  * meanwhile: who frees it has to know that nobody cancels it any more. Thread-safe. */
 void pool_cancel(pool *p, pool_job *job);
 
-/* Called within a tile of a long job, every few milliseconds: does the work of short jobs whose
+/* Called within a tile of a long job, as often as is convenient: does the work of short jobs whose
  * turn it is, on this worker, before it returns. */
 void pool_yield(pool *p);
 

@@ -8,8 +8,9 @@ import files
 SOURCES = ("lib/core", "lib/model", "lib/plan", "lib/gradcheck", "lib/codec", "server/net",
            "server/tls", "server/http", "server/body", "server/admission", "server/api")
 API = "docs/api.md"
-# Not in the table: the cap of a text, which the daemon sets beyond whatever it writes.
-INSIDE = {"max_text"}
+# Not in the table: the cap of a text, which the daemon sets beyond whatever it writes; and the end
+# of a check that the daemon itself abandons, and answers otherwise.
+INSIDE = {"max_text", "abandoned"}
 
 # Refusals of one code each, whose first literal is the member that is wrong.
 OF_MEMBERS = "fail_shape|fail_value"

@@ -317,13 +317,21 @@ static void too_much_work_is_refused(void **state)
                                   {GRAD_DENSE, 400, GRAD_TANH, 0, 0, false}};
     network *n = network_of(35, GRAD_FP32, 500, 400, GRAD_MSE, 2, two);
     grad_check_request request = {.batch = &n->batch, .options = CHECK_OPTIONS(.samples = 16)};
+    grad_limits limits = GRAD_LIMITS_INIT;
     grad_error error = GRAD_ERROR_INIT;
     grad_measure measure;
 
     (void)state;
     assert_int_equal(grad_check_measure(&request, NULL, &measure, &error), GRAD_OK);
     assert_true(measure.flops > 5 * 17 * 26 * 2 * 2.0 * 500 * 400 * 400);
+    error = (grad_error)GRAD_ERROR_INIT;
+    limits.max_check_flops = 3000000000;
+    assert_int_equal(grad_check_measure(&request, &limits, &measure, &error), GRAD_TOO_LARGE);
+    assert_int_equal(error.limit, limits.max_check_flops);
+    limits.max_check_flops = 100000000000000;
     request.options = CHECK_OPTIONS(.samples = 100);
+    error = (grad_error)GRAD_ERROR_INIT;
+    assert_int_equal(grad_check_measure(&request, &limits, &measure, &error), GRAD_OK);
     assert_int_equal(grad_check_measure(&request, NULL, &measure, &error), GRAD_TOO_LARGE);
     assert_string_equal(error.code, "max_check_flops");
     assert_string_equal(error.limit_name, "max_check_flops");

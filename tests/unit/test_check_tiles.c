@@ -161,12 +161,75 @@ static void nothing_is_done_behind_a_failure(void **state)
     network_free(n);
 }
 
+/* ---- Going on, or not ------------------------------------------------------------------------ */
+
+/* Says no from a call on. */
+typedef struct asker {
+    size_t calls, says_no_at; /* 0: never */
+} asker;
+
+static bool proceed(void *context)
+{
+    asker *a = context;
+
+    return ++a->calls < a->says_no_at || a->says_no_at == 0;
+}
+
+/* What is checked often: once for each tile of each run that a difference takes. */
+static void it_is_asked_within_tiles(void **state)
+{
+    const network_recipe two[] = {{GRAD_DENSE, 9, GRAD_GELU, 0, 0, false},
+                                  {GRAD_DENSE, 4, GRAD_TANH, 0, 0, false}};
+    network *n = network_of(44, GRAD_FP32, 6, 5, GRAD_MSE, 2, two);
+    grad_check_request request = {.batch = &n->batch};
+    grad_check *first = NULL, *other = NULL;
+    const grad_check_report *expected = check_report_of(&request, &first), *found = NULL;
+    asker a = {.calls = 0};
+
+    (void)state;
+    assert_int_equal(grad_check_create(&request, &other, NULL), GRAD_OK);
+    grad_check_set_proceed(other, proceed, &a);
+    assert_int_equal(grad_check_all(other, &found, NULL), GRAD_OK);
+    for (size_t t = 0; t < found->tensor_count; t++)
+        assert_same_finding(&found->tensors[t].analytic, &expected->tensors[t].analytic);
+    assert_true(a.calls > 5 * other->sample_count);
+    grad_check_destroy(first);
+    grad_check_destroy(other);
+    network_free(n);
+}
+
+static void it_is_abandoned(void **state)
+{
+    const network_recipe one[] = {{GRAD_DENSE, 9, GRAD_GELU, 0, 0, false}};
+    network *n = network_of(45, GRAD_FP64, 6, 5, GRAD_MSE, 1, one);
+    grad_check_request request = {.batch = &n->batch};
+
+    (void)state;
+    for (size_t at = 1; at < 1000; at = at * 2 + 1) {
+        grad_error error = GRAD_ERROR_INIT;
+        const grad_check_report *report = NULL;
+        grad_check *check = NULL;
+        asker a = {.says_no_at = at};
+
+        assert_int_equal(grad_check_create(&request, &check, NULL), GRAD_OK);
+        grad_check_set_proceed(check, proceed, &a);
+        assert_int_equal(grad_check_all(check, &report, &error), GRAD_INVALID);
+        assert_string_equal(error.code, "abandoned");
+        assert_true(a.calls <= at + GRAD_CHECK_SLOTS);
+        assert_null(report);
+        grad_check_destroy(check);
+    }
+    network_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_order_and_the_threads_do_not_matter),
         cmocka_unit_test(few_tiles_are_at_work_at_once),
         cmocka_unit_test(nothing_is_done_behind_a_failure),
+        cmocka_unit_test(it_is_asked_within_tiles),
+        cmocka_unit_test(it_is_abandoned),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
