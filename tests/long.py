@@ -42,6 +42,7 @@ def programs(build, rounds):
          [sys.executable, "-m", "unittest", "-v", "test_faulty_lines"], results.of_unittest),
         ("numbers written and read, all of float32", unit_test(build, "test_number_write"),
          results.of_cmocka),
+        ("alerts, by promtool", python("tests/alerts/test_alerts.py", "-v"), results.of_unittest),
         ("early refusals behind proxies", python("tests/proxies/test_proxies.py", "-v"),
          results.of_unittest),
         ("fuzzers, a minute each", ["make", "--no-print-directory", "fuzz", "FUZZ_SECONDS=60"],

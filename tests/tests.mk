@@ -37,6 +37,11 @@ test-arm64: packages-arm64
 
 suite-build: all unit-tests fire-tools
 
+.PHONY: test-alerts
+## test-alerts the alerts of deploy/alerts, by Debian's promtool: when each fires, and when not
+test-alerts:
+	@$(PYTHON) tests/alerts/test_alerts.py -v
+
 ## lint        dependencies, sizes, format, cppcheck, exported symbols, tables of docs/
 lint: packages-test
 	@$(MAKE_ALL) lib client server

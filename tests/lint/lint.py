@@ -47,6 +47,7 @@ RULES = (
     ("error codes", codes.table, "the sources and the table of docs/api.md name the same codes"),
     ("tables of the pages", tables.current, "make docs"),
     ("tables in the pages", tables.complete, "give the topic its two marks in a page: make docs"),
+    ("metrics of the alerts", tables.alerts, "gradientd --describe metrics has those there are"),
     ("formulas", formulas.tested, "name the test that holds the formula, as it is called now"),
     ("findings", findings.indexed, "line 2 of a finding is its title; the index repeats it"),
     ("conventions", findings.conventions, "name the finding and the test that hold the row"),

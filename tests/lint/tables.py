@@ -62,6 +62,19 @@ def complete():
             yield f"no page holds the table of gradientd --describe {topic}"
 
 
+def alerts():
+    """Each metric that an alert stands on is one of the daemon's, or Prometheus's own."""
+    known = set(re.findall(r"^\| `(\w+)` \|", _printed("metrics") or "", re.MULTILINE))
+    known |= {name + suffix for name in known for suffix in ("_bucket", "_sum", "_count")} | {"up"}
+    for name in files.tracked():
+        if not re.match(r"deploy/alerts/.*\.yaml$", name):
+            continue
+        text = re.sub(r'"[^"\n]*"|#.*', "", files.text(name))
+        for found in sorted(set(re.findall(r"\b(?:gradientd|process|up)\w*(?=\b[{\[ )])", text))):
+            if found not in known and f"name: {found}" not in text:
+                yield f"{name}: gradientd has no metric {found}"
+
+
 def write():
     """Puts what the daemon prints into the pages."""
     for name in _pages():
