@@ -20,7 +20,10 @@ RUN apt-get update -qq \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/*
 COPY --from=build /out/gradientd /usr/bin/gradientd
 
+# Listens on all addresses of the container. Who reaches them is decided where their ports are
+# published, so it starts without tokens too; GRADIENTD_TOKEN_FILE names a file of them.
 ENV GRADIENTD_LISTEN=*:8080 \
+    GRADIENTD_INSECURE=on \
     GRADIENTD_ADMIN_LISTEN=*:8081 \
     GRADIENTD_SANDBOX=on \
     OPENBLAS_NUM_THREADS=1

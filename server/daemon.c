@@ -5,12 +5,14 @@
 #include "api/handlers.h"
 #include "body/body.h"
 #include "config/address.h"
+#include "http/holding.h"
 #include "net/activation.h"
 #include "observe/metrics.h"
 #include "platform/clock.h"
 
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Enough for every prober and scraper, and independent of what the service has. */
@@ -60,7 +62,8 @@ static bool start_shared(gradientd *d, const config *c)
     s->workers = pool_create(c->workers, c->queue_depth);
     s->lingering = lingering_start(c);
     s->watcher = watcher_start(c);
-    if (s->line == NULL || s->lingering == NULL || s->watcher == NULL)
+    s->holding = holding_start();
+    if (s->line == NULL || s->lingering == NULL || s->watcher == NULL || s->holding == NULL)
         return false;
     s->connections[ROLE_SERVICE] = connections_create(c, tick, s->line);
     s->connections[ROLE_ADMIN] = connections_create(c, NULL, NULL);
@@ -83,6 +86,31 @@ static bool read_certificates(gradientd *d, const config *c, char *message, size
     return d->service.tls != NULL;
 }
 
+/* The host of HOST:PORT. */
+static int host_length(const char *address_text)
+{
+    const char *colon = strrchr(address_text, ':');
+
+    return (int)(colon != NULL ? (size_t)(colon - address_text) : strlen(address_text));
+}
+
+/* On the loopback the names of this machine, so that no page can call the service by a name of its
+ * own that leads here; whoever others reach is called by names that we cannot know. No page reaches
+ * a Unix socket. */
+static void list_own_hosts(gradientd *d, service_role role, int fd)
+{
+    const config *c = d->service.config;
+    const char *asked = role == ROLE_SERVICE ? c->listen : c->admin_listen;
+    const char *found = d->addresses[role];
+    char *list = d->service.own_hosts[role];
+
+    if (d->is_local[role] && !listener_is_unix(fd))
+        snprintf(list, OWN_HOSTS_SIZE, "localhost, 127.0.0.1, [::1], %.*s, %.*s",
+                 host_length(asked), asked, host_length(found), found);
+    else
+        snprintf(list, OWN_HOSTS_SIZE, "*");
+}
+
 static bool start_listeners(gradientd *d)
 {
     const size_t limits[] = {d->service.config->max_connections, ADMIN_CONNECTIONS};
@@ -96,11 +124,29 @@ static bool start_listeners(gradientd *d)
         if (fd >= 0) {
             listener_address(fd, d->addresses[role]);
             d->is_local[role] = listener_is_local(fd);
+            list_own_hosts(d, (service_role)role, fd);
             d->acceptors[role] = acceptor_start(fd, target, limits[role], d->service.lingering);
             started = started && d->acceptors[role] != NULL;
         }
     }
     return started;
+}
+
+/* Nobody shall serve the world by mistake. */
+static bool is_guarded(const gradientd *d, const config *c, char *message, size_t message_size)
+{
+    int fd = d->listeners[ROLE_SERVICE];
+    char found[LISTENER_ADDRESS_SIZE];
+
+    if (listener_is_local(fd) || c->token_file[0] != '\0' || tls_asks_clients(c) || c->insecure)
+        return true;
+    listener_address(fd, found);
+    snprintf(message, message_size,
+             "others can reach %s, and nothing would ask who they are: set token-file (gradientd "
+             "token NAME makes a token) or tls-client-ca, or listen on 127.0.0.1, or, where a "
+             "proxy or a firewall asks for you, set insecure = on",
+             d->is_shared[ROLE_SERVICE] ? found : c->listen);
+    return false;
 }
 
 static bool open_access(gradientd *d, const config *c, char *message, size_t message_size)
@@ -149,8 +195,8 @@ static bool open_listeners(gradientd *d, const config *c, char *message, size_t 
 bool daemon_open(gradientd *d, const config *c, char *message, size_t message_size)
 {
     *d = (gradientd){.service = {.config = c}, .listeners = {-1, -1}};
-    if (open_listeners(d, c, message, message_size) && open_access(d, c, message, message_size) &&
-        read_certificates(d, c, message, message_size))
+    if (open_listeners(d, c, message, message_size) && is_guarded(d, c, message, message_size) &&
+        open_access(d, c, message, message_size) && read_certificates(d, c, message, message_size))
         return true;
     close_listeners(d);
     access_close(d->service.access);
@@ -228,6 +274,7 @@ bool daemon_stop(gradientd *d)
         event_loops_stop(d->loops[role]);
     watcher_stop(s->watcher);
     lingering_stop(s->lingering);
+    holding_stop(s->holding);
     pool_destroy(s->workers);
     for (int role = 0; role < ROLE_COUNT; role++)
         connections_destroy(s->connections[role]);

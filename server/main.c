@@ -241,19 +241,32 @@ static void reload_configuration(process *p, tls *certificates)
 
 static const char *const role_names[] = {"service", "admin"};
 
-/* Warns that whoever reaches the address is served. */
+/* What others meet at an address of that role that they can reach, or NULL: nothing to warn of. */
+static const char *warning_of(const gradientd *d, int role)
+{
+    const config *c = d->service.config;
+
+    if (role == ROLE_ADMIN)
+        return "others can reach this address, and there is no TLS and no authentication here: put "
+               "a proxy in front that has both, or a firewall";
+    if (tls_asks_clients(c) || (d->service.access != NULL && tls_is_wanted(c)))
+        return NULL;
+    if (d->service.access != NULL)
+        return "others can reach this address, and there is no TLS here, so that tokens travel in "
+               "the clear: set tls-certificate and tls-key, or put a proxy in front";
+    return "others can reach this address, and insecure is on, so that nothing asks who they are: "
+           "put a proxy in front that does, or a firewall";
+}
+
 static void warn_of_others(const gradientd *d, int role)
 {
-    bool asks_clients = role == ROLE_SERVICE && tls_asks_clients(d->service.config);
+    const char *warning = warning_of(d, role);
 
-    if (d->addresses[role][0] == '\0' || d->is_local[role] || asks_clients)
+    if (d->addresses[role][0] == '\0' || d->is_local[role] || warning == NULL)
         return;
-    log_write(
-        LOG_WARNING,
-        "others can reach this address, and there is no TLS and no authentication here: put a "
-        "proxy in front that has both, or a firewall",
-        (log_field[]){LOG_TEXT("role", role_names[role]), LOG_TEXT("address", d->addresses[role]),
-                      LOG_END});
+    log_write(LOG_WARNING, warning,
+              (log_field[]){LOG_TEXT("role", role_names[role]),
+                            LOG_TEXT("address", d->addresses[role]), LOG_END});
 }
 
 /* What stands before the address: a Unix socket's says so itself. */

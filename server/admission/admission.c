@@ -3,6 +3,7 @@
  * every request: a function here, or in a file of its own, and a row of the table. */
 #include "admission/admission.h"
 
+#include "admission/host.h"
 #include "admission/login.h"
 #include "body/body.h"
 #include "config/suggest.h"
@@ -323,8 +324,8 @@ static outcome step_content(request *r)
 
 /* In this order: each step may rely on what those before it have found. */
 static outcome (*const steps[])(request *r) = {
-    step_client, step_framing, step_header_room, step_route, login_step,
-    step_length, step_query,   step_content,     quota_step,
+    step_client, step_framing, step_header_room, step_route,   host_step,
+    login_step,  step_length,  step_query,       step_content, quota_step,
 };
 
 outcome admission_run(request *r)

@@ -69,6 +69,7 @@ static outcome reject(request *r, metrics_login reason)
     metrics_count_login(reason);
     log_failure(r, reason);
     r->challenge = rows[reason].challenge;
+    r->must_hold = reason != LOGIN_MISSING; /* that is no try */
     return request_reject_with(r, rows[reason].status, rows[reason].code, rows[reason].detail);
 }
 

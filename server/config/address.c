@@ -126,17 +126,59 @@ bool origins_are_sound(const char *text)
     return count > 0;
 }
 
-bool origins_hold(const char *list, const char *origin)
+/* Whether that many bytes of a text are one of the list, in any case. */
+static bool list_holds(const char *list, const char *text, size_t text_length)
 {
-    size_t length_of_origin = strlen(origin);
-
-    if (strcmp(list, "*") == 0)
-        return true;
     for (const char *at = list + strspn(list, BETWEEN); *at; at += strspn(at, BETWEEN)) {
         size_t length = strcspn(at, BETWEEN);
-        if (length == length_of_origin && strncasecmp(at, origin, length) == 0)
+        if (length == text_length && strncasecmp(at, text, length) == 0)
             return true;
         at += length;
     }
     return false;
+}
+
+bool origins_hold(const char *list, const char *origin)
+{
+    return strcmp(list, "*") == 0 || list_holds(list, origin, strlen(origin));
+}
+
+/* ---- Hosts ----------------------------------------------------------------------------------- */
+
+/* Bytes of the host that the text begins with, brackets included; 0: none. */
+static size_t host_length(const char *text)
+{
+    size_t length;
+
+    if (text[0] != '[')
+        return strspn(text, LETTERS DIGITS "-._");
+    length = 1 + strspn(text + 1, DIGITS "abcdefABCDEF:.");
+    return length > 1 && text[length] == ']' ? length + 1 : 0;
+}
+
+bool hosts_are_sound(const char *text)
+{
+    size_t count = 0;
+
+    if (strcmp(text, "*") == 0)
+        return true;
+    for (const char *at = text + strspn(text, BETWEEN); *at; at += strspn(at, BETWEEN), count++) {
+        size_t length = host_length(at);
+        if (length == 0 || length != strcspn(at, BETWEEN))
+            return false;
+        at += length;
+    }
+    return count > 0;
+}
+
+bool hosts_hold(const char *list, const char *authority)
+{
+    size_t length = host_length(authority);
+    const char *port = authority + length;
+
+    if (strcmp(list, "*") == 0)
+        return true;
+    if (length == 0 || (*port != '\0' && (*port != ':' || port[1 + strspn(port + 1, DIGITS)])))
+        return false;
+    return list_holds(list, authority, length);
 }

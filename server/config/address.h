@@ -33,4 +33,18 @@ bool origins_are_sound(const char *text);
 /* Whether an origin is in such a list, in any case; of "*" every one is. */
 bool origins_hold(const char *list, const char *origin);
 
+/* ---- Hosts ----------------------------------------------------------------------------------- */
+
+/* Lists of hosts that a request may name, whatever the port: a.example, 192.0.2.1, [2001:db8::1].
+ */
+
+/* Stands for the names of this machine alone, or for every host, as the listener is reached. */
+#define HOSTS_AUTO "auto"
+
+/* Whether text is "auto", "*" or a list with commas between. */
+bool hosts_are_sound(const char *text);
+
+/* Whether the host of HOST or HOST:PORT is in such a list, in any case; of "*" every one is. */
+bool hosts_hold(const char *list, const char *authority);
+
 #endif

@@ -21,7 +21,9 @@ typedef struct config {
     char *tls_client_names;
     char *allow_origin;         /* origins whose pages may read responses; "*": all; "": none */
     char *admin_listen;         /* HOST:PORT of health checks and metrics; "" for none */
+    char *allow_host;           /* hosts that requests may name; HOSTS_AUTO, or "*": all */
     char *token_file;           /* of those who may come in; "": everyone may */
+    _Atomic bool insecure;      /* others may reach it though nothing asks who they are */
     _Atomic size_t event_loops; /* threads that own sockets; 0: one a CPU, at most 4 */
     _Atomic size_t workers;     /* threads that compute; 0: one a CPU (affinity and cgroup quota) */
     _Atomic size_t queue_depth; /* requests that may wait for a worker */

@@ -166,6 +166,14 @@ static bool run_command(loader *l, const option_command *c, const flag *f, int a
     l->action = c->action;
     return true;
 }
+
+/* --insecure, with another flag behind it or nothing. */
+static bool is_bare_switch(const option *o, const flag *f, int argc, char **argv, int at)
+{
+    return o->kind == OPTION_SWITCH && f->value == NULL &&
+           (at + 1 >= argc || argv[at + 1][0] == '-');
+}
+
 static bool read_flag(loader *l, int argc, char **argv, int *at)
 {
     const char *argument = argv[*at];
@@ -182,7 +190,7 @@ static bool read_flag(loader *l, int argc, char **argv, int *at)
     if (o == NULL)
         return fail_unknown_flag(l, argument);
     snprintf(where, sizeof where, "--%s", o->name);
-    value = value_of(&f, argc, argv, at);
+    value = is_bare_switch(o, &f, argc, argv, *at) ? "on" : value_of(&f, argc, argv, at);
     return value != NULL ? assign(l, o, value, RANK_FLAG, where)
                          : fail(l, "%s needs a value", where);
 }

@@ -2,6 +2,7 @@
  * --check-config. To add an option: a row here, a field in config.h, and `make docs`. */
 #include "config/options.h"
 
+#include "config/address.h"
 #include "gradient_wire.h"
 
 #include <ctype.h>
@@ -44,6 +45,10 @@ const option config_options[] = {
      "names of clients, one a line; others are refused"},
     {"allow-origin", OPTION_ORIGINS, AT(allow_origin), AT_RESTART, "none", 0, 0, "none", NULL,
      "origins whose pages may call the service from a browser (CORS)"},
+    {"allow-host", OPTION_HOSTS, AT(allow_host), AT_RESTART, HOSTS_AUTO, 0, 0, "", NULL,
+     "hosts that requests may name; auto: any, but on the loopback its own"},
+    {"insecure", OPTION_SWITCH, AT(insecure), AT_RESTART, "off", 0, 0, "", NULL,
+     "others may reach the service though nothing asks who they are"},
     {"token-file", OPTION_PATH, AT(token_file), AT_RESTART, "none", 0, 0, "none", NULL,
      "tokens that may come in, read again at a reload; none: everyone may"},
     {"event-loops", OPTION_NUMBER, AT(event_loops), AT_RESTART, "0", 0, 256, "",
@@ -135,7 +140,7 @@ const option *option_find(const char *name)
 bool option_is_text(const option *o)
 {
     return o->kind == OPTION_ADDRESS || o->kind == OPTION_ORIGINS || o->kind == OPTION_PATH ||
-           o->kind == OPTION_OWNER;
+           o->kind == OPTION_HOSTS || o->kind == OPTION_OWNER;
 }
 
 void option_variable(const char *name, char variable[OPTION_NAME_SIZE])
@@ -148,10 +153,10 @@ void option_variable(const char *name, char variable[OPTION_NAME_SIZE])
 /* ---- What people read ------------------------------------------------------------------------ */
 
 static const char *const arguments[] = {
-    [OPTION_ADDRESS] = "HOST:PORT", [OPTION_ORIGINS] = "ORIGINS",  [OPTION_PATH] = "FILE",
-    [OPTION_MODE] = "MODE",         [OPTION_OWNER] = "USER:GROUP", [OPTION_NUMBER] = "NUMBER",
-    [OPTION_SIZE] = "SIZE",         [OPTION_RATE] = "RATE",        [OPTION_TIME] = "TIME",
-    [OPTION_CHOICE] = "WORD",       [OPTION_SWITCH] = "on|off",
+    [OPTION_HOSTS] = "HOSTS",   [OPTION_ADDRESS] = "HOST:PORT", [OPTION_ORIGINS] = "ORIGINS",
+    [OPTION_PATH] = "FILE",     [OPTION_MODE] = "MODE",         [OPTION_OWNER] = "USER:GROUP",
+    [OPTION_NUMBER] = "NUMBER", [OPTION_SIZE] = "SIZE",         [OPTION_RATE] = "RATE",
+    [OPTION_TIME] = "TIME",     [OPTION_CHOICE] = "WORD",       [OPTION_SWITCH] = "on|off",
 };
 
 static void print_option(const option *o, FILE *out)

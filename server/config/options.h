@@ -9,6 +9,7 @@
 typedef enum option_kind {
     OPTION_ADDRESS, /* char *: HOST:PORT */
     OPTION_ORIGINS, /* char *: origins with commas between, or "*" for all; "": none */
+    OPTION_HOSTS,   /* char *: hosts with commas between, "*" for all, or "auto" */
     OPTION_PATH,    /* char *: a file's; "": none */
     OPTION_OWNER,   /* char *: USER, :GROUP or USER:GROUP, by names or numbers; "": none */
     OPTION_MODE,    /* size_t: of a file, in octal digits */
@@ -35,7 +36,7 @@ typedef struct option {
     const char *help;
 } option;
 
-#define OPTION_TOTAL 44
+#define OPTION_TOTAL 46
 extern const option config_options[OPTION_TOTAL];
 
 /* What a flag may ask for besides a value; no variables and no keys but for --config's variable. */

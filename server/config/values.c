@@ -177,6 +177,9 @@ bool value_parse(const option *o, const char *text, option_value *value)
     case OPTION_ORIGINS:
         good = parse_origins(text, &found.text);
         break;
+    case OPTION_HOSTS:
+        good = hosts_are_sound(text);
+        break;
     case OPTION_PATH:
         good = parse_path(o, text, &found.text);
         break;
@@ -266,6 +269,8 @@ void value_range(const option *o, char text[VALUE_RANGE_SIZE])
         snprintf(text, VALUE_RANGE_SIZE, "on, off");
     } else if (o->kind == OPTION_ORIGINS) {
         snprintf(text, VALUE_RANGE_SIZE, "ORIGINS, *, none");
+    } else if (o->kind == OPTION_HOSTS) {
+        snprintf(text, VALUE_RANGE_SIZE, "HOSTS, *, auto");
     } else if (o->kind == OPTION_PATH) {
         snprintf(text, VALUE_RANGE_SIZE, "FILE%s", o->choices[0] ? ", none" : "");
     } else if (o->kind == OPTION_ADDRESS) {
@@ -298,6 +303,8 @@ void value_expected(const option *o, char text[VALUE_EXPECTED_SIZE])
                                 "unix:/run/gradientd/socket"},
         [OPTION_ORIGINS] = {"", ", with commas between origins such as https://a.example or "
                                 "http://localhost:3000"},
+        [OPTION_HOSTS] = {"", ", with commas between hosts without a port such as a.example or "
+                              "[::1]"},
         [OPTION_PATH] = {"the path of a ", ""},
         [OPTION_OWNER] = {"", ", of which one may be missing"},
         [OPTION_MODE] = {"a mode from ", ", in octal digits"},
@@ -335,6 +342,7 @@ static option_value value_load(const option *o, const config *values)
     switch (o->kind) {
     case OPTION_ADDRESS:
     case OPTION_ORIGINS:
+    case OPTION_HOSTS:
     case OPTION_PATH:
     case OPTION_OWNER:
         return (option_value){.text = *(char *const *)field};
@@ -383,6 +391,7 @@ bool value_store(const option *o, const option_value *value, config *values)
     switch (o->kind) {
     case OPTION_ADDRESS:
     case OPTION_ORIGINS:
+    case OPTION_HOSTS:
     case OPTION_PATH:
     case OPTION_OWNER:
         return store_text(field, value->text);

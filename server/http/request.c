@@ -2,6 +2,7 @@
  * then once more without; and once again after a suspended request is resumed. */
 #include "http/request.h"
 
+#include "http/holding.h"
 #include "http/response.h"
 #include "http/turn.h"
 #include "platform/clock.h"
@@ -328,6 +329,28 @@ static bool responds_at_once(const request *r)
            r->declared > MAX_IGNORED_BODY;
 }
 
+/* Holds back the response of a rejection that is to be; false: it is to be sent now. The call that
+ * comes when the connection is resumed sends it. */
+static bool hold(request *r)
+{
+    service *s = r->context->service;
+
+    if (!r->must_hold || r->held || atomic_load(&s->stopping))
+        return false;
+    r->held = true;
+    atomic_fetch_add(&s->suspended, 1);
+    connection_enter(r->connection, PHASE_WORK);
+    MHD_suspend_connection(r->mhd);
+    holding_take(s->holding, r);
+    return true;
+}
+
+/* False: the connection must close. */
+static bool send_rejection(request *r)
+{
+    return hold(r) || response_send_problem(r);
+}
+
 /* Begins with the body, or with reading away the one of a rejected request. */
 static enum MHD_Result begin_body(request *r, outcome admitted)
 {
@@ -341,7 +364,7 @@ static enum MHD_Result begin_body(request *r, outcome admitted)
     if (rejected)
         release(r);
     if (rejected && responds_at_once(r))
-        return response_send_problem(r) ? MHD_YES : MHD_NO;
+        return send_rejection(r) ? MHD_YES : MHD_NO;
     connection_enter(r->connection, PHASE_BODY);
     turn_rest(r);
     return MHD_YES;
@@ -505,7 +528,7 @@ static enum MHD_Result on_end(request *r)
     happened = r->state == REQUEST_RECEIVING ? respond(r, resumed) : OUTCOME_REJECTED;
     if (r->suspended)
         return MHD_YES;
-    sent = happened == OUTCOME_DONE ? response_send(r) : response_send_problem(r);
+    sent = happened == OUTCOME_DONE ? response_send(r) : send_rejection(r);
     turn_leave(r);
     return sent ? MHD_YES : MHD_NO;
 }
@@ -521,6 +544,8 @@ enum MHD_Result request_on_call(void *context, struct MHD_Connection *mhd, const
     (void)url; /* with its escapes undone: two spellings of a path are two paths here */
     if (r == NULL)
         return MHD_NO;
+    if (r->held)
+        return response_send_problem(r) ? MHD_YES : MHD_NO;
     if (r->state == REQUEST_NEW)
         return on_headers(r, method, version);
     if (r->state == REQUEST_WAITING)

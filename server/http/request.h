@@ -72,6 +72,10 @@ struct request {
     bool entered;          /* the account counts it */
     quota_report quota;    /* what the account had left */
     const char *challenge; /* the response's WWW-Authenticate; NULL: none */
+    bool must_hold;        /* its rejection is to be held back */
+    bool held;             /* it is, and the connection suspended */
+    int64_t held_until;    /* clock_now */
+    request *next_held;
 
     size_t header_room;     /* what the line and headers take of the connection's buffer */
     uint64_t declared;      /* Content-Length; 0: none */

@@ -32,6 +32,9 @@
 /* A body that is not expected is read up to this size, so that the connection can be used again. */
 #define MAX_IGNORED_BODY ((size_t)64 << 10)
 
+/* Of what allow-host = auto stands for: names of this machine, and two of a listener. */
+#define OWN_HOSTS_SIZE ((size_t)640)
+
 /* Which of the two listeners a request came by. */
 typedef enum service_role { ROLE_SERVICE, ROLE_ADMIN, ROLE_COUNT } service_role;
 
@@ -44,6 +47,7 @@ typedef enum outcome {
 } outcome;
 
 typedef struct request request;
+typedef struct holding holding;
 typedef struct route_table route_table;
 
 typedef struct service {
@@ -59,9 +63,11 @@ typedef struct service {
     connections *connections[ROLE_COUNT];
     lingering *lingering;
     watcher *watcher;
-    tls *tls;              /* of the service's listener; NULL: it speaks plain HTTP */
-    _Atomic bool draining; /* not ready; replies close their connections */
-    _Atomic bool stopping; /* nothing may be handed to workers any more */
+    tls *tls;         /* of the service's listener; NULL: it speaks plain HTTP */
+    holding *holding; /* responses held back */
+    char own_hosts[ROLE_COUNT][OWN_HOSTS_SIZE]; /* what allow-host = auto stands for */
+    _Atomic bool draining;                      /* not ready; replies close their connections */
+    _Atomic bool stopping;                      /* nothing may be handed to workers any more */
     _Atomic size_t in_flight;
     _Atomic size_t suspended; /* requests in the line or with the workers */
 } service;

@@ -61,6 +61,7 @@ static const char *const rejection_names[REJECT_COUNT] = {
     [REJECT_QUOTA] = "quota",
     [REJECT_TLS_HANDSHAKE] = "tls_handshake",
     [REJECT_TLS_CLIENT] = "tls_client",
+    [REJECT_HOST] = "host",
 };
 
 static const char *const login_names[LOGIN_COUNT] = {
@@ -211,7 +212,8 @@ static const metrics_family families[] = {
          "the limit that the problem names, or send less. slow_header, slow_body, "
          "slow_reader: slow or hostile clients, nothing to do while they are few. "
          "bad_framing: a broken proxy or an attack. quota: the bearer of a token asks for more "
-         "than its line in the token file allows. draining: a restart. client_gone: "
+         "than its line in the token file allows. host: a name that allow-host does not have. "
+         "draining: a restart. client_gone: "
          "clients leave before their answer, mostly because they time out; see the queue stage. "
          "tls_handshake: scanners, or clients of TLS 1.1. tls_client: the log has the client and "
          "the reason."},

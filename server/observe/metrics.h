@@ -44,6 +44,7 @@ typedef enum metrics_rejection {
     REJECT_QUOTA,       /* 429: of the token */
     REJECT_TLS_HANDSHAKE,
     REJECT_TLS_CLIENT, /* by its certificate */
+    REJECT_HOST,       /* 421: of a name that is not ours */
     REJECT_COUNT
 } metrics_rejection;
 

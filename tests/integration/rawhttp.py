@@ -162,7 +162,8 @@ class Connection:
         self.socket.close()
 
 
-def build_request(method, path, body=None, headers=(), chunks=None, version="1.1", host="test"):
+def build_request(method, path, body=None, headers=(), chunks=None, version="1.1",
+                  host="localhost"):
     """The bytes of a request. headers are (name, value) pairs and override nothing: what is given
     is sent. With chunks (a size, or a list of cut positions) the body goes out chunked."""
     lines = ["%s %s HTTP/%s" % (method, path, version)]

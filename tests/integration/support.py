@@ -52,7 +52,9 @@ class Daemon:
         variables["GRADIENTD_CORE_DUMPS"] = "on"
         variables.update(environment or {})
         if arguments is None:
-            arguments = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", *flags]
+            # Requests of tests name whatever host they like; test_hosts.py tests which may.
+            arguments = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
+                         "--allow-host", "*", *flags]
         self.process = subprocess.Popen([*command, *arguments], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         env=variables, preexec_fn=prepare,

@@ -83,7 +83,8 @@ class Start(Case):
         for listen, warned in (("0.0.0.0:0", True), ("*:0", True), ("127.0.0.1:0", False),
                                ("127.1.2.3:0", False), ("localhost:0", False)):
             for role, flag in (("service", "--listen"), ("admin", "--admin-listen")):
-                with self.subTest(listen, role=role), Daemon(flag, listen) as daemon:
+                with self.subTest(listen, role=role), \
+                        Daemon(flag, listen, "--insecure", "on") as daemon:
                     daemon.stop()
                     told = [line for line in daemon.records(level="warning")
                             if line["message"].startswith(warning)]

@@ -186,6 +186,52 @@ class Login(DaemonCase):
                 for token in (GOOD, OTHER, GOOD)))
             self.assertEqual([connection.read_response().status for _ in range(3)], [200] * 3)
 
+    def test_wrong_tokens_wait_for_their_answer(self):
+        """So that nobody tries fast; nobody else waits, whoever sent nothing at all least."""
+        def seconds(headers, status, **options):
+            begin = time.monotonic()
+            self.assertEqual(self.daemon.post(BODY, headers=headers, **options).status, status)
+            return time.monotonic() - begin
+
+        for headers, status in ((bearer("x"), 401), (bearer("late"), 401),
+                                ([("Authorization", "Bearer")], 400),
+                                (bearer("x", ("Expect", "100-continue")), 401)):
+            with self.subTest(headers):
+                self.assertTrue(0.3 <= seconds(headers, status) < patience(2))
+        self.assertGreaterEqual(seconds(bearer("x"), 401, chunks=20), 0.3)
+        self.assertLess(min(seconds([], 401) for _ in range(5)), 0.25)
+        self.assertLess(min(seconds(bearer(GOOD), 200) for _ in range(5)), 0.25)
+
+    def test_many_wait_side_by_side(self):
+        """Their wait takes no thread and no turn of others."""
+        connections = [self.daemon.connect() for _ in range(100)]
+        begin = time.monotonic()
+        for connection in connections:
+            connection.send(build_request("POST", "/v1/gradients", BODY, headers=bearer("x")))
+        self.assertEqual(self.post(*bearer(GOOD)).status, 200)
+        good = time.monotonic() - begin
+        for connection in connections:
+            with connection:
+                self.assertEqual(connection.read_response().status, 401)
+        self.assertLess(good, patience(1))
+        self.assertLess(time.monotonic() - begin, patience(3))
+
+    def test_whoever_leaves_while_it_waits(self):
+        for _ in range(20):
+            with self.daemon.connect() as connection:
+                connection.send(build_request("POST", "/v1/gradients", BODY, headers=bearer("x")))
+                connection.reset()
+        self.daemon.wait_metric(lambda v: v == 0, patience(10), "gradientd_in_flight")
+        self.assertEqual(self.post(*bearer(GOOD)).status, 200)
+
+    def test_a_stop_while_some_wait(self):
+        with Daemon("--token-file", self.FILE.path) as daemon, daemon.connect() as connection:
+            connection.send(build_request("POST", "/v1/gradients", BODY, headers=bearer("x")))
+            daemon.wait_metric(lambda v: v == 1, patience(10), "gradientd_in_flight")
+            daemon.signal()
+            self.assertEqual(connection.read_response().status, 401)
+            daemon.check_exit(patience(20))
+
     def test_failures_are_counted(self):
         def count(reason):
             return self.daemon.metrics().value("gradientd_login_failures_total", reason=reason)

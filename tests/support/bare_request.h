@@ -14,7 +14,9 @@
 
 #include <cmocka.h>
 
-static const config bare_options = {.max_body = 1000,
+static char bare_hosts[] = "x";
+static const config bare_options = {.allow_host = bare_hosts,
+                                    .max_body = 1000,
                                     .max_layers = 10,
                                     .max_numbers = 100,
                                     .max_result_numbers = 100,
@@ -51,6 +53,7 @@ static inline void bare_request_begin(request *r, const char *method, const char
     r->state = REQUEST_RECEIVING;
     snprintf(r->method, sizeof r->method, "%s", method);
     snprintf(r->path, sizeof r->path, "%s", path);
+    r->uri = r->path;
     r->headers.host = "x";
 }
 

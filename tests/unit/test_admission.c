@@ -21,7 +21,7 @@ static int begin(void **state)
 
 /* Everything that a row does not say is right. */
 typedef struct attempt {
-    const char *method, *path, *content_type, *content_encoding, *fault;
+    const char *method, *path, *host, *content_type, *content_encoding, *fault;
     size_t header_room;
     uint64_t declared;
     int status;
@@ -35,6 +35,7 @@ static void expect(const attempt *a)
     bare_request_begin(&r, a->method ? a->method : "POST", a->path ? a->path : "/v1/gradients");
     r.headers.content_type = a->content_type ? a->content_type : "application/json";
     r.headers.content_encoding = a->content_encoding;
+    r.headers.host = a->host ? a->host : r.headers.host;
     r.headers.fault = a->fault;
     r.header_room = a->header_room;
     r.declared = a->declared;
@@ -67,6 +68,8 @@ static void test_the_first_step_that_rejects_counts(void **state)
          .status = 404,
          .code = "unknown_path"},
         {.method = "PUT", .declared = TOO_LONG, .status = 405, .code = "method_not_allowed"},
+        {.host = "y", .declared = TOO_LONG, .status = 421, .code = "unknown_host"},
+        {.path = "/livez", .method = "GET", .host = "y"},
         {.declared = 1001, .content_type = "x/y", .status = 413, .code = "body_too_large"},
         {.content_type = "x/y",
          .content_encoding = "br",

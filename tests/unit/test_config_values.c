@@ -291,18 +291,40 @@ static void test_the_table(void **state)
     }
 }
 
+static void test_hosts(void **state)
+{
+    static const char *const sound[] = {
+        "*", "auto", "a.example", "192.0.2.1", "[::1]", "a, b_c-d,[1::2]", " a\t,b "};
+    static const char *const wrong[] = {"",     ",",    "a:80", "[::1]:80", "::1", "http://a",
+                                        "a, *", "[::1", "a/b",  "a;b",      "[]",  "*.a"};
+    static const char list[] = "a.example, [::1],192.0.2.1";
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sound / sizeof *sound; i++)
+        assert_true(hosts_are_sound(sound[i]));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_false(hosts_are_sound(wrong[i]));
+    assert_true(hosts_hold(list, "a.example"));
+    assert_true(hosts_hold(list, "A.Example:80"));
+    assert_true(hosts_hold(list, "[::1]:"));
+    assert_true(hosts_hold(list, "192.0.2.1:65535"));
+    assert_false(hosts_hold(list, "example"));
+    assert_false(hosts_hold(list, "a.example."));
+    assert_false(hosts_hold(list, "a.example:8x"));
+    assert_false(hosts_hold(list, "a.example@b"));
+    assert_false(hosts_hold(list, "[::1]x"));
+    assert_false(hosts_hold(list, ""));
+    assert_true(hosts_hold("*", ""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_sizes_and_rates),
-        cmocka_unit_test(test_times),
-        cmocka_unit_test(test_words),
-        cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_an_overlong_host),
-        cmocka_unit_test(test_distances),
-        cmocka_unit_test(test_the_table),
+        cmocka_unit_test(test_hosts),           cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_sizes_and_rates), cmocka_unit_test(test_times),
+        cmocka_unit_test(test_words),           cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_addresses),       cmocka_unit_test(test_an_overlong_host),
+        cmocka_unit_test(test_distances),       cmocka_unit_test(test_the_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
