@@ -44,6 +44,22 @@ def conventions():
             yield f"{PAGE}:{number}: names no test that exists"
 
 
+def threats():
+    """Every row of the threat table of SECURITY.md names tests that exist."""
+    rows = [(number, line) for number, line in enumerate(files.text("SECURITY.md").splitlines(), 1)
+            if line.startswith("| ") and not line.startswith("| who |")]
+    if not rows:
+        yield "SECURITY.md: there is no table"
+    for number, line in rows:
+        cell = line.rstrip("| ").rsplit(" | ", 1)[-1]
+        named = formulas.references(cell)
+        if not named or not all(test is not None for _, test in named):
+            yield f"SECURITY.md:{number}: names no test"
+        for file, test in named:
+            if test is not None and not formulas.exists(file, test):
+                yield f"SECURITY.md:{number}: there is no {test} in {file}"
+
+
 def scripts():
     """name: text of each finding."""
     return {name[len(FOLDER):-len(".sh")]: files.text(name) for name in files.tracked()

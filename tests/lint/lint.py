@@ -51,6 +51,7 @@ RULES = (
     ("formulas", formulas.tested, "name the test that holds the formula, as it is called now"),
     ("findings", findings.indexed, "line 2 of a finding is its title; the index repeats it"),
     ("conventions", findings.conventions, "name the finding and the test that hold the row"),
+    ("threats", findings.threats, "name the tests that show what stops each threat"),
     ("mutants", mutants.current, "mend the list in tests/mutation: its old text is gone"),
     ("format", tools.clang_format, "clang-format-14 -i FILE"),
     ("cppcheck", tools.cppcheck, "mend it, or suppress it inline and say why"),
