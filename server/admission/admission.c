@@ -320,12 +320,23 @@ static outcome step_content(request *r)
     return found == OUTCOME_MORE ? find_filter(r) : found;
 }
 
+/* 400: a Content-Digest that nobody can hold the body against. */
+static outcome step_digest(request *r)
+{
+    char detail[GRAD_DETAIL_SIZE];
+
+    if (!r->route->handler->takes_body || r->headers.content_digest == NULL ||
+        digest_read(r->headers.content_digest, &r->digest, detail, sizeof detail))
+        return OUTCOME_MORE;
+    return request_reject_with(r, MHD_HTTP_BAD_REQUEST, "malformed_digest", detail);
+}
+
 /* ---- The table ------------------------------------------------------------------------------- */
 
 /* In this order: each step may rely on what those before it have found. */
 static outcome (*const steps[])(request *r) = {
-    step_client, step_framing, step_header_room, step_route,   host_step,
-    login_step,  step_length,  step_query,       step_content, quota_step,
+    step_client, step_framing, step_header_room, step_route,  host_step,  login_step,
+    step_length, step_query,   step_content,     step_digest, quota_step,
 };
 
 outcome admission_run(request *r)

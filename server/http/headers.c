@@ -68,6 +68,8 @@ static void keep(headers *h, const char *name, const char *value)
         {"Origin", &h->origin, NULL},
         {"Access-Control-Request-Method", &h->requested_method, NULL},
         {"traceparent", &h->traceparent, NULL},
+        {"Content-Digest", &h->content_digest, "expected one Content-Digest, found two"},
+        {"Want-Content-Digest", &h->want_content_digest, NULL},
     };
 
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {

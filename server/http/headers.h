@@ -20,8 +20,10 @@ typedef struct headers {
     const char *origin;
     const char *requested_method; /* Access-Control-Request-Method */
     const char *traceparent;      /* "": there were several */
-    const char *fault;            /* what is wrong, in words, or NULL; the first one found */
-    const char *next;             /* where the next line must begin, or NULL: not looked at */
+    const char *content_digest;
+    const char *want_content_digest;
+    const char *fault; /* what is wrong, in words, or NULL; the first one found */
+    const char *next;  /* where the next line must begin, or NULL: not looked at */
     bool http_1_0;
 } headers;
 

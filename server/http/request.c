@@ -81,6 +81,7 @@ static const char *path_of(const char *target)
 void request_begin(request *r)
 {
     r->error = (grad_error)GRAD_ERROR_INIT;
+    r->wanted_digest = DIGEST_NONE;
     r->line_at = clock_now();
     for (size_t i = 0; i < STAGE_TOTAL; i++)
         r->stages[i] = -1;
@@ -166,6 +167,7 @@ static void complete(request *r, bool whole)
         atomic_fetch_sub(&r->context->service->in_flight, 1);
     if (r->whole)
         connection_enter(r->connection, PHASE_IDLE);
+    digest_free(r->digest);
     free(r);
 }
 
@@ -312,6 +314,8 @@ static void identify(request *r, const char *method, const char *version)
     if (r->headers.traceparent != NULL &&
         headers_read_traceparent(r->headers.traceparent, &r->trace))
         request_id_make(r->span_id);
+    if (r->headers.want_content_digest != NULL)
+        r->wanted_digest = digest_wanted(r->headers.want_content_digest);
     headers_have_body(&r->headers, &r->declared);
     cors_read(r);
 }
@@ -445,6 +449,7 @@ static outcome receive(request *r, const char *bytes, size_t length)
 {
     if (r->received > request_body_limit(r))
         return reject_growth(r);
+    digest_add(r->digest, bytes, length);
     return r->route->handler->on_body != NULL ? r->route->handler->on_body(r, bytes, length)
                                               : OUTCOME_MORE;
 }
@@ -499,10 +504,23 @@ void request_resume(request *r)
     atomic_fetch_sub(&s->suspended, 1);
 }
 
+/* 400: what came is not what was sent. */
+static outcome check_digest(request *r)
+{
+    char detail[GRAD_DETAIL_SIZE];
+
+    if (r->digest == NULL || digest_matches(r->digest, detail, sizeof detail))
+        return OUTCOME_MORE;
+    return request_reject_with(r, MHD_HTTP_BAD_REQUEST, "digest_mismatch", detail);
+}
+
 static outcome respond(request *r, bool resumed)
 {
     const handler *h = r->route->handler;
-    outcome happened = resumed ? h->on_resume(r) : h->on_end(r);
+    outcome happened = resumed ? OUTCOME_MORE : check_digest(r);
+
+    if (happened == OUTCOME_MORE)
+        happened = resumed ? h->on_resume(r) : h->on_end(r);
 
     if (happened == OUTCOME_SUSPENDED)
         happened = suspend(r);

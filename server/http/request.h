@@ -4,6 +4,7 @@
 #define GRADIENTD_REQUEST_H
 
 #include "gradient_wire.h"
+#include "http/digest.h"
 #include "http/headers.h"
 #include "http/routes.h"
 #include "work/line.h"
@@ -109,6 +110,8 @@ struct request {
     size_t response_size;
     request_number numbers[REQUEST_NUMBERS]; /* for the log; those with a name */
     char shapes[REQUEST_SHAPES_SIZE];        /* for the line of a slow request; "": not known */
+    digest *digest;                          /* of the body; NULL: none was sent */
+    digest_algorithm wanted_digest;          /* of the response */
     trace_context trace;                     /* that the request belongs to; "": to none */
     char span_id[GRAD_REQUEST_ID_SIZE];      /* what this request is in that trace */
     void *work;                              /* the handler's own */

@@ -13,12 +13,17 @@
 
 #define PROBLEM_TYPE "application/problem+json"
 #define PROBLEM_MAX 16384
+#define DIGESTED_MAX ((size_t)4 << 20) /* some 10 ms of SHA-256 */
 
 #define READABLE                                                                                   \
-    "Accept, Accept-Encoding, Allow, RateLimit, RateLimit-Policy, Retry-After, Server-Timing, "    \
+    "Accept, Accept-Encoding, Allow, Content-Digest, RateLimit, RateLimit-Policy, Retry-After, "   \
+    "Server-Timing, "                                                                              \
     "WWW-Authenticate, X-Request-Id, traceresponse"
 /* A page may name itself, its content and its trace; a proxy may ask for authorization. */
-#define SENDABLE "Authorization, Content-Type, X-Request-Id, traceparent, tracestate"
+#define SENDABLE                                                                                   \
+    "Authorization, Content-Digest, Content-Type, Want-Content-Digest, X-Request-Id, "             \
+    "traceparent, "                                                                                \
+    "tracestate"
 /* Two hours, the most that Chromium keeps it. */
 #define MAX_AGE "7200"
 
@@ -177,6 +182,17 @@ static void add_headers(const request *r, const char *content_type, struct MHD_R
         add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 }
 
+/* Of what is wanted and not so large that others would wait for it. */
+static void add_digest(const request *r, size_t size, struct MHD_Response *response)
+{
+    char text[DIGEST_TEXT_SIZE];
+
+    if (r->wanted_digest != DIGEST_NONE && size <= DIGESTED_MAX &&
+        strcmp(r->method, MHD_HTTP_METHOD_HEAD) != 0 &&
+        digest_write(r->wanted_digest, r->response.segments, r->response.segment_count, text))
+        add_header(response, "Content-Digest", text);
+}
+
 /* The title of a status, as RFC 9110 spells it; libmicrohttpd's words differ between versions. */
 static const char *title_of(int status)
 {
@@ -287,6 +303,7 @@ static bool queue(request *r)
         return false;
     }
     add_headers(r, response->content_type, wrapped);
+    add_digest(r, size, wrapped);
     connection_enter(r->connection, PHASE_REPLY);
     r->state = REQUEST_ANSWERED;
     r->responded = MHD_queue_response(r->mhd, (unsigned)r->status, wrapped) == MHD_YES;

@@ -63,9 +63,9 @@ OWNERS = {
     "jansson.h": ("lib/codec/json/", "lib/codec/document/"),
     "curl/curl.h": "client/transport.c",
     "microhttpd.h": "server/http/",
-    "gnutls/crypto.h": "server/access/secret.c",
+    "gnutls/crypto.h": ("server/access/secret.c", "server/http/digest.c"),
     "seccomp.h": "server/platform/sandbox_calls.c",
-    "gnutls/gnutls.h": "server/tls/",
+    "gnutls/gnutls.h": ("server/tls/", "server/http/digest.c"),
     "gnutls/abstract.h": "server/tls/",
     "gnutls/x509.h": "server/tls/",
 }
