@@ -128,6 +128,12 @@ static verdict judge_fault(const client_response *response, const client_exchang
     case CLIENT_FAULT_STOPPED:
         return (verdict){.status = client_fail_as(error, GRADIENT_CLIENT_PROTOCOL,
                                                   "the answer isn't right: ", &response->error)};
+    case CLIENT_FAULT_UNTRUSTED:
+        client_fail(error, GRADIENT_CLIENT_PROTOCOL, "%s isn't trusted: %s", url, message);
+        return (verdict){.status = GRADIENT_CLIENT_PROTOCOL};
+    case CLIENT_FAULT_FILES:
+        client_fail(error, GRADIENT_CLIENT_BAD_INPUT, "a file for TLS can't be used: %s", message);
+        return (verdict){.status = GRADIENT_CLIENT_BAD_INPUT};
     case CLIENT_FAULT_INTERNAL:
     case CLIENT_FAULT_NONE:
         break;
@@ -173,6 +179,7 @@ static verdict try_once(gradient_client *client, client_request *request,
                         client_response *response, gradient_client_error *error)
 {
     client_exchange exchange;
+    const char *url = client_transport_url(client->transport);
     double left = deadline - client_clock();
     double timeout = client->options.attempt_timeout;
     verdict v;
@@ -182,7 +189,9 @@ static verdict try_once(gradient_client *client, client_request *request,
     request->context = response;
     client_transport_exchange(client->transport, request, left < timeout ? left : timeout,
                               &exchange);
-    v = judge(response, &exchange, client_transport_url(client->transport), error);
+    v = judge(response, &exchange, url, error);
+    if (v.repeat)
+        client_transport_move_on(client->transport, url);
     explain_unauthorized(client, &exchange, error);
     if (v.status != GRADIENT_CLIENT_OK)
         client_response_free(response);
@@ -207,7 +216,8 @@ gradient_client_status client_call(gradient_client *client, client_request reque
 
     for (unsigned n = 1;; n++) {
         verdict v = try_once(client, &request, expectation, deadline, response, &own);
-        double wait = client_backoff_wait(&client->backoff, n, v.retry_after);
+        bool is_round = n % client_transport_count(client->transport) == 0;
+        double wait = is_round ? client_backoff_wait(&client->backoff, n, v.retry_after) : 0;
 
         *tries = n;
         if (v.status == GRADIENT_CLIENT_OK)

@@ -10,12 +10,37 @@
 #define MAX_REPLY_ENVELOPE ((size_t)4 << 20) /* statistics, or errors, of 1,024 layers */
 #define MAX_SMALL_BYTES ((size_t)1 << 24)    /* of a GET, or a check */
 
+#define MAX_REPLICAS 15
+
+/* The last is empty. */
+static grad_status read_addresses(const char *url, const char *const *replicas,
+                                  char addresses[MAX_REPLICAS + 2][CLIENT_ADDRESS_SIZE],
+                                  grad_error *error)
+{
+    grad_status status = client_address_read(url, addresses[0], error);
+    size_t count = 1;
+
+    for (; replicas != NULL && *replicas != NULL && status == GRAD_OK; replicas++, count++) {
+        if (count > MAX_REPLICAS) {
+            error->status = GRAD_INVALID;
+            snprintf(error->code, sizeof error->code, "bad_url");
+            snprintf(error->detail, sizeof error->detail,
+                     "expected at most %d replicas, found more", MAX_REPLICAS);
+            return GRAD_INVALID;
+        }
+        status = client_address_read(*replicas, addresses[count], error);
+    }
+    if (status == GRAD_OK)
+        addresses[count][0] = '\0';
+    return status;
+}
+
 gradient_client_status gradient_client_open(const char *url, const gradient_client_options *options,
                                             gradient_client **client, gradient_client_error *error)
 {
     gradient_client_options completed;
     grad_error cause = GRAD_ERROR_INIT;
-    char address[CLIENT_ADDRESS_SIZE];
+    char addresses[MAX_REPLICAS + 2][CLIENT_ADDRESS_SIZE];
     gradient_client *opened;
 
     if (client_options_complete(options, &completed, &cause) != GRAD_OK)
@@ -24,12 +49,13 @@ gradient_client_status gradient_client_open(const char *url, const gradient_clie
         return client_fail(error, GRADIENT_CLIENT_BAD_INPUT,
                            "times are above 0 and at most 1,000,000 seconds");
     }
-    if (client_address_read(url, address, &cause) != GRAD_OK ||
+    if (read_addresses(url, completed.replicas, addresses, &cause) != GRAD_OK ||
+        client_options_check_certificate(&completed, &cause) != GRAD_OK ||
         client_options_check_headers(&completed, &cause) != GRAD_OK)
         return client_fail_as(error, GRADIENT_CLIENT_BAD_INPUT, "", &cause);
     opened = calloc(1, sizeof *opened);
     if (opened != NULL)
-        opened->transport = client_transport_create(address, &completed);
+        opened->transport = client_transport_create(addresses, &completed);
     if (opened == NULL || opened->transport == NULL) {
         free(opened);
         return client_fail(error, GRADIENT_CLIENT_INTERNAL, "no memory for a client");
@@ -38,6 +64,8 @@ gradient_client_status gradient_client_open(const char *url, const gradient_clie
     opened->options = completed;
     opened->options.token = NULL; /* the transport has copies */
     opened->options.headers = NULL;
+    opened->options.replicas = NULL;
+    opened->options.ca_file = opened->options.certificate = opened->options.key = NULL;
     client_backoff_init(&opened->backoff, completed.backoff_base, completed.backoff_max);
     *client = opened;
     return GRADIENT_CLIENT_OK;

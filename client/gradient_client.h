@@ -80,20 +80,28 @@ typedef struct gradient_client_options {
     double backoff_max;
     const char *token;          /* sent as Authorization: Bearer; NULL: none */
     const char *const *headers; /* more of them, "Name: value", up to a NULL; NULL: none */
+    const char *const
+        *replicas;           /* more URLs, up to a NULL, for tries after a failed one; NULL: none */
+    const char *ca_file;     /* PEM: who may have signed an https service's certificate; NULL: the
+                              * system's authorities */
+    const char *certificate; /* PEM: the client's own, where the service asks for one; NULL: none */
+    const char *key;         /* PEM: its private key */
 } gradient_client_options;
 
 #define GRADIENT_CLIENT_OPTIONS_INIT                                                               \
     {                                                                                              \
-        sizeof(gradient_client_options), 5, 60, 120, 5, 0.1, 5, NULL, NULL                         \
+        sizeof(gradient_client_options), 5, 60, 120, 5, 0.1, 5, NULL, NULL, NULL, NULL, NULL, NULL \
     }
 
 /* A client of one service. Thread-safe: any number of threads may call it at once; each call uses a
  * kept-alive connection of its own from a small pool. */
 typedef struct gradient_client gradient_client;
 
-/* url: http://HOST:PORT, and where a proxy serves it below a path that path: of http://HOST/PREFIX
- * the gradients are at /PREFIX/v1/gradients. No connection is made yet. options may be NULL. The
- * caller owns *client. */
+/* url: http://HOST:PORT, https:// likewise, or unix:/path of a Unix socket; where a proxy serves it
+ * below a path, that path too: of http://HOST/PREFIX the gradients are at /PREFIX/v1/gradients. A
+ * try that fails, and may do better elsewhere, goes on to the next replica, at once until all had
+ * one; later calls begin with the one that answered last. No connection is made yet. options may be
+ * NULL. The caller owns *client. */
 GRAD_API gradient_client_status gradient_client_open(const char *url,
                                                      const gradient_client_options *options,
                                                      gradient_client **client,

@@ -116,6 +116,18 @@ grad_status client_options_check_headers(const gradient_client_options *options,
     return status;
 }
 
+grad_status client_options_check_certificate(const gradient_client_options *options,
+                                             grad_error *error)
+{
+    if ((options->certificate == NULL) == (options->key == NULL))
+        return GRAD_OK;
+    error->status = GRAD_INVALID;
+    snprintf(error->code, sizeof error->code, "bad_certificate");
+    snprintf(error->detail, sizeof error->detail, "expected a certificate and its key, found %s",
+             options->key == NULL ? "no key" : "no certificate");
+    return GRAD_INVALID;
+}
+
 bool client_options_visit_headers(const gradient_client_options *options,
                                   bool (*visit)(void *context, const char *header), void *context)
 {
@@ -222,6 +234,25 @@ static const char *fault_of_path(const char *path, size_t *length)
     return ends_in_route(path, end) ? "its path goes on to /v1: expected what stands before" : NULL;
 }
 
+#define MAX_PATH 107 /* of a Unix socket's address */
+
+const char *client_address_path(const char *url)
+{
+    static const char scheme[] = "unix:";
+
+    return strncmp(url, scheme, sizeof scheme - 1) == 0 ? url + sizeof scheme - 1 : NULL;
+}
+
+static const char *fault_of_unix(const char *url, size_t *length)
+{
+    const char *path = client_address_path(url);
+
+    *length = strlen(url);
+    if (path[0] != '/')
+        return "behind unix: there is no absolute path";
+    return strlen(path) > MAX_PATH ? "its path is too long for a Unix socket" : NULL;
+}
+
 /* What is wrong with the address, or NULL; *length is its own without slashes at its end. */
 static const char *fault_of(const char *url, size_t *length)
 {
@@ -269,7 +300,8 @@ grad_status client_address_read(const char *url, char address[CLIENT_ADDRESS_SIZ
                                 grad_error *error)
 {
     size_t length = 0;
-    const char *fault = fault_of(url, &length);
+    const char *fault =
+        client_address_path(url) != NULL ? fault_of_unix(url, &length) : fault_of(url, &length);
 
     if (fault != NULL) {
         char shown[SHOWN_SIZE];

@@ -18,6 +18,10 @@ bool client_options_have_valid_times(const gradient_client_options *o);
  * quotes a value. */
 grad_status client_options_check_headers(const gradient_client_options *options, grad_error *error);
 
+/* Whether there are a certificate and a key, or neither. Errors: GRAD_INVALID bad_certificate. */
+grad_status client_options_check_certificate(const gradient_client_options *options,
+                                             grad_error *error);
+
 /* Visits the headers of every request as "Name: value", the token's first; text belongs to the
  * call. False: no memory, or visit returned false. */
 bool client_options_visit_headers(const gradient_client_options *options,
@@ -30,9 +34,13 @@ void client_redact(char *text);
 
 #define CLIENT_ADDRESS_SIZE 500
 
-/* Reads SCHEME://HOST[:PORT][/PREFIX][/] (http or https; HOST a name, an IPv4 address or [an IPv6
- * address]; PREFIX what stands before /v1) and writes it without slashes at its end. Errors:
- * GRAD_INVALID bad_url, saying what is wrong with it, without user names, passwords and queries. */
+/* The path in "unix:/path"; NULL: it is none. */
+const char *client_address_path(const char *url);
+
+/* Reads unix:/path, or SCHEME://HOST[:PORT][/PREFIX][/] (http or https; HOST a name, an IPv4
+ * address or [an IPv6 address]; PREFIX what stands before /v1), and writes it without slashes at
+ * its end. Errors: GRAD_INVALID bad_url, saying what is wrong with it, without user names,
+ * passwords and queries. */
 grad_status client_address_read(const char *url, char address[CLIENT_ADDRESS_SIZE],
                                 grad_error *error);
 

@@ -7,6 +7,7 @@
 
 #include <curl/curl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,10 @@ typedef struct connection {
 } connection;
 
 struct client_transport {
-    char *url; /* as far as the paths of the service begin */
+    char **urls; /* as far as the paths of the service begin */
+    size_t url_count;
+    _Atomic size_t current;            /* among urls */
+    char *ca_file, *certificate, *key; /* NULL: none */
     long connect_timeout_ms;
     struct curl_slist *headers;      /* of every request */
     struct curl_slist *post_headers; /* with that of a body */
@@ -114,6 +118,21 @@ static bool set_constants(const client_transport *transport, connection *c)
     return ok;
 }
 
+/* Where libcurl knows no TLS, https:// fails with its own words. */
+static bool set_tls(const client_transport *transport, CURL *easy)
+{
+    bool ok = true;
+
+    if (transport->ca_file != NULL)
+        ok &= curl_easy_setopt(easy, CURLOPT_CAINFO, transport->ca_file) == CURLE_OK &&
+              curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
+    if (transport->certificate != NULL)
+        ok &= curl_easy_setopt(easy, CURLOPT_SSLCERT, transport->certificate) == CURLE_OK &&
+              curl_easy_setopt(easy, CURLOPT_SSLKEY, transport->key) == CURLE_OK;
+    ok &= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK;
+    return ok;
+}
+
 static void connection_destroy(connection *c)
 {
     if (c != NULL) {
@@ -129,7 +148,7 @@ static connection *connection_create(const client_transport *transport)
     if (c == NULL)
         return NULL;
     c->easy = curl_easy_init();
-    if (c->easy == NULL || !set_constants(transport, c)) {
+    if (c->easy == NULL || !set_constants(transport, c) || !set_tls(transport, c->easy)) {
         connection_destroy(c);
         return NULL;
     }
@@ -180,12 +199,15 @@ static bool set_request(const client_transport *transport, connection *c,
                         const client_request *request, double timeout)
 {
     double timeout_ms = timeout * 1000 < 1 ? 1 : timeout * 1000;
+    const char *base = client_transport_url(transport);
+    const char *socket_path = client_address_path(base);
     char *url = NULL;
     bool ok;
 
-    if (asprintf(&url, "%s%s", transport->url, request->path) < 0)
+    if (asprintf(&url, "%s%s", socket_path != NULL ? "http://localhost" : base, request->path) < 0)
         return false;
-    ok = curl_easy_setopt(c->easy, CURLOPT_URL, url) == CURLE_OK;
+    ok = curl_easy_setopt(c->easy, CURLOPT_URL, url) == CURLE_OK &&
+         curl_easy_setopt(c->easy, CURLOPT_UNIX_SOCKET_PATH, socket_path) == CURLE_OK;
     free(url);
     ok = ok && curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms) == CURLE_OK;
     if (request->segments == NULL) {
@@ -218,7 +240,9 @@ static client_fault fault_of(CURL *easy, CURLcode code)
         {CURLE_SEND_ERROR, CLIENT_FAULT_CONNECTION},
         {CURLE_RECV_ERROR, CLIENT_FAULT_CONNECTION},
         {CURLE_SSL_CONNECT_ERROR, CLIENT_FAULT_CONNECTION},
-        {CURLE_PEER_FAILED_VERIFICATION, CLIENT_FAULT_CONNECTION},
+        {CURLE_PEER_FAILED_VERIFICATION, CLIENT_FAULT_UNTRUSTED},
+        {CURLE_SSL_CERTPROBLEM, CLIENT_FAULT_FILES},
+        {CURLE_SSL_CACERT_BADFILE, CLIENT_FAULT_FILES},
     };
     long request_size = 0;
 
@@ -290,7 +314,37 @@ static bool add_header(void *context, const char *header)
     return true;
 }
 
-client_transport *client_transport_create(const char *url, const gradient_client_options *options)
+static bool copy_text(char **to, const char *text)
+{
+    *to = text != NULL ? strdup(text) : NULL;
+    return text == NULL || *to != NULL;
+}
+
+static bool copy_urls(client_transport *transport, char (*urls)[CLIENT_ADDRESS_SIZE])
+{
+    size_t count = 0;
+
+    while (urls[count][0] != '\0')
+        count++;
+    transport->urls = calloc(count, sizeof *transport->urls);
+    for (; transport->urls != NULL && transport->url_count < count; transport->url_count++)
+        if (!copy_text(&transport->urls[transport->url_count], urls[transport->url_count]))
+            return false;
+    return transport->urls != NULL;
+}
+
+static bool copy_options(client_transport *transport, const gradient_client_options *options)
+{
+    return copy_text(&transport->ca_file, options->ca_file) &&
+           copy_text(&transport->certificate, options->certificate) &&
+           copy_text(&transport->key, options->key) &&
+           client_options_visit_headers(options, add_header, &transport->headers) &&
+           add_header(&transport->post_headers, "Content-Type: application/json") &&
+           client_options_visit_headers(options, add_header, &transport->post_headers);
+}
+
+client_transport *client_transport_create(char (*urls)[CLIENT_ADDRESS_SIZE],
+                                          const gradient_client_options *options)
 {
     double connect_ms = options->connect_timeout * 1000;
     client_transport *transport;
@@ -301,11 +355,7 @@ client_transport *client_transport_create(const char *url, const gradient_client
         return NULL;
     pthread_mutex_init(&transport->lock, NULL);
     transport->connect_timeout_ms = (long)(connect_ms < 1 ? 1 : connect_ms);
-    transport->url = strdup(url);
-    if (transport->url == NULL ||
-        !client_options_visit_headers(options, add_header, &transport->headers) ||
-        !add_header(&transport->post_headers, "Content-Type: application/json") ||
-        !client_options_visit_headers(options, add_header, &transport->post_headers)) {
+    if (!copy_urls(transport, urls) || !copy_options(transport, options)) {
         client_transport_destroy(transport);
         return NULL;
     }
@@ -314,7 +364,23 @@ client_transport *client_transport_create(const char *url, const gradient_client
 
 const char *client_transport_url(const client_transport *transport)
 {
-    return transport->url;
+    return transport->urls[atomic_load(&transport->current)];
+}
+
+size_t client_transport_count(const client_transport *transport)
+{
+    return transport->url_count;
+}
+
+/* Another thread may have moved on already. */
+void client_transport_move_on(client_transport *transport, const char *url)
+{
+    size_t current = atomic_load(&transport->current);
+
+    if (transport->urls[current] == url) {
+        atomic_compare_exchange_strong(&transport->current, &current,
+                                       (current + 1) % transport->url_count);
+    }
 }
 
 void client_transport_destroy(client_transport *transport)
@@ -329,6 +395,11 @@ void client_transport_destroy(client_transport *transport)
     curl_slist_free_all(transport->headers);
     curl_slist_free_all(transport->post_headers);
     pthread_mutex_destroy(&transport->lock);
-    free(transport->url);
+    for (size_t i = 0; i < transport->url_count; i++)
+        free(transport->urls[i]);
+    free(transport->urls);
+    free(transport->ca_file);
+    free(transport->certificate);
+    free(transport->key);
     free(transport);
 }

@@ -3,7 +3,7 @@
 #ifndef CLIENT_TRANSPORT_H
 #define CLIENT_TRANSPORT_H
 
-#include "gradient_client.h"
+#include "options.h"
 
 #define CLIENT_TRANSPORT_MESSAGE_SIZE 256
 #define CLIENT_TRANSPORT_TYPE_SIZE 64
@@ -15,6 +15,8 @@ typedef enum client_fault {
     CLIENT_FAULT_TIMEOUT,    /* connected, but no whole response in time */
     CLIENT_FAULT_GARBAGE,    /* the peer doesn't speak HTTP */
     CLIENT_FAULT_STOPPED,    /* receive returned false */
+    CLIENT_FAULT_UNTRUSTED,  /* the peer's certificate isn't good */
+    CLIENT_FAULT_FILES,      /* a certificate or key of ours can't be read */
     CLIENT_FAULT_INTERNAL    /* memory, or libcurl failing */
 } client_fault;
 
@@ -38,13 +40,18 @@ typedef struct client_exchange {
 
 typedef struct client_transport client_transport;
 
-/* url: what client_address_read wrote; of the options, the time to connect, the token and the
- * headers, which client_options_check_headers found right. Makes no connection. NULL: no memory, or
- * libcurl doesn't start. */
-client_transport *client_transport_create(const char *url, const gradient_client_options *options);
+/* urls: what client_address_read wrote, up to an empty one; of the options, the time to connect,
+ * the token and the headers, which client_options_check_headers found right, and TLS. Makes no
+ * connection. NULL: no memory, or libcurl doesn't start. */
+client_transport *client_transport_create(char (*urls)[CLIENT_ADDRESS_SIZE],
+                                          const gradient_client_options *options);
 
-/* The address, for messages. */
+/* The address of the exchanges to come, for messages. */
 const char *client_transport_url(const client_transport *transport);
+
+/* How many addresses there are, and on to the next after the one called url. Thread-safe. */
+size_t client_transport_count(const client_transport *transport);
+void client_transport_move_on(client_transport *transport, const char *url);
 
 /* Bytes of the request's body. */
 size_t client_body_length(const client_request *request);

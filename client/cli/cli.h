@@ -30,12 +30,18 @@ typedef enum command {
 #define HEALTH_TIMEOUT 5
 
 #define OPTIONS_MAX_HEADERS 32
+#define OPTIONS_MAX_REPLICAS 15
 #define OPTIONS_TOKEN_SIZE 16384
 
 typedef struct options {
     command command;
-    command topic;          /* of COMMAND_HELP; COMMAND_NONE: the whole */
-    const char *url;        /* --url, GRADIENT_URL, or the default */
+    command topic;                                  /* of COMMAND_HELP; COMMAND_NONE: the whole */
+    const char *url;                                /* --url, GRADIENT_URL, or the default */
+    const char *replicas[OPTIONS_MAX_REPLICAS + 1]; /* --url again, up to a NULL */
+    const char *ca_file;                            /* --ca-file, or NULL */
+    const char *certificate;                        /* --certificate, or NULL */
+    const char *key;                                /* --key, or NULL */
+    bool has_url;                                   /* --url was given */
     const char *file;       /* of those that take a document; "-" is standard input */
     const char *token_file; /* --token-file, or NULL */
     const char *headers[OPTIONS_MAX_HEADERS + 1]; /* --header, up to a NULL */
@@ -57,7 +63,8 @@ const char *options_command_name(command which);
 bool options_read(int argc, char **argv, options *o, char *message, size_t size);
 
 /* Gives to->token what --token-file, GRADIENT_TOKEN or GRADIENT_TOKEN_FILE holds now, kept in
- * token, and to->headers those of --header. Returns the exit code. */
+ * token; and the headers, replicas and files of TLS that the arguments name. Returns the exit
+ * code. */
 int options_read_credentials(const options *o, char token[OPTIONS_TOKEN_SIZE],
                              gradient_client_options *to);
 

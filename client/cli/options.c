@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #define DEFAULT_URL "http://127.0.0.1:8080"
 #define MAX_RETRIES 1000
@@ -16,6 +17,9 @@
 
 enum {
     WORD_URL = 1,
+    WORD_CA_FILE,
+    WORD_CERTIFICATE,
+    WORD_KEY,
     WORD_HEADER,
     WORD_TOKEN,
     WORD_TOKEN_FILE,
@@ -30,6 +34,9 @@ enum {
 };
 
 static const struct option words[] = {{"url", required_argument, NULL, WORD_URL},
+                                      {"ca-file", required_argument, NULL, WORD_CA_FILE},
+                                      {"certificate", required_argument, NULL, WORD_CERTIFICATE},
+                                      {"key", required_argument, NULL, WORD_KEY},
                                       {"header", required_argument, NULL, WORD_HEADER},
                                       {"token", required_argument, NULL, WORD_TOKEN},
                                       {"token-file", required_argument, NULL, WORD_TOKEN_FILE},
@@ -113,12 +120,50 @@ static bool read_header(const char *text, options *o, char *message, size_t size
     return true;
 }
 
+/* The first takes the place of the environment's, the others are its replicas. */
+static bool read_url(const char *text, options *o, char *message, size_t size)
+{
+    size_t count = 0;
+
+    if (!o->has_url) {
+        o->has_url = true;
+        o->url = text;
+        return true;
+    }
+    while (count < OPTIONS_MAX_REPLICAS && o->replicas[count] != NULL)
+        count++;
+    if (count == OPTIONS_MAX_REPLICAS) {
+        snprintf(message, size, "--url is taken at most %d times", OPTIONS_MAX_REPLICAS + 1);
+        return false;
+    }
+    o->replicas[count] = text;
+    return true;
+}
+
+static bool read_path(int word, options *o)
+{
+    const struct {
+        int word;
+        const char **path;
+    } rows[] = {{WORD_TOKEN_FILE, &o->token_file},
+                {WORD_CA_FILE, &o->ca_file},
+                {WORD_CERTIFICATE, &o->certificate},
+                {WORD_KEY, &o->key}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].word == word) {
+            *rows[i].path = optarg;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool read_word(int word, options *o, bool *help, char *message, size_t size)
 {
     switch (word) {
     case WORD_URL:
-        o->url = optarg;
-        return true;
+        return read_url(optarg, o, message, size);
     case WORD_HEADER:
         return read_header(optarg, o, message, size);
     case WORD_TOKEN:
@@ -126,9 +171,6 @@ static bool read_word(int word, options *o, bool *help, char *message, size_t si
                  "--token would show it to everybody on this machine; use "
                  "--token-file, GRADIENT_TOKEN or GRADIENT_TOKEN_FILE");
         return false;
-    case WORD_TOKEN_FILE:
-        o->token_file = optarg;
-        return true;
     case WORD_TIMEOUT:
         return read_timeout(optarg, o, message, size);
     case WORD_RETRIES:
@@ -153,7 +195,7 @@ static bool read_word(int word, options *o, bool *help, char *message, size_t si
         o->command = COMMAND_VERSION;
         return true;
     default:
-        return false;
+        return read_path(word, o);
     }
 }
 
@@ -312,6 +354,17 @@ static int read_token(const options *o, char token[OPTIONS_TOKEN_SIZE])
     return EXIT_OK;
 }
 
+/* libcurl would call a certificate that isn't there a connection that failed, and try again. */
+static int look_at_files(const options *o)
+{
+    const char *const paths[] = {o->ca_file, o->certificate, o->key};
+
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        if (paths[i] != NULL && access(paths[i], R_OK) != 0)
+            return report_system_failure(o, EXIT_BAD_INPUT, paths[i]);
+    return EXIT_OK;
+}
+
 int options_read_credentials(const options *o, char token[OPTIONS_TOKEN_SIZE],
                              gradient_client_options *to)
 {
@@ -319,7 +372,11 @@ int options_read_credentials(const options *o, char token[OPTIONS_TOKEN_SIZE],
 
     to->token = token[0] != '\0' ? token : NULL;
     to->headers = o->headers;
-    return exit_code;
+    to->replicas = o->replicas;
+    to->ca_file = o->ca_file;
+    to->certificate = o->certificate;
+    to->key = o->key;
+    return exit_code != EXIT_OK ? exit_code : look_at_files(o);
 }
 
 /* ---- Help ------------------------------------------------------------------------------------ */
@@ -338,7 +395,10 @@ static const char usage[] =
 
 static const char shared[] =
     "  --url URL          of the service; else GRADIENT_URL, else http://127.0.0.1:8080\n"
-    "                     with a path where a proxy serves it below one\n"
+    "                     with a path where a proxy serves it below one; unix:/path of a Unix\n"
+    "                     socket; given again: a replica, tried where the one before fails\n"
+    "  --ca-file FILE     who may have signed the certificate of an https:// service\n"
+    "  --certificate FILE, --key FILE   the client's own, where the service asks for one\n"
     "  --token-file FILE  holds a bearer token; else GRADIENT_TOKEN, else GRADIENT_TOKEN_FILE\n"
     "  --header 'N: V'    one more header of each request; may be repeated\n"
     "  --timeout SECONDS  for the whole command, retries and waits included\n"

@@ -229,7 +229,8 @@ class OddRequestsByTls(OddRequests):
         cls.addClassCleanup(authority.close)
         pair = authority.issue("service", "IP:127.0.0.1")
         cls.daemon = Daemon("--tls-certificate", pair.certificate, "--tls-key", pair.key)
-        cls.daemon.tls = ssl.create_default_context(cafile=authority.certificate)
+        cls.daemon.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        cls.daemon.tls.load_verify_locations(authority.certificate)
 
 
 class Documents(unittest.TestCase):
