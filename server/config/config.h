@@ -28,7 +28,8 @@ typedef struct config {
     _Atomic size_t workers;     /* threads that compute; 0: one a CPU (affinity and cgroup quota) */
     _Atomic size_t queue_depth; /* requests that may wait for a worker */
     _Atomic size_t max_connections;
-    _Atomic size_t max_body; /* bytes of one request's body, decoded */
+    _Atomic size_t max_peer_connections; /* of one address; 0: its share (peers.h) */
+    _Atomic size_t max_body;             /* bytes of one request's body, decoded */
     _Atomic size_t
         memory_budget;          /* bytes all requests together may hold; 0: half of what there is */
     _Atomic size_t max_layers;  /* layers of one request */

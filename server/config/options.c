@@ -59,6 +59,8 @@ const option config_options[] = {
      "requests that may wait for their turn; one more is answered 503"},
     {"max-connections", OPTION_NUMBER, AT(max_connections), AT_RESTART, "4096", 1, MI, "", NULL,
      "open connections; one more is answered 503"},
+    {"max-peer-connections", OPTION_NUMBER, AT(max_peer_connections), AT_RESTART, "0", 0, MI, "",
+     "three times what is free", "open connections of one address, or one /64 of IPv6"},
     {"max-body", OPTION_SIZE, AT(max_body), AT_RELOAD, "256MiB", KI, 64 * GI, "", NULL,
      "body of one request, decoded; a larger one is answered 413"},
     {"memory-budget", OPTION_SIZE, AT(memory_budget), AT_RESTART, "0", 0, 16 * TI, "",

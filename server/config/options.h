@@ -36,7 +36,7 @@ typedef struct option {
     const char *help;
 } option;
 
-#define OPTION_TOTAL 46
+#define OPTION_TOTAL 47
 extern const option config_options[OPTION_TOTAL];
 
 /* What a flag may ask for besides a value; no variables and no keys but for --config's variable. */

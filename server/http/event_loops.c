@@ -2,11 +2,13 @@
 #include "http/event_loops.h"
 
 #include "http/response.h"
+#include "net/peers.h"
 
 #include <fcntl.h>
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* libmicrohttpd 0.9.75 deadlocks in MHD_add_connection at its limit, so it never comes near: our
  * own limit is far below. */
@@ -15,11 +17,13 @@
 typedef struct event_loop {
     request_context context; /* first, so that callbacks of either kind find their own */
     _Atomic size_t load;
+    peers *peers; /* of all loops */
     struct MHD_Daemon *daemon;
 } event_loop;
 
 struct event_loops {
     size_t count;
+    peers *peers;
     event_loop loop[];
 };
 
@@ -69,7 +73,9 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
     const union MHD_ConnectionInfo *fd;
     int socket_fd;
 
+    peer = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        peers_leave(loop->peers, listener_peer_key(peer != NULL ? peer->client_addr : NULL));
         let_go(loop, *socket_context);
         *socket_context = NULL;
         atomic_fetch_sub(&loop->load, 1);
@@ -78,7 +84,6 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
     fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     socket_fd = fd->connect_fd;
     library_responses_enter(&loop->context);
-    peer = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     *socket_context = connections_add(all, socket_fd, peer != NULL ? peer->client_addr : NULL);
     if (*socket_context == NULL || !begin_tls(loop, mhd, *socket_context))
         shutdown(socket_fd, SHUT_RDWR);
@@ -118,8 +123,14 @@ event_loops *event_loops_start(service *s, service_role role, bool is_unix, size
 
     if (loops == NULL)
         return NULL;
+    loops->peers = peers_create();
+    if (loops->peers == NULL) {
+        event_loops_stop(loops);
+        return NULL;
+    }
     for (; loops->count < count; loops->count++) {
         event_loop *loop = &loops->loop[loops->count];
+        loop->peers = loops->peers;
         loop->context = (request_context){.service = s, .role = role, .is_unix = is_unix};
         loop->daemon = start_daemon(loop, memory);
         if (loop->daemon == NULL) {
@@ -138,9 +149,14 @@ static bool take(void *context, int fd, const struct sockaddr *peer, socklen_t s
     for (size_t i = 1; i < loops->count; i++)
         if (atomic_load(&loops->loop[i].load) < atomic_load(&least->load))
             least = &loops->loop[i];
+    if (!peers_enter(loops->peers, listener_peer_key(peer))) {
+        close(fd);
+        return false;
+    }
     atomic_fetch_add(&least->load, 1);
     if (MHD_add_connection(least->daemon, fd, peer, size) != MHD_YES) {
         atomic_fetch_sub(&least->load, 1);
+        peers_leave(loops->peers, listener_peer_key(peer));
         return false;
     }
     return true;
@@ -160,11 +176,32 @@ static size_t load_of(void *context)
     return event_loops_load(context);
 }
 
+static size_t load_of_peer(void *context, const struct sockaddr *peer)
+{
+    const event_loops *loops = context;
+
+    return peers_count(loops->peers, listener_peer_key(peer));
+}
+
+static bool make_room(void *context)
+{
+    const event_loops *loops = context;
+    const request_context *any = &loops->loop[0].context;
+
+    return connections_end_oldest(any->service->connections[any->role]);
+}
+
 acceptor_target event_loops_target(event_loops *loops)
 {
+    const request_context *any = &loops->loop[0].context;
+    bool is_service = any->role == ROLE_SERVICE;
+
     return (acceptor_target){.context = loops,
                              .load = load_of,
+                             .load_of_peer = is_service ? load_of_peer : NULL,
+                             .make_room = is_service ? NULL : make_room,
                              .take = take,
+                             .peer_limit = any->service->config->max_peer_connections,
                              .speaks_tls = tls_of(&loops->loop[0]) != NULL};
 }
 
@@ -172,5 +209,7 @@ void event_loops_stop(event_loops *loops)
 {
     for (size_t i = 0; loops != NULL && i < loops->count; i++)
         MHD_stop_daemon(loops->loop[i].daemon);
+    if (loops != NULL)
+        peers_destroy(loops->peers);
     free(loops);
 }

@@ -510,6 +510,37 @@ void connections_end_idle(connections *all)
     pthread_mutex_unlock(&all->lock);
 }
 
+static bool is_at_headers(const connection *c)
+{
+    connection_phase phase = c->progress.phase;
+
+    return c->cut == VERDICT_FINE &&
+           (phase == PHASE_NEW || phase == PHASE_HEADERS || phase == PHASE_IDLE);
+}
+
+bool connections_end_oldest(connections *all)
+{
+    connection *oldest = NULL;
+    int64_t since = INT64_MAX;
+
+    pthread_mutex_lock(&all->lock);
+    for (connection *c = all->first; c != NULL; c = c->next) {
+        pthread_mutex_lock(&c->lock);
+        if (is_at_headers(c) && c->progress.began < since) {
+            oldest = c;
+            since = c->progress.began;
+        }
+        pthread_mutex_unlock(&c->lock);
+    }
+    if (oldest != NULL) {
+        pthread_mutex_lock(&oldest->lock);
+        shut_down(oldest, VERDICT_IDLE);
+        pthread_mutex_unlock(&oldest->lock);
+    }
+    pthread_mutex_unlock(&all->lock);
+    return oldest != NULL;
+}
+
 size_t connections_end_all(connections *all)
 {
     size_t count;

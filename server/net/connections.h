@@ -131,6 +131,10 @@ bool connection_is_unread(connection *c);
  * that has begun to arrive is left alone, and responses still go out. */
 void connections_end_idle(connections *all);
 
+/* Shuts down the one that has been longest between two requests, or at the headers of its first
+ * one. False: there is none. */
+bool connections_end_oldest(connections *all);
+
 /* Shuts all down, whatever they are doing; returns how many there were. */
 size_t connections_end_all(connections *all);
 

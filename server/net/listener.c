@@ -2,11 +2,14 @@
 #include "net/listener.h"
 
 #include "config/address.h"
+#include "net/peers.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
+#include "platform/clock.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -205,6 +208,10 @@ bool listener_is_unix(int fd)
 /* ---- Accepting ------------------------------------------------------------------------------- */
 
 #define OUT_OF_DESCRIPTORS_PAUSE_MS 50
+/* Of a connection that is closed for want of descriptors. */
+#define DISCARDED_AT_MOST ((size_t)1 << 20)
+/* Then the log says how many were refused after its last line. */
+#define LOG_PAUSE_MS 1000
 /* Accepted in one go before the thread looks for its end again. */
 #define BURST 256
 /* At the end: how long handshakes that have begun may take, and how many of them are accepted. */
@@ -218,24 +225,69 @@ struct acceptor {
     size_t max_connections;
     lingering *rejected;
     pthread_t thread;
+    int spare_fd;                /* given up to say that there are no descriptors; -1: lost */
+    int64_t logged_at;           /* clock_now: the last line about connections that were refused */
+    size_t unlogged;             /* refused since then */
+    const char *unlogged_reason; /* of the last of them */
 };
 
 /* ---- Above the limit ------------------------------------------------------------------------- */
 
-static const char overload_body[] =
-    "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
-    "\"detail\":\"expected at most max-connections open connections, found one more\","
-    "\"code\":\"too_many_connections\"}";
+#define OVERLOAD_BODY(detail, code)                                                                \
+    "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"                  \
+    "\"detail\":\"" detail "\"," code "}"
+
+/* Why a connection is refused. */
+typedef struct refusal {
+    const char *reason; /* in the log */
+    metrics_rejection counted;
+    const char *body;
+} refusal;
+
+static const refusal too_many = {
+    "max-connections", REJECT_CONNECTIONS,
+    OVERLOAD_BODY("expected at most max-connections open connections, found one more",
+                  "\"code\":\"too_many_connections\"")};
+static const refusal too_many_of_peer = {
+    "max-peer-connections", REJECT_PEER_CONNECTIONS,
+    OVERLOAD_BODY("expected at most max-peer-connections open connections of one address, found "
+                  "one more",
+                  "\"code\":\"too_many_peer_connections\"")};
+static const refusal no_descriptors = {
+    "descriptors", REJECT_DESCRIPTORS,
+    OVERLOAD_BODY("expected a descriptor for one more connection, found all of the process in use",
+                  "\"code\":\"out_of_descriptors\"")};
+
+/* At most a line a second, which says how many there were since the last one. */
+static void log_refusals(acceptor *a)
+{
+    int64_t now = clock_now();
+
+    if (a->unlogged == 0 || now - a->logged_at < NS_PER_SECOND)
+        return;
+    log_write(LOG_WARNING, "connections refused",
+              (log_field[]){LOG_TEXT("reason", a->unlogged_reason),
+                            LOG_NUMBER("count", a->unlogged), LOG_END});
+    a->logged_at = now;
+    a->unlogged = 0;
+}
+
+static void note_refusal(acceptor *a, const char *reason)
+{
+    a->unlogged++;
+    a->unlogged_reason = reason;
+    log_refusals(a);
+}
 
 /* Sends 503 without reading HTTP. */
-static void send_overload_response(int fd)
+static void send_overload_response(int fd, const char *body)
 {
     char response[512];
     int length = snprintf(response, sizeof response,
                           "HTTP/1.1 503 Service Unavailable\r\n"
                           "Content-Type: application/problem+json\r\nContent-Length: %zu\r\n"
                           "Retry-After: 1\r\nConnection: close\r\n\r\n%s",
-                          sizeof overload_body - 1, overload_body);
+                          strlen(body), body);
 
     /* A fresh socket's buffer takes this whole, or the peer has gone. */
     send(fd, response, (size_t)length, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -243,14 +295,48 @@ static void send_overload_response(int fd)
 
 /* ---- Accepting ------------------------------------------------------------------------------- */
 
+/* A line in the log, and in the counters a request of an unknown path. */
+static void refuse(acceptor *a, int fd, const refusal *why)
+{
+    metrics_count_rejection(why->counted);
+    metrics_count_request(ROUTE_OTHER, a->target.speaks_tls ? 0 : 503);
+    note_refusal(a, why->reason);
+    if (!a->target.speaks_tls)
+        send_overload_response(fd, why->body);
+}
+
+/* Small services have no shares: there a quarter is nothing. */
+#define LEAST_WITH_SHARES 64
+
+static bool has_its_share(const acceptor *a, const struct sockaddr *peer, size_t load)
+{
+    const acceptor_target *t = &a->target;
+    bool limited = t->peer_limit != 0 || a->max_connections >= LEAST_WITH_SHARES;
+
+    if (t->load_of_peer == NULL || !limited || peer->sa_family == AF_UNIX)
+        return false;
+    return t->load_of_peer(t->context, peer) >=
+           peers_share(t->peer_limit, a->max_connections, load);
+}
+
+/* Why it may not be taken; NULL: it may. */
+static const refusal *judge(acceptor *a, const struct sockaddr *peer)
+{
+    size_t load = a->target.load(a->target.context);
+
+    if (load >= a->max_connections &&
+        (a->target.make_room == NULL || !a->target.make_room(a->target.context)))
+        return &too_many;
+    return has_its_share(a, peer, load) ? &too_many_of_peer : NULL;
+}
+
 static void hand_over(acceptor *a, int fd, const struct sockaddr *peer, socklen_t size)
 {
+    const refusal *why = judge(a, peer);
     int on = 1;
 
-    if (a->target.load(a->target.context) >= a->max_connections) {
-        metrics_count_rejection(REJECT_CONNECTIONS);
-        if (!a->target.speaks_tls)
-            send_overload_response(fd);
+    if (why != NULL) {
+        refuse(a, fd, why);
         lingering_take(a->rejected, fd);
         return;
     }
@@ -259,13 +345,43 @@ static void hand_over(acceptor *a, int fd, const struct sockaddr *peer, socklen_
         log_write(LOG_ERROR, "connection lost: no memory", NULL);
 }
 
-/* Whether accept may succeed at once. */
-static bool goes_on(int reason)
+/* A duplicate, since no file may be opened any more. */
+static void keep_spare(acceptor *a)
 {
-    if (reason == EMFILE || reason == ENFILE || reason == ENOBUFS || reason == ENOMEM) {
-        log_write(LOG_ERROR, "cannot accept",
-                  (log_field[]){LOG_TEXT("reason", strerrorname_np(reason)), LOG_END});
+    a->spare_fd = fcntl(a->listening_fd, F_DUPFD_CLOEXEC, 0);
+}
+
+/* Accepts one by the spare descriptor, and closes it: what it has sent is read, or closing would
+ * reset it. */
+static void refuse_by_spare(acceptor *a)
+{
+    int fd;
+
+    close(a->spare_fd);
+    fd = accept4(a->listening_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+        refuse(a, fd, &no_descriptors);
+        shutdown(fd, SHUT_WR);
+        recv(fd, NULL, DISCARDED_AT_MOST, MSG_TRUNC | MSG_DONTWAIT);
+        close(fd);
+    }
+    keep_spare(a);
+}
+
+/* Whether accept may succeed at once. */
+static bool goes_on(acceptor *a, int reason)
+{
+    bool lacks_descriptors = reason == EMFILE || reason == ENFILE;
+
+    if (lacks_descriptors && a->spare_fd >= 0) {
+        refuse_by_spare(a);
+        return true;
+    }
+    if (lacks_descriptors || reason == ENOBUFS || reason == ENOMEM) {
+        note_refusal(a, strerrorname_np(reason));
         poll(NULL, 0, OUT_OF_DESCRIPTORS_PAUSE_MS);
+        if (a->spare_fd < 0)
+            keep_spare(a);
         return false;
     }
     return reason != EAGAIN;
@@ -280,7 +396,7 @@ static void accept_some(acceptor *a, size_t burst)
             accept4(a->listening_fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0)
             hand_over(a, fd, (struct sockaddr *)&peer, size);
-        else if (!goes_on(errno))
+        else if (!goes_on(a, errno))
             return;
     }
 }
@@ -320,9 +436,10 @@ static void *acceptor_main(void *context)
                                {.fd = a->end_fd, .events = POLLIN}};
 
     while (!(watched[1].revents & POLLIN)) {
-        poll(watched, 2, -1);
+        poll(watched, 2, a->unlogged > 0 ? LOG_PAUSE_MS : -1);
         if (watched[0].revents)
             accept_some(a, BURST);
+        log_refusals(a);
     }
     if (!a->target.is_shared)
         accept_the_last(a);
@@ -332,6 +449,8 @@ static void *acceptor_main(void *context)
 static void release(acceptor *a)
 {
     close(a->listening_fd);
+    if (a->spare_fd >= 0)
+        close(a->spare_fd);
     if (a->end_fd >= 0)
         close(a->end_fd);
     free(a);
@@ -351,6 +470,8 @@ acceptor *acceptor_start(int listening_fd, acceptor_target target, size_t max_co
     a->target = target;
     a->max_connections = max_connections;
     a->rejected = rejected;
+    a->logged_at = clock_now() - NS_PER_SECOND;
+    keep_spare(a);
     if (a->end_fd < 0 || pthread_create(&a->thread, NULL, acceptor_main, a) != 0) {
         release(a);
         return NULL;

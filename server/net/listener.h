@@ -51,9 +51,15 @@ typedef struct acceptor acceptor;
 typedef struct acceptor_target {
     void *context;
     size_t (*load)(void *context); /* connections taken and not closed yet */
+    /* Those of that peer; NULL: nobody is limited. */
+    size_t (*load_of_peer)(void *context, const struct sockaddr *peer);
+    /* Ends one of them that does nothing, so that another may be taken in its place. False: all are
+     * busy. NULL: none gives way. */
+    bool (*make_room)(void *context);
     bool (*take)(void *context, int fd, const struct sockaddr *peer, socklen_t size);
-    bool is_shared;  /* others hold the listening socket too: it is left as it is */
-    bool speaks_tls; /* one above the limit is closed without a word, which it could not read */
+    size_t peer_limit; /* max-peer-connections */
+    bool is_shared;    /* others hold the listening socket too: it is left as it is */
+    bool speaks_tls;   /* one above the limit is closed without a word, which it could not read */
 } acceptor_target;
 
 /* Takes over the listening descriptor. The target and what lingers must outlive the acceptor. NULL:

@@ -51,6 +51,8 @@ static const char *const rejection_names[REJECT_COUNT] = {
     [REJECT_QUEUE_FULL] = "queue_full",
     [REJECT_QUEUE_TIMEOUT] = "queue_timeout",
     [REJECT_CONNECTIONS] = "connections",
+    [REJECT_PEER_CONNECTIONS] = "peer_connections",
+    [REJECT_DESCRIPTORS] = "descriptors",
     [REJECT_DRAINING] = "draining",
     [REJECT_DEADLINE] = "deadline",
     [REJECT_SLOW_HEADER] = "slow_header",
@@ -215,7 +217,9 @@ static const metrics_family families[] = {
          "than its line in the token file allows. host: a name that allow-host does not have. "
          "draining: a restart. client_gone: "
          "clients leave before their answer, mostly because they time out; see the queue stage. "
-         "tls_handshake: scanners, or clients of TLS 1.1. tls_client: the log has the client and "
+         "peer_connections: one address wants more than its share; behind a proxy set "
+         "max-peer-connections. descriptors: raise the process's limit. tls_handshake: scanners, "
+         "or clients of TLS 1.1. tls_client: the log has the client and "
          "the reason."},
     [FAMILY_LOGINS] =
         {"gradientd_login_failures_total", "counter", "reason",

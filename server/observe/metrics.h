@@ -33,9 +33,11 @@ typedef enum metrics_rejection {
     REJECT_OVERLOADED, /* 503: it would wait for longer than max-wait */
     REJECT_QUEUE_FULL, /* 503 */
     REJECT_QUEUE_TIMEOUT,
-    REJECT_CONNECTIONS, /* 503 at accept */
-    REJECT_DRAINING,    /* 503 */
-    REJECT_DEADLINE,    /* 504 */
+    REJECT_CONNECTIONS,      /* 503 at accept, */
+    REJECT_PEER_CONNECTIONS, /* of one peer, */
+    REJECT_DESCRIPTORS,      /* because there were none */
+    REJECT_DRAINING,         /* 503 */
+    REJECT_DEADLINE,         /* 504 */
     REJECT_SLOW_HEADER,
     REJECT_SLOW_BODY,
     REJECT_SLOW_READER,
