@@ -161,7 +161,7 @@ class Request:
 
     def raw(self, length=None):
         """The bytes of the request; length: what Content-Length says instead of the truth."""
-        head = ("POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        head = ("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                 "Content-Length: %d\r\n\r\n" % (self.path, length or len(self.body)))
         return head.encode() + self.body
 

@@ -36,6 +36,7 @@ int LLVMFuzzerInitialize(int *count, char ***arguments)
         (char *)"gradientd",
         (char *)"--listen=127.0.0.1:0",
         (char *)"--admin-listen=none",
+        (char *)"--allow-host=*",
         (char *)"--workers=1",
         (char *)"--event-loops=1",
         (char *)"--max-body=64KiB",
