@@ -161,7 +161,7 @@ static verdict judge(client_response *response, const client_exchange *exchange,
     return (verdict){.status = GRADIENT_CLIENT_OK};
 }
 
-/* The service has no tokens: whoever asks for one stands before it. */
+/* Who asks for a token may be the service or whoever stands before it. */
 static void explain_unauthorized(const gradient_client *client, const client_exchange *exchange,
                                  gradient_client_error *error)
 {
@@ -198,6 +198,17 @@ static verdict try_once(gradient_client *client, client_request *request,
     return v;
 }
 
+/* Of a wait that the deadline does not allow: more time is what would help. */
+static void explain_wait(double retry_after, gradient_client_error *error)
+{
+    size_t length = strlen(error->message);
+
+    if (retry_after > 0) {
+        snprintf(error->message + length, sizeof error->message - length,
+                 " (it asks to wait %.0f s)", retry_after);
+    }
+}
+
 static void count_tries(gradient_client_error *error, unsigned tries)
 {
     size_t length = strlen(error->message);
@@ -224,6 +235,8 @@ gradient_client_status client_call(gradient_client *client, client_request reque
             return v.status;
         /* A wait that the deadline cuts off ends the call now: nothing is gained by waiting. */
         if (!v.repeat || n >= client->options.max_attempts || client_clock() + wait >= deadline) {
+            if (v.repeat && n < client->options.max_attempts)
+                explain_wait(v.retry_after, &own);
             count_tries(&own, n);
             if (error != NULL)
                 *error = own;

@@ -11,6 +11,7 @@ import threading
 import time
 import unittest
 
+from peers import gradient
 from support import (DAEMON, Case, Daemon, DaemonCase, body_of, build_request, make_request,
                      patience, scaled)
 
@@ -451,6 +452,50 @@ class Reloading(Case):
             for thread in threads:
                 thread.join()
             self.assertEqual(wrong, [])
+
+
+class CommandLine(Case):
+    """gradient, with a token from a file, against the service itself."""
+
+    def run_with(self, daemon, token, *words):
+        path = os.path.join(FOLDER.name, "token-of-the-command-line")
+        with open(path, "w") as out:
+            out.write(token + "\n")
+        return gradient("compute", "-", "--url", "http://%s:%d" % daemon.address, "--token-file",
+                        path, *words, stdin=BODY)
+
+    def test_tokens(self):
+        tokens = TokenFile(line_of("alice", GOOD), line_of("late", "late", "expires=2020-01-01"))
+        with Daemon("--token-file", tokens.path) as daemon:
+            self.assertEqual(self.run_with(daemon, GOOD).code, 0)
+            for token, told in (("x", "is valid, found another one (a token was sent)"),
+                                ("late", "has expired (a token was sent)")):
+                result = self.run_with(daemon, token)
+                self.assertEqual(result.code, 7)
+                self.assertIn(told, result.err)
+            result = gradient("compute", "-", "--url", "http://%s:%d" % daemon.address, stdin=BODY)
+            self.assertEqual(result.code, 7)
+            self.assertIn("found none (no token was sent)", result.err)
+
+    def test_a_quota_is_waited_for(self):
+        """As long as Retry-After says, within the time for the whole command."""
+        tokens = TokenFile(line_of("alice", GOOD, "rate=1/2s"))
+        with Daemon("--token-file", tokens.path) as daemon:
+            self.assertEqual(self.run_with(daemon, GOOD).code, 0)
+            begin = time.monotonic()
+            self.assertEqual(self.run_with(daemon, GOOD, "--timeout", "30").code, 0)
+            self.assertGreater(time.monotonic() - begin, 1)
+
+    def test_a_quota_that_takes_too_long(self):
+        tokens = TokenFile(line_of("alice", GOOD, "rate=1/h"))
+        with Daemon("--token-file", tokens.path) as daemon:
+            self.assertEqual(self.run_with(daemon, GOOD).code, 0)
+            begin = time.monotonic()
+            result = self.run_with(daemon, GOOD, "--timeout", "60")
+            self.assertEqual(result.code, 5)
+            self.assertLess(time.monotonic() - begin, patience(10))
+            self.assertIn("1 requests in 3600 s of the token alice", result.err)
+            self.assertRegex(result.err, r"it asks to wait 3\d\d\d s")
 
 
 class Starting(Case):
