@@ -12,7 +12,7 @@
 #define BUCKETS 256
 
 /* Speed is measured over windows of at least this long, and follows them slowly. */
-#define WINDOW_SECONDS 0.1
+#define WINDOW_SECONDS 0.2
 #define WINDOW_WEIGHT 0.3
 
 /* A burst may wait for this many times as long as a line that has been long for a while: of a burst
@@ -47,8 +47,9 @@ typedef struct class_state {
     line_peer *buckets[BUCKETS];
     line_peer *waiting_peers;
     int64_t blocked_since; /* the first waits for memory; 0: it does not */
-    int64_t short_at;      /* when one more would not have had to wait for long */
-    /* What was done, and for how long all slots were at work, since the window began. */
+    int64_t empty_at;      /* when somebody last did not have to wait */
+    /* What was done while there was more to do than slots, and for how long, since the window
+     * began. */
     double done, busy;
     int64_t looked_at;
     double speed;
@@ -69,14 +70,19 @@ struct line {
 
 /* ---- Speed ----------------------------------------------------------------------------------- */
 
-/* Counts the time since it last looked as busy by the share of slots that are at work. */
+/* Whether it does all that it can, so that its speed can be seen. */
+static bool is_busy(const class_state *c)
+{
+    return c->served >= c->slots || c->waiting > 0;
+}
+
+/* Counts the time since it last looked, if it was busy then. To be called before that changes. */
 static void pass_time(class_state *c, int64_t now)
 {
-    double share = c->served < c->slots ? (double)c->served / (double)c->slots : 1;
-
+    if (now > c->looked_at && is_busy(c))
+        c->busy += clock_to_seconds(now - c->looked_at);
     if (now > c->looked_at)
-        c->busy += clock_to_seconds(now - c->looked_at) * share;
-    c->looked_at = now;
+        c->looked_at = now;
     if (c->busy < WINDOW_SECONDS || c->done <= 0)
         return;
     if (c->speed <= 0)
@@ -426,13 +432,11 @@ static bool make_room(line *l, class_state *c, const line_peer *p, double cost)
     return true;
 }
 
-/* Whether that is too long to wait, all being well, or in a burst. */
-static bool is_too_long(class_state *c, double wait, double max_wait, int64_t now)
+/* Whether that is too long to wait, or too long for a burst. */
+static bool is_too_long(const class_state *c, double wait, double max_wait, int64_t now)
 {
-    bool burst = clock_to_seconds(now - c->short_at) < BURST_SECONDS;
+    bool burst = clock_to_seconds(now - c->empty_at) < BURST_SECONDS;
 
-    if (wait <= max_wait)
-        c->short_at = now;
     return wait > (burst ? BURST_FACTOR * max_wait : max_wait);
 }
 
@@ -448,6 +452,8 @@ static line_answer enter(line *l, line_ticket *t, const line_terms *terms, int64
     waits = c->served >= c->slots || c->waiting_peers != NULL || l->awaiting != NULL ||
             !has_memory(l, t);
     t->start = p->finish > c->virtual_now ? p->finish : c->virtual_now;
+    if (!waits)
+        c->empty_at = now;
     t->wait = waits ? seconds_for(c, cost_before(c, t->start)) : 0;
     if (is_too_long(c, t->wait, terms->max_wait, now))
         return LINE_OVERLOADED;
@@ -500,12 +506,14 @@ void line_leave(line *l, line_ticket *t, double cost, int64_t now)
     if (t->owner == NULL)
         return;
     pthread_mutex_lock(&l->lock);
+    if (t->state != STATE_OUT && is_busy(c))
+        c->done += cost;
+    pass_time(c, now);
     if (t->state == STATE_SERVED)
         give_slot(l, t, now);
     else if (t->state == STATE_RESTING)
         stop_resting(l, t);
     if (t->state != STATE_OUT) {
-        c->done += cost;
         promise(l, t, false);
         t->owner->tickets--;
     }
