@@ -32,13 +32,15 @@ static bool fail(char *message, size_t size, const char *reason)
 
 /* ---- Starting -------------------------------------------------------------------------------- */
 
-/* Enough for every thread to have something to do: one receives or computes while the next is
- * fetched. Small requests seldom leave their event loop. */
+/* Few large requests at a time, so that the next peer's turn comes soon: one for each processor, and
+ * where there are several some more, so that none is idle between two. Small requests seldom leave
+ * their event loop. */
 static line *create_line(service *s, const config *c)
 {
     size_t threads = c->event_loops + c->workers;
-    const size_t slots[LINE_CLASS_COUNT] = {
-        [LINE_SMALL] = 4 * threads, [LINE_LARGE] = threads, [LINE_LONG] = POOL_TURNS * c->workers};
+    const size_t slots[LINE_CLASS_COUNT] = {[LINE_SMALL] = 4 * threads,
+                                            [LINE_LARGE] = c->workers + c->workers / 2,
+                                            [LINE_LONG] = POOL_TURNS * c->workers};
 
     s->small_memory = c->memory_budget / SMALL_SHARE;
     return line_create(&s->memory, slots, c->queue_depth, s->small_memory);

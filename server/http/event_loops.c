@@ -40,6 +40,8 @@ static void let_go(event_loop *loop, connection *c)
     service *s = loop->context.service;
     int fd;
 
+    if (loop->context.role == ROLE_SERVICE && (c == NULL || !c->greeted))
+        atomic_fetch_sub(&s->newcomers, 1);
     if (c == NULL)
         return;
     request_on_closed(c, &loop->context);
@@ -154,6 +156,8 @@ static bool take(void *context, int fd, const struct sockaddr *peer, socklen_t s
         return false;
     }
     atomic_fetch_add(&least->load, 1);
+    if (least->context.role == ROLE_SERVICE)
+        atomic_fetch_add(&least->context.service->newcomers, 1);
     if (MHD_add_connection(least->daemon, fd, peer, size) != MHD_YES) {
         atomic_fetch_sub(&least->load, 1);
         peers_leave(loops->peers, listener_peer_key(peer));
@@ -191,6 +195,14 @@ static bool make_room(void *context)
     return connections_end_oldest(any->service->connections[any->role]);
 }
 
+static bool refuses(void *context, uint64_t peer)
+{
+    const event_loops *loops = context;
+    service *s = loops->loop[0].context.service;
+
+    return line_refuses(s->line, peer, s->config->max_wait, atomic_load(&s->newcomers));
+}
+
 acceptor_target event_loops_target(event_loops *loops)
 {
     const request_context *any = &loops->loop[0].context;
@@ -202,6 +214,7 @@ acceptor_target event_loops_target(event_loops *loops)
                              .make_room = is_service ? NULL : make_room,
                              .take = take,
                              .peer_limit = any->service->config->max_peer_connections,
+                             .refuses = is_service ? refuses : NULL,
                              .speaks_tls = tls_of(&loops->loop[0]) != NULL};
 }
 

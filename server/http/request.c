@@ -408,6 +408,13 @@ static enum MHD_Result wait_in_line(request *r)
     return MHD_YES;
 }
 
+static void greet(request *r)
+{
+    if (!r->connection->greeted)
+        atomic_fetch_sub(&r->context->service->newcomers, 1);
+    r->connection->greeted = true;
+}
+
 static enum MHD_Result on_headers(request *r, const char *method, const char *version)
 {
     outcome admitted;
@@ -415,6 +422,7 @@ static enum MHD_Result on_headers(request *r, const char *method, const char *ve
     if (r->context->role == ROLE_SERVICE) {
         atomic_fetch_add(&r->context->service->in_flight, 1);
         r->in_flight = true;
+        greet(r);
     }
     r->state = REQUEST_RECEIVING;
     identify(r, method, version);

@@ -68,6 +68,7 @@ typedef struct service {
     char own_hosts[ROLE_COUNT][OWN_HOSTS_SIZE]; /* what allow-host = auto stands for */
     _Atomic bool draining;                      /* not ready; replies close their connections */
     _Atomic bool stopping;                      /* nothing may be handed to workers any more */
+    _Atomic size_t newcomers; /* connections of which no request has been looked at */
     _Atomic size_t in_flight;
     _Atomic size_t suspended; /* requests in the line or with the workers */
 } service;

@@ -64,6 +64,7 @@ typedef struct connection {
     bool is_unix;
     _Atomic uint64_t sent;        /* of a Unix socket: see connection_sent */
     struct tls_peer *tls;         /* whoever added it may keep this here; NULL: plain */
+    bool greeted;                 /* a request of it was looked at; of whoever added it */
     uint64_t peer_key;            /* the same of all connections of one peer: listener_peer_key */
     pthread_mutex_t lock;         /* over the two fields below */
     connection_progress progress; /* reported by the event loop */

@@ -3,6 +3,7 @@
 
 #include "config/address.h"
 #include "net/peers.h"
+#include "net/refused.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
 #include "platform/clock.h"
@@ -20,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -210,8 +212,11 @@ bool listener_is_unix(int fd)
 #define OUT_OF_DESCRIPTORS_PAUSE_MS 50
 /* Of a connection that is closed for want of descriptors. */
 #define DISCARDED_AT_MOST ((size_t)1 << 20)
-/* Then the log says how many were refused after its last line. */
-#define LOG_PAUSE_MS 1000
+/* For the log to say how many were refused after its last line, and to close those. */
+#define REFUSED_POLL_MS 100
+/* Where the processors are all busy, accepting, which then is mostly refusing, gets a third of the
+ * time that serving gets. */
+#define NICENESS 5
 /* Accepted in one go before the thread looks for its end again. */
 #define BURST 256
 /* At the end: how long handshakes that have begun may take, and how many of them are accepted. */
@@ -224,6 +229,7 @@ struct acceptor {
     acceptor_target target;
     size_t max_connections;
     lingering *rejected;
+    refused refused;
     pthread_t thread;
     int spare_fd;                /* given up to say that there are no descriptors; -1: lost */
     int64_t logged_at;           /* clock_now: the last line about connections that were refused */
@@ -253,6 +259,10 @@ static const refusal too_many_of_peer = {
     OVERLOAD_BODY("expected at most max-peer-connections open connections of one address, found "
                   "one more",
                   "\"code\":\"too_many_peer_connections\"")};
+static const refusal overloaded = {
+    "max-wait", REJECT_OVERLOADED,
+    OVERLOAD_BODY("requests of this client wait for max-wait already; try again",
+                  "\"code\":\"overloaded\"")};
 static const refusal no_descriptors = {
     "descriptors", REJECT_DESCRIPTORS,
     OVERLOAD_BODY("expected a descriptor for one more connection, found all of the process in use",
@@ -319,6 +329,11 @@ static bool has_its_share(const acceptor *a, const struct sockaddr *peer, size_t
            peers_share(t->peer_limit, a->max_connections, load);
 }
 
+static bool is_refused_anyway(const acceptor_target *t, const struct sockaddr *peer)
+{
+    return t->refuses != NULL && t->refuses(t->context, listener_peer_key(peer));
+}
+
 /* Why it may not be taken; NULL: it may. */
 static const refusal *judge(acceptor *a, const struct sockaddr *peer)
 {
@@ -327,7 +342,9 @@ static const refusal *judge(acceptor *a, const struct sockaddr *peer)
     if (load >= a->max_connections &&
         (a->target.make_room == NULL || !a->target.make_room(a->target.context)))
         return &too_many;
-    return has_its_share(a, peer, load) ? &too_many_of_peer : NULL;
+    if (has_its_share(a, peer, load))
+        return &too_many_of_peer;
+    return is_refused_anyway(&a->target, peer) ? &overloaded : NULL;
 }
 
 static void hand_over(acceptor *a, int fd, const struct sockaddr *peer, socklen_t size)
@@ -337,7 +354,10 @@ static void hand_over(acceptor *a, int fd, const struct sockaddr *peer, socklen_
 
     if (why != NULL) {
         refuse(a, fd, why);
-        lingering_take(a->rejected, fd);
+        if (why == &overloaded)
+            refused_add(&a->refused, fd, clock_now());
+        else
+            lingering_take(a->rejected, fd);
         return;
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -435,14 +455,18 @@ static void *acceptor_main(void *context)
     struct pollfd watched[] = {{.fd = a->listening_fd, .events = POLLIN},
                                {.fd = a->end_fd, .events = POLLIN}};
 
+    setpriority(PRIO_PROCESS, (id_t)gettid(), getpriority(PRIO_PROCESS, 0) + NICENESS);
     while (!(watched[1].revents & POLLIN)) {
-        poll(watched, 2, a->unlogged > 0 ? LOG_PAUSE_MS : -1);
+        poll(watched, 2, a->refused.count > 0 || a->unlogged > 0 ? REFUSED_POLL_MS : -1);
         if (watched[0].revents)
             accept_some(a, BURST);
         log_refusals(a);
+        refused_close_old(&a->refused, clock_now());
     }
     if (!a->target.is_shared)
         accept_the_last(a);
+    while (a->refused.count > 0)
+        lingering_take(a->rejected, refused_take(&a->refused));
     return NULL;
 }
 

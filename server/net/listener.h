@@ -57,6 +57,9 @@ typedef struct acceptor_target {
      * busy. NULL: none gives way. */
     bool (*make_room)(void *context);
     bool (*take)(void *context, int fd, const struct sockaddr *peer, socklen_t size);
+    /* Whether what that peer (listener_peer_key) would send is refused anyway: saying so before
+     * reading it costs a part of the time. NULL: never. */
+    bool (*refuses)(void *context, uint64_t peer);
     size_t peer_limit; /* max-peer-connections */
     bool is_shared;    /* others hold the listening socket too: it is left as it is */
     bool speaks_tls;   /* one above the limit is closed without a word, which it could not read */

@@ -105,18 +105,25 @@ static line_peer **bucket_of(class_state *c, uint64_t key)
 
 static line_peer *find_peer(class_state *c, uint64_t key)
 {
-    line_peer **bucket = bucket_of(c, key), *p = *bucket;
+    line_peer *p = *bucket_of(c, key);
 
     while (p != NULL && p->key != key)
         p = p->next;
+    return p;
+}
+
+static line_peer *find_or_add_peer(class_state *c, uint64_t key)
+{
+    line_peer *p = find_peer(c, key);
+
     if (p != NULL)
         return p;
     p = calloc(1, sizeof *p);
     if (p == NULL)
         return NULL;
     p->key = key;
-    p->next = *bucket;
-    *bucket = p;
+    p->next = *bucket_of(c, key);
+    *bucket_of(c, key) = p;
     return p;
 }
 
@@ -443,7 +450,7 @@ static bool is_too_long(const class_state *c, double wait, double max_wait, int6
 static line_answer enter(line *l, line_ticket *t, const line_terms *terms, int64_t now)
 {
     class_state *c = class_of(l, t);
-    line_peer *p = l->closed ? NULL : find_peer(c, t->peer);
+    line_peer *p = l->closed ? NULL : find_or_add_peer(c, t->peer);
     bool waits;
 
     if (p == NULL)
@@ -579,6 +586,23 @@ line_answer line_await(line *l, line_ticket *t, reservation *wanted, size_t byte
     serve_awaiting(l, now);
     unlock_and_tell(l);
     return LINE_WAIT;
+}
+
+bool line_refuses(line *l, uint64_t peer, double max_wait, size_t newcomers)
+{
+    bool refused = false;
+
+    pthread_mutex_lock(&l->lock);
+    for (size_t i = 0; i < LINE_CLASS_COUNT && !refused; i++) {
+        class_state *c = &l->classes[i];
+        const line_peer *p = find_peer(c, peer);
+        if (p != NULL && p->last != NULL) {
+            double before = cost_before(c, p->finish) + (double)newcomers * p->last->cost;
+            refused = is_too_long(c, seconds_for(c, before), max_wait, clock_now());
+        }
+    }
+    pthread_mutex_unlock(&l->lock);
+    return refused;
 }
 
 void line_cancel(line *l, line_ticket *t)

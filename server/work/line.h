@@ -102,6 +102,10 @@ void line_hold(line *l, line_ticket *t, size_t bytes);
 line_answer line_await(line *l, line_ticket *t, reservation *wanted, size_t bytes,
                        const line_terms *terms, int64_t now);
 
+/* Whether one more request of that peer would be refused, if it is like its last one and so are
+ * those of so many newcomers. */
+bool line_refuses(line *l, uint64_t peer, double max_wait, size_t newcomers);
+
 /* Its peer has gone: LINE_GONE if it waits. */
 void line_cancel(line *l, line_ticket *t);
 

@@ -229,6 +229,26 @@ static void test_a_long_wait_is_refused(void **state)
     end(s);
 }
 
+/* Of a peer that waits, and counting those who have not been looked at. */
+static void test_what_comes_next_is_refused(void **state)
+{
+    scene *s = begin(1, 60, 0);
+
+    (void)state;
+    measure_speed(s);
+    assert_false(line_refuses(s->line, 1, 0.3, 100));
+    enter_for(s, 0, 1, 0.3);
+    assert_false(line_refuses(s->line, 1, 0.3, 100));
+    enter_for(s, 1, 1, 0.3);
+    s->now += 2 * SECOND;
+    /* 0.05 s of the one served, 0.1 s of the one that waits, 0.1 s of each newcomer; the clock is
+     * the line's own, and a burst may wait twice as long. */
+    assert_false(line_refuses(s->line, 1, 0.3, 4));
+    assert_true(line_refuses(s->line, 1, 0.3, 5));
+    assert_false(line_refuses(s->line, 2, 0.3, 5));
+    end(s);
+}
+
 static void test_a_full_line_sheds_the_greediest(void **state)
 {
     scene *s = begin(1, 3, 0);
@@ -492,6 +512,7 @@ int main(void)
         cmocka_unit_test(test_classes_do_not_wait_for_each_other),
         cmocka_unit_test(test_resting_gives_the_slot_back),
         cmocka_unit_test(test_a_long_wait_is_refused),
+        cmocka_unit_test(test_what_comes_next_is_refused),
         cmocka_unit_test(test_a_full_line_sheds_the_greediest),
         cmocka_unit_test(test_waiting_ends),
         cmocka_unit_test(test_an_early_answer),
