@@ -116,16 +116,6 @@ static bool find_ipv4(const struct sockaddr *socket_address, struct in_addr *hos
     return IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr);
 }
 
-/* A peer has no path; one that begins with NUL is abstract. */
-static void unix_format(const struct sockaddr *socket_address, char text[LISTENER_ADDRESS_SIZE])
-{
-    struct sockaddr_un at;
-
-    memcpy(&at, socket_address, sizeof at);
-    snprintf(text, LISTENER_ADDRESS_SIZE, "unix%s%s", at.sun_path[0] != '\0' ? ":" : "",
-             at.sun_path);
-}
-
 void listener_format(const struct sockaddr *socket_address, char text[LISTENER_ADDRESS_SIZE])
 {
     char host[INET6_ADDRSTRLEN];
@@ -141,7 +131,7 @@ void listener_format(const struct sockaddr *socket_address, char text[LISTENER_A
         inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof host);
         snprintf(text, LISTENER_ADDRESS_SIZE, "[%s]:%u", host, (unsigned)ntohs(v6.sin6_port));
     } else if (socket_address != NULL && socket_address->sa_family == AF_UNIX) {
-        unix_format(socket_address, text);
+        snprintf(text, LISTENER_ADDRESS_SIZE, "unix"); /* a peer's is as short as its family */
     } else {
         snprintf(text, LISTENER_ADDRESS_SIZE, "unknown");
     }
@@ -167,14 +157,16 @@ uint64_t listener_peer_key(const struct sockaddr *socket_address)
 
 void listener_address(int fd, char text[LISTENER_ADDRESS_SIZE])
 {
+    struct sockaddr_un path = {.sun_family = AF_UNSPEC};
     struct sockaddr_storage own;
-    socklen_t size = sizeof own;
-    bool known;
-
-    memset(&own, 0, sizeof own);
-    known = getsockname(fd, (struct sockaddr *)&own, &size) == 0;
+    socklen_t size = sizeof own, path_size = sizeof path;
+    bool known = getsockname(fd, (struct sockaddr *)&own, &size) == 0;
 
     listener_format(known ? (struct sockaddr *)&own : NULL, text);
+    if (known && own.ss_family == AF_UNIX &&
+        getsockname(fd, (struct sockaddr *)&path, &path_size) == 0)
+        snprintf(text, LISTENER_ADDRESS_SIZE, "unix:%.*s", (int)sizeof path.sun_path,
+                 path.sun_path);
 }
 
 /* 127.0.0.0/8 and ::1. */
