@@ -65,19 +65,28 @@ static bool begin_tls(event_loop *loop, struct MHD_Connection *mhd, connection *
     return c->tls != NULL;
 }
 
+/* Read at once: libmicrohttpd 1.0 has room for one answer a connection, and the next question
+ * overwrites it. */
+static const struct sockaddr *address_of(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+    return info != NULL ? info->client_addr : NULL;
+}
+
 /* Shuts down a connection that cannot be registered: every connection has deadlines. */
 static void on_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
                           enum MHD_ConnectionNotificationCode code)
 {
     event_loop *loop = context;
     connections *all = loop->context.service->connections[loop->context.role];
-    const union MHD_ConnectionInfo *peer;
+    const struct sockaddr *peer = address_of(mhd);
     const union MHD_ConnectionInfo *fd;
     int socket_fd;
 
-    peer = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        peers_leave(loop->peers, listener_peer_key(peer != NULL ? peer->client_addr : NULL));
+        peers_leave(loop->peers, listener_peer_key(peer));
         let_go(loop, *socket_context);
         *socket_context = NULL;
         atomic_fetch_sub(&loop->load, 1);
@@ -86,7 +95,7 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
     fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     socket_fd = fd->connect_fd;
     library_responses_enter(&loop->context);
-    *socket_context = connections_add(all, socket_fd, peer != NULL ? peer->client_addr : NULL);
+    *socket_context = connections_add(all, socket_fd, peer);
     if (*socket_context == NULL || !begin_tls(loop, mhd, *socket_context))
         shutdown(socket_fd, SHUT_RDWR);
 }
