@@ -10,6 +10,7 @@
 #include "observe/log.h"
 #include "platform/clock.h"
 #include "platform/notify.h"
+#include "self_check.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -505,6 +506,10 @@ static int act(process *p, const config_sources *sources, config_action action)
         return check_health(c);
     case CONFIG_TOKEN:
         return make_token(c->words);
+    case CONFIG_SELF_CHECK:
+        if (!restart_with_serial_blas(p->argv))
+            return fail_start("cannot start over with OPENBLAS_NUM_THREADS=1");
+        return self_check(c, stdout) ? end_printing() : EXIT_CANNOT_START;
     case CONFIG_RUN:
         break;
     }

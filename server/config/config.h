@@ -75,7 +75,8 @@ typedef enum config_action {
     CONFIG_CHECK,       /* --check-config: effective values and where each came from */
     CONFIG_DESCRIBE,    /* --describe: the tables of the documentation */
     CONFIG_HEALTHCHECK, /* the subcommand `healthcheck` */
-    CONFIG_TOKEN        /* the subcommand `token` */
+    CONFIG_TOKEN,       /* the subcommand `token` */
+    CONFIG_SELF_CHECK   /* the subcommand `check` */
 } config_action;
 
 /* Where a value came from, for --check-config: "default", "/etc/gradientd.conf:3",

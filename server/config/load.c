@@ -99,6 +99,7 @@ static bool assign_defaults(loader *l)
 /* --name VALUE, --name=VALUE, the commands of the table and the subcommands. */
 #define SUBCOMMAND_HEALTHCHECK "healthcheck"
 #define SUBCOMMAND_TOKEN "token"
+#define SUBCOMMAND_CHECK "check"
 
 /* The parts of a flag. */
 typedef struct flag {
@@ -205,9 +206,11 @@ static bool read_flags(loader *l, int argc, char **argv)
     for (int at = 1; at < argc; at++) {
         if (strcmp(argv[at], SUBCOMMAND_HEALTHCHECK) == 0) {
             l->action = CONFIG_HEALTHCHECK;
+        } else if (strcmp(argv[at], SUBCOMMAND_CHECK) == 0) {
+            l->action = CONFIG_SELF_CHECK;
         } else if (argv[at][0] != '-') {
-            return fail(l, "unexpected argument \"%.100s\"; the subcommands are %s and %s",
-                        argv[at], SUBCOMMAND_HEALTHCHECK, SUBCOMMAND_TOKEN);
+            return fail(l, "unexpected argument \"%.100s\"; the subcommands are %s, %s and %s",
+                        argv[at], SUBCOMMAND_CHECK, SUBCOMMAND_HEALTHCHECK, SUBCOMMAND_TOKEN);
         } else if (!read_flag(l, argc, argv, &at)) {
             return false;
         }
@@ -434,7 +437,8 @@ static bool read_file(loader *l)
 /* --help works whatever is wrong with the variables. */
 static bool needs_values(config_action action)
 {
-    return action == CONFIG_RUN || action == CONFIG_CHECK || action == CONFIG_HEALTHCHECK;
+    return action == CONFIG_RUN || action == CONFIG_CHECK || action == CONFIG_HEALTHCHECK ||
+           action == CONFIG_SELF_CHECK;
 }
 
 static bool load_all(loader *l, int argc, char **argv, char **environment)

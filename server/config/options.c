@@ -184,19 +184,23 @@ static void print_command(const option_command *c, FILE *out)
 
 void config_print_help(FILE *out)
 {
-    fputs("Usage: gradientd [OPTION]...\n"
-          "       gradientd healthcheck [OPTION]...\n"
-          "       gradientd token NAME [--rate N/TIME] [--bytes SIZE/TIME] [--concurrent N]\n"
-          "                            [--expires DATE]\n"
-          "Computes the backward pass of neural-network layers over HTTP.\n"
-          "healthcheck asks the daemon that runs with the same options whether it lives (/livez),\n"
-          "and exits with 0 if it does. token makes a token, and prints it and its line for\n"
-          "--token-file.\n\n"
-          "An option is also a variable (--max-body: GRADIENTD_MAX_BODY) and a key of the file\n"
-          "(max-body = 64MiB). A flag overrules a variable, a variable the file.\n"
-          "SIZE takes k M G (powers of 1000) and KiB MiB GiB, NUMBER k M G and Ki Mi Gi, RATE is\n"
-          "a SIZE a second, TIME takes ms s m, seconds if it has no unit.\n\n",
-          out);
+    fputs(
+        "Usage: gradientd [OPTION]...\n"
+        "       gradientd check [OPTION]...\n"
+        "       gradientd healthcheck [OPTION]...\n"
+        "       gradientd token NAME [--rate N/TIME] [--bytes SIZE/TIME] [--concurrent N]\n"
+        "                            [--expires DATE]\n"
+        "Computes the backward pass of neural-network layers over HTTP.\n"
+        "check says, without starting it, whether the daemon would work here with these options,\n"
+        "and exits with 0 if it would.\n"
+        "healthcheck asks the daemon that runs with the same options whether it lives (/livez),\n"
+        "and exits with 0 if it does. token makes a token, and prints it and its line for\n"
+        "--token-file.\n\n"
+        "An option is also a variable (--max-body: GRADIENTD_MAX_BODY) and a key of the file\n"
+        "(max-body = 64MiB). A flag overrules a variable, a variable the file.\n"
+        "SIZE takes k M G (powers of 1000) and KiB MiB GiB, NUMBER k M G and Ki Mi Gi, RATE is\n"
+        "a SIZE a second, TIME takes ms s m, seconds if it has no unit.\n\n",
+        out);
     for (size_t i = 0; i < OPTION_TOTAL; i++)
         print_option(&config_options[i], out);
     fputc('\n', out);

@@ -37,8 +37,8 @@ def _server_rows():
         above.append(room)
         yield f"server/{room}/", (() if room in WITHOUT_LIBRARY else PUBLIC) + tuple(
             f"{name}/" for name in (room, *below))
-    for name in ("daemon", "confinement", "main"):
-        yield f"server/{name}.", PUBLIC + ("daemon.h", "confinement.h") + tuple(
+    for name in ("daemon", "confinement", "self_check", "main"):
+        yield f"server/{name}.", PUBLIC + ("daemon.h", "confinement.h", "self_check.h") + tuple(
             f"{room}/" for room in SERVER)
 
 

@@ -285,8 +285,9 @@ static void test_unknown_names(void **state)
     expect_failure("--", "", "unknown option --; see gradientd --help");
     expect_failure("--listen", "", "--listen needs a value");
     expect_failure("--help=yes", "", "--help takes no value");
-    expect_failure("serve", "",
-                   "unexpected argument \"serve\"; the subcommands are healthcheck and token");
+    expect_failure(
+        "serve", "",
+        "unexpected argument \"serve\"; the subcommands are check, healthcheck and token");
     expect_failure("", "GRADIENTD_LISEN=x",
                    "unknown variable GRADIENTD_LISEN; did you mean GRADIENTD_LISTEN?");
     expect_failure("", "GRADIENTD_workers=1",
