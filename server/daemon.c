@@ -32,9 +32,9 @@ static bool fail(char *message, size_t size, const char *reason)
 
 /* ---- Starting -------------------------------------------------------------------------------- */
 
-/* Few large requests at a time, so that the next peer's turn comes soon: one for each processor, and
- * where there are several some more, so that none is idle between two. Small requests seldom leave
- * their event loop. */
+/* Few large requests at a time, so that the next peer's turn comes soon: one for each processor,
+ * and where there are several some more, so that none is idle between two. Small requests seldom
+ * leave their event loop. */
 static line *create_line(service *s, const config *c)
 {
     size_t threads = c->event_loops + c->workers;

@@ -2,6 +2,7 @@
  * To let it do one thing more: a row in one of the two tables. */
 #include "platform/sandbox.h"
 
+#include <asm/termbits.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <seccomp.h>
@@ -52,7 +53,10 @@ static const limited allowed_where[] = {
     {"fcntl", 1, WORD, F_GETFL},         {"fcntl", 1, WORD, F_SETFL},
     {"fcntl", 1, WORD, F_DUPFD_CLOEXEC}, {"ioctl", 1, WORD, FIONREAD},
     {"ioctl", 1, WORD, FIONBIO},         {"ioctl", 1, WORD, TIOCOUTQ}, /* SIOCOUTQ of a socket */
-    {"ioctl", 1, WORD, TCGETS},                                        /* isatty */
+    {"ioctl", 1, WORD, TCGETS},                                        /* isatty, */
+#ifdef TCGETS2
+    {"ioctl", 1, WORD, TCGETS2}, /* from glibc 2.42 on */
+#endif
     {"prctl", 0, WORD, PR_SET_NAME},
 };
 
