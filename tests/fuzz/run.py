@@ -32,8 +32,8 @@ def documents():
 
 def odd_requests():
     """The heads and the bodies in chunks that the integration tests send."""
-    import test_odd_requests as odd
-    return [row[0] for row in odd.HEADS.values()] + \
+    import odd_requests as odd
+    return [row[0] for row in {**odd.LINES, **odd.FIELDS, **odd.BODIES}.values()] + \
         [odd.CHUNKED_POST + row[0] for row in odd.CHUNKS.values()]
 
 
