@@ -1,5 +1,5 @@
 """Certificates for tests, made by the openssl program when they run: authorities, what they issue
-(of any lifetime), what they revoke. No key is ever kept."""
+(of any lifetime), what they revoke. No key is ever kept. Python 3.13 is strict about extensions."""
 
 import os
 import subprocess
@@ -24,6 +24,8 @@ default_crl_days = 1
 commonName = optional
 [leaf]
 basicConstraints = CA:FALSE
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
 {extensions}
 """
 DAY = 86400
@@ -62,7 +64,7 @@ class Authority:
         self.certificate = self.path("authority.pem")
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                 "-keyout", self.path("authority.key"), "-out", self.certificate, "-days", "2",
-                "-subj", "/CN=" + name)
+                "-subj", "/CN=" + name, "-addext", "keyUsage = critical, keyCertSign, cRLSign")
 
     def path(self, name):
         return os.path.join(self.folder, name)
