@@ -46,8 +46,9 @@ static line *create_line(service *s, const config *c)
     return line_create(&s->memory, slots, c->queue_depth, s->small_memory);
 }
 
-static void tick(void *context)
+static void tick(void *context, const connections *all)
 {
+    line_note_outside(context, connections_unsent(all));
     line_tick(context, clock_now());
 }
 

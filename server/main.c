@@ -11,6 +11,8 @@
 #include "platform/clock.h"
 #include "platform/notify.h"
 #include "self_check.h"
+#include "platform/resources.h"
+#include "sizing.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -24,8 +26,6 @@ enum { EXIT_CANNOT_START = 1, EXIT_USAGE = 2, EXIT_CUT_OFF = 3 };
 
 #define MESSAGE_SIZE 512
 #define WORTH_TRIMMING ((size_t)1 << 20)
-#define KEPT_LEAST (16 << 20)
-#define KEPT_MOST (64 << 20)
 #define DRAIN_POLL_NS 10000000
 /* Draining, peers of idle connections may send one more request for this long, and learn from its
  * answer that the connection ends. */
@@ -51,15 +51,6 @@ static bool restart_with_serial_blas(char **argv)
     return false;
 }
 
-/* What malloc may keep free at the end of its arena, outside the budget: enough for a request as
- * large as the budget allows. With less, each request would fault in all of its pages anew. */
-static int kept_by_malloc(size_t memory_budget)
-{
-    size_t kept = memory_budget / 8;
-
-    return kept < KEPT_LEAST ? KEPT_LEAST : kept > KEPT_MOST ? KEPT_MOST : (int)kept;
-}
-
 /* Blocks below 1 MiB are used again by the next request: mapping and unmapping them takes a third
  * of a request's time. So are larger ones that the end of the arena has room for; the others go
  * back to the kernel when they are freed, the arena's when all is quiet (wait_for_stop).
@@ -71,7 +62,7 @@ static void prepare_process(size_t memory_budget)
     struct rlimit files;
 
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
-    mallopt(M_TRIM_THRESHOLD, kept_by_malloc(memory_budget));
+    mallopt(M_TRIM_THRESHOLD, (int)sizing_kept(memory_budget));
     mallopt(M_ARENA_MAX, 1);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
@@ -419,6 +410,8 @@ static int run(process *p)
         log_write(LOG_ERROR, "cannot start over with OPENBLAS_NUM_THREADS=1", NULL);
         return EXIT_CANNOT_START;
     }
+    if (!sizing_fit(p->loaded, &p->running, memory_available(), message, sizeof message))
+        return fail_start(message);
     prepare_process(c->memory_budget);
     signals = block_signals();
     if (grad_self_test(&error) != GRAD_OK)

@@ -37,6 +37,7 @@ metrics_gauges state_gauges(service *s)
         .workers_busy_jobs = pool_running(s->workers),
         .memory_reserved = atomic_load(&s->memory.in_use),
         .memory_budget = s->memory.total,
+        .memory_unsent = connections_unsent(s->connections[ROLE_SERVICE]),
         .draining = atomic_load(&s->draining),
         .expected_wait = line_look(s->line, LINE_LARGE, clock_now()).expected_wait,
         .tls_seconds_left = s->tls != NULL ? tls_seconds_left(s->tls) : NAN,

@@ -35,12 +35,13 @@ typedef struct cut_off {
 
 struct connections {
     const config *limits;
-    void (*tick)(void *context);
+    void (*tick)(void *context, const connections *all);
     void *context;
     pthread_mutex_t lock; /* over the list; taken before a connection's own lock */
     pthread_cond_t end;
     connection *first;
     size_t count;
+    _Atomic size_t unsent; /* bytes of all, at the last look */
     bool stopping;
     pthread_t thread;
 };
@@ -181,11 +182,12 @@ static uint64_t acknowledged_bytes(connection *c)
     return info.tcpi_bytes_acked;
 }
 
-static bool has_unsent_bytes(int fd)
+/* Of responses: the kernel has them, and the peer has not acknowledged them. */
+static size_t unsent_bytes(int fd)
 {
     int waiting = 0;
 
-    return ioctl(fd, SIOCOUTQ, &waiting) == 0 && waiting > 0;
+    return ioctl(fd, SIOCOUTQ, &waiting) == 0 && waiting > 0 ? (size_t)waiting : 0;
 }
 
 static bool has_unread_bytes(int fd)
@@ -225,7 +227,7 @@ static bool is_abandoned(const connection *c)
     connection_phase phase = c->progress.phase;
 
     return phase != PHASE_WORK && phase != PHASE_REPLY && has_peer_ended(c->fd) &&
-           !has_unread_bytes(c->fd) && !has_unsent_bytes(c->fd);
+           !has_unread_bytes(c->fd) && unsent_bytes(c->fd) == 0;
 }
 
 /* What the peer has received is what its kernel acknowledges: libmicrohttpd knows only what our
@@ -256,8 +258,11 @@ static connection_verdict judge(const connections *all, connection *c, int64_t n
 {
     const connection_progress *p = &c->progress;
     connection_verdict verdict = deadlines_judge(p, all->limits, now);
-    bool replying = p->phase == PHASE_REPLY || (verdict == VERDICT_IDLE && has_unsent_bytes(c->fd));
+    bool answered = p->phase == PHASE_REPLY || p->phase == PHASE_IDLE;
+    bool replying;
 
+    c->unsent = answered ? unsent_bytes(c->fd) : 0;
+    replying = p->phase == PHASE_REPLY || c->unsent > 0;
     if (replying)
         return judge_reply(all, c, p->request, now);
     return verdict != VERDICT_FINE && has_unread_bytes(c->fd) ? VERDICT_FINE : verdict;
@@ -314,13 +319,14 @@ static connection_verdict look_at(const connections *all, connection *c, int64_t
 static size_t judge_all(connections *all, cut_off cuts[CUTS_AT_ONCE])
 {
     int64_t now = clock_now();
-    size_t count = 0;
+    size_t count = 0, unsent = 0;
 
     pthread_mutex_lock(&all->lock);
     for (connection *c = all->first; c != NULL && count < CUTS_AT_ONCE; c = c->next) {
         connection_verdict verdict;
         pthread_mutex_lock(&c->lock);
         verdict = look_at(all, c, now);
+        unsent += c->unsent;
         pthread_mutex_unlock(&c->lock);
         if (verdict == VERDICT_FINE)
             continue;
@@ -328,6 +334,7 @@ static size_t judge_all(connections *all, cut_off cuts[CUTS_AT_ONCE])
         memcpy(cuts[count++].peer, c->peer, sizeof c->peer);
     }
     pthread_mutex_unlock(&all->lock);
+    atomic_store(&all->unsent, unsent);
     return count;
 }
 
@@ -356,7 +363,7 @@ static void *registry_main(void *context)
         pthread_mutex_unlock(&all->lock);
         judge_and_report(all);
         if (all->tick != NULL)
-            all->tick(all->context);
+            all->tick(all->context, all);
         pthread_mutex_lock(&all->lock);
     }
     pthread_mutex_unlock(&all->lock);
@@ -365,7 +372,13 @@ static void *registry_main(void *context)
 
 /* ---- The registry ---------------------------------------------------------------------------- */
 
-connections *connections_create(const config *limits, void (*tick)(void *context), void *context)
+size_t connections_unsent(const connections *all)
+{
+    return atomic_load(&all->unsent);
+}
+
+connections *connections_create(const config *limits,
+                                void (*tick)(void *context, const connections *all), void *context)
 {
     connections *all = calloc(1, sizeof *all);
 

@@ -71,13 +71,15 @@ typedef struct connection {
     connection_verdict cut;       /* why it was shut down; VERDICT_FINE: it was not */
     connection_progress delivery; /* the registry's: what the peer took of its responses */
     uint64_t acknowledged;        /* the registry's: bytes when that began */
+    size_t unsent;                /* the registry's: bytes of responses in the kernel */
     _Atomic size_t held;          /* bytes of the budget that its request has reserved */
     watch watch;                  /* while its request is suspended; of the event loop's thread */
 } connection;
 
 /* An empty registry whose thread judges by these limits, which must outlive it, and calls tick each
  * time it does (NULL: nothing). NULL: no memory. */
-connections *connections_create(const config *limits, void (*tick)(void *context), void *context);
+connections *connections_create(const config *limits,
+                                void (*tick)(void *context, const connections *all), void *context);
 
 /* Ends the thread. Every connection must have been removed. NULL is fine. */
 void connections_destroy(connections *all);
@@ -87,6 +89,9 @@ void connections_destroy(connections *all);
 connection *connections_add(connections *all, int fd, const struct sockaddr *peer);
 void connections_remove(connections *all, connection *c);
 size_t connections_count(connections *all);
+
+/* Bytes of responses that the kernel holds and no peer has acknowledged, when it last looked. */
+size_t connections_unsent(const connections *all);
 
 /* A connection as it is seen once. */
 typedef struct connection_view {

@@ -178,6 +178,7 @@ typedef enum family {
     FAMILY_JOBS,
     FAMILY_RESERVED,
     FAMILY_BUDGET,
+    FAMILY_UNSENT,
     FAMILY_DRAINING,
     FAMILY_TLS_LEFT,
     FAMILY_BUILD,
@@ -272,6 +273,10 @@ static const metrics_family families[] = {
          "body. Above 0 on an idle daemon for longer than its timeouts: report it."},
     [FAMILY_BUDGET] = {"gradientd_memory_budget_bytes", "gauge", "", "Bytes that may be leased.",
                        "It is set by memory-budget, at start."},
+    [FAMILY_UNSENT] = {"gradientd_unsent_bytes", "gauge", "",
+                       "Bytes of responses that the kernel holds until their clients take them.",
+                       "They count as leased: where they grow, clients read slowly or not at all; "
+                       "lower reply-timeout."},
     [FAMILY_DRAINING] = {"gradientd_draining", "gauge", "", "1 while the daemon is stopping.",
                          "1 outside a restart: somebody has sent SIGTERM."},
     [FAMILY_TLS_LEFT] =
@@ -376,7 +381,8 @@ static void write_gauges(const metrics_gauges *g, grad_text *text)
         {FAMILY_IN_FLIGHT, g->in_flight},     {FAMILY_QUEUE_WAITING, g->queue_waiting},
         {FAMILY_QUEUE_DEPTH, g->queue_depth}, {FAMILY_WORKERS, g->workers},
         {FAMILY_JOBS, g->workers_busy_jobs},  {FAMILY_RESERVED, g->memory_reserved},
-        {FAMILY_BUDGET, g->memory_budget},    {FAMILY_DRAINING, g->draining},
+        {FAMILY_BUDGET, g->memory_budget},    {FAMILY_UNSENT, g->memory_unsent},
+        {FAMILY_DRAINING, g->draining},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

@@ -92,6 +92,7 @@ typedef struct metrics_gauges {
     size_t workers_busy_jobs;
     size_t memory_reserved;
     size_t memory_budget;
+    size_t memory_unsent; /* of responses in the kernel */
     bool draining;
     double expected_wait;    /* seconds */
     double tls_seconds_left; /* until the certificate expires; NAN: there is none */

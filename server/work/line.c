@@ -60,6 +60,7 @@ struct line {
     budget *memory;
     size_t depth, small_share;
     size_t promised; /* bytes of all tickets */
+    size_t outside;  /* bytes that the budget does not know of */
     uint64_t entered;
     bool closed;
     class_state classes[LINE_CLASS_COUNT];
@@ -297,7 +298,7 @@ static void refuse_waiting(line *l, line_ticket *t, line_answer given)
 static bool has_memory(const line *l, const line_ticket *t)
 {
     size_t usable = l->memory->total - l->small_share;
-    size_t taken = atomic_load(&l->memory->in_use) + l->promised;
+    size_t taken = atomic_load(&l->memory->in_use) + l->promised + l->outside;
 
     return t->which == LINE_SMALL || taken == 0 || (taken <= usable && t->memory <= usable - taken);
 }
@@ -603,6 +604,13 @@ bool line_refuses(line *l, uint64_t peer, double max_wait, size_t newcomers)
     }
     pthread_mutex_unlock(&l->lock);
     return refused;
+}
+
+void line_note_outside(line *l, size_t bytes)
+{
+    pthread_mutex_lock(&l->lock);
+    l->outside = bytes;
+    pthread_mutex_unlock(&l->lock);
 }
 
 void line_cancel(line *l, line_ticket *t)

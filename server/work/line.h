@@ -106,6 +106,9 @@ line_answer line_await(line *l, line_ticket *t, reservation *wanted, size_t byte
  * those of so many newcomers. */
 bool line_refuses(line *l, uint64_t peer, double max_wait, size_t newcomers);
 
+/* So many bytes are held outside the budget, and count as those in it: large requests wait. */
+void line_note_outside(line *l, size_t bytes);
+
 /* Its peer has gone: LINE_GONE if it waits. */
 void line_cancel(line *l, line_ticket *t);
 

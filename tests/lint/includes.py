@@ -37,8 +37,9 @@ def _server_rows():
         above.append(room)
         yield f"server/{room}/", (() if room in WITHOUT_LIBRARY else PUBLIC) + tuple(
             f"{name}/" for name in (room, *below))
-    for name in ("daemon", "confinement", "self_check", "main"):
-        yield f"server/{name}.", PUBLIC + ("daemon.h", "confinement.h", "self_check.h") + tuple(
+    above_all = ("daemon", "confinement", "self_check", "sizing", "main")
+    for name in above_all:
+        yield f"server/{name}.", PUBLIC + tuple(f"{n}.h" for n in above_all) + tuple(
             f"{room}/" for room in SERVER)
 
 

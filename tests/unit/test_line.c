@@ -355,6 +355,21 @@ static void test_promises_become_reservations(void **state)
     end(s);
 }
 
+/* What others hold beside the budget is as if it were taken. */
+static void test_memory_outside_the_budget(void **state)
+{
+    scene *s = begin(10, 10, 0);
+
+    (void)state;
+    line_note_outside(s->line, 800);
+    assert_int_equal(enter_with(s, 0, LINE_LARGE, 200), LINE_TURN);
+    assert_int_equal(enter_with(s, 1, LINE_LARGE, 1), LINE_WAIT);
+    line_note_outside(s->line, 0);
+    line_tick(s->line, s->now);
+    assert_order(s, 1, (size_t[]){1});
+    end(s);
+}
+
 /* A peer that sends nothing keeps no memory that it has not filled. */
 static void test_promises_are_withdrawn(void **state)
 {
@@ -518,6 +533,7 @@ int main(void)
         cmocka_unit_test(test_an_early_answer),
         cmocka_unit_test(test_large_ones_wait_for_memory),
         cmocka_unit_test(test_promises_become_reservations),
+        cmocka_unit_test(test_memory_outside_the_budget),
         cmocka_unit_test(test_promises_are_withdrawn),
         cmocka_unit_test(test_memory_at_the_end),
         cmocka_unit_test(test_nobody_waits_in_a_circle),
