@@ -4,9 +4,12 @@
 
 #include "platform/clock.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,8 +25,39 @@ struct account {
     quotas limits;
     int64_t rate_whole, bytes_whole; /* clock_now, when nothing would be used any more */
     uint64_t in_flight;
+    char policies[QUOTA_POLICIES_SIZE]; /* of the limits, made once: they are sent often */
     char name[];
 };
+
+/* ---- Policies -------------------------------------------------------------------------------- */
+
+static void append(char text[QUOTA_POLICIES_SIZE], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void append(char text[QUOTA_POLICIES_SIZE], const char *format, ...)
+{
+    size_t length = strlen(text);
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text + length, QUOTA_POLICIES_SIZE - length, format, arguments);
+    va_end(arguments);
+}
+
+static void write_policies(const quotas *q, char text[QUOTA_POLICIES_SIZE])
+{
+    text[0] = '\0';
+    if (q->rate.amount > 0)
+        append(text, ", \"rate\";q=%" PRIu64 ";w=%" PRIu64, q->rate.amount, q->rate.window);
+    if (q->bytes.amount > 0)
+        append(text, ", \"bytes\";q=%" PRIu64 ";qu=\"content-bytes\";w=%" PRIu64, q->bytes.amount,
+               q->bytes.window);
+    if (q->concurrent > 0)
+        append(text, ", \"concurrent\";q=%" PRIu64 ";qu=\"concurrent-requests\"", q->concurrent);
+    memmove(text, text + strspn(text, ", "), strlen(text + strspn(text, ", ")) + 1);
+}
+
+/* ---- Accounts -------------------------------------------------------------------------------- */
 
 account *account_create(const char *name, const quotas *limits)
 {
@@ -35,6 +69,7 @@ account *account_create(const char *name, const quotas *limits)
     atomic_init(&a->holds, 1);
     pthread_mutex_init(&a->lock, NULL);
     a->limits = *limits;
+    write_policies(limits, a->policies);
     memcpy(a->name, name, size);
     return a;
 }
@@ -119,39 +154,38 @@ void account_limit(account *a, const quotas *limits, int64_t now)
     change_meter(&a->limits.rate, &limits->rate, &a->rate_whole, now);
     change_meter(&a->limits.bytes, &limits->bytes, &a->bytes_whole, now);
     a->limits = *limits;
+    write_policies(limits, a->policies);
     pthread_mutex_unlock(&a->lock);
 }
 
 /* ---- Requests -------------------------------------------------------------------------------- */
 
-static const quota_view *add_view(quota_report *report, quota_view view)
+static void add_view(quota_report *report, quota_view view)
 {
-    report->views[report->count] = view;
-    return &report->views[report->count++];
+    const quota_view *added = &report->views[report->count];
+
+    report->views[report->count++] = view;
+    if (view.remaining == 0 && (report->broken == NULL || view.reset > report->broken->reset))
+        report->broken = added;
 }
 
 /* Says what is left of each quota there is. */
 static void describe(const account *a, int64_t now, quota_report *report)
 {
     const quotas *q = &a->limits;
-    const quota_view *v;
+    uint64_t left = q->concurrent > a->in_flight ? q->concurrent - a->in_flight : 0;
 
-    if (q->rate.amount > 0) {
-        v = add_view(report, view_meter("rate", NULL, &q->rate, a->rate_whole, now));
-        report->broken = v->remaining == 0 ? v : report->broken;
-    }
-    if (q->bytes.amount > 0) {
-        v = add_view(report, view_meter("bytes", "content-bytes", &q->bytes, a->bytes_whole, now));
-        report->broken = v->remaining == 0 ? v : report->broken;
-    }
-    if (q->concurrent > 0) {
-        uint64_t left = q->concurrent > a->in_flight ? q->concurrent - a->in_flight : 0;
-        v = add_view(report, (quota_view){.name = "concurrent",
-                                          .unit = "concurrent-requests",
-                                          .amount = q->concurrent,
-                                          .remaining = left});
-        report->broken = left == 0 ? v : report->broken;
-    }
+    report->count = 0;
+    report->broken = NULL;
+    if (q->rate.amount > 0)
+        add_view(report, view_meter("rate", NULL, &q->rate, a->rate_whole, now));
+    if (q->bytes.amount > 0)
+        add_view(report, view_meter("bytes", "content-bytes", &q->bytes, a->bytes_whole, now));
+    if (q->concurrent > 0)
+        add_view(report, (quota_view){.name = "concurrent",
+                                      .unit = "concurrent-requests",
+                                      .amount = q->concurrent,
+                                      .remaining = left});
 }
 
 static bool has_quota(const quotas *q)
@@ -162,6 +196,7 @@ static bool has_quota(const quotas *q)
 /* With what was asked for it says what is left after it. */
 static bool enter(account *a, uint64_t length, int64_t now, quota_report *report)
 {
+    memcpy(report->policies, a->policies, sizeof report->policies);
     describe(a, now, report);
     if (report->broken != NULL) {
         uint64_t reset = report->broken->reset;
@@ -171,7 +206,6 @@ static bool enter(account *a, uint64_t length, int64_t now, quota_report *report
     use(&a->limits.rate, &a->rate_whole, 1, now);
     use(&a->limits.bytes, &a->bytes_whole, (double)length, now);
     a->in_flight++;
-    *report = (quota_report){.count = 0};
     describe(a, now, report);
     report->broken = NULL;
     return true;
@@ -181,7 +215,8 @@ bool account_enter(account *a, uint64_t length, int64_t now, quota_report *repor
 {
     bool entered = true;
 
-    *report = (quota_report){.count = 0};
+    report->count = 0;
+    report->broken = NULL;
     pthread_mutex_lock(&a->lock);
     if (has_quota(&a->limits))
         entered = enter(a, length, now, report);

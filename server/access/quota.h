@@ -32,13 +32,16 @@ typedef struct quota_view {
 } quota_view;
 
 #define QUOTA_KINDS 3
+#define QUOTA_POLICIES_SIZE 200
 
 /* What there is after a request was asked for. */
 typedef struct quota_report {
     quota_view views[QUOTA_KINDS];
-    size_t count;             /* 0: no quota applies */
-    const quota_view *broken; /* the quota that the request would exceed, or NULL */
-    uint64_t retry_after;     /* seconds, where one is broken */
+    size_t count;                       /* 0: no quota applies */
+    char policies[QUOTA_POLICIES_SIZE]; /* the RateLimit-Policy field of them all */
+    const quota_view *broken;           /* the quota that the request would exceed, or NULL; of
+                                           several the one that takes longest to have some left */
+    uint64_t retry_after;               /* seconds, where one is broken */
 } quota_report;
 
 typedef struct account account;

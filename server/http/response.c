@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,42 +94,27 @@ static void add_timing(const request *r, struct MHD_Response *response)
         add_header(response, "Server-Timing", text);
 }
 
-/* Appends to the text of a header as far as there is room. */
-static void append(char *text, size_t size, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void append(char *text, size_t size, const char *format, ...)
-{
-    size_t length = strlen(text);
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(text + length, size - length, format, arguments);
-    va_end(arguments);
-}
-
 /* What is left of the quotas of its token, as draft-ietf-httpapi-ratelimit-headers-11 says it: a
  * list of policies, and one of what each has left. */
 static void add_quotas(const request *r, struct MHD_Response *response)
 {
-    char policies[256] = "", left[256] = "";
+    char left[256];
+    size_t length = 0;
 
+    if (r->quota.count == 0)
+        return;
     for (size_t i = 0; i < r->quota.count; i++) {
         const quota_view *v = &r->quota.views[i];
         const char *comma = i > 0 ? ", " : "";
-        append(policies, sizeof policies, "%s\"%s\";q=%" PRIu64, comma, v->name, v->amount);
-        append(left, sizeof left, "%s\"%s\";r=%" PRIu64, comma, v->name, v->remaining);
-        if (v->unit != NULL)
-            append(policies, sizeof policies, ";qu=\"%s\"", v->unit);
-        if (v->window > 0) {
-            append(policies, sizeof policies, ";w=%" PRIu64, v->window);
-            append(left, sizeof left, ";t=%" PRIu64, v->reset);
-        }
+        char *at = left + length;
+        size_t room = sizeof left - length;
+        length += (size_t)(v->window > 0 ? snprintf(at, room, "%s\"%s\";r=%" PRIu64 ";t=%" PRIu64,
+                                                    comma, v->name, v->remaining, v->reset)
+                                         : snprintf(at, room, "%s\"%s\";r=%" PRIu64, comma, v->name,
+                                                    v->remaining));
     }
-    if (r->quota.count > 0) {
-        add_header(response, "RateLimit-Policy", policies);
-        add_header(response, "RateLimit", left);
-    }
+    add_header(response, "RateLimit-Policy", r->quota.policies);
+    add_header(response, "RateLimit", left);
 }
 
 /* When to come again, where a later try may do better. */

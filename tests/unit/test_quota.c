@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -161,6 +162,30 @@ static void test_all_or_nothing(void **state)
     account_release(a);
 }
 
+/* Of several that are broken the one counts that takes longest; the policies name all. */
+static void test_several_are_broken(void **state)
+{
+    account *a = make((quotas){.rate = {1, 3600}, .bytes = {1, 60}, .concurrent = 1});
+    const quotas most = {.rate = {1000000000, 31622400}, /* the most that a file may say */
+                         .bytes = {UINT64_C(1) << 50, 31622400},
+                         .concurrent = 1000000000};
+    quota_report report;
+
+    (void)state;
+    assert_true(account_enter(a, 1, START, &report));
+    assert_false(account_enter(a, 1, START, &report));
+    assert_string_equal(report.broken->name, "rate");
+    assert_int_equal(report.retry_after, 3600);
+    assert_string_equal(report.policies,
+                        "\"rate\";q=1;w=3600, \"bytes\";q=1;qu=\"content-bytes\";w=60, "
+                        "\"concurrent\";q=1;qu=\"concurrent-requests\"");
+    account_leave(a, 0, START);
+    account_limit(a, &most, START);
+    assert_true(account_enter(a, 0, START, &report));
+    assert_non_null(strstr(report.policies, ";qu=\"concurrent-requests\""));
+    account_release(a);
+}
+
 /* New limits keep what was used, in units. */
 static void test_other_limits(void **state)
 {
@@ -226,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_bytes_that_are_known_at_the_end),
         cmocka_unit_test(test_concurrent),
         cmocka_unit_test(test_all_or_nothing),
+        cmocka_unit_test(test_several_are_broken),
         cmocka_unit_test(test_other_limits),
         cmocka_unit_test(test_threads),
     };
