@@ -5,10 +5,13 @@
 #include "api/handlers.h"
 #include "body/body.h"
 #include "config/address.h"
+#include "config/options.h"
 #include "http/holding.h"
 #include "net/activation.h"
+#include "observe/log.h"
 #include "observe/metrics.h"
 #include "platform/clock.h"
+#include "platform/resources.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -17,6 +20,11 @@
 
 /* Enough for every prober and scraper, and independent of what the service has. */
 #define ADMIN_CONNECTIONS 256
+
+/* Descriptors that are no connections: some 30 at rest, files that are read meanwhile, and for each
+ * event loop. */
+#define OTHER_DESCRIPTORS 64
+#define DESCRIPTORS_OF_LOOP 4
 
 /* The share of the memory budget that is kept for small requests. */
 #define SMALL_SHARE 16
@@ -28,6 +36,53 @@ static bool fail(char *message, size_t size, const char *reason)
 {
     snprintf(message, size, "%s", reason);
     return false;
+}
+
+/* ---- Descriptors ----------------------------------------------------------------------------- */
+
+/* That many, or where descriptors are few a part of them. */
+static size_t share_of_descriptors(size_t most, size_t parts)
+{
+    size_t part = descriptors_allowed() / parts + 1;
+
+    return part < most ? part : most;
+}
+
+static size_t admin_connections(void)
+{
+    return share_of_descriptors(ADMIN_CONNECTIONS, 4);
+}
+
+static bool is_default(const config *c)
+{
+    const option *o = option_find("max-connections");
+    option_value value = {.number = 0};
+
+    return value_parse(o, o->initial, &value) && c->max_connections == value.number;
+}
+
+bool daemon_fit_descriptors(const config *loaded, config *c, char *message, size_t message_size)
+{
+    size_t allowed = descriptors_allowed();
+    size_t others = admin_connections() + share_of_descriptors(LINGERING_MAX, 8) +
+                    OTHER_DESCRIPTORS + DESCRIPTORS_OF_LOOP * c->event_loops;
+    size_t most = allowed > others ? allowed - others : 0;
+
+    if (c->max_connections <= most)
+        return true;
+    snprintf(message, message_size,
+             "max-connections is %zu, but the process may have %zu descriptors and needs %zu of "
+             "them otherwise: %zu are left; raise the limit (ulimit -n, LimitNOFILE) or lower "
+             "max-connections",
+             (size_t)c->max_connections, allowed, others, most);
+    if (most == 0 || !is_default(loaded))
+        return false;
+    log_write(LOG_WARNING, "max-connections lowered to what the limit of descriptors allows",
+              (log_field[]){LOG_NUMBER("from", c->max_connections), LOG_NUMBER("to", most),
+                            LOG_NUMBER("descriptors", allowed),
+                            LOG_NUMBER("needed_otherwise", others), LOG_END});
+    c->max_connections = most;
+    return true;
 }
 
 /* ---- Starting -------------------------------------------------------------------------------- */
@@ -63,7 +118,7 @@ static bool start_shared(gradientd *d, const config *c)
     budget_init(&s->memory, c->memory_budget);
     s->line = create_line(s, c);
     s->workers = pool_create(c->workers, c->queue_depth);
-    s->lingering = lingering_start(c);
+    s->lingering = lingering_start(c, share_of_descriptors(LINGERING_MAX, 8));
     s->watcher = watcher_start(c);
     s->holding = holding_start();
     if (s->line == NULL || s->lingering == NULL || s->watcher == NULL || s->holding == NULL)
@@ -116,7 +171,7 @@ static void list_own_hosts(gradientd *d, service_role role, int fd)
 
 static bool start_listeners(gradientd *d)
 {
-    const size_t limits[] = {d->service.config->max_connections, ADMIN_CONNECTIONS};
+    const size_t limits[] = {d->service.config->max_connections, admin_connections()};
     bool started = true;
 
     for (int role = 0; role < ROLE_COUNT; role++) {

@@ -14,6 +14,10 @@ typedef struct gradientd {
     bool is_local[ROLE_COUNT];                         /* only this machine reaches it */
 } gradientd;
 
+/* Lowers max-connections, with a warning, to what the descriptors of the process allow, where it is
+ * the default in loaded. False: it was set, and does not fit; message has the arithmetic. */
+bool daemon_fit_descriptors(const config *loaded, config *c, char *message, size_t message_size);
+
 /* Takes what only a process with all its rights gets: opens the listeners. The configuration must
  * be resolved and outlive the daemon. False: nothing is left open, and message has the reason. */
 bool daemon_open(gradientd *d, const config *c, char *message, size_t message_size);

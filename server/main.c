@@ -10,8 +10,8 @@
 #include "observe/log.h"
 #include "platform/clock.h"
 #include "platform/notify.h"
-#include "self_check.h"
 #include "platform/resources.h"
+#include "self_check.h"
 #include "sizing.h"
 
 #include <errno.h>
@@ -417,7 +417,8 @@ static int run(process *p)
     if (grad_self_test(&error) != GRAD_OK)
         return fail_start(error.detail);
     notify_open();
-    if (!daemon_open(&d, c, message, sizeof message) ||
+    if (!daemon_fit_descriptors(p->loaded, &p->running, message, sizeof message) ||
+        !daemon_open(&d, c, message, sizeof message) ||
         !confinement_begin(&confined, c, message, sizeof message) ||
         !daemon_start(&d, message, sizeof message) ||
         !confinement_complete(&confined, message, sizeof message))

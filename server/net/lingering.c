@@ -178,7 +178,7 @@ static bool open_all(lingering *l)
            epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, l->arrivals[0], &event) == 0;
 }
 
-lingering *lingering_start(const config *limits)
+lingering *lingering_start(const config *limits, size_t most)
 {
     lingering *l = calloc(1, sizeof *l);
 
@@ -187,7 +187,7 @@ lingering *lingering_start(const config *limits)
     l->limits = limits;
     l->end = INT64_MAX;
     l->epoll_fd = l->arrivals[0] = l->arrivals[1] = -1;
-    for (size_t i = 0; i < LINGERING_MAX; i++) {
+    for (size_t i = 0; i < LINGERING_MAX && i < most; i++) {
         l->all[i].newer = l->free;
         l->free = &l->all[i];
     }

@@ -7,14 +7,15 @@
 
 #include "config/config.h"
 
-/* At once. One more ends the one that has been here longest. */
+/* At once, or as many as lingering_start was given if they are fewer. One more ends the one that
+ * has been here longest. */
 #define LINGERING_MAX 1024
 
 typedef struct lingering lingering;
 
 /* linger_timeout and linger_size of limits are each connection's bounds; limits must outlive it.
- * NULL: no memory, descriptors or thread. */
-lingering *lingering_start(const config *limits);
+ * most: at least 1. NULL: no memory, descriptors or thread. */
+lingering *lingering_start(const config *limits, size_t most);
 
 /* Ends the writing side of a connected socket, whose response is in the kernel's hands, and keeps
  * the descriptor, which must be non-blocking. Any thread; never waits. */

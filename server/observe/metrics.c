@@ -185,7 +185,8 @@ typedef enum family {
     FAMILY_START_TIME,
     FAMILY_RESIDENT,
     FAMILY_CPU,
-    FAMILY_FILES
+    FAMILY_FILES,
+    FAMILY_MOST_FILES
 } family;
 
 /* In the order of the text. */
@@ -299,6 +300,8 @@ static const metrics_family families[] = {
     [FAMILY_FILES] = {"process_open_fds", "gauge", "", "Open file descriptors.",
                       "One a connection, and some 20. Near the limit of the process no connection "
                       "is accepted: raise it (ulimit -n, LimitNOFILE)."},
+    [FAMILY_MOST_FILES] = {"process_max_fds", "gauge", "", "File descriptors that may be open.",
+                           "It is RLIMIT_NOFILE, and bounds max-connections at start."},
 };
 
 const metrics_family *metrics_family_at(size_t index)
@@ -397,10 +400,9 @@ static void write_process(grad_text *text)
         family family;
         double value;
     } rows[] = {
-        {FAMILY_START_TIME, p.start_time},
-        {FAMILY_RESIDENT, p.resident_memory},
-        {FAMILY_CPU, p.cpu_seconds},
-        {FAMILY_FILES, p.open_files},
+        {FAMILY_START_TIME, p.start_time}, {FAMILY_RESIDENT, p.resident_memory},
+        {FAMILY_CPU, p.cpu_seconds},       {FAMILY_FILES, p.open_files},
+        {FAMILY_MOST_FILES, p.most_files},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

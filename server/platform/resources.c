@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -292,10 +293,20 @@ static double open_files(void)
     return count;
 }
 
+size_t descriptors_allowed(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY)
+        return SIZE_MAX;
+    return (size_t)files.rlim_cur;
+}
+
 process_figures process_read(void)
 {
     return (process_figures){.start_time = start_time(),
                              .resident_memory = resident_memory(),
                              .cpu_seconds = cpu_seconds(),
-                             .open_files = open_files()};
+                             .open_files = open_files(),
+                             .most_files = (double)descriptors_allowed()};
 }

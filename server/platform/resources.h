@@ -22,6 +22,11 @@ size_t memory_available(void);
 /* The same on a machine whose /proc and /sys are below root, with that much physical memory. */
 size_t memory_available_in(const char *root, size_t physical);
 
+/* ---- Descriptors ----------------------------------------------------------------------------- */
+
+/* How many this process may have open; SIZE_MAX: no limit. */
+size_t descriptors_allowed(void);
+
 /* ---- This process ---------------------------------------------------------------------------- */
 
 /* A negative figure is unknown. */
@@ -29,7 +34,8 @@ typedef struct process_figures {
     double start_time;      /* seconds since 1970 */
     double resident_memory; /* bytes */
     double cpu_seconds;     /* user and system, all threads */
-    double open_files;      /* descriptors */
+    double open_files;      /* descriptors, */
+    double most_files;      /* and how many there may be */
 } process_figures;
 
 process_figures process_read(void);

@@ -6,10 +6,11 @@ import json
 import os
 import resource
 import socket
+import subprocess
 import time
 import unittest
 
-from support import Case, Daemon, build_request, patience
+from support import DAEMON, Case, Daemon, build_request, patience
 
 LIVEZ = build_request("GET", "/livez")
 
@@ -37,10 +38,10 @@ def ask(connection):
 class Crowd(Case):
     """Connections that are kept open, and the daemon they are of."""
 
-    def start(self, *flags):
+    def start(self, *flags, **options):
         self.stack = contextlib.ExitStack()
         self.addCleanup(self.stack.close)
-        return self.stack.enter_context(Daemon(*flags))
+        return self.stack.enter_context(Daemon(*flags, **options))
 
     def open(self, count, address, source="127.0.0.1"):
         """So many, each asked once; the statuses and codes that came."""
@@ -124,6 +125,37 @@ class Admin(Crowd):
 
 class Descriptors(Crowd):
     """Fewer descriptors than connections."""
+
+    @staticmethod
+    def limit(descriptors):
+        return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+
+    def test_the_default_is_lowered_to_them(self):
+        daemon = self.start("--event-loops", "1", prepare=self.limit(256))
+        most = 256 - 65 - 33 - 64 - 4  # the admin listener's, lingering ones, others, a loop's
+        line = daemon.wait_log(patience(5), level="warning", descriptors=256)
+        self.assertEqual((line["from"], line["to"]), (4096, most))
+        self.assertEqual(daemon.get("/v1/info").json()["limits"]["max_connections"], most)
+        metrics = daemon.metrics()
+        self.assertEqual(metrics.value("process_max_fds"), 256)
+        self.assertLess(metrics.value("process_open_fds"), 64)
+        found = {}
+        for source in range(2, 12):
+            for answer, count in self.open(40, daemon.address, "127.0.0.%d" % source).items():
+                found[answer] = found.get(answer, 0) + count
+        self.assertNotIn((503, "out_of_descriptors"), found)
+        self.assertLessEqual(found[200, None], most)
+        self.assertEqual(daemon.get("/livez", admin=True).status, 200)
+
+    def test_what_was_set_and_does_not_fit_is_refused(self):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("GRADIENTD_")}
+        done = subprocess.run([DAEMON, "--listen", "127.0.0.1:0", "--admin-listen", "none",
+                               "--event-loops", "1", "--max-connections", "200"],
+                              preexec_fn=self.limit(256), capture_output=True, check=False,
+                              env=environment, timeout=patience(20))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"max-connections is 200, but the process may have 256 descriptors and needs "
+                      b"166 of them otherwise: 90 are left", done.stderr)
 
     def test_one_is_kept_to_say_so(self):
         daemon = self.start()
