@@ -296,9 +296,10 @@ typedef struct grad_norm_info {
 /* A tensor that a kind of layer has. */
 typedef struct grad_slot_info {
     grad_slot slot;
-    const char *shape;      /* its axes, each a size of the layer: "NK", "N" */
+    const char *shape;      /* its axes: of N outputs or K inputs, or '*', as the tensor has it:
+                             * "NK", "N", "N**" */
     grad_output_kind delta; /* its gradient; GRAD_OUTPUT_COUNT: it has none */
-    bool is_essential;      /* without it z and ∂L/∂x cannot be worked out; its rows are N */
+    bool is_essential;      /* without it z and ∂L/∂x cannot be worked out; its 'N' is N */
     bool delta_always;      /* it has a delta where it is absent too */
 } grad_slot_info;
 

@@ -62,7 +62,21 @@ const grad_kind *grad_kind_of(const grad_layer *layer);
 /* The slot that z and ∂L/∂x cannot be worked out without, or NULL. */
 const grad_slot_info *grad_kind_essential(const grad_kind *kind);
 
-bool grad_kind_has(const grad_kind *kind, grad_slot slot);
+/* That slot of a kind, or NULL. */
+const grad_slot_info *grad_kind_slot(const grad_kind *kind, grad_slot slot);
+
+/* The shape, without numbers, of a slot's tensor in a layer of K inputs and N outputs: own says
+ * those axes that no size of the layer does. */
+grad_tensor grad_slot_shape(const grad_slot_info *slot, const grad_tensor *own, size_t K, size_t N);
+
+/* Whether a tensor is of the slot's rank, and of no axis 0 long. K: the layer's inputs, for those
+ * who spell it otherwise; 0: not known. */
+grad_status grad_verify_slot_form(const grad_subject *s, const grad_slot_info *slot,
+                                  const grad_tensor *tensor, size_t K);
+
+/* Whether a layer's tensor of that slot, which has its form, has the axes of the sizes. */
+grad_status grad_verify_slot_axes(const grad_subject *s, const grad_layer *layer,
+                                  const grad_slot_info *slot, const grad_layer_sizes *n);
 
 /* The operation that works out that output; .run is NULL where there is none. Of any kind of layer:
  * slope_delta is prelu's. */

@@ -89,12 +89,23 @@ const grad_slot_info *grad_kind_essential(const grad_kind *kind)
     return NULL;
 }
 
-bool grad_kind_has(const grad_kind *kind, grad_slot slot)
+const grad_slot_info *grad_kind_slot(const grad_kind *kind, grad_slot slot)
 {
     for (size_t i = 0; i < kind->info.slot_count; i++)
         if (kind->info.slots[i].slot == slot)
-            return true;
-    return false;
+            return &kind->info.slots[i];
+    return NULL;
+}
+
+grad_tensor grad_slot_shape(const grad_slot_info *slot, const grad_tensor *own, size_t K, size_t N)
+{
+    grad_tensor shape = {.rank = strlen(slot->shape)};
+
+    for (size_t axis = 0; axis < shape.rank; axis++)
+        shape.shape[axis] = slot->shape[axis] == 'K'   ? K
+                            : slot->shape[axis] == 'N' ? N
+                                                       : own->shape[axis];
+    return shape;
 }
 
 double grad_layer_attribute(const grad_layer *layer, size_t index)
@@ -132,7 +143,9 @@ size_t grad_layer_columns(const grad_layer *layer, size_t K)
 
     if (layer->pre_activation.data != NULL)
         return grad_tensor_columns(&layer->pre_activation);
-    return essential == NULL ? K : grad_tensor_rows(grad_layer_slot(layer, essential->slot));
+    if (essential == NULL)
+        return K;
+    return grad_layer_slot(layer, essential->slot)->shape[strcspn(essential->shape, "N")];
 }
 
 /* ---- Operations ------------------------------------------------------------------------------ */
@@ -155,13 +168,12 @@ grad_tensor grad_layer_output_shape(const grad_layer *layer, size_t K, size_t N,
                                     grad_output_kind output)
 {
     const grad_layer_info *info = &table[layer->kind]->info;
-    grad_tensor shape = {.rank = 1, .shape = {K}};
 
-    if (output == GRAD_SLOPE_DELTA)
-        shape.shape[0] = layer->slope.data == NULL ? 1 : layer->slope.shape[0];
     for (size_t i = 0; i < info->slot_count; i++)
         if (info->slots[i].delta == output)
-            for (shape.rank = 0; info->slots[i].shape[shape.rank] != '\0'; shape.rank++)
-                shape.shape[shape.rank] = info->slots[i].shape[shape.rank] == 'K' ? K : N;
-    return shape;
+            return grad_slot_shape(&info->slots[i], grad_layer_slot(layer, info->slots[i].slot), K,
+                                   N);
+    if (output == GRAD_SLOPE_DELTA)
+        K = layer->slope.data == NULL ? 1 : layer->slope.shape[0];
+    return (grad_tensor){.rank = 1, .shape = {K}};
 }

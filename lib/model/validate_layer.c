@@ -97,7 +97,7 @@ static grad_status check_strangers(const grad_subject *s, const grad_layer *laye
 
     for (grad_slot slot = 0; slot < GRAD_SLOT_COUNT; slot++)
         if (slot != GRAD_SLOT_SLOPE && grad_layer_slot(layer, slot)->data != NULL &&
-            !grad_kind_has(kind, slot))
+            grad_kind_slot(kind, slot) == NULL)
             return fail_stranger(s, grad_slot_member(slot), kind->info.name);
     if (layer->slope.data != NULL && layer->activation.kind != GRAD_PRELU)
         return fail_stranger(s, grad_slot_member(GRAD_SLOT_SLOPE), kind->info.name);

@@ -2,6 +2,8 @@
  * is read but running variances. */
 #include "model/kind.h"
 
+#include <string.h>
+
 #include "core/error.h"
 #include "core/format_number.h"
 #include "core/real.h"
@@ -247,50 +249,94 @@ static const char *why_essential(const grad_subject *s)
     return NULL;
 }
 
-/* [N,K] */
-static grad_status check_matrix(const grad_subject *s, const grad_layer *layer, grad_slot slot,
-                                const grad_layer_sizes *n)
+/* What an error calls the numbers of an axis: of a vector numbers, of a matrix rows and columns,
+ * beyond what they are for. */
+static const char *unit_of(const grad_slot_info *slot, size_t axis)
 {
-    const grad_tensor *W = grad_layer_slot(layer, slot);
-    const char *member = grad_slot_member(slot), *why = why_essential(s);
-    bool has_z = layer->pre_activation.data != NULL;
-    grad_status status = why != NULL ? check_presence(s, member + 1, W, why) : GRAD_OK;
+    static const char *const of_matrix[] = {"row", "column"};
+    size_t rank = strlen(slot->shape);
 
-    if (status != GRAD_OK || W->data == NULL)
-        return status;
-    if (has_z)
-        status =
-            check_equal(s, member, grad_tensor_rows(W), "row", "pre_activation", n->N, " column");
-    if (status == GRAD_OK)
-        status = check_equal(
-            s, member, grad_tensor_columns(W), "column",
-            layer->input.data != NULL || s->layer == 0 ? "input" : "the layer before", n->K, "");
+    if (rank <= 2)
+        return rank == 1 ? "number" : of_matrix[axis];
+    return slot->shape[axis] == 'N' ? "output" : "input";
+}
+
+grad_status grad_verify_slot_form(const grad_subject *s, const grad_slot_info *slot,
+                                  const grad_tensor *tensor, size_t K)
+{
+    const char *member = grad_slot_member(slot->slot);
+    size_t rank = strlen(slot->shape);
+    grad_spelling_text spelling = {""};
+    grad_status status;
+
+    if (rank <= 2)
+        spelling = rank == 1 ? grad_spelling_of_line(tensor) : grad_spelling_of_rows(tensor, K);
+    status = check_form(s, member, tensor, rank, rank, spelling.text);
+    for (size_t axis = 0; axis + 1 < rank && status == GRAD_OK; axis++)
+        if (tensor->shape[axis] == 0)
+            status = grad_fail_layer(s->error, s->batch, s->layer, "empty_tensor", member,
+                                     rank == 2 ? " has 0 rows, expected at least one"
+                                               : " has an axis of length 0, expected at least 1");
     return status;
 }
 
-/* [N], or [1] where one number may stand for all. */
-static grad_status check_vector(const grad_subject *s, const char *member,
-                                const grad_tensor *tensor, size_t N, bool one_will_do)
+grad_status grad_verify_slot_axes(const grad_subject *s, const grad_layer *layer,
+                                  const grad_slot_info *slot, const grad_layer_sizes *n)
 {
-    grad_status status;
-
-    if (tensor->data == NULL)
-        return GRAD_OK;
-    status = check_form(s, member, tensor, 1, 1, grad_spelling_of_line(tensor).text);
-    if (status != GRAD_OK || (one_will_do && tensor->shape[0] == 1))
-        return status;
-    return check_equal(s, member, tensor->shape[0], "number", "the layer", N, " output");
-}
-
-static grad_status check_vectors(const grad_subject *s, const grad_layer *layer, size_t N)
-{
-    const grad_slot_info *essential = grad_kind_essential(grad_kind_of(layer));
+    const grad_tensor *tensor = grad_layer_slot(layer, slot->slot);
+    bool has_z = layer->pre_activation.data != NULL;
     grad_status status = GRAD_OK;
 
-    for (grad_slot slot = 0; slot < GRAD_SLOT_COUNT && status == GRAD_OK; slot++)
-        if (essential == NULL || slot != essential->slot)
-            status = check_vector(s, grad_slot_member(slot), grad_layer_slot(layer, slot), N,
-                                  slot == GRAD_SLOT_SLOPE);
+    for (size_t axis = 0; slot->shape[axis] != '\0' && status == GRAD_OK; axis++) {
+        const char *member = grad_slot_member(slot->slot), *unit = unit_of(slot, axis);
+        size_t size = tensor->shape[axis];
+
+        if (slot->shape[axis] == 'N' && !slot->is_essential)
+            status = check_equal(s, member, size, unit, "the layer", n->N, " output");
+        else if (slot->shape[axis] == 'N' && has_z) /* else N is what the slot says */
+            status = check_equal(s, member, size, unit, "pre_activation", n->N, " column");
+        else if (slot->shape[axis] == 'K')
+            status = check_equal(s, member, size, unit,
+                                 layer->input.data != NULL || s->layer == 0 ? "input"
+                                                                            : "the layer before",
+                                 n->K, "");
+    }
+    return status;
+}
+
+/* The slot that the layer's sizes are read from, whose form has been checked. */
+static grad_status check_essential(const grad_subject *s, const grad_layer *layer,
+                                   const grad_slot_info *slot, const grad_layer_sizes *n)
+{
+    const grad_tensor *tensor = grad_layer_slot(layer, slot->slot);
+    const char *why = why_essential(s);
+    grad_status status = GRAD_OK;
+
+    if (why != NULL)
+        status = check_presence(s, grad_slot_member(slot->slot) + 1, tensor, why);
+    if (status != GRAD_OK || tensor->data == NULL)
+        return status;
+    return grad_verify_slot_axes(s, layer, slot, n);
+}
+
+/* The other slots of the kind, and the activation's. */
+static grad_status check_slots(const grad_subject *s, const grad_layer *layer,
+                               const grad_layer_sizes *n)
+{
+    static const grad_slot_info of_activation = {.slot = GRAD_SLOT_SLOPE, .shape = "N"};
+    grad_status status = GRAD_OK;
+
+    for (grad_slot i = 0; i < GRAD_SLOT_COUNT && status == GRAD_OK; i++) {
+        const grad_tensor *tensor = grad_layer_slot(layer, i);
+        const grad_slot_info *slot =
+            i == GRAD_SLOT_SLOPE ? &of_activation : grad_kind_slot(grad_kind_of(layer), i);
+
+        if (tensor->data == NULL || slot == NULL || slot->is_essential)
+            continue;
+        status = grad_verify_slot_form(s, slot, tensor, n->K);
+        if (status == GRAD_OK && (i != GRAD_SLOT_SLOPE || tensor->shape[0] != 1)) /* all units' */
+            status = grad_verify_slot_axes(s, layer, slot, n);
+    }
     return status;
 }
 
@@ -334,36 +380,36 @@ static grad_status check_size_sources(const grad_subject *s, const grad_layer *l
         s->batch->network != NULL && s->layer == 0 && layer->input.data == NULL;
     const grad_slot_info *essential = grad_kind_essential(grad_kind_of(layer));
     grad_status status = check_states(s, layer);
-    const grad_tensor *W;
-    const char *member;
+    const grad_tensor *tensor;
 
     if (status == GRAD_OK && stands_on_network)
         status = check_network_input(s);
     if (status != GRAD_OK || essential == NULL)
         return status;
-    W = grad_layer_slot(layer, essential->slot);
-    member = grad_slot_member(essential->slot);
-    if (W->data == NULL)
-        return GRAD_OK;
-    status = check_form(s, member, W, 2, 2, grad_spelling_of_rows(W, width_of_input(s)).text);
-    if (status == GRAD_OK && W->shape[0] == 0)
-        return grad_fail_layer(s->error, s->batch, s->layer, "empty_tensor", member,
-                               " has 0 rows, expected at least one");
-    return status;
+    tensor = grad_layer_slot(layer, essential->slot);
+    return tensor->data == NULL ? GRAD_OK
+                                : grad_verify_slot_form(s, essential, tensor, width_of_input(s));
 }
 
-/* A tensor a sample has one axis more than they have. */
-static grad_status check_axes(const grad_subject *s, const grad_layer_sizes *n)
+/* Deltas sample by sample have the samples' axes before their own. */
+static grad_status check_axes(const grad_subject *s, const grad_layer *layer,
+                              const grad_layer_sizes *n)
 {
-    size_t rank = n->axes.count + 1;
-    bool has_weight_delta =
-        (grad_layer_outputs(s->batch, s->layer) & GRAD_OUTPUT_WEIGHT_DELTA) != 0;
+    static const char *const more[] = {"no", "no", "one", "two", "three", "four"};
+    const grad_layer_info *info = &grad_kind_of(layer)->info;
+    unsigned outputs = grad_layer_outputs(s->batch, s->layer);
 
-    if (s->batch->reduction == GRAD_PER_SAMPLE && has_weight_delta && rank + 1 > GRAD_MAX_RANK)
-        return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", "",
-                               " has an input of rank %zu, expected at most %d with reduction "
-                               "none, as each sample's weight_delta has one more",
-                               rank, GRAD_MAX_RANK - 1);
+    for (size_t i = 0; i < info->slot_count && s->batch->reduction == GRAD_PER_SAMPLE; i++) {
+        grad_output_kind delta = info->slots[i].delta;
+        size_t rank = strlen(info->slots[i].shape);
+
+        if ((outputs & 1U << delta) != 0 && n->axes.count + rank > GRAD_MAX_RANK)
+            return grad_fail_layer(s->error, s->batch, s->layer, "shape_mismatch", "",
+                                   " has an input of rank %zu, expected at most %zu with "
+                                   "reduction none, as each sample's %s has %s more",
+                                   n->axes.count + 1, GRAD_MAX_RANK + 1 - rank,
+                                   grad_output_name(delta), more[rank]);
+    }
     return GRAD_OK;
 }
 
@@ -379,13 +425,13 @@ static grad_status check_sized(const grad_subject *s, const grad_layer *layer,
     if (status == GRAD_OK && kind->validate_axes != NULL)
         status = kind->validate_axes(s, layer, n);
     if (status == GRAD_OK)
-        status = check_axes(s, n);
+        status = check_axes(s, layer, n);
     if (status == GRAD_OK)
         status = essential != NULL
-                     ? check_matrix(s, layer, essential->slot, n)
+                     ? check_essential(s, layer, essential, n)
                      : check_equal(s, "/pre_activation", n->N, "column", "input", n->K, "");
     if (status == GRAD_OK)
-        status = check_vectors(s, layer, n->N);
+        status = check_slots(s, layer, n);
     if (status == GRAD_OK && kind->validate_slots != NULL)
         status = kind->validate_slots(s, layer);
     return status == GRAD_OK ? check_mask(s, layer, n) : status;

@@ -45,4 +45,11 @@ MUTANTS = [
          "own - sizeof size"),
         ("a size that was never set is taken", "size < sizeof size || size > SIZE_MOST",
          "size > SIZE_MOST && size < own")),
+    *of("lib/model/kinds.c", "test_slots",
+        ("no slot says an axis of its delta itself", ": own->shape[axis];", ": N;")),
+    *of("lib/model/validate_tensors.c", "test_slots",
+        ("axes between the first and the last may be empty",
+         "for (size_t axis = 0; axis + 1 < rank && status",
+         "for (size_t axis = 1; axis < 1 && status"),
+        ("inputs are not held to K", "else if (slot->shape[axis] == 'K')", "else if (false)")),
 ]

@@ -241,9 +241,14 @@ static void add_rows(const field_list *list, const grad_request_field *rows, siz
         add(list, rows[i].field, rows[i].places);
 }
 
+/* A number alone may stand for a tensor of one, whose rank the slot says. */
 static grad_decode_function *reader_of(const grad_slot_info *slot)
 {
-    return slot->shape[1] != '\0' ? grad_decode_matrix : grad_decode_vector;
+    static grad_decode_function *const readers[] = {grad_decode_tensor, grad_decode_vector,
+                                                    grad_decode_matrix};
+    size_t rank = strlen(slot->shape);
+
+    return readers[rank < GRAD_COUNT(readers) ? rank : 0];
 }
 
 /* A field of the list's kind, or one that only others have. */
@@ -254,10 +259,10 @@ static grad_field owned(const field_list *list, const char *name, grad_decode_fu
                         kind_has(list->kind, name) ? NULL : GRAD_OF_OTHER_LAYERS};
 }
 
-/* Of the first kind that has it; NULL: it is no kind's own, but an activation's. */
-static const grad_slot_info *slot_of_any(grad_slot slot)
+/* Of that kind, or of the first that has it; NULL: it is no kind's own, but an activation's. */
+static const grad_slot_info *slot_of_any(grad_layer_kind first, grad_slot slot)
 {
-    const grad_slot_info *found = NULL;
+    const grad_slot_info *found = slot_of(first, slot);
 
     for (size_t kind = 0; kind < GRAD_LAYER_KIND_COUNT && found == NULL; kind++)
         found = slot_of(kind, slot);
@@ -269,7 +274,7 @@ static void add_slots(const field_list *list, bool with_delta)
     static const grad_layer layer;
 
     for (grad_slot slot = 0; slot < GRAD_SLOT_COUNT; slot++) {
-        const grad_slot_info *any = slot_of_any(slot);
+        const grad_slot_info *any = slot_of_any(list->kind, slot);
         ptrdiff_t offset = (const char *)grad_layer_slot(&layer, slot) - (const char *)&layer;
 
         if (any != NULL && (any->delta != GRAD_OUTPUT_COUNT) == with_delta)
@@ -311,7 +316,7 @@ static void add_claims(const field_list *list)
         ptrdiff_t offset =
             (const char *)grad_layer_result_tensor(&result, output) - (const char *)&result;
         size_t at = offsetof(grad_decoded_layer, claims) + (size_t)offset;
-        const grad_slot_info *slot = NULL;
+        const grad_slot_info *slot = slot_with_delta(list->kind, output);
 
         for (size_t kind = 0; kind < GRAD_LAYER_KIND_COUNT && slot == NULL; kind++)
             slot = slot_with_delta(kind, output);
