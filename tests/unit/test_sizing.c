@@ -24,7 +24,7 @@ static bool fit(size_t budget, size_t connections, size_t available, config *run
     return sizing_fit(&loaded, running, available, message, 512);
 }
 
-/* The sum, written down once more: 80 KiB a connection, 48 MiB, an eighth of the budget in bounds. */
+/* The sum, written down once more: 80 KiB a connection, 48 MiB, an eighth of the budget. */
 static void assert_fits(const config *c, size_t available)
 {
     size_t budget = c->memory_budget, kept = budget / 8;
