@@ -95,6 +95,7 @@ static line *create_line(service *s, const config *c)
     size_t threads = c->event_loops + c->workers;
     const size_t slots[LINE_CLASS_COUNT] = {[LINE_SMALL] = 4 * threads,
                                             [LINE_LARGE] = c->workers + c->workers / 2,
+                                            [LINE_HUGE] = 1 + c->workers / 4,
                                             [LINE_LONG] = POOL_TURNS * c->workers};
 
     s->small_memory = c->memory_budget / SMALL_SHARE;

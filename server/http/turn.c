@@ -13,8 +13,10 @@
 #define COST_OF_REQUEST 8192
 /* A body of unknown length is taken for one that is large. */
 #define COST_OF_UNKNOWN ((uint64_t)256 << 10)
-/* Larger bodies wait for their memory. */
+/* Larger bodies wait for their memory, */
 #define SMALL_BODY ((uint64_t)32 << 10)
+/* and those above this among themselves, for as long as queue-timeout: they take long anyway. */
+#define LARGE_BODY ((uint64_t)4 << 20)
 
 static line *line_of(const request *r)
 {
@@ -42,7 +44,7 @@ static line_class class_of(const request *r, uint64_t length)
 {
     if (r->route->handler->takes_long)
         return LINE_LONG;
-    return length <= SMALL_BODY ? LINE_SMALL : LINE_LARGE;
+    return length <= SMALL_BODY ? LINE_SMALL : length <= LARGE_BODY ? LINE_LARGE : LINE_HUGE;
 }
 
 /* ---- The answers ----------------------------------------------------------------------------- */
@@ -58,8 +60,8 @@ static outcome reject_overload(request *r)
     char detail[GRAD_DETAIL_SIZE];
 
     snprintf(detail, sizeof detail,
-             "expected a wait of at most max-wait, %.3g s, found %.3g s of work ahead; try again",
-             r->context->service->config->max_wait, r->ticket.wait);
+             "expected a wait of at most %s, found %.3g s of work ahead; try again",
+             r->ticket.which == LINE_HUGE ? "queue-timeout" : "max-wait", r->ticket.wait);
     r->retry_after = seconds_to_wait(r->ticket.wait);
     metrics_count_rejection(REJECT_OVERLOADED);
     return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "overloaded", detail);
@@ -112,8 +114,8 @@ outcome turn_take(request *r)
     const config *limits = r->context->service->config;
     uint64_t length = has_unknown_length(r) ? COST_OF_UNKNOWN : r->declared;
     int64_t now = clock_now();
-    const line_terms terms = {.max_wait = limits->max_wait,
-                              .deadline = now + clock_from_seconds(limits->queue_timeout)};
+    line_terms terms = {.max_wait = limits->max_wait,
+                        .deadline = now + clock_from_seconds(limits->queue_timeout)};
 
     if (!r->route->handler->takes_body)
         return OUTCOME_MORE;
@@ -122,6 +124,8 @@ outcome turn_take(request *r)
                               .cost = COST_OF_REQUEST + (double)length,
                               .memory = (size_t)length,
                               .on_turn = on_turn};
+    if (r->ticket.which == LINE_HUGE)
+        terms.max_wait = limits->queue_timeout;
     line_enter(line_of(r), &r->ticket, &terms, now);
     return act_on(r);
 }

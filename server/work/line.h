@@ -19,6 +19,7 @@ typedef struct line line;
 typedef enum line_class {
     LINE_SMALL, /* always finds memory: a part of the budget is kept for it */
     LINE_LARGE, /* waits for its memory too, and is not overtaken by its class meanwhile */
+    LINE_HUGE,  /* so large that others would wait long for it alone; waits like LINE_LARGE */
     LINE_LONG,  /* computes for long, whatever its size */
     LINE_CLASS_COUNT
 } line_class;

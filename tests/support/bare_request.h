@@ -34,7 +34,7 @@ static connection bare_peer = {.fd = -1};
 /* Makes the service anew, with these formats of bodies; its line lasts. */
 static inline void bare_service_begin(const body_formats *formats)
 {
-    static const size_t slots[LINE_CLASS_COUNT] = {1, 1, 1};
+    static const size_t slots[LINE_CLASS_COUNT] = {1, 1, 1, 1};
     static line *all;
 
     if (all == NULL)

@@ -36,7 +36,7 @@ static void note_answer(line_ticket *t)
 
 static scene *begin(size_t slots, size_t depth, size_t small_share)
 {
-    const size_t all[LINE_CLASS_COUNT] = {slots, slots, slots};
+    const size_t all[LINE_CLASS_COUNT] = {slots, slots, slots, slots};
     scene *s = calloc(1, sizeof *s);
 
     assert_non_null(s);
