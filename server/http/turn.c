@@ -88,18 +88,15 @@ static outcome act_on(request *r)
     case LINE_EXPIRED:
         return reject(r, REJECT_QUEUE_TIMEOUT, "queue_timeout",
                       "the request did not get its turn within queue-timeout; try again");
+    case LINE_GONE: /* nobody reads it: the connection is closed before */
     case LINE_CLOSED:
         return reject(r, REJECT_DRAINING, "draining",
                       "the daemon is stopping; try again elsewhere");
     case LINE_NO_MEMORY:
-        return reject(r, REJECT_MEMORY, "out_of_memory",
-                      "no memory for a place in the line; try again");
-    case LINE_GONE:
         break;
     }
-    r->closes = true;
-    return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "client_gone",
-                               "the client closed the connection while its request waited");
+    return reject(r, REJECT_MEMORY, "out_of_memory",
+                  "no memory for a place in the line; try again");
 }
 
 /* ---- A place --------------------------------------------------------------------------------- */

@@ -217,8 +217,8 @@ def idle_and_huge(program, options):
     with start(program, options, memory=512 << 20) as found:
         idle, wrong = [], 0
         answer = None
-        for _ in range(4070):
-            one = found.connect(request("small").raw())
+        for i in range(4070):  # of peers with their shares
+            one = found.connect(request("small").raw(), source="127.0.0.%d" % (2 + i % 128))
             body = one.recv(9999).partition(b"\r\n\r\n")[2]
             answer = answer or body
             wrong += body != answer
@@ -226,7 +226,7 @@ def idle_and_huge(program, options):
         huge, N = [], 1500
         while N > 50 and len(huge) < 10 and found.is_alive():
             try:
-                one = found.connect(huge_request(N), receive=16384)
+                one = found.connect(huge_request(N), receive=16384, source="127.0.0.1")
                 status = one.recv(12)[9:]
             except OSError:
                 break
@@ -271,7 +271,7 @@ def unread(program, options):
         began, most, last, leased = time.monotonic(), 0, 0, 0
         while time.monotonic() - began < 120:
             held = socket_memory() - before
-            most, leased = max(most, held), max(leased, found.leased())
+            most, leased = max(most, held), max(leased, found.leased() + found.unsent())
             last = time.monotonic() - began
             if last > 8 and held < most / 20:
                 break

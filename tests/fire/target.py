@@ -110,6 +110,10 @@ class Target:
         """Bytes of the memory budget that requests hold."""
         return self.metrics().value("gradientd_memory_leased_bytes")
 
+    def unsent(self):
+        """Bytes of responses that the kernel holds; 0 of a build that does not tell."""
+        return self.metrics().value("gradientd_unsent_bytes")
+
     def info(self):
         with Connection(self.address, timeout=10) as connection:
             return connection.request("GET", "/v1/info").json()
