@@ -52,7 +52,7 @@ typedef struct load_connection {
     struct load_connection *previous, *next;
     struct load_list *list;
     int fd; /* -1: none */
-    bool reused, retried, answered;
+    bool reused, retried, answered, refused;
     uint64_t planned, sent; /* microseconds of the clock */
     uint64_t first_try;     /* of a closed class: since the last answer with 200 */
     unsigned tries;

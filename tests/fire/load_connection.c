@@ -105,9 +105,11 @@ static void send_more(load_connection *connection)
         ssize_t n = send(connection->fd, class->request + connection->written,
                          class->request_length - connection->written, MSG_NOSIGNAL);
 
-        /* An error shows again when the answer is read, which may have come before it. */
-        if (n <= 0)
+        /* A reset shows again when the answer is read, which may have come before it. */
+        if (n <= 0) {
+            connection->refused = n < 0 && errno == ECONNREFUSED;
             return;
+        }
         connection->written += (size_t)n;
     }
 }
@@ -115,7 +117,7 @@ static void send_more(load_connection *connection)
 static void begin(load_run *load, load_connection *connection)
 {
     connection->written = 0;
-    connection->answered = false;
+    connection->answered = connection->refused = false;
     connection->response.head_length = connection->response.start_length = 0;
     connection->response.body_length = connection->response.body_read = 0;
     connection->response.status = 0;
@@ -205,14 +207,15 @@ static void read_more(load_run *load, load_connection *connection)
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (n < 0) {
-            fail(load, connection, errno == ECONNREFUSED ? "refused" : "reset");
+            fail(load, connection,
+                 connection->refused || errno == ECONNREFUSED ? "refused" : "reset");
             return;
         }
         if (n == 0) {
             if (load_response_ends_by_close(&connection->response))
                 finish(load, connection);
             else
-                fail(load, connection, "closed");
+                fail(load, connection, connection->refused ? "refused" : "closed");
             return;
         }
         progress = connection->answered ? LOAD_MALFORMED
