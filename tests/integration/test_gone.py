@@ -32,7 +32,7 @@ POOLED = body_of({"layers": [make_layer(random.Random(2), 32, 128, 96)]})
 class Leaving(DaemonCase):
     """What has to stop."""
 
-    FLAGS = ("--workers", "1", "--inline-cost", "0s", "--log-level", "debug")
+    FLAGS = ("--workers", "1", "--inline-cost", "0s", "--log-level", "debug", "--max-wait", "60s")
 
     def gone(self):
         return self.daemon.metrics().value("gradientd_rejections_total", reason="client_gone")
