@@ -360,7 +360,7 @@ static void hand_over(acceptor *a, int fd, const struct sockaddr *peer, socklen_
 /* A duplicate, since no file may be opened any more. */
 static void keep_spare(acceptor *a)
 {
-    a->spare_fd = fcntl(a->listening_fd, F_DUPFD_CLOEXEC, 0);
+    a->spare_fd = fcntl(a->end_fd, F_DUPFD_CLOEXEC, 0);
 }
 
 /* Accepts one by the spare descriptor, and closes it: what it has sent is read, or closing would

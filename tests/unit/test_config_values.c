@@ -285,9 +285,7 @@ static void test_the_table(void **state)
         assert_true(again.number == value.number && again.seconds == value.seconds);
         assert_true(again.on == value.on && again.choice == value.choice);
         free(text);
-        free(values.listen);
-        free(values.admin_listen);
-        free(values.allow_origin);
+        config_free(&values, NULL);
     }
 }
 
