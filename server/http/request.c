@@ -435,12 +435,12 @@ static enum MHD_Result on_headers(request *r, const char *method, const char *ve
 /* libmicrohttpd calls once more as it did first. */
 static enum MHD_Result on_turn(request *r)
 {
+    stop_watching(r); /* before the state changes, which on_gone asks for */
+    if (r->gone)
+        return MHD_NO;
     r->state = REQUEST_RECEIVING;
     r->suspended = false;
     r->waited = clock_to_seconds(clock_now() - r->line_at);
-    stop_watching(r);
-    if (r->gone)
-        return MHD_NO;
     return begin_body(r, turn_answer(r));
 }
 

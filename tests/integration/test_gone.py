@@ -83,6 +83,16 @@ class Leaving(DaemonCase):
     def test_closing_stops_a_check(self):
         self.assertLess(self.leave_and_measure(1, lambda c: c.close()), AT_ONCE)
 
+    def test_leaving_as_turns_come(self):
+        """Those that leave make way for those that leave next: a turn and an end at once."""
+        generator = random.Random(3)
+        for _ in range(20):
+            connections = self.begin(8)
+            generator.shuffle(connections)
+            for connection in connections:
+                connection.reset()
+        self.assert_alive()
+
     def test_what_the_log_says(self):
         self.begin()[0].reset()
         line = self.daemon.wait_log(patience(10), code="client_gone")
