@@ -43,7 +43,9 @@ class Unread(Case):
 
     def start(self, stderr):
         process = subprocess.Popen(
-            [DAEMON, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"], stderr=stderr,
+            [DAEMON, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
+             "--core-dumps", "on"],  # or its descriptors may be hidden from us
+            stderr=stderr,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             env={k: v for k, v in os.environ.items() if not k.startswith("GRADIENTD_")})
         self.addCleanup(lambda: process.poll() is None and (process.kill(), process.wait()))
