@@ -40,8 +40,8 @@ class EndsUnderLoad(unittest.TestCase):
             ending = threading.Thread(target=later)
             ending.start()
             found = target.generate(BUILD, daemon, *(
-                ["name=" + request.name, *request.keys(), "busy=%d" % (self.CONNECTIONS // 3), "pause=0.05",
-                 "seconds=%g" % scaled(0.9, 2.5), "timeout=%g" % patience(20)]
+                ["name=" + request.name, *request.keys(), "pause=0.05",
+                 "busy=%d" % (self.CONNECTIONS // 3), "seconds=%g" % scaled(0.9, 2.5), "timeout=%g" % patience(20)]
                 for request in self.requests))
             ending.join()
             daemon.check_exit(patience(20))
