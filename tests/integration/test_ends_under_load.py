@@ -41,7 +41,8 @@ class EndsUnderLoad(unittest.TestCase):
             ending.start()
             found = target.generate(BUILD, daemon, *(
                 ["name=" + request.name, *request.keys(), "pause=0.05",
-                 "busy=%d" % (self.CONNECTIONS // 3), "seconds=%g" % scaled(0.9, 2.5), "timeout=%g" % patience(20)]
+                 "busy=%d" % (self.CONNECTIONS // 3),
+                 "seconds=%g" % scaled(0.9, 2.5), "timeout=%g" % patience(20)]
                 for request in self.requests))
             ending.join()
             daemon.check_exit(patience(20))
