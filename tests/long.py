@@ -40,8 +40,6 @@ def programs(build, rounds):
          [sys.executable, "-m", "unittest", "-v", "test_training"], results.of_unittest),
         ("faults: 10,000 requests through each of seven",
          [sys.executable, "-m", "unittest", "-v", "test_faulty_lines"], results.of_unittest),
-        ("a daemon that is asked to stop under load",
-         [sys.executable, "-m", "unittest", "-v", "test_ends_under_load"], results.of_unittest),
         ("numbers written and read, all of float32", unit_test(build, "test_number_write"),
          results.of_cmocka),
         ("alerts, by promtool", python("tests/alerts/test_alerts.py", "-v"), results.of_unittest),

@@ -105,9 +105,10 @@ static void send_more(load_connection *connection)
         ssize_t n = send(connection->fd, class->request + connection->written,
                          class->request_length - connection->written, MSG_NOSIGNAL);
 
-        /* A reset shows again when the answer is read, which may have come before it. */
+        /* A reset shows again when the answer is read, which may have come before it. That there
+         * is no listener is told once: the next call finds a connection that has ended. */
         if (n <= 0) {
-            connection->refused = n < 0 && errno == ECONNREFUSED;
+            connection->refused = connection->refused || (n < 0 && errno == ECONNREFUSED);
             return;
         }
         connection->written += (size_t)n;
