@@ -53,14 +53,6 @@ static size_t admin_connections(void)
     return share_of_descriptors(ADMIN_CONNECTIONS, 4);
 }
 
-static bool is_default(const config *c)
-{
-    const option *o = option_find("max-connections");
-    option_value value = {.number = 0};
-
-    return value_parse(o, o->initial, &value) && c->max_connections == value.number;
-}
-
 bool daemon_fit_descriptors(const config *loaded, config *c, char *message, size_t message_size)
 {
     size_t allowed = descriptors_allowed();
@@ -75,7 +67,7 @@ bool daemon_fit_descriptors(const config *loaded, config *c, char *message, size
              "them otherwise: %zu are left; raise the limit (ulimit -n, LimitNOFILE) or lower "
              "max-connections",
              (size_t)c->max_connections, allowed, others, most);
-    if (most == 0 || !is_default(loaded))
+    if (most == 0 || !value_is_default(option_find("max-connections"), loaded))
         return false;
     log_write(LOG_WARNING, "max-connections lowered to what the limit of descriptors allows",
               (log_field[]){LOG_NUMBER("from", c->max_connections), LOG_NUMBER("to", most),

@@ -3,6 +3,7 @@
 
 #include "config/options.h"
 #include "http/service.h"
+#include "tls/tls.h"
 
 #include <stdio.h>
 
@@ -10,8 +11,8 @@
 
 /* The program, its threads and tables, OpenBLAS's buffers. */
 #define PROCESS_MEMORY (48 * MIB)
-/* A connection's buffer, and the kernel's own for it. */
-#define CONNECTION_MEMORY (SERVICE_BUFFER + ((size_t)16 << 10))
+/* The kernel's own for a connection. */
+#define KERNEL_CONNECTION ((size_t)16 << 10)
 /* A budget that nobody has set is not below this share of the memory: connections give way. */
 #define LEAST_SHARE 8
 /* Nor is the number of connections below this. */
@@ -27,6 +28,11 @@ size_t sizing_kept(size_t memory_budget)
     return kept < KEPT_LEAST ? KEPT_LEAST : kept > KEPT_MOST ? KEPT_MOST : kept;
 }
 
+static size_t connection_memory(const config *c)
+{
+    return SERVICE_BUFFER + KERNEL_CONNECTION + (tls_is_wanted(c) ? TLS_CONNECTION : 0);
+}
+
 static size_t besides(size_t memory_budget)
 {
     return PROCESS_MEMORY + sizing_kept(memory_budget);
@@ -35,7 +41,7 @@ static size_t besides(size_t memory_budget)
 /* What is left of the memory for the budget, its share at least. */
 static size_t automatic_budget(const config *c, size_t available)
 {
-    size_t buffers = c->max_connections * CONNECTION_MEMORY;
+    size_t buffers = c->max_connections * connection_memory(c);
     size_t least = available / LEAST_SHARE, most = c->memory_budget;
     size_t taken = buffers + besides(most);
     size_t left = available > taken ? available - taken : 0;
@@ -48,15 +54,7 @@ static size_t fitting_connections(const config *c, size_t available)
 {
     size_t taken = c->memory_budget + besides(c->memory_budget);
 
-    return available > taken ? (available - taken) / CONNECTION_MEMORY : 0;
-}
-
-static bool are_default(const config *loaded)
-{
-    const option *o = option_find("max-connections");
-    option_value value = {.number = 0};
-
-    return value_parse(o, o->initial, &value) && loaded->max_connections == value.number;
+    return available > taken ? (available - taken) / connection_memory(c) : 0;
 }
 
 bool sizing_fit(const config *loaded, config *running, size_t available, char *message,
@@ -69,7 +67,7 @@ bool sizing_fit(const config *loaded, config *running, size_t available, char *m
     most = fitting_connections(running, available);
     if (running->max_connections <= most)
         return true;
-    if (are_default(loaded) && most >= LEAST_CONNECTIONS) {
+    if (value_is_default(option_find("max-connections"), loaded) && most >= LEAST_CONNECTIONS) {
         running->max_connections = most;
         return true;
     }
@@ -77,7 +75,7 @@ bool sizing_fit(const config *loaded, config *running, size_t available, char *m
         message, message_size,
         "memory-budget %zu MiB, %zu connections of %zu KiB and %zu MiB of the process are more "
         "than the %zu MiB that it may have: lower memory-budget or max-connections",
-        running->memory_budget / MIB, (size_t)running->max_connections, CONNECTION_MEMORY >> 10,
-        besides(running->memory_budget) / MIB, available / MIB);
+        running->memory_budget / MIB, (size_t)running->max_connections,
+        connection_memory(running) >> 10, besides(running->memory_budget) / MIB, available / MIB);
     return false;
 }

@@ -108,6 +108,9 @@ void value_copy(const option *o, const config *from, config *to);
 /* Writes the value of that option in values as a text that value_parse reads back. */
 void value_format(const option *o, const config *values, FILE *out);
 
+/* Whether it is the option's default, set or not. */
+bool value_is_default(const option *o, const config *values);
+
 /* Whether it is a 0 that is replaced at start. */
 bool value_is_automatic(const option *o, const config *values);
 

@@ -464,6 +464,17 @@ void value_format(const option *o, const config *values, FILE *out)
     }
 }
 
+bool value_is_default(const option *o, const config *values)
+{
+    config initial = {.listen = NULL};
+    option_value value;
+    bool same = value_parse(o, o->initial, &value) && value_store(o, &value, &initial) &&
+                value_equal(o, &initial, values);
+
+    config_free(&initial, NULL);
+    return same;
+}
+
 bool value_is_automatic(const option *o, const config *values)
 {
     return o->automation != NULL && value_load(o, values).number == 0;

@@ -13,15 +13,28 @@
 #define MIB ((size_t)1 << 20)
 #define DEFAULT_CONNECTIONS 4096
 
-static bool fit(size_t budget, size_t connections, size_t available, config *running,
-                char message[512])
+static char none[] = "", some[] = "service.pem";
+
+static bool fit_with(char *certificate, size_t budget, size_t connections, size_t available,
+                     config *running, char message[512])
 {
     const config loaded = {.memory_budget = budget, .max_connections = connections};
 
+    *running = (config){.tls_certificate = certificate,
+                        .tls_key = none,
+                        .tls_client_ca = none,
+                        .tls_client_crl = none,
+                        .tls_client_names = none};
     running->memory_budget = budget == 0 ? available / 2 : budget;
     running->max_connections = connections;
     message[0] = '\0';
     return sizing_fit(&loaded, running, available, message, 512);
+}
+
+static bool fit(size_t budget, size_t connections, size_t available, config *running,
+                char message[512])
+{
+    return fit_with(none, budget, connections, available, running, message);
 }
 
 /* The sum, written down once more: 80 KiB a connection, 48 MiB, an eighth of the budget. */
@@ -78,12 +91,26 @@ static void test_what_was_set_is_kept_or_refused(void **state)
     assert_fits(&c, 512 * MIB);
 }
 
+/* A connection of TLS takes 44 KiB more. */
+static void test_tls_takes_more(void **state)
+{
+    config c = {.memory_budget = 0};
+    char message[512];
+
+    (void)state;
+    assert_true(fit_with(some, 100 * MIB, 2500, 512 * MIB, &c, message));
+    assert_false(fit_with(some, 100 * MIB, 3000, 512 * MIB, &c, message));
+    assert_non_null(strstr(message, "3000 connections of 124 KiB"));
+    assert_true(fit(100 * MIB, 3000, 512 * MIB, &c, message));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_much_memory_changes_nothing),
         cmocka_unit_test(test_defaults_fit_anywhere),
         cmocka_unit_test(test_what_was_set_is_kept_or_refused),
+        cmocka_unit_test(test_tls_takes_more),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
