@@ -262,7 +262,7 @@ static const metrics_family families[] = {
                             "It is set by queue-depth."},
     [FAMILY_EXPECTED_WAIT] =
         {"gradientd_expected_wait_seconds", "gauge", "",
-         "How long a request with a large body would wait for its turn now, by the speed measured.",
+         "Until all large requests that wait now have had their turns, by the speed measured.",
          "Near max-wait requests are refused: add CPUs or replicas."},
     [FAMILY_WORKERS] = {"gradientd_workers", "gauge", "", "Threads that compute.",
                         "It is set by workers, at start."},

@@ -5,6 +5,7 @@
 
 #include "platform/clock.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,12 @@
  * the end is near (after Nichols, Jacobson: Controlling queue delay, 2012). */
 #define BURST_FACTOR 2
 #define BURST_SECONDS 1.0
+
+/* For so long a peer that has nothing here is remembered, with the share that it has had. */
+#define MEMORY_SECONDS 1.0
+
+/* So many newcomers are always looked at: they may ask for something else. */
+#define FEW_NEWCOMERS 4
 
 /* A peer that lets its request wait for this long is not expected to send the rest soon. */
 #define PATIENCE_SECONDS 1.0
@@ -38,10 +45,12 @@ typedef struct line_peer {
     double waiting_cost;
     double finish;
     size_t tickets;
+    int64_t left_at; /* when it last had any */
 } line_peer;
 
 typedef struct class_state {
     size_t slots, served, waiting;
+    size_t peers;       /* in the table */
     double served_cost; /* of those with a slot */
     double virtual_now;
     line_peer *buckets[BUCKETS];
@@ -125,19 +134,28 @@ static line_peer *find_or_add_peer(class_state *c, uint64_t key)
     p->key = key;
     p->next = *bucket_of(c, key);
     *bucket_of(c, key) = p;
+    c->peers++;
     return p;
 }
 
-/* Forgets a peer that has nothing here, once its share of the past has been had by others too. */
-static void forget_peers(class_state *c)
+/* Whether it has nothing here, and its share of the past has been had by others too, or is long
+ * past: where nobody waits, virtual time stands still. */
+static bool is_forgotten(const class_state *c, const line_peer *p, int64_t now)
+{
+    return p->tickets == 0 &&
+           (p->finish <= c->virtual_now || clock_to_seconds(now - p->left_at) > MEMORY_SECONDS);
+}
+
+static void forget_peers(class_state *c, int64_t now)
 {
     for (size_t i = 0; i < BUCKETS; i++) {
         line_peer **at = &c->buckets[i];
         while (*at != NULL) {
             line_peer *p = *at;
-            if (p->tickets == 0 && p->finish <= c->virtual_now) {
+            if (is_forgotten(c, p, now)) {
                 *at = p->next;
                 free(p);
+                c->peers--;
             } else {
                 at = &p->next;
             }
@@ -303,13 +321,15 @@ static bool has_memory(const line *l, const line_ticket *t)
     return t->which == LINE_SMALL || taken == 0 || (taken <= usable && t->memory <= usable - taken);
 }
 
-/* Whether someone holds memory and will give it back without waiting for more. */
+/* Whether someone holds memory and will give it back without waiting for more: whoever is served,
+ * or takes a response. */
 static bool will_be_freed(const line *l)
 {
-    for (size_t i = 0; i < LINE_CLASS_COUNT; i++)
-        if (l->classes[i].served > 0)
-            return true;
-    return false;
+    size_t held = 0;
+
+    for (const line_ticket *t = l->awaiting; t != NULL; t = t->next)
+        held += t->wanted->bytes;
+    return atomic_load(&l->memory->in_use) > held;
 }
 
 static void answer_awaiting(line *l, line_ticket *t, line_answer given, int64_t now)
@@ -524,6 +544,7 @@ void line_leave(line *l, line_ticket *t, double cost, int64_t now)
     if (t->state != STATE_OUT) {
         promise(l, t, false);
         t->owner->tickets--;
+        t->owner->left_at = now;
     }
     t->state = STATE_OUT;
     t->owner = NULL;
@@ -591,16 +612,17 @@ line_answer line_await(line *l, line_ticket *t, reservation *wanted, size_t byte
 
 bool line_refuses(line *l, uint64_t peer, double max_wait, size_t newcomers)
 {
+    class_state *c = &l->classes[LINE_LARGE];
+    const line_peer *p;
     bool refused = false;
 
+    if (newcomers < FEW_NEWCOMERS)
+        return false;
     pthread_mutex_lock(&l->lock);
-    for (size_t i = 0; i < LINE_CLASS_COUNT && !refused; i++) {
-        class_state *c = &l->classes[i];
-        const line_peer *p = find_peer(c, peer);
-        if (p != NULL && p->last != NULL) {
-            double before = cost_before(c, p->finish) + (double)newcomers * p->last->cost;
-            refused = is_too_long(c, seconds_for(c, before), max_wait, clock_now());
-        }
+    p = find_peer(c, peer);
+    if (p != NULL && p->last != NULL) {
+        double before = cost_before(c, p->finish) + (double)newcomers * p->last->cost;
+        refused = is_too_long(c, seconds_for(c, before), max_wait, clock_now());
     }
     pthread_mutex_unlock(&l->lock);
     return refused;
@@ -659,7 +681,7 @@ void line_tick(line *l, int64_t now)
     withdraw_promises(l, now);
     for (size_t i = 0; i < LINE_CLASS_COUNT; i++) {
         pass_time(&l->classes[i], now);
-        forget_peers(&l->classes[i]);
+        forget_peers(&l->classes[i], now);
     }
     serve_all(l, now);
     unlock_and_tell(l);
@@ -672,9 +694,10 @@ line_figures line_look(line *l, line_class which, int64_t now)
 
     pthread_mutex_lock(&l->lock);
     pass_time(c, now);
-    seen = (line_figures){.waiting = c->waiting, .served = c->served, .speed = c->speed};
+    seen = (line_figures){
+        .waiting = c->waiting, .served = c->served, .peers = c->peers, .speed = c->speed};
     if (c->waiting_peers != NULL)
-        seen.expected_wait = seconds_for(c, cost_before(c, c->virtual_now));
+        seen.expected_wait = seconds_for(c, cost_before(c, INFINITY));
     pthread_mutex_unlock(&l->lock);
     return seen;
 }

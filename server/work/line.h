@@ -97,14 +97,14 @@ void line_work(line *l, line_ticket *t, int64_t now);
 /* It has reserved that many bytes by now. */
 void line_hold(line *l, line_ticket *t, size_t bytes);
 
-/* At its end it needs that many bytes: LINE_TURN where they are reserved, LINE_WAIT until they are
- * (as line_enter; before all that enter), LINE_NO_MEMORY where those that hold memory all wait for
- * more, and it came last. */
+/* At its end it needs that many bytes: LINE_TURN where they are reserved; LINE_WAIT, after which it
+ * is armed and answered as after line_enter: LINE_TURN when they are, before all that enter, or
+ * LINE_NO_MEMORY where those that hold memory all wait for more, and it came last. */
 line_answer line_await(line *l, line_ticket *t, reservation *wanted, size_t bytes,
                        const line_terms *terms, int64_t now);
 
-/* Whether one more request of that peer would be refused, if it is like its last one and so are
- * those of so many newcomers. */
+/* Whether one more large request of that peer would be refused, if it is like its last one and so
+ * are those of so many newcomers. A few newcomers are never refused: they may ask for less. */
 bool line_refuses(line *l, uint64_t peer, double max_wait, size_t newcomers);
 
 /* So many bytes are held outside the budget, and count as those in it: large requests wait. */
@@ -120,7 +120,8 @@ void line_tick(line *l, int64_t now);
 typedef struct line_figures {
     size_t waiting;
     size_t served;        /* with a slot */
-    double expected_wait; /* seconds, of one more request of a new peer's */
+    size_t peers;         /* that it remembers */
+    double expected_wait; /* seconds, until all that waits now is served */
     double speed;         /* cost a second, all slots at work; 0: not yet known */
 } line_figures;
 

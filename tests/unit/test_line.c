@@ -188,6 +188,23 @@ static void test_resting_gives_the_slot_back(void **state)
     end(s);
 }
 
+/* A peer that comes once and never again leaves nothing behind. */
+static void test_peers_are_forgotten(void **state)
+{
+    scene *s = begin(1, 10, 0);
+
+    (void)state;
+    for (uint64_t peer = 0; peer < 1000; peer++) {
+        assert_int_equal(enter(s, 0, peer, 1), LINE_TURN);
+        leave(s, 0);
+    }
+    assert_int_equal(line_look(s->line, LINE_LARGE, s->now).peers, 1000);
+    enter(s, 0, 0, 1);
+    line_tick(s->line, s->now + 2 * SECOND);
+    assert_int_equal(line_look(s->line, LINE_LARGE, s->now).peers, 1);
+    end(s);
+}
+
 /* ---- Refusals -------------------------------------------------------------------------------- */
 
 /* Serves ten of cost 10 in a second, one at a time. */
@@ -246,6 +263,8 @@ static void test_what_comes_next_is_refused(void **state)
     assert_false(line_refuses(s->line, 1, 0.3, 4));
     assert_true(line_refuses(s->line, 1, 0.3, 5));
     assert_false(line_refuses(s->line, 2, 0.3, 5));
+    assert_false(line_refuses(s->line, 1, 0.001, 3)); /* too few to judge by */
+    assert_true(line_look(s->line, LINE_LARGE, s->now).expected_wait > 0.14);
     end(s);
 }
 
@@ -526,6 +545,7 @@ int main(void)
         cmocka_unit_test(test_shares_are_of_cost),
         cmocka_unit_test(test_classes_do_not_wait_for_each_other),
         cmocka_unit_test(test_resting_gives_the_slot_back),
+        cmocka_unit_test(test_peers_are_forgotten),
         cmocka_unit_test(test_a_long_wait_is_refused),
         cmocka_unit_test(test_what_comes_next_is_refused),
         cmocka_unit_test(test_a_full_line_sheds_the_greediest),
