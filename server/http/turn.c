@@ -57,11 +57,14 @@ static unsigned seconds_to_wait(double wait)
 
 static outcome reject_overload(request *r)
 {
+    const config *limits = r->context->service->config;
+    bool is_huge = r->ticket.which == LINE_HUGE;
     char detail[GRAD_DETAIL_SIZE];
 
     snprintf(detail, sizeof detail,
-             "expected a wait of at most %s, found %.3g s of work ahead; try again",
-             r->ticket.which == LINE_HUGE ? "queue-timeout" : "max-wait", r->ticket.wait);
+             "expected a wait of at most %s, %.3g s, found %.3g s of work ahead; try again",
+             is_huge ? "queue-timeout" : "max-wait",
+             is_huge ? limits->queue_timeout : limits->max_wait, r->ticket.wait);
     r->retry_after = seconds_to_wait(r->ticket.wait);
     metrics_count_rejection(REJECT_OVERLOADED);
     return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "overloaded", detail);

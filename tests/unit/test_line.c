@@ -199,7 +199,7 @@ static void test_peers_are_forgotten(void **state)
         leave(s, 0);
     }
     assert_int_equal(line_look(s->line, LINE_LARGE, s->now).peers, 1000);
-    enter(s, 0, 0, 1);
+    enter(s, 0, 5000, 1); /* begins where they all did */
     line_tick(s->line, s->now + 2 * SECOND);
     assert_int_equal(line_look(s->line, LINE_LARGE, s->now).peers, 1);
     end(s);
@@ -462,6 +462,32 @@ static void test_nobody_waits_in_a_circle(void **state)
     end(s);
 }
 
+/* Two that wait while a response still holds memory: both go on waiting for it. */
+static void test_a_response_gives_its_memory_back(void **state)
+{
+    scene *s = begin(10, 10, 0);
+    reservation response = {.budget = &s->memory}, a = response, b = response;
+
+    (void)state;
+    enter_with(s, 0, LINE_LARGE, 300);
+    enter_with(s, 1, LINE_LARGE, 300);
+    reservation_resize(&response, 300);
+    reservation_resize(&a, 300);
+    reservation_resize(&b, 300);
+    assert_int_equal(await(s, 0, &a, 700), LINE_WAIT);
+    assert_int_equal(await(s, 1, &b, 700), LINE_WAIT);
+    reservation_release(&response);
+    line_tick(s->line, s->now);
+    assert_order(s, 1, (size_t[]){0});
+    assert_int_equal(a.bytes, 700);
+    reservation_release(&a);
+    leave(s, 0);
+    assert_order(s, 1, (size_t[]){1});
+    assert_int_equal(s->tickets[1].answer, LINE_TURN);
+    reservation_release(&b);
+    end(s);
+}
+
 /* ---- Threads --------------------------------------------------------------------------------- */
 
 typedef struct runner {
@@ -557,6 +583,7 @@ int main(void)
         cmocka_unit_test(test_promises_are_withdrawn),
         cmocka_unit_test(test_memory_at_the_end),
         cmocka_unit_test(test_nobody_waits_in_a_circle),
+        cmocka_unit_test(test_a_response_gives_its_memory_back),
         cmocka_unit_test(test_threads),
     };
 
