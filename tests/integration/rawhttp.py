@@ -31,16 +31,18 @@ class Broken(Exception):
 
 class Connection:
     """A TCP connection, or where the address is a path, one of a Unix socket. send() takes bytes
-    as they are; read_response() reads one response. With a context of ssl they travel by TLS, and
-    the server's certificate is for 127.0.0.1."""
+    as they are; read_response() reads one response. source: the address it comes from. With a
+    context of ssl they travel by TLS, and the server's certificate is for 127.0.0.1."""
 
-    def __init__(self, address, timeout=30.0, receive_buffer=None, tls=None):
+    def __init__(self, address, timeout=30.0, receive_buffer=None, tls=None, source=None):
         is_path = isinstance(address, str)
         family = socket.AF_UNIX if is_path else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(timeout)
+        if source is not None:
+            self.socket.bind((source, 0))
         try:
             self.socket.connect(address)
         except OSError:
