@@ -212,13 +212,18 @@ bool value_parse(const option *o, const char *text, option_value *value)
 
 /* ---- Text ------------------------------------------------------------------------------------ */
 
-/* In the largest binary unit that divides the number; counts below 2^20 read better whole. */
+/* In the largest binary unit that divides the number; counts below 2^20 read better whole, and those
+ * of whole thousands of millions as such. */
 static void format_whole(option_kind kind, double number, char *text, size_t size)
 {
     static const char *const prefixes[] = {"", "Ki", "Mi", "Gi", "Ti"};
     bool bytes = kind != OPTION_NUMBER;
     size_t prefix = 0;
 
+    if (!bytes && number >= 1e9 && fmod(number, 1e9) == 0) {
+        snprintf(text, size, "%.0fG", number / 1e9);
+        return;
+    }
     while ((bytes || number >= MEBI || prefix > 0) &&
            prefix + 1 < sizeof prefixes / sizeof *prefixes && number >= 1024 &&
            fmod(number, 1024) == 0) {
