@@ -333,19 +333,36 @@ static bool responds_at_once(const request *r)
            r->declared > MAX_IGNORED_BODY;
 }
 
+/* Counts first: whoever waits for the count may then stop the event loops, which may have no
+ * suspended connection. False: the daemon is stopping. */
+static bool count_suspended(request *r)
+{
+    service *s = r->context->service;
+
+    atomic_fetch_add(&s->suspended, 1);
+    if (!atomic_load(&s->stopping))
+        return true;
+    atomic_fetch_sub(&s->suspended, 1);
+    return false;
+}
+
+static outcome reject_stopping(request *r)
+{
+    metrics_count_rejection(REJECT_DRAINING);
+    return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "draining",
+                               "the daemon is stopping; try again elsewhere");
+}
+
 /* Holds back the response of a rejection that is to be; false: it is to be sent now. The call that
  * comes when the connection is resumed sends it. */
 static bool hold(request *r)
 {
-    service *s = r->context->service;
-
-    if (!r->must_hold || r->held || atomic_load(&s->stopping))
+    if (!r->must_hold || r->held || !count_suspended(r))
         return false;
     r->held = true;
-    atomic_fetch_add(&s->suspended, 1);
     connection_enter(r->connection, PHASE_WORK);
     MHD_suspend_connection(r->mhd);
-    holding_take(s->holding, r);
+    holding_take(r->context->service->holding, r);
     return true;
 }
 
@@ -393,13 +410,12 @@ static void watch_peer(request *r)
     r->watched = watcher_watch(r->context->service->watcher, &c->watch, c->fd, on_gone, r);
 }
 
-/* Leaves the connection to the line; its peer waits for us. */
+/* Leaves the connection, which is counted, to the line; its peer waits for us. */
 static enum MHD_Result wait_in_line(request *r)
 {
     r->state = REQUEST_WAITING;
     r->suspended = true;
     connection_enter(r->connection, PHASE_WORK);
-    atomic_fetch_add(&r->context->service->suspended, 1);
     MHD_suspend_connection(r->mhd);
     if (line_arm(r->context->service->line, &r->ticket))
         request_resume(r);
@@ -415,6 +431,18 @@ static void greet(request *r)
     r->connection->greeted = true;
 }
 
+static outcome take_turn(request *r)
+{
+    outcome taken;
+
+    if (!count_suspended(r))
+        return reject_stopping(r);
+    taken = turn_take(r);
+    if (taken != OUTCOME_SUSPENDED)
+        atomic_fetch_sub(&r->context->service->suspended, 1);
+    return taken;
+}
+
 static enum MHD_Result on_headers(request *r, const char *method, const char *version)
 {
     outcome admitted;
@@ -428,7 +456,7 @@ static enum MHD_Result on_headers(request *r, const char *method, const char *ve
     identify(r, method, version);
     admitted = r->context->service->admit(r);
     if (admitted == OUTCOME_MORE)
-        admitted = turn_take(r);
+        admitted = take_turn(r);
     return admitted == OUTCOME_SUSPENDED ? wait_in_line(r) : begin_body(r, admitted);
 }
 
@@ -479,20 +507,12 @@ static enum MHD_Result on_body(request *r, const char *bytes, size_t length)
     return MHD_NO;
 }
 
-/* Counts first: whoever waits for the count may then stop the event loops, which may have no
- * suspended connection. */
 static outcome suspend(request *r)
 {
-    service *s = r->context->service;
     outcome handed_over;
 
-    atomic_fetch_add(&s->suspended, 1);
-    if (atomic_load(&s->stopping)) {
-        atomic_fetch_sub(&s->suspended, 1);
-        metrics_count_rejection(REJECT_DRAINING);
-        return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "draining",
-                                   "the daemon is stopping; try again elsewhere");
-    }
+    if (!count_suspended(r))
+        return reject_stopping(r);
     r->suspended = true;
     MHD_suspend_connection(r->mhd);
     handed_over = r->route->handler->on_suspended(r);

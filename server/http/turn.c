@@ -143,8 +143,9 @@ void turn_work(request *r)
 
 void turn_rest(request *r)
 {
-    if (r->ticket.owner != NULL && r->received != r->declared &&
-        !connection_has_unread(r->connection))
+    bool is_whole = r->received == r->declared && !has_unknown_length(r);
+
+    if (r->ticket.owner != NULL && !is_whole && !connection_has_unread(r->connection))
         line_rest(line_of(r), &r->ticket, clock_now());
 }
 

@@ -1,6 +1,7 @@
 """More than the daemon can do: who would wait too long is told so at once, another peer is served
 beside, and what headers promise holds nothing."""
 
+import contextlib
 import random
 import threading
 import time
@@ -111,6 +112,22 @@ class Promises(DaemonCase):
         finally:
             for connection in promises:
                 connection.close()
+
+    def test_bodies_that_do_not_come_keep_nobody_waiting(self):
+        """Of a length that is known, or not; without a byte, or with one: more of them than are
+        served at once."""
+        for framing, first in ((("Transfer-Encoding", "chunked"), b"1\r\n{\r\n"),
+                               (("Content-Length", "100000"), b"{")):
+            for begun in (b"", first):
+                head = build_request("POST", "/v1/gradients", None,
+                                     [("Content-Type", "application/json"), framing])
+                with self.subTest(framing, begun=begun), contextlib.ExitStack() as stack:
+                    for _ in range(40):
+                        stack.enter_context(self.daemon.connect()).send(head + begun)
+                    began = time.monotonic()
+                    self.assertEqual(self.daemon.post(LARGE).status, 200)
+                    self.assertEqual(self.daemon.post(make_request(2, 3, 4)).status, 200)
+                    self.assertLess(time.monotonic() - began, patience(2))
 
 
 if __name__ == "__main__":
