@@ -218,6 +218,11 @@ static void job_done(void *context, pool_end how)
 static const pool_job_kind compute_job = {
     .begin_stage = begin_stage, .run_tile = compute_tile, .done = job_done};
 
+bool computation_is_long(const computation *c)
+{
+    return c->cost > LONG_COST;
+}
+
 bool computation_submit(computation *c, pool *workers, int64_t start_deadline)
 {
     c->times.queued = clock_now();
@@ -225,7 +230,7 @@ bool computation_submit(computation *c, pool *workers, int64_t start_deadline)
     c->job = (pool_job){.kind = &compute_job,
                         .context = c,
                         .start_deadline = start_deadline,
-                        .is_long = c->cost > LONG_COST};
+                        .is_long = computation_is_long(c)};
     return pool_submit(workers, &c->job);
 }
 

@@ -93,6 +93,9 @@ size_t computation_memory(const computation *c, memory_phase phase);
 /* Creates, computes and prints on this thread. */
 void computation_run_inline(computation *c);
 
+/* Whether it will probably take so long that others should not wait for it. */
+bool computation_is_long(const computation *c);
+
 /* Submits it to the pool, which calls done; cost decides whether it is a long job. start_deadline
  * is that of pool_job. False: the queue is full. */
 bool computation_submit(computation *c, pool *workers, int64_t start_deadline);

@@ -312,6 +312,8 @@ static outcome submit(request *r)
     const service *s = service_of(r);
     int64_t start = clock_now() + clock_from_seconds(s->config->queue_timeout);
 
+    if (computation_is_long(c))
+        line_move(s->line, &r->ticket, LINE_LONG, clock_now());
     c->done = on_done;
     c->done_context = r;
     if (computation_submit(c, s->workers, start < c->deadline ? start : c->deadline))
@@ -366,6 +368,7 @@ static outcome on_end(request *r)
     if (needed > usable_memory(c))
         return reject_for_good(r, needed);
     c->awaits_memory = !reservation_resize(&c->memory, needed);
+    note_held(r);
     if (c->awaits_memory || c->cost > options->inline_cost)
         return OUTCOME_SUSPENDED;
     computation_run_inline(c);

@@ -212,8 +212,8 @@ bool value_parse(const option *o, const char *text, option_value *value)
 
 /* ---- Text ------------------------------------------------------------------------------------ */
 
-/* In the largest binary unit that divides the number; counts below 2^20 read better whole, and those
- * of whole thousands of millions as such. */
+/* In the largest binary unit that divides the number; counts below 2^20 read better whole, and
+ * whole thousands of millions as such. */
 static void format_whole(option_kind kind, double number, char *text, size_t size)
 {
     static const char *const prefixes[] = {"", "Ki", "Mi", "Gi", "Ti"};

@@ -574,6 +574,18 @@ void line_work(line *l, line_ticket *t, int64_t now)
     pthread_mutex_unlock(&l->lock);
 }
 
+void line_move(line *l, line_ticket *t, line_class which, int64_t now)
+{
+    pthread_mutex_lock(&l->lock);
+    if (t->state == STATE_SERVED && t->which != which) {
+        give_slot(l, t, now);
+        t->which = which;
+        take_slot(l, t, now);
+        serve_all(l, now);
+    }
+    unlock_and_tell(l);
+}
+
 void line_hold(line *l, line_ticket *t, size_t bytes)
 {
     pthread_mutex_lock(&l->lock);

@@ -94,6 +94,10 @@ void line_leave(line *l, line_ticket *t, double cost, int64_t now);
 void line_rest(line *l, line_ticket *t, int64_t now);
 void line_work(line *l, line_ticket *t, int64_t now);
 
+/* Another class is right for it, as is known by now: it gives its slot to those of its own, and is
+ * served with those of that class, however many they are. */
+void line_move(line *l, line_ticket *t, line_class which, int64_t now);
+
 /* It has reserved that many bytes by now. */
 void line_hold(line *l, line_ticket *t, size_t bytes);
 

@@ -205,6 +205,26 @@ static void test_peers_are_forgotten(void **state)
     end(s);
 }
 
+/* One that turns out to be long makes way for those of its class, and has no need of a slot. */
+static void test_moving_to_another_class(void **state)
+{
+    scene *s = begin(1, 10, 0);
+    const line_ticket check = {.peer = 2, .which = LINE_LONG, .cost = 1};
+
+    (void)state;
+    enter(s, 0, 1, 1);
+    enter(s, 1, 1, 1);
+    assert_int_equal(enter_as(s, 2, check, 1), LINE_TURN);
+    line_move(s->line, &s->tickets[0], LINE_LONG, s->now);
+    assert_order(s, 1, (size_t[]){1});
+    assert_int_equal(line_look(s->line, LINE_LARGE, s->now).served, 1);
+    assert_int_equal(line_look(s->line, LINE_LONG, s->now).served, 2);
+    leave(s, 0);
+    leave(s, 2);
+    assert_int_equal(line_look(s->line, LINE_LONG, s->now).served, 0);
+    end(s);
+}
+
 /* ---- Refusals -------------------------------------------------------------------------------- */
 
 /* Serves ten of cost 10 in a second, one at a time. */
@@ -571,6 +591,7 @@ int main(void)
         cmocka_unit_test(test_shares_are_of_cost),
         cmocka_unit_test(test_classes_do_not_wait_for_each_other),
         cmocka_unit_test(test_resting_gives_the_slot_back),
+        cmocka_unit_test(test_moving_to_another_class),
         cmocka_unit_test(test_peers_are_forgotten),
         cmocka_unit_test(test_a_long_wait_is_refused),
         cmocka_unit_test(test_what_comes_next_is_refused),
