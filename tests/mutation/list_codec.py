@@ -10,6 +10,7 @@ MUTANTS = [
     *of("lib/codec/json/scanner.c", FAULTS,
         ("layers may be an array of numbers", '{"layers", "outputs",', '{"outputs",'),
         ("outputs may be an array of numbers", '"outputs", "shape",', '"shape",'),
+        ("sizes may be an array of numbers", ', "sizes"};', "};"),
         ("a fault is at the first index", "wrong->index[i] = s->rows[i].count;",
          "wrong->index[i] = 0;"),
         ("the numbers before a fault are kept", "s->block.count = s->array.first;", ""),

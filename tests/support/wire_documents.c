@@ -103,7 +103,7 @@ static void numbers(grad_text *t, const unsigned *shape, unsigned rank)
 
 static void shape_member(grad_text *t, const unsigned *shape, unsigned rank)
 {
-    token(t, "\"shape\"");
+    token(t, ONE_OF("\"shape\"", "\"shape\"", "\"sizes\"", "\"\\u0073izes\""));
     token(t, ":");
     for (unsigned i = 0; i < rank; i++) {
         token(t, i > 0 ? "," : "[");

@@ -112,7 +112,8 @@ static bool same_leaves(grad_datatype type, const json_t *value, const grad_tens
 static bool is_tensor(grad_datatype type, const grad_tensor *tensor, const json_t *value)
 {
     const json_t *data = json_is_object(value) ? json_object_get(value, "data") : value;
-    const json_t *shape = json_object_get(value, "shape");
+    const json_t *sizes = json_object_get(value, "sizes");
+    const json_t *shape = sizes != NULL ? sizes : json_object_get(value, "shape");
     const json_t *inner = data;
     size_t next = 0;
 

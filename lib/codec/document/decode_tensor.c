@@ -260,7 +260,7 @@ static grad_status decode_object(grad_reader *reader, const grad_path *path, con
         grad_decode_object(reader, path, value, "an array of numbers or an object", tensor_fields,
                            sizeof tensor_fields / sizeof *tensor_fields, &tensor);
 
-    if (status == GRAD_OK)
+    if (status == GRAD_OK && grad_decode_member(value, grad_other_field_name("shape")) == NULL)
         status = grad_decode_require(reader, path, value, "shape");
     if (status == GRAD_OK)
         status = grad_decode_require(reader, path, value, "data");

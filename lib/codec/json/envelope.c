@@ -560,7 +560,8 @@ size_t grad_envelope_find(const grad_envelope *envelope, const char *pointer)
 
 const char *grad_other_field_name(const char *name)
 {
-    static const char *const names[][2] = {{"eps", "epsilon"}, {"epsilon", "eps"}};
+    static const char *const names[][2] = {
+        {"eps", "epsilon"}, {"epsilon", "eps"}, {"sizes", "shape"}, {"shape", "sizes"}};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i][0]) == 0)

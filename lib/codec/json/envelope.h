@@ -137,7 +137,8 @@ bool grad_envelope_is_name(const grad_envelope *envelope, size_t position, const
                            size_t count);
 
 /* Another name of a field, which stands for it where it has none of its own: PyTorch says eps,
- * Keras epsilon. NULL where there is none. */
+ * Keras epsilon; who sends tensors from a phone says sizes for a shape. NULL where
+ * there is none. */
 const char *grad_other_field_name(const char *name);
 
 #endif

@@ -589,7 +589,7 @@ static const char *scan_word(grad_scanner *s, const char *p, const char *end)
 /* Whether the last string names a member whose arrays hold something else than numbers. */
 static bool names_list(const grad_scanner *s)
 {
-    static const char *const lists[] = {"layers", "outputs", "shape", "tensors", "notes"};
+    static const char *const lists[] = {"layers", "outputs", "shape", "tensors", "notes", "sizes"};
 
     return grad_envelope_is_name(&s->envelope, s->string_begin, lists, GRAD_COUNT(lists));
 }
