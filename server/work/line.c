@@ -622,20 +622,30 @@ line_answer line_await(line *l, line_ticket *t, reservation *wanted, size_t byte
     return LINE_WAIT;
 }
 
+/* Whether one more of that peer, behind the newcomers, would wait too long there. */
+static bool is_too_long_for_one_more(class_state *c, uint64_t peer, double max_wait,
+                                     size_t newcomers, int64_t now)
+{
+    const line_peer *p = find_peer(c, peer);
+    double before;
+
+    if (p == NULL || p->last == NULL)
+        return false;
+    before = cost_before(c, p->finish) + (double)newcomers * p->last->cost;
+    return is_too_long(c, seconds_for(c, before), max_wait, now);
+}
+
 bool line_refuses(line *l, uint64_t peer, double max_wait, size_t newcomers)
 {
-    class_state *c = &l->classes[LINE_LARGE];
-    const line_peer *p;
+    static const line_class asked[] = {LINE_LARGE, LINE_SMALL};
+    int64_t now = clock_now();
     bool refused = false;
 
     if (newcomers < FEW_NEWCOMERS)
         return false;
     pthread_mutex_lock(&l->lock);
-    p = find_peer(c, peer);
-    if (p != NULL && p->last != NULL) {
-        double before = cost_before(c, p->finish) + (double)newcomers * p->last->cost;
-        refused = is_too_long(c, seconds_for(c, before), max_wait, clock_now());
-    }
+    for (size_t i = 0; i < sizeof asked / sizeof *asked && !refused; i++)
+        refused = is_too_long_for_one_more(&l->classes[asked[i]], peer, max_wait, newcomers, now);
     pthread_mutex_unlock(&l->lock);
     return refused;
 }

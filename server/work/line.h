@@ -107,8 +107,9 @@ void line_hold(line *l, line_ticket *t, size_t bytes);
 line_answer line_await(line *l, line_ticket *t, reservation *wanted, size_t bytes,
                        const line_terms *terms, int64_t now);
 
-/* Whether one more large request of that peer would be refused, if it is like its last one and so
- * are those of so many newcomers. A few newcomers are never refused: they may ask for less. */
+/* Whether one more request of that peer would be refused, if it is like the last large or small one
+ * that waits and so are those of so many newcomers. A few newcomers are never refused: they may ask
+ * for something else. */
 bool line_refuses(line *l, uint64_t peer, double max_wait, size_t newcomers);
 
 /* So many bytes are held outside the budget, and count as those in it: large requests wait. */

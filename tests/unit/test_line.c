@@ -228,15 +228,16 @@ static void test_moving_to_another_class(void **state)
 /* ---- Refusals -------------------------------------------------------------------------------- */
 
 /* Serves ten of cost 10 in a second, one at a time. */
-static void measure_speed(scene *s)
+static void measure_speed(scene *s, line_class which)
 {
     for (size_t i = 0; i < 10; i++) {
-        assert_int_equal(enter(s, 0, 9, 10), LINE_TURN);
+        const line_ticket ticket = {.peer = 9, .which = which, .cost = 10};
+        assert_int_equal(enter_as(s, 0, ticket, 1e9), LINE_TURN);
         s->now += SECOND / 10;
         leave(s, 0);
     }
-    assert_true(line_look(s->line, LINE_LARGE, s->now).speed > 99);
-    assert_true(line_look(s->line, LINE_LARGE, s->now).speed < 101);
+    assert_true(line_look(s->line, which, s->now).speed > 99);
+    assert_true(line_look(s->line, which, s->now).speed < 101);
 }
 
 static line_answer enter_for(scene *s, size_t i, uint64_t peer, double max_wait)
@@ -250,7 +251,7 @@ static void test_a_long_wait_is_refused(void **state)
     scene *s = begin(1, 60, 0);
 
     (void)state;
-    measure_speed(s);
+    measure_speed(s, LINE_LARGE);
     s->now += 5 * SECOND;
     enter_for(s, 0, 1, 0.3);
     for (size_t i = 1; i < 4; i++)
@@ -266,17 +267,21 @@ static void test_a_long_wait_is_refused(void **state)
     end(s);
 }
 
+static line_ticket of_class(line_class which, uint64_t peer)
+{
+    return (line_ticket){.peer = peer, .which = which, .cost = 10};
+}
+
 /* Of a peer that waits, and counting those who have not been looked at. */
-static void test_what_comes_next_is_refused(void **state)
+static void expect_refusals_of_what_comes_next(line_class which)
 {
     scene *s = begin(1, 60, 0);
 
-    (void)state;
-    measure_speed(s);
+    measure_speed(s, which);
     assert_false(line_refuses(s->line, 1, 0.3, 100));
-    enter_for(s, 0, 1, 0.3);
+    enter_as(s, 0, of_class(which, 1), 0.3);
     assert_false(line_refuses(s->line, 1, 0.3, 100));
-    enter_for(s, 1, 1, 0.3);
+    enter_as(s, 1, of_class(which, 1), 0.3);
     s->now += 2 * SECOND;
     /* 0.05 s of the one served, 0.1 s of the one that waits, 0.1 s of each newcomer; the clock is
      * the line's own, and a burst may wait twice as long. */
@@ -284,8 +289,15 @@ static void test_what_comes_next_is_refused(void **state)
     assert_true(line_refuses(s->line, 1, 0.3, 5));
     assert_false(line_refuses(s->line, 2, 0.3, 5));
     assert_false(line_refuses(s->line, 1, 0.001, 3)); /* too few to judge by */
-    assert_true(line_look(s->line, LINE_LARGE, s->now).expected_wait > 0.14);
+    assert_true(line_look(s->line, which, s->now).expected_wait > 0.14);
     end(s);
+}
+
+static void test_what_comes_next_is_refused(void **state)
+{
+    (void)state;
+    expect_refusals_of_what_comes_next(LINE_LARGE);
+    expect_refusals_of_what_comes_next(LINE_SMALL);
 }
 
 static void test_a_full_line_sheds_the_greediest(void **state)
