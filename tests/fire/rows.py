@@ -311,6 +311,28 @@ def describe_headers(figures):
         100 * figures["share"], figures["refused"])
 
 
+def small_beside_large(program, options):
+    """One client of small requests, alone and beside four that never rest with large ones, each of
+    its own address."""
+    with start(program, options, cpus=None) as found:
+        for body in ("small", "large"):
+            request(body).learn(found)
+        small = one_class("small", "small", POLITE, "busy=1", "pause=0.002",
+                          "seconds=%g" % options.seconds)
+        large = one_class("large", "large", MANY, "busy=4", "seconds=%g" % options.seconds)
+        return {"alone": generate(options.build, found, small)["small"],
+                **generate(options.build, found, small, large)}
+
+
+def describe_small_beside_large(figures):
+    alone, beside = ([one["answered"]["from_sending_ms"][name] for name in ("p50", "p99")]
+                     for one in (figures["alone"], figures["small"]))
+    return "p99 %s, alone %s: %.2g times (p50 %s, %s); %.4g large ones a second; wrong %d" % (
+        duration(beside[1]), duration(alone[1]), beside[1] / alone[1], duration(beside[0]),
+        duration(alone[0]), figures["large"]["goodput"],
+        figures["small"]["wrong"] + figures["large"]["wrong"])
+
+
 # Gone.
 
 def reset(one):
@@ -367,6 +389,8 @@ def all_rows(body=""):
             functools.partial(polite, 64), describe_polite),
         Row("polite-4096", "polite client against 4,096 connections of a peer", "30 %",
             functools.partial(polite, 4096), describe_polite),
+        Row("small-beside-large", "small requests beside four large clients", "p99 5 times alone",
+            small_beside_large, describe_small_beside_large),
         Row("check", "others beside one long check", "served", check_holds,
             lambda f: "worst %.3g s, %d of 10 not answered 200" % (f["worst"], f["refused"])),
         Row("large-among", "200 MB among 64 clients of 1 to 200 MB in 512 MB", "within 10 s",
