@@ -75,11 +75,6 @@ grad_status grad_check_ask(const grad_check *check, grad_error *error)
                      "expected to go on, was told to stop");
 }
 
-bool grad_check_goes_on(const grad_check *check, size_t row)
-{
-    return row % 64 != 0 || grad_check_ask(check, NULL) == GRAD_OK;
-}
-
 /* ---- Tiles ----------------------------------------------------------------------------------- */
 
 static const grad_error *first_error(const grad_check *check)

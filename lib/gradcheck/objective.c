@@ -233,7 +233,7 @@ grad_status grad_objective_change(const grad_check *check, const grad_objective 
 
     if (status == GRAD_OK) {
         *change = 0;
-        for (size_t i = 0; i < f->term_count; i++)
+        for (size_t i = 0; i < f->term_count && grad_check_goes_on(check, i, 1); i++)
             *change += (term_at(f, run, i) - f->terms[i]) / f->divisor;
     }
     grad_run_destroy(run);
@@ -259,7 +259,7 @@ static grad_status read_terms(grad_check *check, grad_objective *f, const grad_r
     f->terms = grad_check_take(check, f->term_count, sizeof *f->terms);
     if (f->terms == NULL)
         return grad_fail_memory(error, f->term_count * sizeof *f->terms);
-    for (size_t i = 0; i < f->term_count; i++) {
+    for (size_t i = 0; i < f->term_count && grad_check_goes_on(check, i, 1); i++) {
         f->terms[i] = term_at(f, run, i);
         if (!isfinite(f->terms[i]))
             return grad_fail(error, GRAD_INVALID, "non_finite", place_of_terms(check),

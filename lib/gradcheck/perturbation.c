@@ -53,8 +53,9 @@ static void fill_pattern(const perturbation *p, const grad_layer *layer, bool mo
     size_t index = p->sample->index;
     bool is_all = index == GRAD_ALONG_DIRECTION;
     size_t end = is_all ? grad_tensor_count(p->parameter->gradient) : index + 1;
+    size_t moved = moves_state ? B + p->count / B : 1; /* numbers by each, at most */
 
-    for (size_t e = is_all ? 0 : index; e < end; e++) {
+    for (size_t e = is_all ? 0 : index; e < end && grad_check_goes_on(p->check, e, moved); e++) {
         double change = is_all ? grad_check_sign(p->check, p->sample->parameter, e) : 1;
 
         if (moves_state)
@@ -82,7 +83,7 @@ static double scale_of(const perturbation *p)
 {
     double size = 0, gain = 0;
 
-    for (size_t i = 0; i < p->count; i++) {
+    for (size_t i = 0; i < p->count && grad_check_goes_on(p->check, i, 1); i++) {
         size += fabs(p->origin[i]) / (double)p->count;
         gain = fmax(gain, fabs(p->pattern[i]));
     }
@@ -140,7 +141,7 @@ static grad_status perturbation_make(perturbation *p, const grad_check *check, c
     p->batch.network = &p->network;
     fill_pattern(p, layer, moves_state);
     tensor = moving_tensor(p, &p->layers[parameter->objective_layer], moves_state);
-    for (size_t i = 0; i < p->count; i++)
+    for (size_t i = 0; i < p->count && grad_check_goes_on(check, i, 1); i++)
         p->origin[i] = tensor->data == NULL ? constant : ((const double *)tensor->data)[i];
     if (tensor->data == NULL)
         *tensor = (grad_tensor){.rank = 1, .shape = {p->count}};
@@ -159,7 +160,7 @@ static grad_status change_at(void *context, double h, double *change, double *mo
     size_t index = p->sample->index;
     bool is_lost = false;
 
-    for (size_t i = 0; i < p->count; i++) {
+    for (size_t i = 0; i < p->count && grad_check_goes_on(p->check, i, 1); i++) {
         double step = h * p->pattern[i];
 
         p->numbers[i] = p->origin[i] + step;
@@ -227,7 +228,7 @@ grad_status grad_check_estimate(const grad_check *check, grad_sample *s, grad_er
         return status;
     status = grad_slope_find(&curve, &s->slope);
     perturbation_free(&p);
-    return status;
+    return status == GRAD_OK ? grad_check_ask(check, error) : status;
 }
 
 /* ---- Orders of convergence ------------------------------------------------------------------- */
@@ -362,16 +363,18 @@ grad_status grad_check_look_along(const grad_check *check, grad_parameter *param
 {
     const grad_sample *s =
         &check->samples[parameter->first_sample + parameter->sample_count - 1]; /* the direction */
-    grad_interval expected = grad_check_at(check, s, GRAD_EXPECTED);
+    grad_interval expected;
     perturbation p;
     grad_status status = perturbation_make(&p, check, s, error);
 
     if (status != GRAD_OK)
         return status;
+    grad_check_sum_along(check, parameter);
+    expected = grad_check_at(check, s, GRAD_EXPECTED);
     parameter->taylor = parameter->claim_taylor = (grad_taylor){GRAD_ORDER_KINK, 0};
     status = find_noise(&p, &parameter->noise);
     if (status == GRAD_OK && !grad_check_is_kink(check, s, expected))
         status = find_order(&p, check, parameter, expected);
     perturbation_free(&p);
-    return status;
+    return status == GRAD_OK ? grad_check_ask(check, error) : status;
 }

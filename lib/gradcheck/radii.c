@@ -31,7 +31,7 @@ static void allow_for_given(const grad_radii_pass *p, const grad_tensor *given, 
 {
     const double *numbers = given->data;
 
-    for (size_t i = 0; i < count && numbers != NULL; i++) {
+    for (size_t i = 0; i < count && numbers != NULL && grad_check_goes_on(p->check, i, 1); i++) {
         double most = INCONSISTENT * (state[i].rounding + p->unit * fabs(state[i].middle));
 
         state[i].rounding = fmin(fmax(state[i].rounding, fabs(state[i].middle - numbers[i])), most);
@@ -47,7 +47,7 @@ static grad_status settle_input(const grad_radii_pass *p, const grad_radii_stage
 
     if (x == NULL)
         return grad_fail_memory(error, s->B * s->K * sizeof *x);
-    for (size_t i = 0; i < s->B * s->K; i++)
+    for (size_t i = 0; i < s->B * s->K && grad_check_goes_on(p->check, i, 1); i++)
         x[i] = s->x[i].middle;
     *input = p->objective->network.input;
     input->shape[input->rank - 1] = s->K;
@@ -65,7 +65,7 @@ static grad_status settle_bias(const grad_radii_pass *p, const grad_radii_stage 
     if (b == NULL)
         return grad_fail_memory(error, s->N * sizeof *b);
     grad_radii_map_of(s->layer)->forward(p, s);
-    for (size_t i = 0; i < s->B * s->N; i++)
+    for (size_t i = 0; i < s->B * s->N && grad_check_goes_on(p->check, i, 1); i++)
         b[i % s->N] += (z[i] - s->z[i].middle) / (double)s->B;
     s->layer->bias = (grad_tensor){b, 1, {s->N}};
     return GRAD_OK;
@@ -75,7 +75,7 @@ static void find_input(const grad_radii_pass *p, const grad_radii_stage *s)
 {
     const double *own = s->layer->input.data;
 
-    for (size_t i = 0; i < s->B * s->K; i++)
+    for (size_t i = 0; i < s->B * s->K && grad_check_goes_on(p->check, i, 1); i++)
         s->x[i] = own != NULL ? exactly(own[i]) : s[-1].y[i];
     if (own == NULL && s != p->stages + 1)
         allow_for_given(p, &s->given->input, s->B * s->K, s->x);
@@ -94,7 +94,7 @@ static grad_status forward_map(const grad_radii_pass *p, const grad_radii_stage 
         status = settle_bias(p, s, error);
     else if (grad_objective_moves_state(s->layer, GRAD_WEIGHT_DELTA) && s != p->stages + 1)
         status = settle_input(p, s, error);
-    for (size_t i = 0; i < s->B * s->N && z != NULL; i++)
+    for (size_t i = 0; i < s->B * s->N && z != NULL && grad_check_goes_on(p->check, i, 1); i++)
         s->z[i] = exactly(z[i]);
     if (z != NULL || status != GRAD_OK)
         return status;
@@ -125,7 +125,8 @@ static grad_status go_forward(const grad_radii_pass *p, const grad_radii_stage *
 
     if (status == GRAD_OK)
         status = grad_radii_forward_function(p, s, error);
-    for (size_t i = 0; i < s->B * s->N && status == GRAD_OK; i++) {
+    for (size_t i = 0; i < s->B * s->N && status == GRAD_OK && grad_check_goes_on(p->check, i, 1);
+         i++) {
         s->y[i] = times(s->y[i], exactly(kept(s, i)));
         s->y[i].rounding += p->unit * fabs(s->y[i].middle);
         if (source == NULL)
@@ -145,14 +146,14 @@ static grad_status go_backward(const grad_radii_pass *p, const grad_radii_stage 
     bool is_asked = !is_first || grad_radii_asked(p, s, GRAD_GRAD_INPUT) != NULL;
     grad_status status;
 
-    for (size_t i = 0; i < s->B * s->N; i++) {
+    for (size_t i = 0; i < s->B * s->N && grad_check_goes_on(p->check, i, 1); i++) {
         if (source != NULL)
             add(&source->dy[i], s->dy[i], 1);
         s->dy[i].rounding += 4 * p->unit * fabs(s->dy[i].middle);
         s->dy[i] = times(s->dy[i], exactly(kept(s, i)));
     }
     status = grad_radii_backward_function(p, s, error);
-    for (size_t i = 0; i < s->B * s->N; i++)
+    for (size_t i = 0; i < s->B * s->N && grad_check_goes_on(p->check, i, 1); i++)
         s->dz[i].rounding += growth * fabs(s->dz[i].middle) + p->least;
     grad_radii_map_of(s->layer)->backward(p, s, is_asked ? s[-1].dy : NULL);
     return status;
@@ -190,7 +191,8 @@ static grad_status start(const grad_radii_pass *p, grad_error *error)
             p, s, &p->loss, network, s->y,
             (grad_loss_info_of(network->loss.kind)->tensors & GRAD_LOSS_PER_SAMPLE) != 0, s->dy,
             error);
-    for (size_t i = 0; i < s->B * s->N && status == GRAD_OK; i++) {
+    for (size_t i = 0; i < s->B * s->N && status == GRAD_OK && grad_check_goes_on(p->check, i, 1);
+         i++) {
         grad_interval given = exactly(is_absent ? ((double *)network->grad_output.data)[i] : 0);
 
         add(&given, s->dy[i], is_absent ? 0 : 1 / p->objective->divisor);
@@ -250,7 +252,9 @@ static grad_interval *lay_out(grad_radii_pass *p)
     block = rest = calloc(count, GRAD_RADII_BYTES);
     for (size_t i = 0; i <= f->batch.layer_count && block != NULL; i++)
         cut_stage(&p->stages[i], &rest);
-    for (size_t i = 0; i < p->stages[0].B * p->stages[0].N && block != NULL; i++)
+    for (size_t i = 0;
+         i < p->stages[0].B * p->stages[0].N && block != NULL && grad_check_goes_on(p->check, i, 1);
+         i++)
         p->stages[0].y[i] = exactly(input[i]);
     return block;
 }
@@ -271,7 +275,8 @@ static grad_status go(grad_radii_pass *p, grad_error *error)
         status = start(p, error);
     for (size_t i = count; i > 0 && status == GRAD_OK; i--)
         status = go_backward(p, &p->stages[i], error);
-    for (size_t i = 0; i < input->B * input->N && dx != NULL; i++)
+    for (size_t i = 0; i < input->B * input->N && dx != NULL && grad_check_goes_on(p->check, i, 1);
+         i++)
         dx[i] = input->dy[i];
     return status == GRAD_OK ? grad_check_ask(p->check, error) : status;
 }

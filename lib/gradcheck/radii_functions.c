@@ -29,7 +29,8 @@ static grad_status run_function(const grad_radii_pass *p, const grad_radii_stage
 
     network.input = state_of(p, s, at);
     status = grad_run_network(p->check, &batch, &run, error);
-    for (size_t i = 0; i < s->B * s->N && status == GRAD_OK; i++) {
+    for (size_t i = 0; i < s->B * s->N && status == GRAD_OK && grad_check_goes_on(p->check, i, 1);
+         i++) {
         const grad_reply *reply = grad_run_reply(run);
 
         out[i] = ((const double *)(output == GRAD_OUTPUT_GRAD_INPUT ? reply->grad_input.data
@@ -105,35 +106,45 @@ static double offset_of(const grad_radii_pass *p, const grad_interval *at, doubl
     return probe == PROBES - 1 ? least : -least;
 }
 
+/* The mean size of numbers. */
+static double size_of(const grad_radii_pass *p, const grad_interval *at, size_t count)
+{
+    double size = 0;
+
+    for (size_t i = 0; i < count && grad_check_goes_on(p->check, i, 1); i++)
+        size += fabs(at[i].middle) / (double)count;
+    return size;
+}
+
 grad_status grad_radii_find_slopes(const grad_radii_pass *p, const grad_radii_stage *s,
                                    const grad_layer *f, const grad_network *network,
                                    const grad_interval *at, bool is_coupled, grad_interval *slopes,
                                    grad_error *error)
 {
     size_t count = s->B * s->N, patterns = is_coupled ? PATTERNS : 1;
-    double *moved = s->scratch, *found = moved + count, size = 0;
+    double *moved = s->scratch, *found = moved + count, size = size_of(p, at, count);
     view *views = (view *)(void *)(found + count);
-    grad_status status = GRAD_OK;
 
-    for (size_t i = 0; i < count; i++)
-        size += fabs(at[i].middle) / (double)count;
-    for (size_t n = 0; n < PROBES * patterns && status == GRAD_OK; n++) {
+    for (size_t n = 0; n < PROBES * patterns; n++) {
         size_t probe = n % PROBES;
+        grad_status status;
 
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count && grad_check_goes_on(p->check, i, 1); i++)
             moved[i] = at[i].middle + (is_coupled ? grad_check_sign(p->check, n / PROBES, i) : 1) *
                                           offset_of(p, &at[i], width_of(p, &at[i], size), probe);
         status = run_function(p, s, *f, *network, moved, GRAD_OUTPUT_GRAD_INPUT, found, error);
-        for (size_t i = 0; i < count && status == GRAD_OK; i++) {
+        if (status != GRAD_OK)
+            return status;
+        for (size_t i = 0; i < count && grad_check_goes_on(p->check, i, 1); i++) {
             if (n == 0)
                 views[i] = (view){found[i], found[i], found[i], found[i], found[i]};
             see(&views[i], found[i], probe == 0 || probe > 2);
         }
     }
-    for (size_t i = 0; i < count && status == GRAD_OK; i++)
+    for (size_t i = 0; i < count && grad_check_goes_on(p->check, i, 1); i++)
         slopes[i] = slope_of(&views[i], (is_coupled ? UNSEEN : 1) * own_width(p, &at[i]) /
                                             width_of(p, &at[i], size));
-    return status;
+    return GRAD_OK;
 }
 
 /* ---- Softmax and its kin --------------------------------------------------------------------- */
@@ -211,18 +222,21 @@ grad_status grad_radii_forward_function(const grad_radii_pass *p, const grad_rad
     grad_network network = {.grad_output = state_of(p, s, ones)};
     grad_status status;
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && grad_check_goes_on(p->check, i, 1); i++) {
         z[i] = s->z[i].middle;
         ones[i] = 1;
     }
     status = run_function(p, s, s->f, network, z, GRAD_OUTPUT_PREDICTIONS, y, error);
-    for (size_t i = 0; i < count && status == GRAD_OK; i++)
+    for (size_t i = 0; i < count && status == GRAD_OK && grad_check_goes_on(p->check, i, 1); i++)
         s->y[i] = exactly(y[i]);
-    for (size_t b = 0; b < s->B && status == GRAD_OK && is_coupled(s); b++)
+    for (size_t b = 0;
+         b < s->B && status == GRAD_OK && is_coupled(s) && grad_check_goes_on(p->check, b, s->N);
+         b++)
         forward_row(p, s, b * s->N);
     if (status == GRAD_OK && !is_coupled(s)) {
         status = grad_radii_find_slopes(p, s, &s->f, &network, s->z, false, s->slope, error);
-        for (size_t i = 0; i < count && status == GRAD_OK; i++)
+        for (size_t i = 0; i < count && status == GRAD_OK && grad_check_goes_on(p->check, i, 1);
+             i++)
             s->y[i].rounding =
                 (fabs(s->slope[i].middle) + s->slope[i].kink + s->slope[i].rounding) *
                     s->z[i].rounding +
@@ -238,7 +252,8 @@ static void add_slope_delta(const grad_radii_pass *p, const grad_radii_stage *s,
     double growth = growth_of(p, s->B * s->N);
     size_t columns = s->layer->slope.data == NULL ? 1 : s->layer->slope.shape[0];
 
-    for (size_t i = 0; i < s->B * s->N && delta != NULL; i++) {
+    for (size_t i = 0; i < s->B * s->N && delta != NULL && grad_check_goes_on(p->check, i, 1);
+         i++) {
         grad_interval dy = s->dy[i], z = s->z[i];
 
         if (z.middle > z.rounding)
@@ -257,15 +272,16 @@ grad_status grad_radii_backward_function(const grad_radii_pass *p, const grad_ra
     grad_network network = {.grad_output = state_of(p, s, dy)};
     grad_status status = GRAD_OK;
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && grad_check_goes_on(p->check, i, 1); i++) {
         z[i] = s->z[i].middle;
         dy[i] = s->dy[i].middle;
     }
     if (is_coupled(s))
         status = run_function(p, s, s->f, network, z, GRAD_OUTPUT_GRAD_INPUT, dz, error);
-    for (size_t b = 0; b < s->B && is_coupled(s); b++)
+    for (size_t b = 0; b < s->B && is_coupled(s) && grad_check_goes_on(p->check, b, s->N); b++)
         backward_row(p, s, b * s->N, dz);
-    for (size_t i = 0; i < s->B * s->N && !is_coupled(s); i++) {
+    for (size_t i = 0; i < s->B * s->N && !is_coupled(s) && grad_check_goes_on(p->check, i, 1);
+         i++) {
         double c = fabs(s->dy[i].middle);
 
         s->dz[i] = times(s->dy[i], s->slope[i]);

@@ -11,7 +11,7 @@ static void forward_product(const grad_radii_pass *p, const grad_radii_stage *s)
     const double *W = s->layer->weight.data, *b = s->layer->bias.data;
     double growth = growth_of(p, s->K);
 
-    for (size_t i = 0; i < s->B * s->N && grad_check_goes_on(p->check, i); i++) {
+    for (size_t i = 0; i < s->B * s->N && grad_check_goes_on(p->check, i, s->K); i++) {
         const grad_interval *x = s->x + i / s->N * s->K;
         const double *w = W + i % s->N * s->K;
         double sum = b == NULL ? 0 : b[i % s->N], off = 2 * p->unit * fabs(sum);
@@ -30,7 +30,7 @@ static void backward_product(const grad_radii_pass *p, const grad_radii_stage *s
     grad_interval *dW = grad_radii_asked(p, s, GRAD_WEIGHT_DELTA),
                   *db = grad_radii_asked(p, s, GRAD_BIAS_DELTA);
 
-    for (size_t i = 0; i < s->B * s->N && grad_check_goes_on(p->check, i); i++) {
+    for (size_t i = 0; i < s->B * s->N && grad_check_goes_on(p->check, i, 2 * s->K); i++) {
         size_t row = i / s->N * s->K, n = i % s->N;
 
         for (size_t k = 0; k < s->K && W != NULL; k++)
@@ -130,9 +130,9 @@ static void forward_norm(const grad_radii_pass *p, const grad_radii_stage *s)
     const grad_norm_info *norm = &grad_layer_info_of(s->layer->kind)->norm;
     size_t width, sets = count_sets(s, norm, &width);
 
-    for (size_t n = 0; n < sets; n++)
+    for (size_t n = 0; n < sets && grad_check_goes_on(p->check, n, width); n++)
         normalize(p, s, norm, width, n);
-    for (size_t e = 0; e < s->B * s->N; e++) {
+    for (size_t e = 0; e < s->B * s->N && grad_check_goes_on(p->check, e, 1); e++) {
         grad_interval z = times(s->z[e], exactly(number_at(&s->layer->gain, s, e, 1)));
         double size = fabs(z.middle);
 
@@ -174,13 +174,13 @@ static void backward_norm(const grad_radii_pass *p, const grad_radii_stage *s, g
                   *shift = grad_radii_asked(p, s, GRAD_SHIFT_DELTA);
     size_t width, sets = count_sets(s, norm, &width);
 
-    for (size_t n = 0; n < sets; n++) {
+    for (size_t n = 0; n < sets && grad_check_goes_on(p->check, n, width); n++) {
         set t = normalize(p, s, norm, width, n);
 
         if (dx != NULL)
             backward_set(s, &t, dx);
     }
-    for (size_t e = 0; e < s->B * s->N; e++) {
+    for (size_t e = 0; e < s->B * s->N && grad_check_goes_on(p->check, e, 1); e++) {
         if (gain != NULL)
             add(&gain[e % s->N], times(s->dz[e], s->z[e]), 1);
         if (shift != NULL)
@@ -192,16 +192,14 @@ static void backward_norm(const grad_radii_pass *p, const grad_radii_stage *s, g
 
 static void forward_identity(const grad_radii_pass *p, const grad_radii_stage *s)
 {
-    (void)p;
-    for (size_t i = 0; i < s->B * s->N; i++)
+    for (size_t i = 0; i < s->B * s->N && grad_check_goes_on(p->check, i, 1); i++)
         s->z[i] = s->x[i];
 }
 
 static void backward_identity(const grad_radii_pass *p, const grad_radii_stage *s,
                               grad_interval *dx)
 {
-    (void)p;
-    for (size_t i = 0; i < s->B * s->N && dx != NULL; i++)
+    for (size_t i = 0; i < s->B * s->N && dx != NULL && grad_check_goes_on(p->check, i, 1); i++)
         add(&dx[i], s->dz[i], 1);
 }
 

@@ -15,6 +15,15 @@ typedef struct grad_interval {
     double middle, kink, rounding;
 } grad_interval;
 
+/* What there is to be known of a gradient. */
+typedef enum grad_source {
+    GRAD_ANALYTIC, /* as the run answers it, without radii */
+    GRAD_CLAIM,    /* as the client has it, freed of the request's reduction, decay and scale; its
+                    * rounding is what they may have done to it; 0 where there is none */
+    GRAD_EXPECTED, /* by the backward pass of radii */
+    GRAD_SOURCES
+} grad_source;
+
 /* A network in double precision whose loss is differentiated: the request's own, or one for each
  * of its independent layers. L is the sum of its terms over the divisor: the losses of elements or
  * samples, or ∂L/∂y ⊙ y. */
@@ -39,6 +48,7 @@ typedef struct grad_parameter {
     const grad_tensor *claim;    /* the client's, in the terms of the request; or NULL */
     grad_interval *expected;     /* of the gradient, element by element */
     double gradient_norm;
+    grad_interval along[GRAD_SOURCES]; /* what there is to be known along its direction */
     double noise; /* standard deviation of L's rounding in double, where it moves L */
     grad_taylor taylor, claim_taylor;
     size_t first_sample, sample_count;
@@ -90,9 +100,16 @@ void *grad_check_take(grad_check *check, size_t count, size_t size);
 /* Whether the check may go on: see grad_check_set_proceed. Errors: GRAD_INVALID abandoned. */
 grad_status grad_check_ask(const grad_check *check, grad_error *error);
 
-/* The same for one of many rows; asks once for 64 of them. Where it is false, what is left is of no
- * use. */
-bool grad_check_goes_on(const grad_check *check, size_t row);
+/* Numbers that are worked out without asking: some hundred microseconds. */
+#define GRAD_CHECK_UNASKED ((size_t)1 << 15)
+
+/* The same before one of many rows of so many numbers each; asks once for GRAD_CHECK_UNASKED
+ * numbers. Where it is false, what is left is of no use, and whoever asks next is told so. */
+static inline bool grad_check_goes_on(const grad_check *check, size_t row, size_t numbers)
+{
+    return row % (1 + GRAD_CHECK_UNASKED / (numbers + 1)) != 0 ||
+           grad_check_ask(check, NULL) == GRAD_OK;
+}
 
 /* ---- What is asked of a request -------------------------------------------------------------- */
 
@@ -181,14 +198,10 @@ double grad_check_sign(const grad_check *check, size_t parameter, size_t element
  * norm along the direction. */
 double grad_check_floor(const grad_parameter *p, const grad_sample *s);
 
-/* What there is to be known of a gradient. */
-typedef enum grad_source {
-    GRAD_ANALYTIC, /* as the run answers it, without radii */
-    GRAD_CLAIM,    /* as the client has it, freed of the request's reduction, decay and scale; its
-                    * rounding is what they may have done to it */
-    GRAD_EXPECTED  /* by the backward pass of radii */
-} grad_source;
+/* Adds up what there is to be known of a parameter along its direction. */
+void grad_check_sum_along(const grad_check *check, grad_parameter *p);
 
+/* What there is to be known of a sample, whose parameter was summed if it is its direction. */
 grad_interval grad_check_at(const grad_check *check, const grad_sample *s, grad_source source);
 
 /* Whether so much of what is expected is open that it is told as a kink. */

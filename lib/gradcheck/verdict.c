@@ -154,20 +154,18 @@ static grad_interval element_at(const grad_check *check, const grad_parameter *p
     return (grad_interval){grad_real_at(check->batch.datatype, p->gradient->data, i), 0, 0};
 }
 
-/* Along the direction the roundings of claims have random signs, and add up as a random walk. */
-grad_interval grad_check_at(const grad_check *check, const grad_sample *s, grad_source source)
+/* The roundings of claims have random signs, and add up as a random walk. */
+static grad_interval sum_along(const grad_check *check, const grad_parameter *p, grad_source source)
 {
-    const grad_parameter *p = &check->parameters[s->parameter];
+    size_t parameter = (size_t)(p - check->parameters), count = grad_tensor_count(p->gradient);
     grad_interval sum = {0, 0, 0};
 
     if (source == GRAD_CLAIM && p->claim == NULL)
         return sum;
-    if (s->index != GRAD_ALONG_DIRECTION)
-        return element_at(check, p, s->index, source);
-    for (size_t i = 0; i < grad_tensor_count(p->gradient); i++) {
+    for (size_t i = 0; i < count && grad_check_goes_on(check, i, 1); i++) {
         grad_interval one = element_at(check, p, i, source);
 
-        sum.middle += grad_check_sign(check, s->parameter, i) * one.middle;
+        sum.middle += grad_check_sign(check, parameter, i) * one.middle;
         sum.kink += one.kink;
         sum.rounding =
             source == GRAD_CLAIM ? hypot(sum.rounding, one.rounding) : sum.rounding + one.rounding;
@@ -175,13 +173,30 @@ grad_interval grad_check_at(const grad_check *check, const grad_sample *s, grad_
     return sum;
 }
 
+void grad_check_sum_along(const grad_check *check, grad_parameter *p)
+{
+    for (grad_source source = 0; source < GRAD_SOURCES; source++)
+        p->along[source] = sum_along(check, p, source);
+}
+
+grad_interval grad_check_at(const grad_check *check, const grad_sample *s, grad_source source)
+{
+    const grad_parameter *p = &check->parameters[s->parameter];
+
+    if (s->index == GRAD_ALONG_DIRECTION)
+        return p->along[source];
+    return source == GRAD_CLAIM && p->claim == NULL ? (grad_interval){0, 0, 0}
+                                                    : element_at(check, p, s->index, source);
+}
+
 void grad_check_scale_parameters(grad_check *check)
 {
     for (size_t n = 0; n < check->parameter_count; n++) {
         grad_parameter *p = &check->parameters[n];
+        size_t count = grad_tensor_count(p->gradient);
 
         p->gradient_norm = 0;
-        for (size_t i = 0; i < grad_tensor_count(p->gradient); i++)
+        for (size_t i = 0; i < count && grad_check_goes_on(check, i, 1); i++)
             p->gradient_norm =
                 hypot(p->gradient_norm, element_at(check, p, i, GRAD_ANALYTIC).middle);
     }

@@ -7,9 +7,11 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "gradcheck/state.h"
 #include "support/checks.h"
@@ -198,6 +200,65 @@ static void it_is_asked_within_tiles(void **state)
     network_free(n);
 }
 
+/* ---- Time between -------------------------------------------------------------------------- */
+
+#define ROUNDS 5    /* of which the machine may disturb all but one */
+#define PAUSES 60.0 /* that the whole is longer than the longest of them, at least */
+
+/* How long is worked without asking, in CPU time of the thread. */
+typedef struct stopwatch {
+    int64_t began, last, longest;
+} stopwatch;
+
+static int64_t cpu_time(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static bool look_at_stopwatch(void *context)
+{
+    stopwatch *w = context;
+    int64_t now = cpu_time();
+
+    w->longest = now - w->last > w->longest ? now - w->last : w->longest;
+    w->last = now;
+    return true;
+}
+
+static double pauses_in_check(const grad_check_request *request)
+{
+    const grad_check_report *report = NULL;
+    grad_check *check = NULL;
+    stopwatch w;
+
+    assert_int_equal(grad_check_create(request, &check, NULL), GRAD_OK);
+    w = (stopwatch){.began = cpu_time(), .last = cpu_time()};
+    grad_check_set_proceed(check, look_at_stopwatch, &w);
+    assert_int_equal(grad_check_all(check, &report, NULL), GRAD_OK);
+    look_at_stopwatch(&w);
+    grad_check_destroy(check);
+    return (double)(w.last - w.began) / (double)w.longest;
+}
+
+/* Neither the radii of many weights nor their sums along a direction are one piece of work. */
+static void it_is_asked_often(void **state)
+{
+    const network_recipe one[] = {{GRAD_DENSE, 500, GRAD_GELU, 0, 0, false}};
+    network *n = network_of(46, GRAD_FP32, 2, 1200, GRAD_MSE, 1, one);
+    grad_check_request request = {.batch = &n->batch};
+    double most = 0;
+
+    (void)state;
+    for (size_t round = 0; round < ROUNDS && most <= PAUSES; round++)
+        most = fmax(most, pauses_in_check(&request));
+    print_message("%.0f pauses\n", most);
+    assert_true(most > PAUSES);
+    network_free(n);
+}
+
 static void it_is_abandoned(void **state)
 {
     const network_recipe one[] = {{GRAD_DENSE, 9, GRAD_GELU, 0, 0, false}};
@@ -229,6 +290,7 @@ int main(void)
         cmocka_unit_test(few_tiles_are_at_work_at_once),
         cmocka_unit_test(nothing_is_done_behind_a_failure),
         cmocka_unit_test(it_is_asked_within_tiles),
+        cmocka_unit_test(it_is_asked_often),
         cmocka_unit_test(it_is_abandoned),
     };
 
