@@ -21,7 +21,7 @@ struct config_sources {
     struct {
         config_rank rank;
         char *where; /* "/etc/gradientd.conf:3", "GRADIENTD_LISTEN", "--listen"; owned */
-    } of[OPTION_TOTAL];
+    } of[OPTION_MOST];
 };
 
 typedef struct loader {
@@ -86,7 +86,7 @@ static bool assign(loader *l, const option *o, const char *text, config_rank ran
 
 static bool assign_defaults(loader *l)
 {
-    for (size_t i = 0; i < OPTION_TOTAL; i++) {
+    for (size_t i = 0; i < option_total; i++) {
         const option *o = &config_options[i];
         if (!assign(l, o, o->initial, RANK_DEFAULT, "default"))
             return false;
@@ -288,7 +288,7 @@ static const option *option_of_variable(const char *name)
 {
     char variable[OPTION_NAME_SIZE];
 
-    for (size_t i = 0; i < OPTION_TOTAL; i++) {
+    for (size_t i = 0; i < option_total; i++) {
         option_variable(config_options[i].name, variable);
         if (strcmp(variable, name) == 0)
             return &config_options[i];
@@ -379,7 +379,7 @@ static bool fail_unknown_key(loader *l, const char *key, const char *where)
 }
 
 /* seen[i]: the line that set option i, or 0. */
-static bool read_line(loader *l, char *line, size_t number, size_t seen[OPTION_TOTAL])
+static bool read_line(loader *l, char *line, size_t number, size_t seen[OPTION_MOST])
 {
     char where[PATH_MAX + 32];
     size_t *first;
@@ -409,7 +409,7 @@ static bool read_line(loader *l, char *line, size_t number, size_t seen[OPTION_T
 
 static bool read_file(loader *l)
 {
-    size_t seen[OPTION_TOTAL] = {0};
+    size_t seen[OPTION_MOST] = {0};
     size_t number = 1;
     bool good = true;
     char *text;
@@ -473,10 +473,10 @@ bool config_load(int argc, char **argv, char **environment, config *values,
 
 void config_free(config *values, config_sources *sources)
 {
-    for (size_t i = 0; i < OPTION_TOTAL; i++)
+    for (size_t i = 0; i < option_total; i++)
         value_free(&config_options[i], values);
     *values = (config){.listen = NULL};
-    for (size_t i = 0; sources != NULL && i < OPTION_TOTAL; i++)
+    for (size_t i = 0; sources != NULL && i < option_total; i++)
         free(sources->of[i].where);
     free(sources);
 }
@@ -541,7 +541,7 @@ bool config_reload(int argc, char **argv, char **environment, config *loaded, co
 
     if (!config_load(argc, argv, environment, &fresh, &sources, &action, message, message_size))
         return false;
-    for (size_t i = 0; i < OPTION_TOTAL; i++) {
+    for (size_t i = 0; i < option_total; i++) {
         const option *o = &config_options[i];
         compare(o, &fresh, sources->of[i].where, loaded, running, tell, context);
     }

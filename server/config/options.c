@@ -120,7 +120,8 @@ const option config_options[] = {
     {"core-dumps", OPTION_SWITCH, AT(core_dumps), AT_RESTART, "off", 0, 0, "", NULL,
      "lets a crash write memory to a file, and a debugger of the same user attach"},
 };
-_Static_assert(sizeof config_options / sizeof *config_options == OPTION_TOTAL, "OPTION_TOTAL");
+const size_t option_total = sizeof config_options / sizeof *config_options;
+_Static_assert(sizeof config_options / sizeof *config_options <= OPTION_MOST, "OPTION_MOST");
 
 const option_command config_commands[OPTION_COMMAND_COUNT] = {
     {"config", NULL, "FILE", CONFIG_RUN, "file of `key = value` lines; also GRADIENTD_CONFIG"},
@@ -133,7 +134,7 @@ const option_command config_commands[OPTION_COMMAND_COUNT] = {
 
 const option *option_find(const char *name)
 {
-    for (size_t i = 0; i < OPTION_TOTAL; i++)
+    for (size_t i = 0; i < option_total; i++)
         if (strcmp(config_options[i].name, name) == 0)
             return &config_options[i];
     return NULL;
@@ -201,7 +202,7 @@ void config_print_help(FILE *out)
         "SIZE takes k M G (powers of 1000) and KiB MiB GiB, NUMBER k M G and Ki Mi Gi, RATE is\n"
         "a SIZE a second, TIME takes ms s m, seconds if it has no unit.\n\n",
         out);
-    for (size_t i = 0; i < OPTION_TOTAL; i++)
+    for (size_t i = 0; i < option_total; i++)
         print_option(&config_options[i], out);
     fputc('\n', out);
     for (size_t i = 0; i < OPTION_COMMAND_COUNT; i++)
@@ -213,7 +214,7 @@ void config_print_table(FILE *out)
     fputs("| flag and key | variable | default | values | changes at | meaning |\n"
           "|---|---|---|---|---|---|\n",
           out);
-    for (size_t i = 0; i < OPTION_TOTAL; i++) {
+    for (size_t i = 0; i < option_total; i++) {
         const option *o = &config_options[i];
         char variable[OPTION_NAME_SIZE], range[VALUE_RANGE_SIZE], initial[VALUE_INITIAL_SIZE];
         option_variable(o->name, variable);
@@ -230,7 +231,7 @@ void config_print_effective(const config *values, const config_sources *sources,
     config resolved = *values;
 
     config_resolve(&resolved);
-    for (size_t i = 0; i < OPTION_TOTAL; i++) {
+    for (size_t i = 0; i < option_total; i++) {
         const option *o = &config_options[i];
         fprintf(out, "%s = ", o->name);
         value_format(o, &resolved, out);

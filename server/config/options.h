@@ -36,8 +36,9 @@ typedef struct option {
     const char *help;
 } option;
 
-#define OPTION_TOTAL 47
-extern const option config_options[OPTION_TOTAL];
+#define OPTION_MOST 64 /* of what is kept beside each */
+extern const option config_options[];
+extern const size_t option_total;
 
 /* What a flag may ask for besides a value; no variables and no keys but for --config's variable. */
 typedef struct option_command {

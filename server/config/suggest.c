@@ -91,7 +91,7 @@ suggestion suggest_option(const char *given, size_t commands)
     if (found.name != NULL || strlen(given) >= sizeof spelled)
         return found;
     search = (suggest_search){.given = spelled};
-    for (size_t i = 0; i < OPTION_TOTAL; i++)
+    for (size_t i = 0; i < option_total; i++)
         suggest_offer(&search, config_options[i].name);
     for (size_t i = 0; i < commands; i++)
         suggest_offer(&search, config_commands[i].name);

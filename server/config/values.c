@@ -371,7 +371,7 @@ void config_each_file(const config *values, void (*visit)(void *context, const c
 {
     if (values->path != NULL)
         visit(context, values->path);
-    for (size_t i = 0; i < OPTION_TOTAL; i++) {
+    for (size_t i = 0; i < option_total; i++) {
         const option *o = &config_options[i];
         if (o->kind == OPTION_PATH && value_load(o, values).text[0] != '\0')
             visit(context, value_load(o, values).text);

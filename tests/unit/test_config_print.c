@@ -27,7 +27,7 @@ static void test_help_names_everything(void **state)
     (void)state;
     char *help = printed(config_print_help);
     char flag[OPTION_NAME_SIZE + 8];
-    for (size_t i = 0; i < OPTION_TOTAL; i++) {
+    for (size_t i = 0; i < option_total; i++) {
         snprintf(flag, sizeof flag, "\n  --%s ", config_options[i].name);
         assert_non_null(strstr(help, flag));
         assert_non_null(strstr(help, config_options[i].help));

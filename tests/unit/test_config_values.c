@@ -264,7 +264,7 @@ static void test_distances(void **state)
 static void test_the_table(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < OPTION_TOTAL; i++) {
+    for (size_t i = 0; i < option_total; i++) {
         const option *o = &config_options[i];
         config values = {.listen = NULL};
         option_value value, again;

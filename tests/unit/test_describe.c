@@ -126,7 +126,7 @@ static void test_the_daemons_tables_are_whole(void **state)
     }
     for (size_t i = 0; (f = metrics_family_at(i)); i++)
         assert_row("metrics", f->name, PARTS(f->type, f->help, f->advice));
-    for (size_t i = 0; i < OPTION_TOTAL; i++) {
+    for (size_t i = 0; i < option_total; i++) {
         char flag[OPTION_NAME_SIZE + 2];
         snprintf(flag, sizeof flag, "--%s", config_options[i].name);
         assert_row("options", flag, PARTS(config_options[i].help));
