@@ -1,6 +1,7 @@
 /* Which files stay readable, and what is said of the sandbox. */
 #include "confinement.h"
 
+#include "config/address.h"
 #include "observe/log.h"
 #include "platform/resources.h"
 #include "platform/sandbox.h"
@@ -20,15 +21,16 @@ static const char *const always[] = {"/proc/stat", "/proc/self/stat", "/proc/sel
                                      "/dev/urandom", "/dev/null"};
 #define ALWAYS (sizeof always / sizeof *always)
 #define MOST_FILES 16 /* that the configuration may name, itself included */
+#define MOST_SOCKETS 2
 
-typedef struct readable {
-    const char *paths[ALWAYS + 2 * MOST_FILES];
-    char *owned[2 * MOST_FILES];
+typedef struct allowed {
+    sandbox_path paths[ALWAYS + 2 * MOST_FILES + MOST_SOCKETS];
+    char *owned[2 * MOST_FILES + MOST_SOCKETS];
     size_t count;
-} readable;
+} allowed;
 
 /* The folder, or the file itself where its folder is the root, which would be everything. */
-static void add_folder(readable *r, char *path)
+static void add_folder(allowed *r, const char *path, bool is_emptied)
 {
     char *copy = path != NULL ? strdup(path) : NULL;
     const char *folder = copy != NULL ? dirname(copy) : NULL;
@@ -40,40 +42,48 @@ static void add_folder(readable *r, char *path)
     if (kept == NULL)
         return;
     r->owned[r->count - ALWAYS] = kept;
-    r->paths[r->count++] = kept;
+    r->paths[r->count++] = (sandbox_path){kept, is_emptied};
 }
 
 /* Where the file is, and where it really is if its name is a symbolic link. */
 static void add_file(void *context, const char *path)
 {
-    readable *r = context;
-    char *named, *real;
+    allowed *r = context;
+    char *real;
 
-    if (r->count + 2 > sizeof r->paths / sizeof *r->paths)
+    if (r->count + 2 > ALWAYS + 2 * MOST_FILES)
         return;
-    named = strdup(path);
     real = realpath(path, NULL);
-    add_folder(r, named);
-    add_folder(r, real);
-    free(named);
+    add_folder(r, path, false);
+    add_folder(r, real, false);
     free(real);
 }
 
-static bool limit_files(const config *c)
+/* The file of a Unix socket goes when the daemon ends. */
+static bool add_socket(allowed *r, const char *listening_at)
 {
-    readable r = {.count = 0};
-    bool limited;
-    int problem;
+    const char *path = address_unix_path(listening_at);
+
+    if (path != NULL)
+        add_folder(r, path, true);
+    return path != NULL;
+}
+
+static void limit_files(confinement *t)
+{
+    allowed r = {.count = 0};
+    bool has_socket;
 
     for (size_t i = 0; i < ALWAYS; i++)
-        r.paths[r.count++] = always[i];
-    config_each_file(c, add_file, &r);
-    limited = sandbox_limit_files(r.paths, r.count);
-    problem = errno;
+        r.paths[r.count++] = (sandbox_path){always[i], false};
+    config_each_file(t->config, add_file, &r);
+    has_socket = add_socket(&r, t->config->listen);
+    has_socket = add_socket(&r, t->config->admin_listen) || has_socket;
+    t->limits_files = sandbox_limit_files(r.paths, r.count);
+    t->files_problem = errno;
+    t->removes_files = t->limits_files && has_socket;
     for (size_t i = ALWAYS; i < r.count; i++)
         free(r.owned[i - ALWAYS]);
-    errno = problem;
-    return limited;
 }
 
 /* ---- Both steps ------------------------------------------------------------------------------ */
@@ -98,8 +108,7 @@ bool confinement_begin(confinement *t, const config *c, char *message, size_t me
     }
     if (!t->is_wanted)
         return true;
-    t->limits_files = limit_files(c);
-    t->files_problem = errno;
+    limit_files(t);
     return true;
 }
 
@@ -126,7 +135,7 @@ static void tell(const confinement *t)
 bool confinement_complete(confinement *t, char *message, size_t message_size)
 {
     if (t->is_wanted) {
-        t->limits_calls = sandbox_limit_calls();
+        t->limits_calls = sandbox_limit_calls(t->removes_files);
         t->calls_problem = errno;
     }
     if (t->config->sandbox == SANDBOX_ON && !t->limits_calls)

@@ -18,15 +18,22 @@ bool sandbox_keep_privileges_away(void);
  * what else shows the process belongs to root from then on. */
 bool sandbox_keep_memory_secret(void);
 
+/* What stays allowed of files at or below a path. */
+typedef struct sandbox_path {
+    const char *path;
+    bool is_emptied; /* they may be removed, and not read; else they may be read */
+} sandbox_path;
+
 /* The calling thread, and those that it starts from then on, open only files at or below these
  * paths, only for reading, and connect to no TCP port. A path that isn't there is passed over.
  * False: the kernel has no Landlock, it is not enabled, or a container's filter forbids it. */
-bool sandbox_limit_files(const char *const *paths, size_t count);
+bool sandbox_limit_files(const sandbox_path *paths, size_t count);
 
 /* All threads: calls that a serving daemon does not make fail with ENOSYS, so that libc may do
  * without them; so do files opened for anything but reading, memory that can be run, new sockets
- * and new threads. Starting a program or a process, or tracing one, ends the process (SIGSYS). The
- * kernel's audit log has each. False: the kernel has no filters. */
-bool sandbox_limit_calls(void);
+ * and new threads; and the removal of files, unless removes_files. Starting a program or a process,
+ * or tracing one, ends the process (SIGSYS). The kernel's audit log has each. False: the kernel has
+ * no filters. */
+bool sandbox_limit_calls(bool removes_files);
 
 #endif

@@ -72,10 +72,11 @@ static int add(scmp_filter_ctx filter, uint32_t action, const char *name, unsign
     return number < 0 ? 0 : seccomp_rule_add_array(filter, action, number, count, condition);
 }
 
-static int add_rules(scmp_filter_ctx filter)
+static int add_rules(scmp_filter_ctx filter, bool removes_files)
 {
     const struct scmp_arg_cmp own = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid());
-    int problem = add(filter, SCMP_ACT_ALLOW, "tgkill", 1, &own); /* raise, abort */
+    const struct scmp_arg_cmp file = SCMP_A2(SCMP_CMP_MASKED_EQ, WORD, 0); /* no folder */
+    int problem = add(filter, SCMP_ACT_ALLOW, "tgkill", 1, &own);          /* raise, abort */
 
     for (size_t i = 0; problem == 0 && i < sizeof allowed / sizeof *allowed; i++)
         problem = add(filter, SCMP_ACT_ALLOW, allowed[i], 0, NULL);
@@ -85,12 +86,16 @@ static int add_rules(scmp_filter_ctx filter)
             SCMP_CMP(l->argument, SCMP_CMP_MASKED_EQ, l->mask, l->value);
         problem = add(filter, SCMP_ACT_ALLOW, l->name, 1, &condition);
     }
+    if (problem == 0 && removes_files) /* the one that libc's unlink makes, of a whole path */
+        problem = add(filter, SCMP_ACT_ALLOW, "unlink", 0, NULL);
+    if (problem == 0 && removes_files)
+        problem = add(filter, SCMP_ACT_ALLOW, "unlinkat", 1, &file);
     for (size_t i = 0; problem == 0 && i < sizeof deadly / sizeof *deadly; i++)
         problem = add(filter, SCMP_ACT_KILL_PROCESS, deadly[i], 0, NULL);
     return problem;
 }
 
-bool sandbox_limit_calls(void)
+bool sandbox_limit_calls(bool removes_files)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
     int problem;
@@ -104,7 +109,7 @@ bool sandbox_limit_calls(void)
     seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     problem = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
     if (problem == 0)
-        problem = add_rules(filter);
+        problem = add_rules(filter, removes_files);
     if (problem == 0)
         problem = seccomp_load(filter);
     seccomp_release(filter);

@@ -13,6 +13,7 @@
 #define RULE_PATH_BENEATH 1
 #define READ_FILE ((uint64_t)1 << 2)
 #define READ_FOLDER ((uint64_t)1 << 3)
+#define REMOVE_FILE ((uint64_t)1 << 5)
 #define NET_CONNECT_TCP ((uint64_t)1 << 1)
 
 /* What each version knows of files: execute, write, read, remove and make (1), refer (2), truncate
@@ -37,23 +38,23 @@ typedef struct path_rule {
 } __attribute__((packed)) path_rule;
 
 /* False: there was something else wrong than that there is no such path. */
-static bool allow_reading(int rules, const char *path)
+static bool allow(int rules, const sandbox_path *p)
 {
-    path_rule rule = {.rights = READ_FILE};
+    path_rule rule = {.rights = p->is_emptied ? REMOVE_FILE : READ_FILE};
     struct stat what;
     bool allowed;
 
-    rule.parent = open(path, O_PATH | O_CLOEXEC);
+    rule.parent = open(p->path, O_PATH | O_CLOEXEC);
     if (rule.parent < 0)
         return errno == ENOENT || errno == EACCES;
-    if (fstat(rule.parent, &what) == 0 && S_ISDIR(what.st_mode))
+    if (!p->is_emptied && fstat(rule.parent, &what) == 0 && S_ISDIR(what.st_mode))
         rule.rights |= READ_FOLDER;
     allowed = syscall(SYS_landlock_add_rule, rules, RULE_PATH_BENEATH, &rule, 0) == 0;
     close(rule.parent);
     return allowed;
 }
 
-bool sandbox_limit_files(const char *const *paths, size_t count)
+bool sandbox_limit_files(const sandbox_path *paths, size_t count)
 {
     long version = syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, ASK_VERSION);
     ruleset forbidden;
@@ -68,7 +69,7 @@ bool sandbox_limit_files(const char *const *paths, size_t count)
         return false;
     good = sandbox_keep_privileges_away();
     for (size_t i = 0; good && i < count; i++)
-        good = allow_reading(rules, paths[i]);
+        good = allow(rules, &paths[i]);
     good = good && syscall(SYS_landlock_restrict_self, rules, 0U) == 0;
     close(rules);
     return good;

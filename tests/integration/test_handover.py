@@ -313,11 +313,16 @@ class UnixSockets(Case):
             self.assertEqual(daemon.get("/v1/info").status, 200)
 
     def test_the_file_goes_with_the_daemon(self):
-        """Where no sandbox forbids that."""
-        with self.start("--sandbox", "off"):
-            pass
-        self.assertFalse(os.path.exists(self.path))
-        self.assertFalse(os.path.exists(self.admin))
+        """In the sandbox too, but where the kernel has but the half of it."""
+        for sandbox in ("off", "auto"):
+            with self.subTest(sandbox), self.start("--sandbox", sandbox) as daemon:
+                said = daemon.wait_log(patience(5), message="sandbox")
+                if said["calls"] == "limited" and said["files"] != "limited":
+                    continue
+                daemon.signal(signal.SIGTERM)
+                daemon.check_exit(patience(10))
+                self.assertFalse(os.path.exists(self.path))
+                self.assertFalse(os.path.exists(self.admin))
 
     def test_health_check(self):
         self.assertEqual(run(DAEMON, "healthcheck", *self.flags())[0], 1)

@@ -25,7 +25,7 @@
 #include <cmocka.h>
 
 static char folder[] = "/tmp/test_sandbox.XXXXXX";
-static char inside[PATH_MAX], outside[PATH_MAX];
+static char inside[PATH_MAX], outside[PATH_MAX], emptied[PATH_MAX];
 
 /* How a process ends that calls this: it exits with 0 where that returns true, with 1 where it
  * returns false, with 77 where the kernel cannot. */
@@ -65,14 +65,14 @@ static void begin(bool begun)
 
 static void begin_calls(void)
 {
-    begin(sandbox_limit_calls());
+    begin(sandbox_limit_calls(false));
 }
 
 static void begin_files(void)
 {
-    const char *paths[] = {inside, "/nowhere/at/all"};
+    const sandbox_path paths[] = {{inside, false}, {"/nowhere/at/all", false}, {emptied, true}};
 
-    begin(sandbox_limit_files(paths, 2));
+    begin(sandbox_limit_files(paths, 3));
 }
 
 /* ---- Calls ----------------------------------------------------------------------------------- */
@@ -226,6 +226,22 @@ static bool nothing_is_written(void)
            errno == EACCES && unlink(outside) < 0 && errno == EACCES;
 }
 
+/* In that folder, and nothing else is done there; nor is a folder removed. */
+static bool files_are_removed_where_they_may(void)
+{
+    char path[PATH_MAX + 8], kept[PATH_MAX + 8];
+
+    snprintf(path, sizeof path, "%s/file", emptied);
+    snprintf(kept, sizeof kept, "%s/kept", inside);
+    close(open(path, O_WRONLY | O_CREAT, 0600));
+    close(open(kept, O_WRONLY | O_CREAT, 0600));
+    begin_files();
+    begin(sandbox_limit_calls(true));
+    return !can_read(path) && errno == EACCES && unlink(kept) < 0 && errno == EACCES &&
+           unlink(outside) < 0 && errno == EACCES &&
+           unlinkat(AT_FDCWD, emptied, AT_REMOVEDIR) < 0 && errno == ENOSYS && unlink(path) == 0;
+}
+
 static void *read_outside(void *context)
 {
     return can_read(outside) ? NULL : context;
@@ -251,6 +267,12 @@ static void test_nothing_is_written(void **state)
 {
     (void)state;
     assert_holds(nothing_is_written);
+}
+
+static void test_files_are_removed_where_they_may(void **state)
+{
+    (void)state;
+    assert_holds(files_are_removed_where_they_may);
 }
 
 static void test_its_threads_are_held_too(void **state)
@@ -280,12 +302,17 @@ static int make_folders(void **state)
         return -1;
     snprintf(inside, sizeof inside, "%s/inside", folder);
     snprintf(outside, sizeof outside, "%s/outside", folder);
-    return mkdir(inside, 0700) == 0 && close(open(outside, O_WRONLY | O_CREAT, 0600)) == 0 ? 0 : -1;
+    snprintf(emptied, sizeof emptied, "%s/emptied", folder);
+    return mkdir(inside, 0700) == 0 && mkdir(emptied, 0700) == 0 &&
+                   close(open(outside, O_WRONLY | O_CREAT, 0600)) == 0
+               ? 0
+               : -1;
 }
 
 static int remove_folders(void **state)
 {
-    static const char *const names[] = {"inside/file", "inside/fresh", "inside", "outside", ""};
+    static const char *const names[] = {
+        "inside/file", "inside/fresh", "inside/kept", "inside", "outside", "emptied", ""};
     char path[PATH_MAX];
 
     (void)state;
@@ -305,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_abort_still_aborts),
         cmocka_unit_test(test_only_the_named_are_read),
         cmocka_unit_test(test_nothing_is_written),
+        cmocka_unit_test(test_files_are_removed_where_they_may),
         cmocka_unit_test(test_its_threads_are_held_too),
         cmocka_unit_test(test_privileges_and_dumps_are_given_up),
     };
