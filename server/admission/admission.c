@@ -46,7 +46,7 @@ static outcome step_framing(request *r)
 static outcome step_header_room(request *r)
 {
     char detail[GRAD_DETAIL_SIZE];
-    size_t limit = r->context->role == ROLE_SERVICE ? SERVICE_MAX_HEADERS : ADMIN_MAX_HEADERS;
+    size_t limit = request_max_headers(r);
 
     if (r->header_room <= limit)
         return OUTCOME_MORE;

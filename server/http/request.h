@@ -124,6 +124,9 @@ void request_id_make(char id[GRAD_REQUEST_ID_SIZE]);
 /* Sets what a new request has besides zeros: an identity, and no stages yet. */
 void request_begin(request *r);
 
+/* How much of the connection's buffer a request's line and headers may take. */
+size_t request_max_headers(const request *r);
+
 /* libmicrohttpd's callbacks; context is a request_context. */
 void *request_on_line(void *context, const char *uri, struct MHD_Connection *mhd);
 enum MHD_Result request_on_call(void *context, struct MHD_Connection *mhd, const char *url,

@@ -1,6 +1,7 @@
 """Odd and hostile requests, byte by byte, and what each gets: the tables behind
 test_odd_requests.py and test_smuggling.py. Most of them libmicrohttpd would answer itself, with a
-page of HTML; where its versions differ there are three outcomes."""
+page of HTML; where its versions differ there are three outcomes. On all three: make test-fresh
+FRESH_ONLY=odd_requests."""
 
 import ctypes
 
@@ -99,6 +100,7 @@ LINES = {
     "a parameter with an escaped NUL": (get(target=b"/livez?a%00b=1"), QUERY),
     "a stray percent sign in the query": (get(target=b"/livez?a=%"), QUERY, "\"a\""),
     "two hundred parameters": (get(target=b"/livez?" + b"a&" * 200), QUERY),
+    "five thousand parameters": (get(target=b"/livez?" + b"a&" * 5000), HEADERS),
     "two blanks": (get(target=b" /livez"), ("200", FRAMING, FRAMING)),
     "a blank in the target": (get(target=b"/li vez"), (CLOSED, FRAMING, FRAMING)),
     "a blank before the method": (b" " + get(), CLOSED),
@@ -166,6 +168,8 @@ FIELDS = {
     "long headers": (get(headers=HOST + b"X: " + b"a" * 70000 + b"\r\n"), HEADERS),
     "many headers": (get(headers=HOST + b"X: a\r\n" * 3000), HEADERS),
     "many cookies": (get(headers=HOST + b"Cookie: " + b"a=b; " * 200 + b"\r\n"), "200"),
+    "two thousand cookies": (get(headers=HOST + b"Cookie: " + b"a=b; " * 2000 + b"\r\n"),
+                             (CLOSED, HEADERS, HEADERS)),
     "a cookie that is none": (get(headers=HOST + b"Cookie: ;;==\"\r\n"), "200"),
     "a wish to upgrade": (get(headers=HOST + b"Connection: Upgrade\r\nUpgrade: websocket\r\n"),
                           "200"),
