@@ -61,6 +61,8 @@ image:
 test-image: packages-image
 	$(PYTHON) tests/container/test_image.py
 
-## test-fresh  make demo and make test in fresh Debian 12, 13 and testing roots (as root; long)
+## test-fresh  make demo and make test in fresh Debian 12, 13 and testing roots (FRESH_ONLY=word)
+FRESH_ONLY ?=
+FRESH_SUITES ?= bookworm trixie testing
 test-fresh: packages-image
-	tests/container/fresh_root.sh bookworm trixie testing
+	FRESH_ONLY='$(FRESH_ONLY)' tests/container/fresh_root.sh $(FRESH_SUITES)
