@@ -16,7 +16,8 @@ RUN REVISION="${REVISION:-unknown}" \
 FROM debian:trixie-slim
 RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
-        libmicrohttpd12t64 libgnutls30t64 libjansson4 libopenblas0-pthread libseccomp2 >/dev/null \
+        libmicrohttpd12t64 libgnutls30t64 libjansson4 libopenblas0-pthread libseccomp2 \
+        zlib1g libzstd1 >/dev/null \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/*
 COPY --from=build /out/gradientd /usr/bin/gradientd
 

@@ -42,7 +42,8 @@ endif
 
 BLAS_LIBS = $(shell pkg-config --libs openblas)
 LIB_LIBS = $(shell pkg-config --libs jansson) $(BLAS_LIBS) -lm
-SERVER_LIBS = $(shell pkg-config --libs libmicrohttpd gnutls libseccomp) $(LIB_LIBS) -lpthread
+SERVER_PKGS := libmicrohttpd gnutls libseccomp zlib libzstd
+SERVER_LIBS = $(shell pkg-config --libs $(SERVER_PKGS)) $(LIB_LIBS) -lpthread
 CLIENT_LIBS = $(shell pkg-config --libs libcurl) $(LIB_LIBS) -lpthread
 
 LIB_SRC := $(wildcard lib/*/*.c lib/codec/*/*.c)
@@ -122,7 +123,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(call objects,$(SUPPORT_SRC)
 		$(if $(findstring test_alloc_,$@),$(BUILD)/obj/tests/support/failing_alloc.o) \
 		$(filter-out %/failing_alloc.o,$(call objects,$(SUPPORT_SRC))) \
 		$(LIBSERVER) $(LIBCLIENT) $(LIBGRADIENT) -lcmocka \
-		$(shell pkg-config --libs libmicrohttpd gnutls libseccomp libcurl) $(LIB_LIBS) -lpthread
+		$(shell pkg-config --libs $(SERVER_PKGS) libcurl) $(LIB_LIBS) -lpthread
 
 ## help        this list
 help:

@@ -290,24 +290,31 @@ static outcome find_payload(request *r)
     return reject_content(r, "unsupported_media_type", detail);
 }
 
+static bool is_coding(const body_filter *filter, const char *name)
+{
+    return strcasecmp(name, filter->coding) == 0 ||
+           (filter->alias != NULL && strcasecmp(name, filter->alias) == 0);
+}
+
 static outcome find_filter(request *r)
 {
     const body_filter *const *filters = r->context->service->formats->filters;
     const char *coding = r->headers.content_encoding;
     char detail[GRAD_DETAIL_SIZE], codings[REQUEST_ACCEPT_SIZE] = "";
     for (size_t i = 0; filters[i] != NULL; i++) {
-        if (strcasecmp(coding != NULL ? coding : "identity", filters[i]->coding) == 0) {
+        if (is_coding(filters[i], coding != NULL ? coding : "identity")) {
             r->filter = filters[i];
             return OUTCOME_MORE;
         }
         append(codings, filters[i]->coding);
     }
-    if (filters[1] == NULL)
-        snprintf(codings, sizeof codings, "a body that is not compressed");
-    snprintf(detail, sizeof detail, "expected %s, found the Content-Encoding %.150s", codings,
-             coding != NULL ? coding : "identity");
+    snprintf(detail, sizeof detail, "expected one coding of %s, found the Content-Encoding %.150s",
+             codings, coding != NULL ? coding : "identity");
     return reject_content(r, "unsupported_content_encoding", detail);
 }
+
+/* What numbers as text mostly are to what they are compressed. */
+#define USUAL_EXPANSION 2
 
 /* 415: sets the filter and the payload of a body that is expected. */
 static outcome step_content(request *r)
@@ -317,7 +324,11 @@ static outcome step_content(request *r)
     if (!r->route->handler->takes_body)
         return OUTCOME_MORE;
     found = find_payload(r);
-    return found == OUTCOME_MORE ? find_filter(r) : found;
+    if (found == OUTCOME_MORE)
+        found = find_filter(r);
+    if (found == OUTCOME_MORE && r->filter->taken != NULL)
+        r->expected = USUAL_EXPANSION * r->declared;
+    return found;
 }
 
 /* 400: a Content-Digest that nobody can hold the body against. */

@@ -54,13 +54,17 @@ static outcome reject_for_now(request *r, size_t needed)
     return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory", detail);
 }
 
-/* The more memory a body holds, and the less there is, the faster it has to come. */
-static size_t least_rate(const computation *c)
+/* The more memory a body holds, and the less there is, the faster it has to come. A compressed one
+ * holds as much for fewer bytes. */
+static size_t least_rate(const request *r)
 {
+    const computation *c = r->work;
     const budget *b = c->memory.budget;
     double free_share = 1 - (double)atomic_load(&b->in_use) / (double)b->total;
+    double encoded_share = r->decoded > r->received ? (double)r->received / (double)r->decoded : 1;
 
-    return (size_t)((double)c->memory.bytes / (HOLDING_SECONDS * (free_share + 0.01)));
+    return (size_t)((double)c->memory.bytes * encoded_share /
+                    (HOLDING_SECONDS * (free_share + 0.01)));
 }
 
 static void note_held(request *r)
@@ -70,7 +74,7 @@ static void note_held(request *r)
     line_hold(r->context->service->line, &r->ticket, c->memory.bytes);
     atomic_store(&r->connection->held, c->memory.bytes);
     if (!r->whole)
-        connection_require_rate(r->connection, least_rate(c));
+        connection_require_rate(r->connection, least_rate(r));
 }
 
 /* Reserves what the computation needs in that phase. Rejects the request for now, or for good if
@@ -100,6 +104,12 @@ static outcome reject(request *r, const grad_error *error)
 
 /* ---- Admission ------------------------------------------------------------------------------- */
 
+/* Within a piece of a body, of which much may come. */
+static bool may_grow(void *context)
+{
+    return reserve(context, MEMORY_TO_RECEIVE) == OUTCOME_MORE;
+}
+
 static outcome create_body(request *r)
 {
     computation *c = r->work;
@@ -110,7 +120,9 @@ static outcome create_body(request *r)
                                              .max_layers = limits->max_layers},
                                   .max_body = limits->max_body,
                                   .datatype = r->datatype,
-                                  .expected = c->expected};
+                                  .expected = c->expected,
+                                  .may_grow = may_grow,
+                                  .context = r};
     grad_error error = GRAD_ERROR_INIT;
 
     if (body_create(r->filter, r->payload, &options, &c->body, &error) != GRAD_OK)
@@ -139,7 +151,7 @@ static outcome on_headers(request *r)
     c->kind = r->route->handler->kind;
     c->memory.budget = &r->context->service->memory;
     c->memory.spare = r->ticket.which == LINE_SMALL ? 0 : r->context->service->small_memory;
-    c->expected = (size_t)r->declared;
+    c->expected = (size_t)r->expected;
     expected = computation_memory(c, MEMORY_TO_EXPECT);
     if (expected > usable_memory(c))
         return reject_for_good(r, expected);
@@ -161,6 +173,9 @@ static outcome on_body(request *r, const char *bytes, size_t length)
     grad_status status = body_push(c->body, bytes, length, &error);
 
     c->decode_seconds += clock_to_seconds(clock_now() - began);
+    r->decoded = body_decoded(c->body);
+    if (r->status != 0) /* rejected by may_grow */
+        return OUTCOME_REJECTED;
     return status == GRAD_OK ? reserve(r, MEMORY_TO_RECEIVE) : reject(r, &error);
 }
 

@@ -2,6 +2,7 @@
 #include "api/handlers.h"
 
 #include "api/limits.h"
+#include "body/body.h"
 #include "gradient_network.h"
 #include "gradient_wire.h"
 #include "http/request.h"
@@ -209,6 +210,14 @@ static void add_words(grad_text *text)
     grad_text_printf(text, "},");
 }
 
+static void add_content_encodings(const body_formats *formats, grad_text *text)
+{
+    grad_text_printf(text, "\"content_encodings\":[");
+    for (size_t i = 0; formats->filters[i] != NULL; i++)
+        grad_text_printf(text, "%s\"%s\"", i > 0 ? "," : "", formats->filters[i]->coding);
+    grad_text_printf(text, "],");
+}
+
 static outcome respond(request *r)
 {
     const config *c = r->context->service->config;
@@ -219,6 +228,7 @@ static outcome respond(request *r)
                      "{\"name\":\"gradientd\",\"version\":\"%s\",\"revision\":\"%s\","
                      "\"workers\":%zu,\"event_loops\":%zu,",
                      GRAD_VERSION, GRADIENTD_REVISION, c->workers, c->event_loops);
+    add_content_encodings(r->context->service->formats, &text);
     add_words(&text);
     add_limits(c, &text);
     grad_text_printf(&text, ",");

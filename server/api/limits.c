@@ -1,6 +1,7 @@
 /* The table of limits. */
 #include "api/limits.h"
 
+#include "body/body.h"
 #include "gradient_wire.h"
 #include "http/service.h"
 
@@ -16,6 +17,8 @@ static const limit limits[] = {
     {"memory_budget", "memory-budget", 0, NULL},
     {"max_depth", NULL, GRAD_DEFAULT_MAX_DEPTH, "levels of arrays and objects in a document"},
     {"max_number_text", NULL, GRAD_NUMBER_TEXT_MAX, "bytes of one number"},
+    {"max_expansion", NULL, BODY_MAX_EXPANSION,
+     "bytes that a compressed body becomes, and holds, for each that came, beyond 512 KiB"},
     {"max_headers", NULL, SERVICE_MAX_HEADERS, "bytes of a request's line and headers"},
     {"max_ignored_body", NULL, MAX_IGNORED_BODY, "bytes of a body where none is expected"},
 };

@@ -1,5 +1,6 @@
 /* The tables of codings and payloads, and a body's way through one of each. */
 #include "body/body.h"
+#include "body/coding.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,8 @@ static grad_status pass_on(void *state, const char *bytes, size_t length, const 
 
 const body_filter body_filter_identity = {.coding = "identity", .push = pass_on};
 
-static const body_filter *const filters[] = {&body_filter_identity, NULL};
+static const body_filter *const filters[] = {&body_filter_identity, &body_filter_gzip,
+                                             &body_filter_deflate, &body_filter_zstd, NULL};
 static const payload_kind *const payloads[] = {&payload_json, NULL};
 
 const body_formats body_formats_known = {.filters = filters, .payloads = payloads};
@@ -26,6 +28,10 @@ struct body {
     void *document; /* the payload's state */
     size_t decoded; /* bytes that came out of the filter */
     size_t max_body;
+    size_t taken;     /* bytes that it had read when they last came out */
+    size_t expansion; /* bytes that may come out without another */
+    bool (*may_grow)(void *context);
+    void *context;
 };
 
 static grad_status fail(grad_error *error, grad_status status, const char *code, const char *detail)
@@ -36,6 +42,19 @@ static grad_status fail(grad_error *error, grad_status status, const char *code,
         snprintf(error->detail, sizeof error->detail, "%s", detail);
     }
     return status;
+}
+
+grad_status coding_fail(grad_error *error, const char *expected, const char *found)
+{
+    char detail[GRAD_DETAIL_SIZE];
+
+    snprintf(detail, sizeof detail, "expected %s, found %s", expected, found);
+    return fail(error, GRAD_MALFORMED, "malformed_encoding", detail);
+}
+
+grad_status coding_fail_memory(grad_error *error)
+{
+    return fail(error, GRAD_OUT_OF_MEMORY, "out_of_memory", "no memory to decompress the body");
 }
 
 grad_status body_create(const body_filter *filter, const payload_kind *payload,
@@ -49,6 +68,9 @@ grad_status body_create(const body_filter *filter, const payload_kind *payload,
     b->filter = filter;
     b->payload = payload;
     b->max_body = options->max_body;
+    b->expansion = BODY_FREE_EXPANSION;
+    b->may_grow = options->may_grow;
+    b->context = options->context;
     status = payload->create(options, &b->document, error);
     if (status == GRAD_OK && filter->create != NULL)
         status = filter->create(&b->coding, error);
@@ -59,21 +81,67 @@ grad_status body_create(const body_filter *filter, const payload_kind *payload,
     return status;
 }
 
-/* The limit holds for what comes out of the filter, however small the body is on the wire. */
+static grad_status fail_limit(grad_error *error, const char *detail, const char *name, size_t limit)
+{
+    fail(error, GRAD_TOO_LARGE, "body_too_large", detail);
+    if (error != NULL) {
+        snprintf(error->limit_name, sizeof error->limit_name, "%s", name);
+        error->limit = limit;
+    }
+    return GRAD_TOO_LARGE;
+}
+
+static grad_status fail_expansion(grad_error *error)
+{
+    return fail_limit(error,
+                      "expected a body that becomes at most 20 times as large without its "
+                      "Content-Encoding, found more; send it without one",
+                      "max_expansion", BODY_MAX_EXPANSION);
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Whether so many more bytes may come out, by how many went in. */
+static bool may_come_out(body *b, size_t length)
+{
+    size_t taken = b->filter->taken(b->coding);
+
+    b->expansion =
+        least(b->expansion + (taken - b->taken) * BODY_MAX_EXPANSION, BODY_MOST_EXPANSION);
+    b->taken = taken;
+    if (length > b->expansion)
+        return false;
+    b->expansion -= length;
+    return true;
+}
+
+/* What a coded body holds is asked for at once: a piece of it may become very much. */
+static grad_status check_memory(const body *b, grad_error *error)
+{
+    if (body_memory(b) > BODY_FREE_EXPANSION + BODY_MAX_EXPANSION * b->taken)
+        return fail_expansion(error);
+    if (b->may_grow != NULL && !b->may_grow(b->context))
+        return fail(error, GRAD_OUT_OF_MEMORY, "out_of_memory", "no memory for the body");
+    return GRAD_OK;
+}
+
+/* The limits hold for what comes out of the filter, however small the body is on the wire. */
 static grad_status take_decoded(void *context, const char *bytes, size_t length, grad_error *error)
 {
     body *b = context;
+    bool is_coded = b->filter->taken != NULL;
+    grad_status status;
 
-    if (length > b->max_body - b->decoded) {
-        fail(error, GRAD_TOO_LARGE, "body_too_large", "the body is longer than its limit");
-        if (error != NULL) {
-            snprintf(error->limit_name, sizeof error->limit_name, "max_body");
-            error->limit = b->max_body;
-        }
-        return GRAD_TOO_LARGE;
-    }
+    if (length > b->max_body - b->decoded)
+        return fail_limit(error, "the body is longer than its limit", "max_body", b->max_body);
+    if (is_coded && !may_come_out(b, length))
+        return fail_expansion(error);
     b->decoded += length;
-    return b->payload->push(b->document, bytes, length, error);
+    status = b->payload->push(b->document, bytes, length, error);
+    return status == GRAD_OK && is_coded ? check_memory(b, error) : status;
 }
 
 grad_status body_push(body *b, const char *bytes, size_t length, grad_error *error)
@@ -81,6 +149,11 @@ grad_status body_push(body *b, const char *bytes, size_t length, grad_error *err
     const body_sink sink = {.push = take_decoded, .context = b};
 
     return b->filter->push(b->coding, bytes, length, &sink, error);
+}
+
+size_t body_decoded(const body *b)
+{
+    return b->decoded;
 }
 
 size_t body_memory(const body *b)

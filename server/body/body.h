@@ -20,17 +20,33 @@ typedef struct body_sink {
  * function may be NULL if it has nothing to do. */
 typedef struct body_filter {
     const char *coding; /* as in Content-Encoding */
+    const char *alias;  /* another name of it, or NULL */
     grad_status (*create)(void **state, grad_error *error);
     grad_status (*push)(void *state, const char *bytes, size_t length, const body_sink *next,
                         grad_error *error);
     /* The body is complete: passes on what is left. Errors: GRAD_MALFORMED where it ends too
      * early. */
     grad_status (*end)(void *state, const body_sink *next, grad_error *error);
+    /* Encoded bytes that were read by now. NULL: what comes out is what came in, and is not held to
+     * BODY_MAX_EXPANSION. */
+    size_t (*taken)(const void *state);
     size_t (*memory)(const void *state);
     void (*destroy)(void *state);
 } body_filter;
 
 extern const body_filter body_filter_identity; /* passes on what it is given */
+extern const body_filter body_filter_gzip;
+extern const body_filter body_filter_deflate;
+extern const body_filter body_filter_zstd;
+
+/* So many bytes may come out of a coding for each that went in, and so many may be held. Arrays of
+ * random numbers become 2.2 times as long. */
+#define BODY_MAX_EXPANSION ((size_t)20)
+/* Beyond that, so many may come out or be held at the beginning, */
+#define BODY_FREE_EXPANSION ((size_t)512 << 10)
+/* and this is the most that a body may save up for a part of it that is longer: the event loop
+ * reads it at once. */
+#define BODY_MOST_EXPANSION ((size_t)8 << 20)
 
 /* ---- Payloads -------------------------------------------------------------------------------- */
 
@@ -40,6 +56,10 @@ typedef struct body_options {
     size_t max_body; /* bytes, decoded */
     grad_datatype datatype;
     size_t expected; /* bytes, where they are known, else 0; no cap */
+    /* Asked after each piece that comes out of a coding: false, there is no memory for what the
+     * body holds now, and body_push returns GRAD_OUT_OF_MEMORY. NULL: not asked. */
+    bool (*may_grow)(void *context);
+    void *context;
 } body_options;
 
 /* A kind of payload. state is a document being read: create makes it, push adds its bytes in pieces
@@ -83,8 +103,12 @@ grad_status body_create(const body_filter *filter, const payload_kind *payload,
                         const body_options *options, body **created, grad_error *error);
 
 /* Adds the next piece, which is not kept. Errors: those of the filter and the payload;
- * GRAD_TOO_LARGE body_too_large where more than max_body bytes come out of the filter. */
+ * GRAD_TOO_LARGE body_too_large where more than max_body bytes come out of the filter, or more than
+ * BODY_MAX_EXPANSION allows. */
 grad_status body_push(body *b, const char *bytes, size_t length, grad_error *error);
+
+/* Bytes that came out of the filter. */
+size_t body_decoded(const body *b);
 
 /* Bytes that it holds, and those that a read function takes besides. */
 size_t body_memory(const body *b);

@@ -343,6 +343,7 @@ static void identify(request *r, const char *method, const char *version)
     if (r->headers.want_content_digest != NULL)
         r->wanted_digest = digest_wanted(r->headers.want_content_digest);
     headers_have_body(&r->headers, &r->declared);
+    r->expected = r->declared;
     cors_read(r);
 }
 

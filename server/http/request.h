@@ -80,7 +80,9 @@ struct request {
 
     size_t header_room;     /* what the line and headers take of the connection's buffer */
     uint64_t declared;      /* Content-Length; 0: none */
+    uint64_t expected;      /* the same, without the body's Content-Encoding, as a guess */
     uint64_t received;      /* bytes of the body so far */
+    uint64_t decoded;       /* the same, without its Content-Encoding */
     uint64_t discard_limit; /* of received */
     int64_t discard_until;  /* clock_now */
     int64_t line_at;        /* clock_now */

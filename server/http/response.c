@@ -20,9 +20,8 @@
     "WWW-Authenticate, X-Request-Id, traceresponse"
 /* A page may name itself, its content and its trace; a proxy may ask for authorization. */
 #define SENDABLE                                                                                   \
-    "Authorization, Content-Digest, Content-Type, Want-Content-Digest, X-Request-Id, "             \
-    "traceparent, "                                                                                \
-    "tracestate"
+    "Authorization, Content-Digest, Content-Encoding, Content-Type, Want-Content-Digest, "         \
+    "X-Request-Id, traceparent, tracestate"
 /* Two hours, the most that Chromium keeps it. */
 #define MAX_AGE "7200"
 

@@ -112,7 +112,7 @@ static void on_turn(line_ticket *t)
 outcome turn_take(request *r)
 {
     const config *limits = r->context->service->config;
-    uint64_t length = has_unknown_length(r) ? COST_OF_UNKNOWN : r->declared;
+    uint64_t length = has_unknown_length(r) ? COST_OF_UNKNOWN : r->expected;
     int64_t now = clock_now();
     line_terms terms = {.max_wait = limits->max_wait,
                         .deadline = now + clock_from_seconds(limits->queue_timeout)};
@@ -151,6 +151,8 @@ void turn_rest(request *r)
 
 void turn_leave(request *r)
 {
+    uint64_t length = r->decoded > r->received ? r->decoded : r->received;
+
     if (r->ticket.owner != NULL)
-        line_leave(line_of(r), &r->ticket, COST_OF_REQUEST + (double)r->received, clock_now());
+        line_leave(line_of(r), &r->ticket, COST_OF_REQUEST + (double)length, clock_now());
 }

@@ -44,7 +44,7 @@ CONF
 APT_CONFIG="$apt/conf" apt-get update -qq
 APT_CONFIG="$apt/conf" apt-get install -qq --download-only libc6-dev libmicrohttpd-dev \
     libgnutls28-dev libjansson-dev libseccomp-dev libcurl4-gnutls-dev libopenblas-pthread-dev \
-    libcmocka-dev
+    libcmocka-dev zlib1g-dev libzstd-dev
 
 ln -sfn usr/lib "$root/lib"
 for package in "$apt"/cache/archives/*.deb; do

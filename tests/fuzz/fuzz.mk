@@ -9,7 +9,7 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o \
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(SERVER_LIBS)
 
-## fuzz        decoder, validation, headers, configuration, tokens, daemon (FUZZ_SECONDS, FUZZ_ONLY)
+## fuzz        all that strangers write: bodies, codings, heads, options … (FUZZ_SECONDS, FUZZ_ONLY)
 FUZZ_SECONDS ?= 15
 FUZZ_ONLY ?=
 fuzz: packages-fuzz

@@ -23,7 +23,7 @@ sys.path[:0] = [str(FOLDER.parent / "integration"), str(FOLDER.parent / "support
 import results  # noqa: E402
 
 LONGEST = {"decoder": 4096, "batch": 1024, "headers": 2048, "config": 2048, "tokens": 4096,
-           "handler": 8192}
+           "handler": 8192, "codings": 4096}
 
 
 def documents():
@@ -44,6 +44,11 @@ def seeds(name):
         found = [bytes([choice]) + document for document in documents()
                  for choice in (128, 129, 130, 136)]
         return found + [b"\0" + request for request in odd_requests()]
+    if name == "codings":
+        import codings
+        text = b'{"layers":[' + b"[1.5,2],{}," * 60
+        return [bytes([choice, piece]) + encode(text[:40]) + encode(text)
+                for choice, encode in enumerate(codings.ENCODE.values()) for piece in (0, 6, 255)]
     if name == "headers":
         return [request.partition(b"\r\n\r\n")[0].replace(b"\r", b"").partition(b"\n")[2]
                 for request in odd_requests()]

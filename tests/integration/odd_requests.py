@@ -4,12 +4,14 @@ page of HTML; where its versions differ there are three outcomes. On all three: 
 FRESH_ONLY=odd_requests."""
 
 import ctypes
+import gzip
 
 from support import body_of, build_request, make_request
 
 BODY = body_of(make_request(1, 2, 1))
 LENGTH = b"%d" % len(BODY)
 CHUNKED = b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)
+GZIP = gzip.compress(BODY, mtime=0)
 HOST = b"Host: a\r\n"
 SIZED = b"Content-Length: " + LENGTH + b"\r\n"
 
@@ -20,6 +22,7 @@ PATH = "404 unknown_path"
 METHOD = "405 method_not_allowed"
 QUERY = "422 unknown_field"
 TYPE = "415 unsupported_media_type"
+ENCODED = "400 malformed_encoding"
 CODING = "415 unsupported_content_encoding"
 HEADERS = "431 headers_too_large"
 CLOSED = "closed"  # without an answer
@@ -246,7 +249,17 @@ BODIES = {
     "an open quote": (send(SIZED, kind=b"Content-Type: application/json; charset=\"utf-8\r\n"),
                       TYPE),
     "two media types": (send(b"Content-Type: application/json\r\n" + SIZED), FRAMING),
-    "gzip": (send(b"Content-Encoding: gzip\r\n" + SIZED), CODING),
+    "gzip that is none": (send(b"Content-Encoding: gzip\r\n" + SIZED), ENCODED),
+    "gzip": (send(b"Content-Encoding: gzip\r\nContent-Length: %d\r\n" % len(GZIP), GZIP), "200"),
+    "gzip with a blank before": (send(b"Content-Encoding:   gzip\r\nContent-Length: %d\r\n" %
+                                      len(GZIP), GZIP), "200"),
+    "gzip and nothing": (send(b"Content-Encoding: gzip\r\nContent-Length: 0\r\n", b""), ENCODED),
+    "gzip with a parameter": (send(b"Content-Encoding: gzip;q=1\r\n" + SIZED), CODING),
+    "gzip twice": (send(b"Content-Encoding: gzip, gzip\r\n" + SIZED), CODING),
+    "two content codings in two lines": (send(b"Content-Encoding: gzip\r\n" * 2 + SIZED),
+                                         FRAMING),
+    "an empty content coding": (send(b"Content-Encoding:\r\n" + SIZED), CODING),
+    "an unknown content coding": (send(b"Content-Encoding: br\r\n" + SIZED), CODING),
     "the coding identity": (send(b"Content-Encoding: identity\r\n" + SIZED), "200"),
     "two content codings": (send(b"Content-Encoding: identity, gzip\r\n" + SIZED), CODING),
     "an empty body": (send(b"Content-Length: 0\r\n", b""), "400 malformed_json"),

@@ -265,15 +265,6 @@ class Errors(DaemonCase):
                 response = self.daemon.post(GOOD, headers=[("Content-Type", value)])
                 self.assertEqual(response.status, 200, response)
 
-    def test_content_encoding(self):
-        for coding in ("gzip", "x-gzip", "deflate", "br", "zstd", "gzip, identity"):
-            response = self.daemon.post(GOOD, headers=[("Content-Encoding", coding)])
-            problem = self.assert_problem(response, 415, "unsupported_content_encoding")
-            self.assertIn("not compressed, found the Content-Encoding " + coding, problem["detail"])
-            self.assertEqual(response.headers["accept-encoding"], "identity")
-        response = self.daemon.post(GOOD, headers=[("Content-Encoding", "Identity")])
-        self.assertEqual(response.status, 200)
-
     def test_request_ids(self):
         for sent in ("abc-123", "x" * 64):
             response = self.daemon.post(GOOD, headers=[("X-Request-Id", sent)])

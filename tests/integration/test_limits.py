@@ -108,7 +108,8 @@ class Limits(DaemonCase):
         wanted = {"max_body": MAX_BODY, "max_layers": 3, "max_numbers": 400,
                   "max_result_numbers": 300, "max_envelope": 1024, "max_depth": 32,
                   "max_number_text": 1024, "max_check_flops": 10 ** 12, "max_headers": 61440,
-                  "max_ignored_body": 65536, "max_connections": 4096, "queue_depth": 4096}
+                  "max_ignored_body": 65536, "max_expansion": 20, "max_connections": 4096,
+                  "queue_depth": 4096}
         found = self.daemon.get("/v1/info").json()["limits"]
         self.assertGreater(found.pop("memory_budget"), 0)
         self.assertEqual(found, wanted)

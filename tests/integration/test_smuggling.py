@@ -9,6 +9,9 @@ from support import Broken, DaemonCase, build_request, patience
 
 SMUGGLED = build_request("GET", "/v1/info")
 
+# A whole body was read, that holds something else: the connection goes on.
+WHOLE = ("400 malformed_json", "400 malformed_encoding")
+
 
 class Smuggling(DaemonCase):
     """Whether a request can hide in another."""
@@ -33,7 +36,7 @@ class Smuggling(DaemonCase):
         """What is refused is refused once, and nothing behind it is ever answered."""
         for name, row in table.items():
             wanted = here(row[1])
-            if wanted[:3] not in ("400", "413", "clo") or wanted == "400 malformed_json":
+            if wanted[:3] not in ("400", "413", "clo") or wanted in WHOLE:
                 continue
             with self.subTest(name):
                 answers = self.answers(before + row[0] + SMUGGLED)
