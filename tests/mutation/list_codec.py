@@ -6,7 +6,39 @@ CONTINUE = "test_request_continue"
 CORPUS = "test_oracle_corpus"
 WRITERS = "integration/test_documents.py"
 
+DOUBLES = "test_number_double"
+ROWS = "test_number_row"
+
 MUTANTS = [
+    *of("lib/codec/number/double.c", DOUBLES,
+        ("a tie goes up", "        mantissa--;", "        ;"),
+        ("every exponent has ties", "exponent >= TIE_MIN && exponent <= TIE_MAX &&", ""),
+        ("the first half of a power tells all", "if ((high & 0x1FF) == 0x1FF) {", "if (false) {"),
+        ("what was cut off never counts",
+         "if (!is_whole && nearest_double(number->digits + 1, exponent) != nearest)", "if (false)"),
+        ("subnormals are cut off", "return double_of_bits((mantissa + (mantissa & 1)) >> 1);",
+         "return double_of_bits(mantissa >> 1);"),
+        ("a carry into the next power of two is lost",
+         "power += (int)(mantissa >> (MANTISSA_BITS + 1));", ";"),
+        ("any byte ends a double in a row", "if (behind != NULL && grad_ends_value(*behind)) {",
+         "if (behind != NULL) {")),
+    *of("lib/codec/number/vector.h", DOUBLES,
+        ("digits beyond 64 bits are kept", "if (high >= 1000)", "if (false)"),
+        ("an exponent has two digits at most", "for (int i = 1; i < 3 &&",
+         "for (int i = 1; i < 2 &&")),
+    *of("lib/codec/number/vector.h", ROWS,
+        ("close to the middle doubles decide", "if (grad_number_near_tie(product) || product > FLT",
+         "if (product > FLT"),
+        ("a subnormal float is rounded like a normal one",
+         " || (product < FLT_MIN && product != 0))", ")")),
+    *of("lib/codec/number/row_read.c", ROWS,
+        ("any byte ends a float in a row", "if (behind == NULL || !grad_ends_value(*behind))",
+         "if (behind == NULL)")),
+    *of("lib/codec/json/scanner.c", FAULTS,
+        ("rows that follow may have any length",
+         "s->level == 1 || row->count != s->array.shape[s->level - 1]", "s->level == 1")),
+    *of("lib/codec/json/scanner.c", CORPUS,
+        ("a row read at once is not counted", "    row[-1].count++;\n", "")),
     *of("lib/codec/json/scanner.c", FAULTS,
         ("layers may be an array of numbers", '{"layers", "outputs",', '{"outputs",'),
         ("outputs may be an array of numbers", '"outputs", "shape",', '"shape",'),

@@ -1,8 +1,11 @@
 #!/usr/bin/python3
-"""Prints lib/codec/number/tables.c. Exact: integers and fractions only.
+"""Prints the tables of lib/codec/number. Exact: integers and fractions only.
 
-    tests/support/make_number_tables.py > lib/codec/number/tables.c
+    tests/support/make_number_tables.py | clang-format-14 > lib/codec/number/tables.c
+    tests/support/make_number_tables.py powers | clang-format-14 > lib/codec/number/powers.c
 """
+
+import sys
 
 from fractions import Fraction
 
@@ -10,6 +13,7 @@ POWER_MIN, POWER_MAX = -65, 39
 SCALE_BITS = 60
 EXPONENT_MIN, EXPONENT_MAX = -45, 38
 DIGITS_MAX = 9
+WIDE_POWER_MIN, WIDE_POWER_MAX = -342, 340
 
 HEAD = """\
 /* Made by tests/support/make_number_tables.py; change that, not this. What the tables hold is said
@@ -29,6 +33,11 @@ def floor_log10(value):
     while power(10, exponent + 1) <= value:
         exponent += 1
     return exponent
+
+
+def floor_log2(value):
+    exponent = value.numerator.bit_length() - value.denominator.bit_length()
+    return exponent if power(2, exponent) <= value else exponent - 1
 
 
 def rows(items, per_line):
@@ -84,7 +93,24 @@ def layout_of(exponent):
     return zeros, point, scientific, len("e%d" % exponent)
 
 
-def main():
+def wide_power(exponent):
+    """The first 128 bits of 10^exponent, high and low half."""
+    value = power(10, exponent)
+    shift = 127 - floor_log2(value)
+    bits = int(value * power(2, shift))
+    assert 2 ** 127 <= bits < 2 ** 128
+    return bits >> 64, bits % 2 ** 64
+
+
+def print_powers():
+    print(HEAD, end="")
+    print(table("const grad_wide_power grad_wide_powers[GRAD_WIDE_POWER_MAX - GRAD_WIDE_POWER_MIN "
+                "+ 1]",
+                ["{0x%016X, 0x%016X}" % wide_power(e)
+                 for e in range(WIDE_POWER_MIN, WIDE_POWER_MAX + 1)], 2))
+
+
+def print_tables():
     fields = range(255)
     print(HEAD, end="")
     print(table("const double grad_power_of_ten[GRAD_POWER_MAX + 1 - GRAD_POWER_MIN + 1]",
@@ -108,4 +134,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    print_powers() if sys.argv[1:] == ["powers"] else print_tables()

@@ -7,12 +7,22 @@
 #define grad_number_row_write variant_number_row_write
 #define grad_number_row_read variant_number_row_read
 
+#define grad_number_read_double variant_number_read_double
+#define grad_number_row_read_double variant_number_row_read_double
+#define grad_number_write_double variant_number_write_double
+#define grad_number_row_write_double variant_number_row_write_double
+
+#include "codec/number/double.c"
 #include "codec/number/row_read.c"
 #include "codec/number/write.c"
 
 #undef grad_number_write
 #undef grad_number_row_write
 #undef grad_number_row_read
+#undef grad_number_read_double
+#undef grad_number_row_read_double
+#undef grad_number_write_double
+#undef grad_number_row_write_double
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,8 +34,11 @@
 
 char *grad_number_write(float value, char *buffer);
 char *grad_number_row_write(const float *values, size_t count, char *buffer);
-size_t grad_number_row_read(const char *text, const char *end, float *out, size_t capacity,
-                            const char **stop, bool *after_value);
+size_t grad_number_row_read(const char *begin, const char *text, const char *end, float *out,
+                            size_t capacity, const char **stop, bool *after_value);
+size_t grad_number_row_read_double(const char *begin, const char *text, const char *end,
+                                   double *out, size_t capacity, const char **stop,
+                                   bool *after_value);
 
 enum { VARIANT_ROW = 64 };
 
@@ -48,12 +61,38 @@ static void expect_same_row(random_state *random)
 
         text[at] = "0123456789.-+e, ]x"[random_below(random, 18)];
     }
-    count = grad_number_row_read(text, end, ours, VARIANT_ROW, &stop, &after);
+    count = grad_number_row_read(text, text, end, ours, VARIANT_ROW, &stop, &after);
     assert_int_equal(
-        variant_number_row_read(text, end, theirs, VARIANT_ROW, &other_stop, &other_after), count);
+        variant_number_row_read(text, text, end, theirs, VARIANT_ROW, &other_stop, &other_after),
+        count);
     assert_ptr_equal(other_stop, stop);
     assert_int_equal(other_after, after);
     assert_memory_equal(ours, theirs, count * sizeof(float));
+}
+
+/* Doubles of any number of digits, some with a byte changed. */
+static void expect_same_row_of_doubles(random_state *random)
+{
+    double ours[VARIANT_ROW], theirs[VARIANT_ROW];
+    char text[VARIANT_ROW * 48];
+    const char *stop, *other_stop, *end;
+    bool after, other_after;
+    size_t count, length = 0;
+
+    for (size_t i = 0; i < VARIANT_ROW; i++)
+        length += (size_t)snprintf(
+            text + length, sizeof text - length, random_below(random, 2) ? "%.*g," : "%.*e ,",
+            (int)random_below(random, 24), (double)random_number(random) * random_signed(random));
+    end = text + length;
+    for (size_t i = 0; random_below(random, 2) && i < 4; i++)
+        text[random_below(random, length)] = "0123456789.-+e, ]x"[random_below(random, 18)];
+    count = grad_number_row_read_double(text, text, end, ours, VARIANT_ROW, &stop, &after);
+    assert_int_equal(variant_number_row_read_double(text, text, end, theirs, VARIANT_ROW,
+                                                    &other_stop, &other_after),
+                     count);
+    assert_ptr_equal(other_stop, stop);
+    assert_int_equal(other_after, after);
+    assert_memory_equal(ours, theirs, count * sizeof *ours);
 }
 
 static void rows_are_the_same(void **state)
@@ -61,8 +100,10 @@ static void rows_are_the_same(void **state)
     random_state random = {14};
 
     (void)state;
-    for (int i = 0; i < NUMBER_CASES / 320; i++)
+    for (int i = 0; i < NUMBER_CASES / 320; i++) {
         expect_same_row(&random);
+        expect_same_row_of_doubles(&random);
+    }
 }
 
 static void numbers_are_the_same(void **state)

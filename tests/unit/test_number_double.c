@@ -1,6 +1,7 @@
 /* Doubles of FP64 documents, one by one and in rows, against the C library: correctly rounded, the
  * shortest text of 15 to 17 digits, whatever the locale. */
 #include <float.h>
+#include <inttypes.h>
 #include <locale.h>
 #include <math.h>
 #include <setjmp.h>
@@ -16,7 +17,7 @@
 #include "codec/number/number.h"
 #include "support/random.h"
 
-enum { CASES = 200000, ROW = 24 };
+enum { CASES = 200000, ROW = 24, FRONT = 48 };
 
 static uint64_t bits_of(double value)
 {
@@ -47,6 +48,27 @@ static void assert_reads_as(const char *text, double expected)
     if (grad_number_read_double(text, text + strlen(text), &value, &stop) != GRAD_NUMBER_OK ||
         bits_of(value) != bits_of(expected) || *stop != '\0')
         fail_msg("%s: read %a, expected %a", text, value, expected);
+}
+
+/* The same, and in a row, among bytes that may be read. */
+static void assert_reads_in_row(const char *text, double expected)
+{
+    char row[GRAD_NUMBER_TEXT_MAX];
+    size_t length = strlen(text);
+    const char *stop;
+    double value = 7;
+    bool after;
+
+    assert_reads_as(text, expected);
+    assert_true(length + 2 * FRONT < sizeof row);
+    memset(row, '7', sizeof row);
+    memcpy(row + FRONT, text, length);
+    row[FRONT + length] = ']';
+    assert_int_equal(
+        grad_number_row_read_double(row, row + FRONT, row + sizeof row, &value, 1, &stop, &after),
+        1);
+    if (bits_of(value) != bits_of(expected) || !after || stop != row + FRONT + length)
+        fail_msg("%s in a row: read %a, expected %a", text, value, expected);
 }
 
 static void test_values(void **unused)
@@ -92,7 +114,7 @@ static void test_values(void **unused)
 
     (void)unused;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        assert_reads_as(texts[i], strtod(texts[i], NULL));
+        assert_reads_in_row(texts[i], strtod(texts[i], NULL));
 }
 
 static void test_random_values(void **unused)
@@ -110,7 +132,50 @@ static void test_random_values(void **unused)
         value = is_any ? value : ldexp(value, power);
         snprintf(text, sizeof text, random_below(&random, 3) ? "%.*g" : "%.*e", digits, value);
         if (isfinite(strtod(text, NULL)))
-            assert_reads_as(text, strtod(text, NULL));
+            assert_reads_in_row(text, strtod(text, NULL));
+    }
+}
+
+/* What lies in the middle between two doubles and next to it: integers of 54 bits, shifted, or with
+ * digits behind them. */
+static void test_middles(void **unused)
+{
+    static const char *const tails[] = {"",       ".0",   ".00001", "e1",      "e2",
+                                        "e5",     "e23",  "000e-3", "0000e-4", "00000e-5",
+                                        ".00e10", "1e-3", "e200",   "e-300"};
+    random_state random = {3};
+
+    (void)unused;
+    for (int i = 0; i < CASES; i++) {
+        uint64_t middle = (random_bits(&random) >> 10) | (uint64_t)1 << 53 | 1;
+        const char *tail = tails[random_below(&random, sizeof tails / sizeof *tails)];
+        char text[64];
+
+        snprintf(text, sizeof text, "%" PRIu64 "%s", middle + random_below(&random, 3) - 1, tail);
+        assert_reads_in_row(text, strtod(text, NULL));
+        snprintf(text, sizeof text, "%" PRIu64 "%s",
+                 (uint64_t)ldexp((double)(middle >> 1), 1 - (int)random_below(&random, 30)), tail);
+        assert_reads_in_row(text, strtod(text, NULL));
+    }
+}
+
+/* Powers of five times an odd number are the only decimals with an exponent that lie in the middle;
+ * numbers below the smallest normal double have fewer bits. */
+static void test_hard_values(void **unused)
+{
+    random_state random = {4};
+    char text[64];
+
+    (void)unused;
+    for (int exponent = 0; exponent <= 23; exponent++)
+        for (uint64_t odd = 1; odd < 4000; odd += 2) {
+            snprintf(text, sizeof text, "%" PRIu64 "e%d", odd + ((uint64_t)1 << 53), exponent);
+            assert_reads_in_row(text, strtod(text, NULL));
+        }
+    for (int i = 0; i < CASES; i++) {
+        snprintf(text, sizeof text, "%.*e", (int)random_below(&random, 22),
+                 random_signed(&random) * ldexp(1, -1020 - (int)random_below(&random, 55)));
+        assert_reads_in_row(text, strtod(text, NULL));
     }
 }
 
@@ -204,25 +269,26 @@ static void test_rows(void **unused)
 
     (void)unused;
     assert_int_equal(
-        grad_number_row_read_double(text, text + sizeof text - 1, all, ROW, &stop, &after), 6);
+        grad_number_row_read_double(text, text, text + sizeof text - 1, all, ROW, &stop, &after),
+        6);
     assert_true(after && *stop == ']');
     for (size_t cut = 0; cut < sizeof text - 1; cut++) {
-        size_t head = grad_number_row_read_double(text, text + cut, out, ROW, &stop, &after);
+        size_t head = grad_number_row_read_double(text, text, text + cut, out, ROW, &stop, &after);
 
         if (cut < sizeof stops / sizeof *stops)
             assert_int_equal(stop - text, stops[cut]);
         assert_memory_equal(out, all, head * sizeof *out);
         if (after)
             continue;
-        head += grad_number_row_read_double(stop, text + sizeof text - 1, out + head, ROW - head,
-                                            &stop, &after);
+        head += grad_number_row_read_double(stop, stop, text + sizeof text - 1, out + head,
+                                            ROW - head, &stop, &after);
         assert_int_equal(head, 6);
         assert_memory_equal(out, all, 6 * sizeof *out);
     }
     for (size_t capacity = 0; capacity <= 6; capacity++)
-        assert_int_equal(
-            grad_number_row_read_double(text, text + sizeof text - 1, out, capacity, &stop, &after),
-            capacity);
+        assert_int_equal(grad_number_row_read_double(text, text, text + sizeof text - 1, out,
+                                                     capacity, &stop, &after),
+                         capacity);
 }
 
 static void test_bad_numbers_in_rows(void **unused)
@@ -238,7 +304,8 @@ static void test_bad_numbers_in_rows(void **unused)
 
         snprintf(text, sizeof text, "1.5, 2,%s,3]", bad[i]);
         assert_int_equal(
-            grad_number_row_read_double(text, text + strlen(text), out, ROW, &stop, &after), 2);
+            grad_number_row_read_double(text, text, text + strlen(text), out, ROW, &stop, &after),
+            2);
         assert_false(after);
         assert_int_equal(stop - text, 7);
     }
@@ -281,6 +348,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_random_values),
+        cmocka_unit_test(test_middles),
+        cmocka_unit_test(test_hard_values),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_random_texts),

@@ -22,18 +22,36 @@ typedef struct outcome {
     float values[64];
 } outcome;
 
-static outcome read_row(const char *text, size_t length, size_t capacity)
+/* Memory that may be read in front of the text: whole vectors from its first byte on. */
+enum { FRONT = 48 };
+
+static outcome read_behind(const char *text, size_t length, size_t capacity, size_t front)
 {
-    char *copy = malloc(length ? length : 1);
+    char *copy = malloc(front + length > 0 ? front + length : 1);
     const char *stop = NULL;
     outcome o = {0};
 
     assert_non_null(copy);
     assert_true(capacity <= 64);
-    memcpy(copy, text, length);
-    o.count = grad_number_row_read(copy, copy + length, o.values, capacity, &stop, &o.after_value);
-    o.stop = (size_t)(stop - copy);
+    memset(copy, '7', front);
+    memcpy(copy + front, text, length);
+    o.count = grad_number_row_read(copy, copy + front, copy + front + length, o.values, capacity,
+                                   &stop, &o.after_value);
+    o.stop = (size_t)(stop - copy) - front;
     free(copy);
+    return o;
+}
+
+/* With memory in front of the text and without. */
+static outcome read_row(const char *text, size_t length, size_t capacity)
+{
+    outcome o = read_behind(text, length, capacity, 0);
+    outcome other = read_behind(text, length, capacity, FRONT);
+
+    assert_int_equal(other.count, o.count);
+    assert_int_equal(other.stop, o.stop);
+    assert_int_equal(other.after_value, o.after_value);
+    assert_memory_equal(other.values, o.values, o.count * sizeof(float));
     return o;
 }
 

@@ -568,3 +568,13 @@ const char *grad_other_field_name(const char *name)
             return names[i][1];
     return NULL;
 }
+
+char grad_envelope_last_byte(const grad_envelope *envelope)
+{
+    const grad_text *text = &envelope->text;
+    size_t length = text->length;
+
+    if (length > 0 && text->data[length - 1] == ' ')
+        length--;
+    return length > 0 ? text->data[length - 1] : '\0';
+}

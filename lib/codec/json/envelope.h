@@ -141,4 +141,7 @@ bool grad_envelope_is_name(const grad_envelope *envelope, size_t position, const
  * there is none. */
 const char *grad_other_field_name(const char *name);
 
+/* The last byte that is no white space; NUL: there is none. */
+char grad_envelope_last_byte(const grad_envelope *envelope);
+
 #endif

@@ -60,14 +60,15 @@ void grad_number_block_add(grad_number_block *block, double value)
     grad_real_put(block->datatype, block->numbers, block->count++, value);
 }
 
-size_t grad_number_block_read_row(grad_number_block *block, const char *text, const char *end,
-                                  const char **stop, bool *behind_value)
+size_t grad_number_block_read_row(grad_number_block *block, const char *begin, const char *text,
+                                  const char *end, const char **stop, bool *behind_value)
 {
     size_t room = block->capacity - block->count;
     void *free_end = grad_real_offset(block->datatype, block->numbers, block->count);
-    size_t count = block->datatype == GRAD_FP64
-                       ? grad_number_row_read_double(text, end, free_end, room, stop, behind_value)
-                       : grad_number_row_read(text, end, free_end, room, stop, behind_value);
+    size_t count =
+        block->datatype == GRAD_FP64
+            ? grad_number_row_read_double(begin, text, end, free_end, room, stop, behind_value)
+            : grad_number_row_read(begin, text, end, free_end, room, stop, behind_value);
 
     /* The last one may only be the beginning of a longer token: 1e5.3. */
     if (*behind_value && *stop < end && grad_is_word_byte(**stop) &&

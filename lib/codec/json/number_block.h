@@ -48,8 +48,8 @@ void grad_number_block_add(grad_number_block *block, double value);
 
 /* Adds the numbers of a row as far as there is room for them and they are whole tokens:
  * grad_number_row_read, of the block's datatype. */
-size_t grad_number_block_read_row(grad_number_block *block, const char *text, const char *end,
-                                  const char **stop, bool *behind_value);
+size_t grad_number_block_read_row(grad_number_block *block, const char *begin, const char *text,
+                                  const char *end, const char **stop, bool *behind_value);
 
 /* What the text of an element is. */
 typedef enum grad_element {

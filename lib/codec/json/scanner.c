@@ -41,11 +41,6 @@ static int64_t offset_of(const grad_scanner *s, const char *p)
     return s->offset + (p - s->piece);
 }
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
 /* ---- Errors ---------------------------------------------------------------------------------- */
 
 /* Dimensions of the array being read, if one is. */
@@ -351,17 +346,35 @@ static const char *scan_number(grad_scanner *s, const char *p, const char *end)
     return is_in_rest(s) ? drop_element(s, p) : finish_element(s, p);
 }
 
-/* A number begins at p. Those that are whole in this piece are read together. */
+/* Goes over to the next row, where the one that ends at p has the length of those before and a
+ * number opens another right behind it. Returns that number, else NULL: then nothing was done. */
+static const char *next_row(grad_scanner *s, const char *p, const char *end)
+{
+    grad_scan_row *row = &s->rows[s->level - 1];
+    const char *bracket;
+
+    if (s->level == 1 || row->count != s->array.shape[s->level - 1])
+        return NULL;
+    if ((p = grad_skip_between_rows(p, end, &bracket)) == NULL)
+        return NULL;
+    row[-1].count++;
+    *row = (grad_scan_row){.offset = offset_of(s, bracket)};
+    return p;
+}
+
+/* A number begins at p. Those that are whole in this piece are read together, with the rows that
+ * follow. */
 static const char *scan_numbers(grad_scanner *s, const char *p, const char *end)
 {
     const char *stop = p;
     bool behind_value = false;
-    size_t count;
 
-    if (!reserve_number(s, offset_of(s, p)))
-        return NULL;
-    count = grad_number_block_read_row(&s->block, p, end, &stop, &behind_value);
-    s->rows[s->level - 1].count += count;
+    for (; p != NULL; p = behind_value ? next_row(s, stop, end) : NULL) {
+        if (!reserve_number(s, offset_of(s, p)))
+            return NULL;
+        s->rows[s->level - 1].count +=
+            grad_number_block_read_row(&s->block, s->piece, p, end, &stop, &behind_value);
+    }
     s->state = behind_value ? GRAD_SCAN_BEHIND : GRAD_SCAN_NEXT;
     if (!behind_value && stop < end && grad_is_word_byte(*stop))
         begin_token(s, stop, GRAD_SCAN_NUMBER);
@@ -411,24 +424,22 @@ static const char *open_row(grad_scanner *s, const char *p)
     return p + 1;
 }
 
-/* What begins at p, for an error. */
-static const char *element_name(char c)
-{
-    return c == '"' ? "a string" : c == 't' || c == 'f' ? "true or false" : "a number";
-}
-
 /* A number, a word or a string, at p. */
 static const char *scan_leaf(grad_scanner *s, const char *p, const char *end)
 {
+    const char *behind;
+    double value;
+
     if (s->level < s->array.rank) {
         s->state = GRAD_SCAN_NEXT;
         return fail_array(s, p, "ragged_array", offset_of(s, p), s->level,
-                          "expected an array as before, found %s", element_name(*p));
+                          "expected an array as before, found %s", grad_word_kind(*p));
     }
     if (*p == '-' || grad_is_digit(*p))
         return scan_numbers(s, p, end);
     begin_token(s, p, *p == '"' ? GRAD_SCAN_LITERAL : GRAD_SCAN_NUMBER);
-    return p;
+    behind = grad_word_skip_non_finite(p, end, &value);
+    return behind == NULL ? p : add_number(s, value) ? behind : NULL;
 }
 
 static const char *scan_element(grad_scanner *s, const char *p, const char *end)
@@ -509,7 +520,7 @@ static const char *scan_array(grad_scanner *s, const char *p, const char *end)
             p = scan_number(s, p, end);
         else if (s->state == GRAD_SCAN_LITERAL)
             p = scan_literal(s, p, end);
-        else if (is_space(*p))
+        else if (grad_is_space(*p))
             p++;
         else if (s->state == GRAD_SCAN_BEHIND)
             p = scan_behind(s, p);
@@ -536,32 +547,22 @@ static const char *scan_space(grad_scanner *s, const char *p, const char *end)
         grad_envelope_add(&s->envelope, " ", 1, offset_of(s, p), &s->error) != GRAD_OK)
         return NULL;
     s->in_space = true;
-    while (p < end && is_space(*p))
-        p++;
-    return p;
-}
-
-/* The last byte of the envelope that is no white space; NUL: there is none. */
-static char last_byte(const grad_scanner *s)
-{
-    const grad_text *text = &s->envelope.text;
-    size_t length = text->length;
-
-    if (length > 0 && text->data[length - 1] == ' ')
-        length--;
-    return length > 0 ? text->data[length - 1] : '\0';
+    return grad_skip_space(p, end);
 }
 
 /* Whether the object or array that is the document has been closed. */
 static bool is_behind_document(const grad_scanner *s)
 {
-    return s->depth == 0 && (last_byte(s) == ']' || last_byte(s) == '}');
+    return s->depth == 0 && (grad_envelope_last_byte(&s->envelope) == ']' ||
+                             grad_envelope_last_byte(&s->envelope) == '}');
 }
 
 /* The word in token ends here. */
 static bool finish_word(grad_scanner *s)
 {
-    bool is_name = innermost(s) == GRAD_SCAN_OBJECT && (last_byte(s) == '{' || last_byte(s) == ',');
+    bool is_name =
+        innermost(s) == GRAD_SCAN_OBJECT && (grad_envelope_last_byte(&s->envelope) == '{' ||
+                                             grad_envelope_last_byte(&s->envelope) == ',');
     const char *stop = NULL;
 
     if (is_name)
@@ -678,7 +679,7 @@ static const char *close_empty(grad_scanner *s, const char *p)
 
 static const char *scan_opening(grad_scanner *s, const char *p)
 {
-    if (is_space(*p))
+    if (grad_is_space(*p))
         return p + 1;
     if (*p == '[' && s->level < GRAD_MAX_RANK)
         return open_bracket(s, p);
@@ -688,7 +689,6 @@ static const char *scan_opening(grad_scanner *s, const char *p)
     s->state = GRAD_SCAN_FIRST;
     if (*p != '[' && *p != ']')
         return p;
-    s->state = GRAD_SCAN_FIRST;
     if (*p == ']')
         return fail_array(s, p, "empty_tensor", s->rows[0].offset, 0, GRAD_EMPTY_ARRAY);
     return fail_array(s, p, "unexpected_type", s->rows[0].offset, 0,
@@ -737,7 +737,7 @@ static const char *scan_step(grad_scanner *s, const char *p, const char *end)
     case GRAD_SCAN_WORD:
         return scan_word(s, p, end);
     case GRAD_SCAN_PLAIN:
-        return is_space(*p) ? scan_space(s, p, end) : scan_token(s, p, end);
+        return grad_is_space(*p) ? scan_space(s, p, end) : scan_token(s, p, end);
     case GRAD_SCAN_STRING:
         return scan_string(s, p, end);
     case GRAD_SCAN_ESCAPE:

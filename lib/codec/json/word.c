@@ -57,6 +57,24 @@ bool grad_word_is_non_finite(const char *text, size_t length, double *value)
     return true;
 }
 
+const char *grad_word_skip_non_finite(const char *p, const char *end, double *value)
+{
+    static const char nan[] = "\"NaN\"", plus[] = "\"Infinity\"", minus[] = "\"-Infinity\"";
+
+    if ((size_t)(end - p) < sizeof minus - 1)
+        return NULL;
+    if (memcmp(p, nan, sizeof nan - 1) == 0) {
+        *value = (double)NAN;
+        return p + sizeof nan - 1;
+    }
+    if (memcmp(p, plus, sizeof plus - 1) == 0) {
+        *value = (double)INFINITY;
+        return p + sizeof plus - 1;
+    }
+    *value = (double)-INFINITY;
+    return memcmp(p, minus, sizeof minus - 1) == 0 ? p + sizeof minus - 1 : NULL;
+}
+
 /* What JSON writes for another language's word, or NULL. */
 static const char *translation(const char *text, size_t length)
 {

@@ -35,12 +35,22 @@ static inline bool grad_is_word_byte(char c)
     return grad_is_number_byte(c) || grad_is_letter(c) || c == '_';
 }
 
+/* What a value that begins with c would be, for an error. */
+static inline const char *grad_word_kind(char c)
+{
+    return c == '"' ? "a string" : c == 't' || c == 'f' ? "true or false" : "a number";
+}
+
 /* Which word it is. *stop is the offending byte of what begins as a number does, else text. */
 grad_word grad_word_of(const char *text, size_t length, const char **stop);
 
 /* Whether a word spells a NaN or an infinity as any program does: nan, +inf, -Infinity, in any
  * case. */
 bool grad_word_is_non_finite(const char *text, size_t length, double *value);
+
+/* Behind one of the strings that gradientd writes for what is no number, quotes and all, at p; NULL
+ * where another is, or perhaps not the whole of it. */
+const char *grad_word_skip_non_finite(const char *p, const char *end, double *value);
 
 /* What is wrong with a word that is none of JSON's: "expected WHAT, found .5; JSON writes 0.5".
  * detail has room for size bytes. */

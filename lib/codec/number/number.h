@@ -14,9 +14,10 @@
  * is expected. *stop is where it stopped: at a byte that is neither a number, a comma nor white
  * space; at the start of a number that is malformed, out of range, longer than
  * GRAD_NUMBER_TEXT_MAX or perhaps not whole; behind the last number where capacity is reached; or
- * at end. *after_value says what is expected there: a comma or a bracket, else a value. */
-size_t grad_number_row_read(const char *text, const char *end, float *out, size_t capacity,
-                            const char **stop, bool *after_value);
+ * at end. *after_value says what is expected there: a comma or a bracket, else a value. From begin,
+ * at text or in front of it, memory may be read: numbers with 40 bytes on either side are fast. */
+size_t grad_number_row_read(const char *begin, const char *text, const char *end, float *out,
+                            size_t capacity, const char **stop, bool *after_value);
 
 /* Writes values[0 … count), all finite, as grad_number_write does, with commas between them and no
  * comma at the end. buffer has room for count * GRAD_NUMBER_WRITE_MAX bytes. Returns the end. */
@@ -33,8 +34,9 @@ grad_number_status grad_number_read_double(const char *text, const char *end, do
                                            const char **stop);
 
 /* As grad_number_row_read. */
-size_t grad_number_row_read_double(const char *text, const char *end, double *out, size_t capacity,
-                                   const char **stop, bool *after_value);
+size_t grad_number_row_read_double(const char *begin, const char *text, const char *end,
+                                   double *out, size_t capacity, const char **stop,
+                                   bool *after_value);
 
 /* Writes the shortest of 15, 16 and 17 digits that reads back as value (finite); integers below
  * 10^15 have no fraction, -0 is "-0.0". buffer has room for GRAD_DOUBLE_WRITE_MAX bytes. Returns

@@ -26,13 +26,6 @@ double grad_number_exact(grad_datatype datatype, const char *text, const char *e
     return value;
 }
 
-static int clamp_exponent(int64_t exponent)
-{
-    return exponent < -GRAD_EXPONENT_LIMIT  ? -GRAD_EXPONENT_LIMIT
-           : exponent > GRAD_EXPONENT_LIMIT ? GRAD_EXPONENT_LIMIT
-                                            : (int)exponent;
-}
-
 grad_number_status grad_number_read(const char *text, const char *end, float *value,
                                     const char **stop)
 {
@@ -43,7 +36,7 @@ grad_number_status grad_number_read(const char *text, const char *end, float *va
     if (!grad_scan_number(text, end, &number, stop))
         return GRAD_NUMBER_MALFORMED;
     exact = grad_cut_digits(&number);
-    if (!grad_number_round(number.digits, clamp_exponent(number.exponent), exact, &nearest))
+    if (!grad_number_round(number.digits, grad_clamp_exponent(number.exponent), exact, &nearest))
         nearest = (float)grad_number_exact(GRAD_FP32, number.first, *stop);
     if (isinf(nearest))
         return GRAD_NUMBER_OUT_OF_RANGE;

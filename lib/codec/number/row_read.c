@@ -14,46 +14,77 @@ static const char *read_any(const char *p, const char *end, float *value)
     return stop;
 }
 
-#if GRAD_NUMBER_TWICE
-
-GRAD_NUMBER_MODERN static size_t read_run_modern(const char *text, const char *p, const char *end,
-                                                 float *out, size_t capacity, const char **stop)
+/* Reads numbers in vectors, from p on. *stop is where the next value is expected, or, where
+ * *after_value says so, behind the last one and the white space there. */
+GRAD_NUMBER_INLINE size_t read_run_inline(const char *begin, const char *p, const char *end,
+                                          float *out, size_t capacity, const char **stop,
+                                          bool *after_value)
 {
-    return grad_vector_run(text, p, end, out, capacity, stop);
-}
+    size_t count = 0;
 
-#endif
-
-/* As many numbers as the fast way takes, each with its comma; perhaps none. */
-static size_t read_run(const char *text, const char *p, const char *end, float *out,
-                       size_t capacity, const char **stop)
-{
-#if GRAD_NUMBER_TWICE
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2"))
-        return read_run_modern(text, p, end, out, capacity, stop);
-#endif
+    *after_value = false;
 #if GRAD_NUMBER_SSE2
-    return grad_vector_run(text, p, end, out, capacity, stop);
+    while (count < capacity && grad_vector_has_room(begin, p, end)) {
+        const char *behind = grad_vector_read(begin, p, end, &out[count]);
+
+        if (behind == NULL || !grad_ends_value(*behind))
+            break;
+        count++;
+        p = behind + 1;
+        if (__builtin_expect(*behind != ',' || count == capacity, 0)) {
+            p = grad_skip_space(behind, end);
+            *after_value = p == end || *p != ',' || count == capacity;
+            if (*after_value)
+                break;
+            p = grad_skip_space(p + 1, end);
+        } else if (__builtin_expect(*p <= ' ', 0)) {
+            p = grad_skip_space(p, end);
+        }
+    }
 #else
-    (void)text;
+    (void)begin;
     (void)end;
     (void)out;
     (void)capacity;
-    *stop = p;
-    return 0;
 #endif
+    *stop = p;
+    return count;
 }
 
-size_t grad_number_row_read(const char *text, const char *end, float *out, size_t capacity,
-                            const char **stop, bool *after_value)
+#if GRAD_NUMBER_TWICE
+
+GRAD_NUMBER_MODERN static size_t read_run_modern(const char *begin, const char *p, const char *end,
+                                                 float *out, size_t capacity, const char **stop,
+                                                 bool *after_value)
+{
+    return read_run_inline(begin, p, end, out, capacity, stop, after_value);
+}
+
+#endif
+
+/* A function of its own: among others its variables find no registers. */
+__attribute__((noinline)) static size_t read_run(const char *begin, const char *p, const char *end,
+                                                 float *out, size_t capacity, const char **stop,
+                                                 bool *after_value)
+{
+#if GRAD_NUMBER_TWICE
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2"))
+        return read_run_modern(begin, p, end, out, capacity, stop, after_value);
+#endif
+    return read_run_inline(begin, p, end, out, capacity, stop, after_value);
+}
+
+size_t grad_number_row_read(const char *begin, const char *text, const char *end, float *out,
+                            size_t capacity, const char **stop, bool *after_value)
 {
     const char *p = grad_skip_space(text, end), *behind;
     size_t count = 0;
 
     *after_value = false;
     while (count < capacity && p < end) {
-        count += read_run(text, p, end, out + count, capacity - count - 1, &p);
-        p = grad_skip_space(p, end);
+        count += read_run(begin, p, end, out + count, capacity - count, &p, after_value);
+        if (*after_value)
+            break;
         behind = read_any(p, end, &out[count]);
         if (behind == NULL)
             break;

@@ -55,6 +55,15 @@ typedef struct grad_splitter {
 
 extern const grad_splitter grad_splitters[6];
 
+/* The first 128 bits of 10^e at [e - GRAD_WIDE_POWER_MIN], the highest of them set, the rest cut
+ * off: 10^e is at least (high 2^64 + low) 2^(floor(log2(10^e)) - 127), and less than one more. */
+typedef struct grad_wide_power {
+    uint64_t high, low;
+} grad_wide_power;
+
+enum { GRAD_WIDE_POWER_MIN = -342, GRAD_WIDE_POWER_MAX = 340 };
+extern const grad_wide_power grad_wide_powers[GRAD_WIDE_POWER_MAX - GRAD_WIDE_POWER_MIN + 1];
+
 #if defined(__GNUC__)
 #pragma GCC visibility pop
 #endif

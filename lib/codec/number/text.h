@@ -60,9 +60,14 @@ double grad_number_exact(grad_datatype datatype, const char *text, const char *e
 /* More than any exponent that a text of GRAD_NUMBER_TEXT_MAX bytes can bring back into range. */
 enum { GRAD_EXPONENT_LIMIT = 100000 };
 
+static inline bool grad_is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
 static inline const char *grad_skip_space(const char *p, const char *end)
 {
-    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+    while (p < end && grad_is_space(*p))
         p++;
     return p;
 }
@@ -70,6 +75,29 @@ static inline const char *grad_skip_space(const char *p, const char *end)
 static inline bool grad_is_digit(char c)
 {
     return (unsigned char)(c - '0') <= 9;
+}
+
+/* What may stand behind a value in a row. */
+static inline bool grad_ends_value(char c)
+{
+    return c == ',' || c == ']' || grad_is_space(c);
+}
+
+/* Behind "],[" at p, with white space or without, if a number follows, else NULL; *bracket is the
+ * one that opens. */
+static inline const char *grad_skip_between_rows(const char *p, const char *end,
+                                                 const char **bracket)
+{
+    if (p == end || *p != ']')
+        return NULL;
+    p = grad_skip_space(p + 1, end);
+    if (p == end || *p != ',')
+        return NULL;
+    *bracket = p = grad_skip_space(p + 1, end);
+    if (p == end || *p != '[')
+        return NULL;
+    p = grad_skip_space(p + 1, end);
+    return p < end && (*p == '-' || grad_is_digit(*p)) ? p : NULL;
 }
 
 /* Whether c would go on with a number, or with something meant as one. */
@@ -152,6 +180,13 @@ static inline bool grad_scan_number(const char *text, const char *end, grad_deci
 
     return grad_scan_decimal(text + negative, limit, number, stop) &&
            !(*stop < end && grad_is_number_byte(**stop));
+}
+
+static inline int grad_clamp_exponent(int64_t exponent)
+{
+    return exponent < -GRAD_EXPONENT_LIMIT  ? -GRAD_EXPONENT_LIMIT
+           : exponent > GRAD_EXPONENT_LIMIT ? GRAD_EXPONENT_LIMIT
+                                            : (int)exponent;
 }
 
 /* Cuts a number of more than 19 digits to its first 19 that count. Whether it had no more. */

@@ -1,5 +1,5 @@
 /* Reads decimal texts in whole vectors of 16 bytes, with SSE2. It takes the usual forms and
- * declines the others; it never errs. */
+ * declines the others; it never errs. text is the first byte that may be read. */
 #ifndef GRAD_CODEC_NUMBER_VECTOR_H
 #define GRAD_CODEC_NUMBER_VECTOR_H
 
@@ -99,7 +99,8 @@ GRAD_NUMBER_INLINE bool grad_token_split(const char *p, uint32_t plain, uint32_t
              ((dots & end_bit >> 1) != 0));
 }
 
-/* The exponent behind an e: a sign or none, one or two digits. NULL where it is anything else. */
+/* Adds the exponent behind an e: a sign or none, one to three digits. NULL where it is anything
+ * else, or longer. */
 GRAD_NUMBER_INLINE const char *grad_vector_exponent(const char *p, int *exponent)
 {
     bool negative = *p == '-';
@@ -110,7 +111,7 @@ GRAD_NUMBER_INLINE const char *grad_vector_exponent(const char *p, int *exponent
     if ((unsigned)value > 9)
         return NULL;
     p++;
-    if ((unsigned)(*p - '0') <= 9)
+    for (int i = 1; i < 3 && (unsigned)(*p - '0') <= 9; i++)
         value = value * 10 + *p++ - '0';
     *exponent += negative ? -value : value;
     return p;
@@ -142,33 +143,47 @@ GRAD_NUMBER_INLINE const char *grad_vector_scaled(const char *p, const grad_toke
     return stop;
 }
 
-/* A token of 16 to 31 bytes with at most 19 digits; of an exponent the caller's check of what
- * stands behind the number takes care. */
+/* Finds the parts of a token of 16 to 31 bytes. */
+GRAD_NUMBER_INLINE bool grad_vector_split_wide(const char *text, const char *p, const char *end,
+                                               grad_token *token)
+{
+    unsigned dots_low, dots_high, low, high;
+
+    if (p - text < GRAD_VECTOR_WIDE_BEFORE || end - p < GRAD_VECTOR_WIDE_ROOM)
+        return false;
+    low = grad_vector_classify(p, &dots_low);
+    high = grad_vector_classify(p + 16, &dots_high);
+    return grad_token_split(p, low | high << 16, dots_low | dots_high << 16, 0xFFFFFFFF, token);
+}
+
+/* Such a token, perhaps with an exponent behind it. Digits in front of the last 16 make a double of
+ * their own, so that there may be any number of them. */
 GRAD_NUMBER_INLINE const char *grad_vector_wide(const char *text, const char *p, const char *end,
                                                 float *value)
 {
-    unsigned dots_low, dots_high, low, high;
     grad_token token;
-    const char *last;
+    const char *last, *stop;
+    int exponent;
     double product;
 
-    if (p - text < GRAD_VECTOR_WIDE_BEFORE || end - p < GRAD_VECTOR_WIDE_ROOM)
-        return NULL;
-    low = grad_vector_classify(p, &dots_low);
-    high = grad_vector_classify(p + 16, &dots_high);
-    if (!grad_token_split(p, low | high << 16, dots_low | dots_high << 16, 0xFFFFFFFF, &token) ||
-        token.digits > 19)
+    if (!grad_vector_split_wide(text, p, end, &token))
         return NULL;
     last = p + token.sign + token.digits + 1;
+    stop = p + token.end;
+    exponent = -token.fraction;
+    if ((*stop | 0x20) == 'e')
+        stop = grad_vector_exponent(stop + 1, &exponent);
+    if (stop == NULL || exponent < GRAD_POWER_MIN || exponent > GRAD_POWER_MAX)
+        return NULL;
     product =
         grad_halves_double(grad_vector_halves(last - 16, token.fraction - 16, token.digits - 16));
     product =
         product * 1e16 + grad_halves_double(grad_vector_halves(last, token.fraction, token.digits));
-    product *= grad_power_of_ten[-token.fraction - GRAD_POWER_MIN];
-    if (grad_number_near_tie(product))
+    product *= grad_power_of_ten[exponent - GRAD_POWER_MIN];
+    if (grad_number_near_tie(product) || product > FLT_MAX || (product < FLT_MIN && product != 0))
         return NULL;
     *value = grad_with_sign((float)product, token.sign);
-    return p + token.end;
+    return stop;
 }
 
 /* Reads the number at p, which stands where a value is expected, and returns its end; NULL where
@@ -196,28 +211,39 @@ GRAD_NUMBER_INLINE const char *grad_vector_read(const char *text, const char *p,
     return p + token.end;
 }
 
-/* Reads numbers with commas behind them, from p on, up to capacity;
- * *stop is where the next value is expected. */
-GRAD_NUMBER_INLINE size_t grad_vector_run(const char *text, const char *p, const char *end,
-                                          float *out, size_t capacity, const char **stop)
+/* The digits of the number at p, its exponent and its sign, for double precision: as above; NULL
+ * where the digits need more than 64 bits, too. */
+GRAD_NUMBER_INLINE const char *grad_vector_decimal(const char *text, const char *p, const char *end,
+                                                   uint64_t *digits, int *exponent, int *sign)
 {
-    size_t count = 0;
+    unsigned dots, plain = grad_vector_classify(p, &dots);
+    bool is_wide = (~plain & 0xFFFE) == 0;
+    grad_token token;
+    const char *last;
 
-    *stop = p;
-    if (p - text < GRAD_VECTOR_BEFORE)
-        return 0;
-    while (count < capacity && end - p >= GRAD_VECTOR_ROOM) {
-        const char *behind = grad_vector_read(text, p, end, &out[count]);
+    if (is_wide ? !grad_vector_split_wide(text, p, end, &token)
+                : !grad_token_split(p, plain, dots, 0xFFFF, &token))
+        return NULL;
+    last = p + token.sign + token.digits + 1;
+    *digits = grad_halves_integer(grad_vector_halves(last, token.fraction, token.digits));
+    if (is_wide) {
+        uint64_t high = grad_halves_integer(
+            grad_vector_halves(last - 16, token.fraction - 16, token.digits - 16));
 
-        if (behind == NULL || *behind != ',')
-            break;
-        count++;
-        p = behind + 1;
-        if (__builtin_expect(*p <= ' ', 0))
-            p = grad_skip_space(p, end);
+        if (high >= 1000)
+            return NULL;
+        *digits += high * 10000000000000000;
     }
-    *stop = p;
-    return count;
+    *sign = token.sign;
+    *exponent = -token.fraction;
+    p += token.end;
+    return (*p | 0x20) == 'e' ? grad_vector_exponent(p + 1, exponent) : p;
+}
+
+/* Whether there is room for reading a number at p in vectors. */
+GRAD_NUMBER_INLINE bool grad_vector_has_room(const char *text, const char *p, const char *end)
+{
+    return p - text >= GRAD_VECTOR_BEFORE && end - p >= GRAD_VECTOR_ROOM;
 }
 
 #endif

@@ -10,26 +10,9 @@
 #include "codec/number/number.h"
 #include "codec/number/sse2.h"
 #include "codec/number/tables.h"
+#include "codec/number/wide.h"
 
 /* ---- Up to 16 digits as text, with a point among them ---------------------------------------- */
-
-/* The high 64 bits of a b; *low the others. */
-GRAD_NUMBER_INLINE uint64_t grad_wide_product(uint64_t a, uint64_t b, uint64_t *low)
-{
-#if defined(__SIZEOF_INT128__) && !defined(GRAD_NUMBER_PORTABLE)
-    __extension__ typedef unsigned __int128 wide;
-    wide product = (wide)a * b;
-
-    *low = (uint64_t)product;
-    return (uint64_t)(product >> 64);
-#else
-    uint64_t a0 = (uint32_t)a, a1 = a >> 32, b0 = (uint32_t)b, b1 = b >> 32;
-    uint64_t middle = a1 * b0 + (a0 * b0 >> 32);
-
-    *low = a * b;
-    return a1 * b1 + (middle >> 32) + ((a0 * b1 + (uint32_t)middle) >> 32);
-#endif
-}
 
 #if GRAD_NUMBER_SSE2
 

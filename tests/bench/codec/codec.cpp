@@ -1,8 +1,9 @@
-/* Times the number codec against its peers: text to float32 (simdjson
- * On-Demand, std::from_chars, jansson's tree) and float32 to text
+/* Times the number codec against its peers: text to numbers (reading.cpp) and float32 to text
  * (std::to_chars, snprintf, jansson), on matrices of 512 rows of 256 numbers.
  * Every contender's result is checked before anything is timed. Prints a table,
  * or one JSON object with BENCH_FORMAT=json. */
+#include "tests/bench/codec/codec.h"
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -10,13 +11,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <functional>
+#include <malloc.h>
 #include <random>
-#include <string>
-#include <vector>
 
 #include <jansson.h>
-#include <simdjson.h>
 
 #include "gradient_wire.h"
 extern "C" {
@@ -24,21 +22,9 @@ extern "C" {
 }
 #include "tests/bench/kernels/timing.h"
 
-namespace
-{
+static constexpr std::size_t ROUNDS = 15;
 
-constexpr std::size_t ROWS = 512, COLUMNS = 256, COUNT = ROWS * COLUMNS, ROUNDS = 15;
-
-using numbers = std::vector<float>;
-using printer = std::function<char *(float, char *)>;
-
-struct contender {
-    const char *name;
-    std::function<void()> work;
-    std::vector<double> seconds;
-};
-
-[[noreturn]] void fail(const char *what, const char *name)
+void fail(const char *what, const char *name)
 {
     std::fprintf(stderr, "codec: %s: %s\n", what, name);
     std::exit(1);
@@ -57,7 +43,6 @@ numbers normal_numbers()
     return values;
 }
 
-/* Evenly spread bit patterns: every exponent is as frequent as any other. */
 numbers numbers_of_any_size()
 {
     std::mt19937_64 random(2);
@@ -72,17 +57,6 @@ numbers numbers_of_any_size()
     return values;
 }
 
-std::string matrix_text(const numbers &values, const printer &print)
-{
-    std::string text = "[";
-    for (std::size_t i = 0; i < values.size(); i++) {
-        char one[64];
-        text += i % COLUMNS == 0 ? (i == 0 ? "[" : "],[") : ",";
-        text.append(one, print(values[i], one));
-    }
-    return text + "]]";
-}
-
 char *print_nine(float value, char *text)
 {
     return text + std::snprintf(text, 64, "%.9g", static_cast<double>(value));
@@ -93,58 +67,12 @@ char *print_shortest(float value, char *text)
     return std::to_chars(text, text + 64, value).ptr;
 }
 
-/* What a program sends that computes in doubles: near the float, with 17
- * digits. */
-char *print_double(float value, char *text)
-{
-    return text + std::snprintf(text, 64, "%.17g", static_cast<double>(value) * (1 + 0x1p-30));
-}
-
-/* ---- Readers
- * ---------------------------------------------------------------------------------
- */
-
-void read_gradient(const std::string &text, numbers &out)
-{
-    const char *p = text.data() + 1, *end = text.data() + text.size();
-    bool after_value = false;
-    for (std::size_t row = 0; row < ROWS; row++, p += 2)
-        grad_number_row_read(p + 1, end, &out[row * COLUMNS], COLUMNS, &p, &after_value);
-}
-
-void read_from_chars(const std::string &text, numbers &out)
-{
-    const char *p = text.data() + 1, *end = text.data() + text.size();
-    for (std::size_t row = 0; row < ROWS; row++, p += 2)
-        for (std::size_t i = 0; i < COLUMNS; i++)
-            p = std::from_chars(p + 1, end, out[row * COLUMNS + i]).ptr;
-}
-
-void read_simdjson(simdjson::ondemand::parser &parser, const simdjson::padded_string &text,
-                   numbers &out)
-{
-    std::size_t count = 0;
-    auto document = parser.iterate(text);
-    for (auto row : document.get_array())
-        for (auto value : row.get_array())
-            out[count++] = static_cast<float>(value.get_double().value());
-}
-
-void read_jansson(const std::string &text, numbers &out)
-{
-    json_t *tree = json_loadb(text.data(), text.size(), 0, nullptr);
-    for (std::size_t row = 0; row < json_array_size(tree); row++) {
-        const json_t *numbers_of_row = json_array_get(tree, row);
-        for (std::size_t i = 0; i < COLUMNS; i++)
-            out[row * COLUMNS + i] =
-                static_cast<float>(json_number_value(json_array_get(numbers_of_row, i)));
-    }
-    json_decref(tree);
-}
-
 /* ---- Writers
  * ---------------------------------------------------------------------------------
  */
+
+namespace
+{
 
 std::size_t write_each(const numbers &values, std::string &out, char *(*print)(float, char *))
 {
@@ -178,16 +106,6 @@ std::size_t write_jansson(const numbers &values, std::string &out)
 /* ---- Checking and timing
  * --------------------------------------------------------------------- */
 
-void check_same(const numbers &expected, const numbers &found, const char *name, bool twice_rounded)
-{
-    for (std::size_t i = 0; i < COUNT; i++) {
-        float other = std::nextafter(expected[i], found[i]);
-        bool same = std::memcmp(&expected[i], &found[i], sizeof(float)) == 0;
-        if (!same && !(twice_rounded && other == found[i]))
-            fail("a number was read wrongly", name);
-    }
-}
-
 void check_text(const numbers &expected, const std::string &out, std::size_t length,
                 const char *name)
 {
@@ -205,10 +123,12 @@ void check_text(const numbers &expected, const std::string &out, std::size_t len
     }
     if (found.size() != COUNT)
         fail("numbers are missing", name);
-    check_same(expected, found, name, false);
+    if (std::memcmp(expected.data(), found.data(), COUNT * sizeof(float)) != 0)
+        fail("a number was written wrongly", name);
 }
 
-/* Rounds in turn, so that a disturbance of the machine meets all contenders. */
+} // namespace
+
 void time_all(std::vector<contender> &contenders)
 {
     for (std::size_t round = 0; round < ROUNDS; round++)
@@ -221,15 +141,15 @@ void time_all(std::vector<contender> &contenders)
         std::sort(c.seconds.begin(), c.seconds.end());
 }
 
-double nanoseconds(const contender &c)
+static double nanoseconds(const contender &c, std::size_t count)
 {
-    return c.seconds[ROUNDS / 2] * 1e9 / static_cast<double>(COUNT);
+    return c.seconds[ROUNDS / 2] * 1e9 / static_cast<double>(count);
 }
 
-/* The first contender is ours; the ratios are ours over the peer's. */
-void report(const char *name, double bytes, std::vector<contender> &contenders, bool json)
+void report(const char *name, double bytes, std::size_t count, std::vector<contender> &contenders,
+            bool json)
 {
-    double ours = nanoseconds(contenders[0]);
+    double ours = nanoseconds(contenders[0], count);
     static const char *separator = "";
     if (json)
         std::printf("%s\"%s\": {\"bytes\": %.2f", separator, name, bytes);
@@ -237,7 +157,7 @@ void report(const char *name, double bytes, std::vector<contender> &contenders, 
         std::printf("%-22s %5.2f bytes a number\n", name, bytes);
     separator = ", ";
     for (std::size_t i = 0; i < contenders.size(); i++) {
-        double peer = nanoseconds(contenders[i]);
+        double peer = nanoseconds(contenders[i], count);
         const char *key = contenders[i].name;
         if (json && i == 0)
             std::printf(", \"%s_ns\": %.2f", key, peer);
@@ -250,29 +170,7 @@ void report(const char *name, double bytes, std::vector<contender> &contenders, 
         std::printf("}");
 }
 
-void bench_reading(const char *name, const std::string &text, bool json)
-{
-    simdjson::padded_string padded(text);
-    simdjson::ondemand::parser parser;
-    numbers expected(COUNT), out(COUNT);
-    read_from_chars(text, expected);
-    std::vector<contender> contenders = {
-        {"gradient", [&] { read_gradient(text, out); }, {}},
-        {"simdjson", [&] { read_simdjson(parser, padded, out); }, {}},
-        {"from_chars", [&] { read_from_chars(text, out); }, {}},
-        {"jansson", [&] { read_jansson(text, out); }, {}},
-    };
-    for (contender &c : contenders) {
-        std::fill(out.begin(), out.end(), NAN);
-        c.work();
-        bool through_double = c.name[0] == 's' || c.name[0] == 'j';
-        check_same(expected, out, c.name, through_double);
-    }
-    time_all(contenders);
-    report(name, static_cast<double>(text.size()) / static_cast<double>(COUNT), contenders, json);
-}
-
-void bench_writing(const char *name, const numbers &values, bool json)
+static void bench_writing(const char *name, const numbers &values, bool json)
 {
     std::string out(COUNT * 32, '\0');
     std::size_t length = 0;
@@ -289,10 +187,8 @@ void bench_writing(const char *name, const numbers &values, bool json)
     contenders[0].work();
     double bytes = static_cast<double>(length) / static_cast<double>(COUNT);
     time_all(contenders);
-    report(name, bytes, contenders, json);
+    report(name, bytes, COUNT, contenders, json);
 }
-
-} // namespace
 
 int main()
 {
@@ -300,12 +196,11 @@ int main()
     bool json = format != nullptr && std::strcmp(format, "json") == 0;
     numbers normal = normal_numbers(), any = numbers_of_any_size();
 
+    mallopt(M_MMAP_THRESHOLD, 1 << 28); /* no page faults in each round */
+    mallopt(M_TRIM_THRESHOLD, 1 << 28);
     if (json)
         std::printf("{");
-    bench_reading("read_nine_digits", matrix_text(normal, print_nine), json);
-    bench_reading("read_shortest", matrix_text(normal, print_shortest), json);
-    bench_reading("read_17_digits", matrix_text(normal, print_double), json);
-    bench_reading("read_any_size", matrix_text(any, print_shortest), json);
+    bench_reading(json);
     bench_writing("write_normal", normal, json);
     bench_writing("write_any_size", any, json);
     if (json)

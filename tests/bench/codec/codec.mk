@@ -13,6 +13,7 @@ $(BUILD)/obj/tests/bench/codec/%.o: tests/bench/codec/%.cpp
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 $(CPPFLAGS) -I. $(OPTIMIZE) $(CXX_WARNINGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/bench/codec: $(BUILD)/obj/tests/bench/codec/codec.o $(LIBGRADIENT)
+$(BUILD)/bench/codec: $(BUILD)/obj/tests/bench/codec/codec.o \
+		$(BUILD)/obj/tests/bench/codec/reading.o $(LIBGRADIENT)
 	@mkdir -p $(@D)
-	$(CXX) $(LDFLAGS) -o $@ $^ -lsimdjson $(LIB_LIBS)
+	$(CXX) $(LDFLAGS) -o $@ $^ -lsimdjson $(LIB_LIBS) -ldl
