@@ -32,8 +32,7 @@
  *
  * Writing. An encoder cuts the document into segments, each printed independently (on any thread),
  * numbers in the shortest decimal that reads back as the same float, or the shortest of 15 to 17
- * digits that reads back as the same double. float32 is fast, float64 is not: it is for checking
- * gradients.
+ * digits that reads back as the same double.
  *
  * Tensors are spelled as nested arrays of numbers or as {"shape": […], "data": […]}. JSON has no
  * NaN: non-finite numbers are the strings "NaN", "Infinity" and "-Infinity" inside arrays.

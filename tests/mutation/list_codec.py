@@ -4,6 +4,7 @@ from mutant import of
 FAULTS = "test_faults"
 CONTINUE = "test_request_continue"
 CORPUS = "test_oracle_corpus"
+DOUBLES = "test_number_double"
 WRITERS = "integration/test_documents.py"
 
 DOUBLES = "test_number_double"
@@ -110,6 +111,24 @@ MUTANTS = [
     *of("lib/codec/document/decode_fields.c", FAULTS,
         ("an array with a fault is one of numbers", "return array->rank > 0 ? ",
          "return array->rank < 9 ? ")),
+    *of("lib/codec/number/write_double.c", DOUBLES,
+        ("the interval of a power of two is even", "mantissa == 0 && field > 1 ? 1 : 2", "2"),
+        ("the interval of a subnormal is not shifted", "value.below *= 2;", ";"),
+        ("the ends of an interval belong to odd ones",
+         ".q = field - 1075,\n                    .is_closed = mantissa % 2 == 0}",
+         ".q = field - 1075,\n                    .is_closed = mantissa % 2 == 1}"),
+        ("a fraction of a quarter is lost", "return whole | (fraction != 0);", "return whole;"),
+        ("ties of decimals go up", "rest == step / 2 && count % 2 == 1", "rest == step / 2"),
+        ("subnormals are told by fewer digits", "step = 100 * last", "step = 1000 * last"),
+        ("close to an end is sure", "return rest - reach + DOUBLE_SLACK > 2 * DOUBLE_SLACK &&",
+         "return"),
+        ("close to the other end is sure",
+         "rest + reach - 10 * UNIT + DOUBLE_SLACK > 2 * DOUBLE_SLACK &&", ""),
+        ("close to a tie is sure", "(fraction >> 4) - UNIT / 2 + DOUBLE_SLACK > 2 * DOUBLE_SLACK",
+         "true"),
+        ("a short one above is not taken", "is_up = rest + reach >= 10 * UNIT,", "is_up = 0,"),
+        ("plain notation ends at 15 digits", "(by.count > 15 ? by.count : 15)", "15"),
+        ("plain notation begins at 0.001", "exponent < -4 ||", "exponent < -3 ||")),
     *of("lib/core/suggest.c", "test_request_network",
         ("any edit of a short name is a slip", "known->length >= SHORT ||", "true ||"),
         ("an edit of a digit is a slip", "same_digits(wanted->text, known->text) &&", "true &&")),

@@ -13,6 +13,7 @@ POWER_MIN, POWER_MAX = -65, 39
 SCALE_BITS = 60
 EXPONENT_MIN, EXPONENT_MAX = -45, 38
 DIGITS_MAX = 9
+DOUBLE_EXPONENT_MIN, DOUBLE_EXPONENT_MAX = -324, 308
 WIDE_POWER_MIN, WIDE_POWER_MAX = -342, 340
 
 HEAD = """\
@@ -98,7 +99,7 @@ def wide_power(exponent):
     value = power(10, exponent)
     shift = 127 - floor_log2(value)
     bits = int(value * power(2, shift))
-    assert 2 ** 127 <= bits < 2 ** 128
+    assert 2 ** 127 <= bits < 2 ** 128 and (bits + 1) % 2 ** 64 != 0
     return bits >> 64, bits % 2 ** 64
 
 
@@ -108,6 +109,11 @@ def print_powers():
                 "+ 1]",
                 ["{0x%016X, 0x%016X}" % wide_power(e)
                  for e in range(WIDE_POWER_MIN, WIDE_POWER_MAX + 1)], 2))
+    print(table("const char grad_double_exponent_text[GRAD_DOUBLE_EXPONENT_MAX - "
+                "GRAD_DOUBLE_EXPONENT_MIN + 1][8]",
+                ["{%s}" % ", ".join(["'%s'" % c for c in "e%+03d" % e] +
+                                    ["0"] * (7 - len("e%+03d" % e)) + ["%d" % len("e%+03d" % e)])
+                 for e in range(DOUBLE_EXPONENT_MIN, DOUBLE_EXPONENT_MAX + 1)], 2))
 
 
 def print_tables():

@@ -1,4 +1,4 @@
-/* What the tests of the number codec share: how many random cases, random floats, the oracle. */
+/* What the tests of the number codec share: how many random cases, random numbers, the oracle. */
 #ifndef TESTS_SUPPORT_NUMBER_CASES_H
 #define TESTS_SUPPORT_NUMBER_CASES_H
 
@@ -18,6 +18,15 @@ uint32_t bits_of_number(float value);
 
 /* A finite float, every bit pattern as likely as any other. */
 float random_number(random_state *random);
+
+double double_from_bits(uint64_t bits);
+uint64_t bits_of_double(double value);
+
+/* A finite double, every bit pattern as likely as any other. */
+double random_double(random_state *random);
+
+/* A double of few digits or few bits, whole or with a fraction, of either sign. */
+double random_short(random_state *random);
 
 /* What the C library reads in a terminated text of a JSON number: the nearest float. */
 float number_oracle(const char *text);

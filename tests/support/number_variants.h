@@ -15,6 +15,7 @@
 #include "codec/number/double.c"
 #include "codec/number/row_read.c"
 #include "codec/number/write.c"
+#include "codec/number/write_double.c"
 
 #undef grad_number_write
 #undef grad_number_row_write
@@ -39,6 +40,8 @@ size_t grad_number_row_read(const char *begin, const char *text, const char *end
 size_t grad_number_row_read_double(const char *begin, const char *text, const char *end,
                                    double *out, size_t capacity, const char **stop,
                                    bool *after_value);
+char *grad_number_write_double(double value, char *buffer);
+char *grad_number_row_write_double(const double *values, size_t count, char *buffer);
 
 enum { VARIANT_ROW = 64 };
 
@@ -121,11 +124,34 @@ static void numbers_are_the_same(void **state)
     }
 }
 
+static void doubles_are_written_the_same(void **state)
+{
+    random_state random = {16};
+
+    (void)state;
+    for (int i = 0; i < NUMBER_CASES / VARIANT_ROW / 20; i++) {
+        double values[VARIANT_ROW];
+        char text[VARIANT_ROW * GRAD_DOUBLE_WRITE_MAX], other[VARIANT_ROW * GRAD_DOUBLE_WRITE_MAX];
+        char *end;
+
+        for (size_t j = 0; j < VARIANT_ROW; j++)
+            values[j] = random_below(&random, 2) ? random_double(&random) : random_short(&random);
+        end = grad_number_row_write_double(values, VARIANT_ROW, text);
+        assert_int_equal(variant_number_row_write_double(values, VARIANT_ROW, other) - other,
+                         end - text);
+        assert_memory_equal(text, other, (size_t)(end - text));
+        end = grad_number_write_double(values[0], text);
+        assert_int_equal(variant_number_write_double(values[0], other) - other, end - text);
+        assert_memory_equal(text, other, (size_t)(end - text));
+    }
+}
+
 static int run_variant_tests(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_the_same),
         cmocka_unit_test(numbers_are_the_same),
+        cmocka_unit_test(doubles_are_written_the_same),
     };
 
     printf("random rows %d, random numbers %d\n", NUMBER_CASES / 320, NUMBER_CASES / 20);

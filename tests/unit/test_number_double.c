@@ -15,30 +15,9 @@
 #include <cmocka.h>
 
 #include "codec/number/number.h"
-#include "support/random.h"
+#include "support/number_cases.h"
 
 enum { CASES = 200000, ROW = 24, FRONT = 48 };
-
-static uint64_t bits_of(double value)
-{
-    uint64_t bits;
-
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-/* Finite, every pattern of bits as likely as any other. */
-static double random_double(random_state *random)
-{
-    for (;;) {
-        uint64_t bits = random_bits(random);
-        double value;
-
-        memcpy(&value, &bits, sizeof value);
-        if (isfinite(value))
-            return value;
-    }
-}
 
 static void assert_reads_as(const char *text, double expected)
 {
@@ -46,7 +25,7 @@ static void assert_reads_as(const char *text, double expected)
     double value = 0;
 
     if (grad_number_read_double(text, text + strlen(text), &value, &stop) != GRAD_NUMBER_OK ||
-        bits_of(value) != bits_of(expected) || *stop != '\0')
+        bits_of_double(value) != bits_of_double(expected) || *stop != '\0')
         fail_msg("%s: read %a, expected %a", text, value, expected);
 }
 
@@ -67,7 +46,7 @@ static void assert_reads_in_row(const char *text, double expected)
     assert_int_equal(
         grad_number_row_read_double(row, row + FRONT, row + sizeof row, &value, 1, &stop, &after),
         1);
-    if (bits_of(value) != bits_of(expected) || !after || stop != row + FRONT + length)
+    if (bits_of_double(value) != bits_of_double(expected) || !after || stop != row + FRONT + length)
         fail_msg("%s in a row: read %a, expected %a", text, value, expected);
 }
 
@@ -234,28 +213,87 @@ static void test_texts(void **unused)
     expect_text(4.9406564584124654e-324, "4.94065645841247e-324");
 }
 
-/* The text reads back, fits, and with one digit less it would not. */
+/* What the C library prints and reads: 15 digits, or as many more as it takes to read back. */
+static void expect_oracle_text(double value)
+{
+    char text[GRAD_DOUBLE_WRITE_MAX + 1];
+    int digits = 15;
+
+    do
+        snprintf(text, sizeof text, "%.*g", digits, value);
+    while (bits_of_double(strtod(text, NULL)) != bits_of_double(value) && ++digits <= 17);
+    expect_text(value, value == 0 && signbit(value) ? "-0.0" : text);
+}
+
 static void test_random_texts(void **unused)
 {
     random_state random = {2};
 
     (void)unused;
     for (int i = 0; i < CASES; i++) {
-        double value = random_double(&random);
-        char text[GRAD_DOUBLE_WRITE_MAX + 1], shorter[400];
-        char *end = grad_number_write_double(value, text);
-        size_t digits = 0;
+        uint64_t field = random_below(&random, 2047) << 52;
 
-        *end = '\0';
-        assert_true(end - text < GRAD_DOUBLE_WRITE_MAX);
-        assert_true(bits_of(strtod(text, NULL)) == bits_of(value));
-        for (const char *p = text; *p != '\0' && *p != 'e'; p++)
-            digits += *p >= (digits > 0 ? '0' : '1') && *p <= '9';
-        if (digits > 15) {
-            snprintf(shorter, sizeof shorter, "%.*g", (int)digits - 1, value);
-            assert_false(strtod(shorter, NULL) == value);
-        }
+        expect_oracle_text(random_double(&random));
+        expect_oracle_text(random_short(&random));
+        expect_oracle_text((float)(random_short(&random) * 1e-9));
+        expect_oracle_text(
+            double_from_bits(random_bits(&random) >> (12 + random_below(&random, 52))));
+        expect_oracle_text(
+            double_from_bits(field | (((uint64_t)1 << random_below(&random, 20)) - 1)));
     }
+}
+
+/* All powers of two, and what stands around them: the interval below is half as long, the largest
+ * subnormals, the smallest and the largest double. */
+static void test_texts_of_powers_of_two(void **unused)
+{
+    (void)unused;
+    for (uint64_t field = 0; field < 2047; field++)
+        for (uint64_t next = 0; next < 8; next++) {
+            expect_oracle_text(double_from_bits((field << 52) + next));
+            expect_oracle_text(-double_from_bits((field << 52) + (((uint64_t)1 << 52) - 1 - next)));
+        }
+}
+
+static void test_texts_of_powers_of_ten(void **unused)
+{
+    char text[16];
+
+    (void)unused;
+    for (int exponent = -326; exponent <= 308; exponent++)
+        for (int digits = 1; digits < 20; digits++) {
+            double value;
+
+            snprintf(text, sizeof text, "%de%d", digits, exponent);
+            value = strtod(text, NULL);
+            if (isinf(value))
+                continue;
+            expect_oracle_text(value);
+            expect_oracle_text(nextafter(value, 0));
+            expect_oracle_text(nextafter(value, DBL_MAX));
+        }
+}
+
+/* Where a decimal of 16 or 17 digits is as far from one double as from the next, or a double as far
+ * from two decimals: that takes whole numbers beyond 2^53, or halves and the like below. */
+static void test_texts_of_ties(void **unused)
+{
+    random_state random = {3};
+
+    (void)unused;
+    for (int power = -8; power < 40; power++)
+        for (int i = 0; i < 2000; i++) {
+            uint64_t fives[] = {1, 5, 25, 125, 3125, 390625, 9765625, 1220703125};
+            uint64_t step = fives[random_below(&random, sizeof fives / sizeof *fives)];
+            uint64_t mantissa = ((uint64_t)1 << 52) + random_below(&random, (uint64_t)1 << 52);
+            uint64_t twice =
+                (2 * mantissa / step | 1) * step; /* an end of the next one's interval */
+
+            expect_oracle_text(ldexp((double)mantissa, power));
+            expect_oracle_text(ldexp((double)(mantissa / step * step), power));
+            expect_oracle_text(ldexp((double)(twice / 2), power));
+            expect_oracle_text(ldexp((double)(twice / 2 + 1), power));
+        }
 }
 
 /* Rows stop where those of floats do, and cut anywhere keep what is whole. */
@@ -353,6 +391,9 @@ int main(void)
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_random_texts),
+        cmocka_unit_test(test_texts_of_powers_of_two),
+        cmocka_unit_test(test_texts_of_powers_of_ten),
+        cmocka_unit_test(test_texts_of_ties),
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_bad_numbers_in_rows),
         cmocka_unit_test(test_row_texts),

@@ -1,11 +1,8 @@
-/* Decimal text to float64 and back. Nothing here is for float32, which has a shorter way. */
+/* Decimal text to float64. Nothing here is for float32, which has a shorter way. */
 #include "codec/number/number.h"
 
 #include <float.h>
-#include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "codec/number/tables.h"
 #include "codec/number/text.h"
@@ -54,12 +51,6 @@ static double round_subnormal(uint64_t mantissa, int shift)
     return double_of_bits((mantissa + (mantissa & 1)) >> 1);
 }
 
-/* floor(log2(10^exponent)): 217706 is 2^16 log2(10), cut off; nothing negative is divided. */
-static int floor_log2_of_ten(int exponent)
-{
-    return (int)(217706 * (uint64_t)(exponent + 65536) >> 16) - 217706;
-}
-
 /* digits * 10^exponent as the nearest double, or infinity (D. Lemire, "Number parsing at a gigabyte
  * per second", 2021; N. Mushtak and D. Lemire, "Fast number parsing without fallback", 2023). */
 GRAD_NUMBER_INLINE double nearest_double(uint64_t digits, int exponent)
@@ -75,7 +66,7 @@ GRAD_NUMBER_INLINE double nearest_double(uint64_t digits, int exponent)
     high = scaled_digits(digits << shift, exponent, &low);
     is_large = (int)(high >> 63);
     mantissa = high >> (is_large + 64 - MANTISSA_BITS - 3);
-    power = floor_log2_of_ten(exponent) + 63 + is_large - shift + 1023;
+    power = grad_floor_log2_of_ten(exponent) + 63 + is_large - shift + 1023;
     if (power <= 0)
         return round_subnormal(mantissa, 1 - power);
     if (low <= 1 && exponent >= TIE_MIN && exponent <= TIE_MAX && (mantissa & 3) == 1 &&
@@ -202,50 +193,4 @@ size_t grad_number_row_read_double(const char *begin, const char *text, const ch
         return read_row_double_modern(begin, text, end, out, capacity, stop, after_value);
 #endif
     return read_row_double(begin, text, end, out, capacity, stop, after_value);
-}
-
-/* Copies a number, putting a point where a locale put another separator. Returns the end. */
-static char *copy_with_point(const char *number, char *buffer)
-{
-    bool pointed = false;
-
-    for (const char *p = number; *p != '\0'; p++) {
-        bool is_plain = strchr("0123456789+-e", *p) != NULL;
-
-        if (!is_plain && pointed)
-            continue; /* the other bytes of a long separator */
-        *buffer++ = is_plain ? *p : '.';
-        pointed = pointed || !is_plain;
-    }
-    return buffer;
-}
-
-char *grad_number_write_double(double value, char *buffer)
-{
-    char number[48];
-
-    if (value == 0 && signbit(value)) {
-        memcpy(buffer, "-0.0", 4);
-        return buffer + 4;
-    }
-    if (fabs(value) < 1e15 && value == (double)(int64_t)value) {
-        snprintf(number, sizeof number, "%" PRId64, (int64_t)value);
-    } else {
-        for (int digits = 15; digits <= 17; digits++) {
-            snprintf(number, sizeof number, "%.*g", digits, value);
-            if (strtod(number, NULL) == value)
-                break;
-        }
-    }
-    return copy_with_point(number, buffer);
-}
-
-char *grad_number_row_write_double(const double *values, size_t count, char *buffer)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            *buffer++ = ',';
-        buffer = grad_number_write_double(values[i], buffer);
-    }
-    return buffer;
 }

@@ -23,7 +23,7 @@ size_t grad_number_row_read(const char *begin, const char *text, const char *end
  * comma at the end. buffer has room for count * GRAD_NUMBER_WRITE_MAX bytes. Returns the end. */
 char *grad_number_row_write(const float *values, size_t count, char *buffer);
 
-/* ---- FP64: simple rather than fast, for double precision is for checking gradients ----------- */
+/* ---- FP64 ------------------------------------------------------------------------------------ */
 
 /* The most bytes of a number, or of a string that stands for one, and the comma behind it:
  * "-1.7976931348623157e+308," has 25. */
@@ -38,9 +38,9 @@ size_t grad_number_row_read_double(const char *begin, const char *text, const ch
                                    double *out, size_t capacity, const char **stop,
                                    bool *after_value);
 
-/* Writes the shortest of 15, 16 and 17 digits that reads back as value (finite); integers below
- * 10^15 have no fraction, -0 is "-0.0". buffer has room for GRAD_DOUBLE_WRITE_MAX bytes. Returns
- * the end of the text; there is no terminating NUL. */
+/* Writes the shortest of 15, 16 and 17 digits that reads back as value (finite), without zeros at
+ * the end, as printf's %g lays them out; -0 is "-0.0". buffer has room for GRAD_DOUBLE_WRITE_MAX
+ * bytes. Returns the end of the text; there is no terminating NUL. */
 char *grad_number_write_double(double value, char *buffer);
 
 /* As grad_number_row_write; room for count * GRAD_DOUBLE_WRITE_MAX bytes. */

@@ -55,6 +55,12 @@ typedef struct grad_splitter {
 
 extern const grad_splitter grad_splitters[6];
 
+/* The exponents of a printed double, "e-324" to "e+308", and behind each, last of 8 bytes, its
+ * length. */
+enum { GRAD_DOUBLE_EXPONENT_MIN = -324, GRAD_DOUBLE_EXPONENT_MAX = 308 };
+extern const char grad_double_exponent_text[GRAD_DOUBLE_EXPONENT_MAX - GRAD_DOUBLE_EXPONENT_MIN + 1]
+                                           [8];
+
 /* The first 128 bits of 10^e at [e - GRAD_WIDE_POWER_MIN], the highest of them set, the rest cut
  * off: 10^e is at least (high 2^64 + low) 2^(floor(log2(10^e)) - 127), and less than one more. */
 typedef struct grad_wide_power {

@@ -24,4 +24,11 @@ GRAD_NUMBER_INLINE uint64_t grad_wide_product(uint64_t a, uint64_t b, uint64_t *
 #endif
 }
 
+/* floor(log2(10^exponent)) of the powers in grad_wide_powers: 217706 is 2^16 log2(10), cut off;
+ * nothing negative is divided. */
+GRAD_NUMBER_INLINE int grad_floor_log2_of_ten(int exponent)
+{
+    return (int)(217706 * (uint64_t)(exponent + 65536) >> 16) - 217706;
+}
+
 #endif

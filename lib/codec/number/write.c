@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "codec/number/digits.h"
 #include "codec/number/number.h"
 #include "codec/number/sse2.h"
 #include "codec/number/tables.h"
@@ -17,8 +18,7 @@
 #if GRAD_NUMBER_SSE2
 
 /* The 12 digits of digits * 10^shift < 10^12 and four zeros, one a byte, the first one lowest.
- * Three products give the first 4, 8 and 12 digits; the fours are then split into pairs, and pairs
- * into digits, in all lanes at once, dividing by multiplications. */
+ * Three products give the first 4, 8 and 12 digits. */
 GRAD_NUMBER_INLINE __m128i grad_digits_split(uint32_t digits, int shift)
 {
     const grad_splitter *by = &grad_splitters[shift];
@@ -26,16 +26,9 @@ GRAD_NUMBER_INLINE __m128i grad_digits_split(uint32_t digits, int shift)
     uint64_t four = grad_wide_product(scaled, by->first_four, &ignored);
     uint64_t eight = grad_wide_product(scaled, by->first_eight, &ignored);
     uint64_t twelve = digits * by->all_twelve;
-    __m128i fours, pairs, quotient;
-
-    fours = _mm_set_epi64x((int64_t)(twelve - eight * 10000),
-                           (int64_t)((eight - four * 10000) << 32 | four));
-    quotient = _mm_srli_epi16(_mm_mulhi_epu16(fours, grad_lane(grad_lane_factors.hundredth)), 3);
-    pairs = _mm_sub_epi16(fours, _mm_mullo_epi16(quotient, grad_lane(grad_lane_factors.hundred)));
-    pairs = _mm_or_si128(quotient, _mm_slli_epi32(pairs, 16));
-    quotient = _mm_mulhi_epu16(pairs, grad_lane(grad_lane_factors.tenth));
-    return _mm_add_epi16(_mm_slli_epi16(pairs, 8),
-                         _mm_mullo_epi16(quotient, grad_lane(grad_lane_factors.digits_of_ten)));
+    __m128i fours = _mm_set_epi64x((int64_t)(twelve - eight * 10000),
+                                   (int64_t)((eight - four * 10000) << 32 | four));
+    return grad_split_fours(fours);
 }
 
 /* Writes the 12 digits of digits * 10^shift, which is positive and below 10^12, and zeros behind

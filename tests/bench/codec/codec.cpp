@@ -1,5 +1,5 @@
-/* Times the number codec against its peers: text to numbers (reading.cpp) and float32 to text
- * (std::to_chars, snprintf, jansson), on matrices of 512 rows of 256 numbers.
+/* Times the number codec against its peers: text to numbers (reading.cpp) and float32 and
+ * float64 to text (std::to_chars, snprintf, jansson), on matrices of 512 rows of 256 numbers.
  * Every contender's result is checked before anything is timed. Prints a table,
  * or one JSON object with BENCH_FORMAT=json. */
 #include "tests/bench/codec/codec.h"
@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <malloc.h>
 #include <random>
 
@@ -74,10 +75,54 @@ char *print_shortest(float value, char *text)
 namespace
 {
 
-std::size_t write_each(const numbers &values, std::string &out, char *(*print)(float, char *))
+char *print_seventeen(double value, char *text)
+{
+    return text + std::snprintf(text, 64, "%.17g", value);
+}
+
+char *print_shortest_double(double value, char *text)
+{
+    return std::to_chars(text, text + 64, value).ptr;
+}
+
+std::vector<double> normal_doubles()
+{
+    std::mt19937_64 random(1);
+    std::normal_distribution<double> normal;
+    std::vector<double> values(COUNT);
+    std::generate(values.begin(), values.end(), [&] { return normal(random); });
+    return values;
+}
+
+std::vector<double> doubles_of_any_size()
+{
+    std::mt19937_64 random(2);
+    std::vector<double> values;
+    while (values.size() < COUNT) {
+        std::uint64_t bits = random();
+        double value;
+        std::memcpy(&value, &bits, sizeof value);
+        if (std::isfinite(value))
+            values.push_back(value);
+    }
+    return values;
+}
+
+/* Of four digits or so, as people choose them. */
+std::vector<double> short_doubles()
+{
+    std::vector<double> values = normal_doubles();
+    for (double &value : values)
+        value = std::round(value * 1e4) / 1e3;
+    return values;
+}
+
+template <typename real>
+std::size_t write_each(const std::vector<real> &values, std::string &out,
+                       char *(*print)(real, char *))
 {
     char *p = out.data();
-    for (float value : values) {
+    for (real value : values) {
         p = print(value, p);
         *p++ = ',';
     }
@@ -90,13 +135,21 @@ std::size_t write_gradient(const numbers &values, std::string &out)
         grad_number_row_write(values.data(), values.size(), out.data()) - out.data());
 }
 
-std::size_t write_jansson(const numbers &values, std::string &out)
+std::size_t write_gradient(const std::vector<double> &values, std::string &out)
+{
+    return static_cast<std::size_t>(
+        grad_number_row_write_double(values.data(), values.size(), out.data()) - out.data());
+}
+
+template <typename real>
+std::size_t write_jansson(const std::vector<real> &values, std::string &out)
 {
     json_t *array = json_array();
-    for (float value : values)
+    for (real value : values)
         json_array_append_new(array, json_real(static_cast<double>(value)));
     std::size_t size =
-        json_dumpb(array, out.data(), out.size(), JSON_COMPACT | JSON_REAL_PRECISION(9));
+        json_dumpb(array, out.data(), out.size(),
+                   JSON_COMPACT | JSON_REAL_PRECISION(std::numeric_limits<real>::max_digits10));
     json_decref(array);
     out[size - 1] = '\0';
     std::memmove(out.data(), out.data() + 1, size - 1);
@@ -106,13 +159,14 @@ std::size_t write_jansson(const numbers &values, std::string &out)
 /* ---- Checking and timing
  * --------------------------------------------------------------------- */
 
-void check_text(const numbers &expected, const std::string &out, std::size_t length,
+template <typename real>
+void check_text(const std::vector<real> &expected, const std::string &out, std::size_t length,
                 const char *name)
 {
-    numbers found;
+    std::vector<real> found;
     const char *p = out.data(), *end = p + length;
     for (;; p++) {
-        float value = 0;
+        real value = 0;
         auto result = std::from_chars(p, end, value);
         if (result.ec != std::errc())
             fail("a number was written wrongly", name);
@@ -123,7 +177,7 @@ void check_text(const numbers &expected, const std::string &out, std::size_t len
     }
     if (found.size() != COUNT)
         fail("numbers are missing", name);
-    if (std::memcmp(expected.data(), found.data(), COUNT * sizeof(float)) != 0)
+    if (std::memcmp(expected.data(), found.data(), COUNT * sizeof(real)) != 0)
         fail("a number was written wrongly", name);
 }
 
@@ -170,14 +224,16 @@ void report(const char *name, double bytes, std::size_t count, std::vector<conte
         std::printf("}");
 }
 
-static void bench_writing(const char *name, const numbers &values, bool json)
+template <typename real>
+static void bench_writing(const char *name, const std::vector<real> &values,
+                          char *(*shortest)(real, char *), char *(*all)(real, char *), bool json)
 {
     std::string out(COUNT * 32, '\0');
     std::size_t length = 0;
     std::vector<contender> contenders = {
         {"gradient", [&] { length = write_gradient(values, out); }, {}},
-        {"to_chars", [&] { length = write_each(values, out, print_shortest); }, {}},
-        {"snprintf", [&] { length = write_each(values, out, print_nine); }, {}},
+        {"to_chars", [&] { length = write_each(values, out, shortest); }, {}},
+        {"snprintf", [&] { length = write_each(values, out, all); }, {}},
         {"jansson", [&] { length = write_jansson(values, out); }, {}},
     };
     for (contender &c : contenders) {
@@ -201,8 +257,13 @@ int main()
     if (json)
         std::printf("{");
     bench_reading(json);
-    bench_writing("write_normal", normal, json);
-    bench_writing("write_any_size", any, json);
+    bench_writing("write_normal", normal, print_shortest, print_nine, json);
+    bench_writing("write_any_size", any, print_shortest, print_nine, json);
+    bench_writing("write_double", normal_doubles(), print_shortest_double, print_seventeen, json);
+    bench_writing("write_double_any_size", doubles_of_any_size(), print_shortest_double,
+                  print_seventeen, json);
+    bench_writing("write_double_short", short_doubles(), print_shortest_double, print_seventeen,
+                  json);
     if (json)
         std::printf("}\n");
     return 0;
