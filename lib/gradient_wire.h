@@ -73,7 +73,8 @@ GRAD_API grad_number_status grad_number_read(const char *text, const char *end, 
                                              const char **stop);
 
 /* Writes the shortest decimal that reads back as value (finite), also for a reader that parses it
- * as double and rounds; at most 9 significant digits. Integers have no fraction; -0 is "-0.0", so
+ * as double and rounds; at most 9 significant digits. Of such decimals it is the nearest, but for
+ * FLT_MAX: "3.4028234e38", which is not beyond it. Integers have no fraction; -0 is "-0.0", so
  * that readers with integers keep its sign. buffer has room for GRAD_NUMBER_WRITE_MAX bytes.
  * Returns the end of the text; there is no terminating NUL. */
 GRAD_API char *grad_number_write(float value, char *buffer);

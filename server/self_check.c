@@ -101,7 +101,7 @@ static const char sent[] =
     "{\"layers\":[{\"activation\":\"identity\",\"input\":[[1]],\"pre_activation\":[[0.1,1e-45,"
     "3.4028235e38,16777217,1.17549435e-38,0.333333333333333333,-0.0]],\"grad_output\":[[1,2,3,4,5,"
     "6,7]]}]}";
-static const char returned[] = "[[0.1,1e-45,3.4028235e38,16777216,1.1754944e-38,0.33333334,-0";
+static const char returned[] = "[[0.1,1e-45,3.4028234e38,16777216,1.1754944e-38,0.33333334,-0";
 
 static bool holds(const grad_encoder *encoder, const char *wanted)
 {

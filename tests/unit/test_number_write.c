@@ -42,14 +42,22 @@ static void known_numbers_are_short(void **state)
     expect_text(16777216.0f, "16777216");
     expect_text(33554432.0f, "33554432");
     expect_text(1.17549435e-38f, "1.1754944e-38");
-    expect_text(FLT_MAX, "3.4028235e38");
-    expect_text(-FLT_MAX, "-3.4028235e38");
+    expect_text(nextafterf(FLT_MAX, 0), "3.4028233e38");
     expect_text(0x1p-149f, "1e-45");
     expect_text(-0x1p-148f, "-3e-45");
     expect_text(0x1.fffffcp-127f, "1.1754942e-38");
     expect_text(3.14159274f, "3.1415927");
     expect_text(0x1.000002p+0f, "1.0000001");
     expect_text(9007199254740992.0f, "9.007199e15");
+}
+
+/* As double, 3.4028235e38 is beyond it: Perl's and Ruby's pack make it infinity. */
+static void the_largest_number_stays_below_itself(void **state)
+{
+    (void)state;
+    expect_text(FLT_MAX, "3.4028234e38");
+    expect_text(-FLT_MAX, "-3.4028234e38");
+    assert_true(3.4028234e38 < (double)FLT_MAX && 3.4028235e38 > (double)FLT_MAX);
 }
 
 /* 7.038531e-26 would do for a reader of floats, but as a double it is a middle between two. */
@@ -232,6 +240,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_numbers_are_short),
+        cmocka_unit_test(the_largest_number_stays_below_itself),
         cmocka_unit_test(doubles_in_between_are_avoided),
         cmocka_unit_test(powers_of_two_are_not_too_short),
         cmocka_unit_test(the_shorter_notation_is_used),

@@ -165,10 +165,22 @@ static decimal widen(decimal d)
     return d;
 }
 
+/* The nearest decimal of eight digits lies above the largest float. A reader that compares doubles
+ * takes that for infinity; the decimal below is as short. */
+#define LARGEST 0x7F7FFFFF
+
+/* For mantissas of zeros or ones alone. */
+static decimal find_at_edge(uint32_t bits)
+{
+    if (bits == LARGEST)
+        return (decimal){34028234, 31};
+    return (bits & 1) == 0 ? find_shortest_of_power(bits) : find_shortest(bits);
+}
+
 GRAD_NUMBER_INLINE decimal find_any(uint32_t bits)
 {
-    if ((bits & 0x7FFFFF) == 0)
-        return find_shortest_of_power(bits);
+    if (((bits + 1) & 0x7FFFFE) == 0)
+        return find_at_edge(bits);
     if (bits < 0x800000)
         return widen(find_shortest(bits));
     return find_shortest(bits);
