@@ -133,6 +133,27 @@ static void test_peers_take_turns(void **state)
     end(s);
 }
 
+/* Who comes later does not catch up on what others had before. */
+static void test_the_past_is_not_made_up_for(void **state)
+{
+    const size_t in_turn[] = {22, 20, 23, 21};
+    scene *s = begin(1, 20, 0);
+
+    (void)state;
+    for (size_t i = 0; i < 10; i++) {
+        assert_int_equal(enter(s, i, 1, 1), LINE_TURN);
+        leave(s, i);
+    }
+    assert_int_equal(enter(s, 10, 1, 1), LINE_TURN);
+    for (size_t i = 20; i < 24; i++)
+        assert_int_equal(enter(s, i, i < 22 ? 1 : 2, 1), LINE_WAIT);
+    leave(s, 10);
+    for (size_t i = 0; i < 3; i++)
+        leave(s, in_turn[i]);
+    assert_order(s, 4, in_turn);
+    end(s);
+}
+
 /* A peer of requests that cost ten gets one for ten of another's. */
 static void test_shares_are_of_cost(void **state)
 {
@@ -313,6 +334,9 @@ static void test_a_full_line_sheds_the_greediest(void **state)
     assert_int_equal(s->tickets[3].answer, LINE_FULL);
     assert_int_equal(enter(s, 6, 2, 1), LINE_FULL);
     assert_int_equal(line_look(s->line, LINE_LARGE, s->now).waiting, 3);
+    leave(s, 0);
+    assert_int_equal(enter(s, 7, 1, 1), LINE_WAIT); /* in the place that it was sent away from */
+    assert_int_equal(s->tickets[7].start, 3);
     end(s);
 }
 
@@ -600,6 +624,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_peer_is_served_in_order),
         cmocka_unit_test(test_peers_take_turns),
+        cmocka_unit_test(test_the_past_is_not_made_up_for),
         cmocka_unit_test(test_shares_are_of_cost),
         cmocka_unit_test(test_classes_do_not_wait_for_each_other),
         cmocka_unit_test(test_resting_gives_the_slot_back),

@@ -166,6 +166,7 @@ static void test_all_or_nothing(void **state)
 static void test_several_are_broken(void **state)
 {
     account *a = make((quotas){.rate = {1, 3600}, .bytes = {1, 60}, .concurrent = 1});
+    account *other = make((quotas){.rate = {1, 60}, .bytes = {1, 3600}});
     const quotas most = {.rate = {1000000000, 31622400}, /* the most that a file may say */
                          .bytes = {UINT64_C(1) << 50, 31622400},
                          .concurrent = 1000000000};
@@ -184,6 +185,10 @@ static void test_several_are_broken(void **state)
     assert_true(account_enter(a, 0, START, &report));
     assert_non_null(strstr(report.policies, ";qu=\"concurrent-requests\""));
     account_release(a);
+    assert_true(pass(other, 1, START, &report));
+    assert_false(pass(other, 1, START, &report));
+    assert_string_equal(report.broken->name, "bytes");
+    account_release(other);
 }
 
 /* New limits keep what was used, in units. */
