@@ -114,7 +114,7 @@ $(BUILD)/examples/%: $(BUILD)/obj/client/examples/%.o $(LIBCLIENT) $(LIBGRADIENT
 
 # A unit test may wrap allocations: the linker sends the project's calls through __wrap_malloc and
 # friends where the test links tests/support/failing_alloc.c in; the others keep the plain ones.
-ALLOC_WRAPS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+ALLOC_WRAPS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free,--wrap=pthread_create
 $(BUILD)/tests/unit/test_alloc_%: TEST_LDFLAGS := $(ALLOC_WRAPS)
 $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(call objects,$(SUPPORT_SRC)) \
 		$(LIBSERVER) $(LIBCLIENT) $(LIBGRADIENT)

@@ -165,16 +165,6 @@ void access_close(access_list *all)
     free(all);
 }
 
-size_t access_count(access_list *all)
-{
-    size_t count;
-
-    pthread_rwlock_rdlock(&all->lock);
-    count = all->set.count;
-    pthread_rwlock_unlock(&all->lock);
-    return count;
-}
-
 /* ---- Finding --------------------------------------------------------------------------------- */
 
 /* Looks at every hash to its end, without a branch on what is there, so that time tells neither

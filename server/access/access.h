@@ -25,8 +25,6 @@ bool access_reload(access_list *all, access_change *change, char *message, size_
 
 void access_close(access_list *all);
 
-size_t access_count(access_list *all);
-
 /* Finds whose token it is, at that time in seconds since 1970. The time it takes depends on the
  * number of tokens and on the length of this one only. But for ACCESS_UNKNOWN *found is held, and
  * the caller releases it. Thread-safe. */

@@ -41,6 +41,17 @@ class ExitStatus(unittest.TestCase):
             self.assertEqual(status_of("--listen", address, "--admin-listen", "none"), 1)
         self.assertEqual(status_of("healthcheck", "--admin-listen", address), 1)
 
+    def test_health_of_what_cannot_be_asked(self):
+        """A name that leads nowhere, all of IPv6 without anybody there, TLS without an admin."""
+        for asked in ("nowhere.invalid:1", "[::]:1"):
+            self.assertEqual(status_of("healthcheck", "--admin-listen", asked), 1)
+        self.assertEqual(status_of("healthcheck", "--admin-listen", "none", "--tls-certificate",
+                                   "/c", "--tls-key", "/k"), 1)
+
+    def test_memory_that_there_is_not(self):
+        self.assertEqual(status_of("--listen", "127.0.0.1:0", "--admin-listen", "none",
+                                   "--memory-budget", "900GiB"), 1)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -4,6 +4,7 @@ limit's name and value, and before the body is read where the headers suffice.""
 import json
 import random
 import socket
+import threading
 import time
 import unittest
 
@@ -225,6 +226,28 @@ class Tree(Case):
             with Daemon("--memory-budget", budget) as daemon:
                 self.assert_problem(daemon.post(self.DOCUMENT), status, code)
                 daemon.wait_metric(lambda v: v == 0, patience(5), "gradientd_memory_leased_bytes")
+
+
+class Turns(Case):
+    """Results that do not all fit into memory at once."""
+
+    def test_what_was_read_waits_for_memory(self):
+        """A request whose body is here waits rather than being sent away: all are answered."""
+        body = body_of(make_request(1, 700, 700))
+        answers = []
+        with Daemon("--memory-budget", "16MiB", "--workers", "4", "--max-wait", "60s",
+                    "--queue-timeout", "60s") as daemon:
+            def ask():
+                answers.append(daemon.post(body))
+
+            threads = [threading.Thread(target=ask) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            self.assertEqual([answer.status for answer in answers], [200] * 8, answers[0])
+            self.assertEqual(len({answer.body for answer in answers}), 1)
+            daemon.wait_metric(lambda v: v == 0, patience(5), "gradientd_memory_leased_bytes")
 
 
 class Connections(Case):

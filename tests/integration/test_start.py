@@ -77,6 +77,15 @@ class Start(Case):
         self.assertEqual(wrong.stderr, 'gradientd: --describe knows no "limit"; it knows %s\n'
                          % ", ".join(topics))
 
+    def test_it_starts_over_for_one_thread_of_blas(self):
+        """In the same process, whatever the variable was."""
+        for threads in ("", "2"):
+            with self.subTest(threads), \
+                    Daemon(environment={"OPENBLAS_NUM_THREADS": threads}) as daemon:
+                with open("/proc/%d/environ" % daemon.pid, "rb") as file:
+                    self.assertIn(b"OPENBLAS_NUM_THREADS=1", file.read().split(b"\0"))
+                self.assertEqual(daemon.get("/livez").status, 200)
+
     def test_a_warning_where_others_can_reach_it(self):
         """0.0.0.0 and [::], and any address of an interface; not those of the loopback."""
         warning = "others can reach this address"

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -20,6 +21,10 @@ void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *block, size_t size);
 void __wrap_free(void *block);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*work)(void *context), void *context);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*work)(void *context), void *context);
 
 #define SLOTS ((size_t)1 << 16)
 
@@ -149,6 +154,17 @@ void __wrap_free(void *block)
     forget(block);
     __real_free(block);
     pthread_mutex_unlock(&lock);
+}
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*work)(void *context), void *context)
+{
+    bool fails;
+
+    pthread_mutex_lock(&lock);
+    fails = must_fail();
+    pthread_mutex_unlock(&lock);
+    return fails ? EAGAIN : __real_pthread_create(thread, attributes, work, context);
 }
 
 void failing_alloc_arm(size_t n)

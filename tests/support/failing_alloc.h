@@ -1,6 +1,7 @@
 /* An allocator that fails on demand and counts what is alive. Linked into the tests named
  * test_alloc_*, where the linker sends the project's malloc, calloc, realloc and free here;
- * libraries (jansson, libc's strdup) keep their own unless told otherwise. Thread-safe. */
+ * libraries (jansson, libc's strdup) keep their own unless told otherwise. A thread that the
+ * project starts is an allocation that may fail, too. Thread-safe. */
 #ifndef TESTS_SUPPORT_FAILING_ALLOC_H
 #define TESTS_SUPPORT_FAILING_ALLOC_H
 

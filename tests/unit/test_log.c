@@ -9,12 +9,13 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-enum { CAPTURE_SIZE = 1 << 20 };
+enum { CAPTURE_SIZE = 1 << 20, NO_CHROOT = 77 };
 
 static char captured[CAPTURE_SIZE];
 static int pipe_ends[2], saved_stderr;
@@ -216,6 +217,65 @@ static void test_a_closed_standard_error_is_survived(void **state)
     close(saved);
 }
 
+/* Of a pipe that another process has too, and that cannot be opened anew, each line is asked for
+ * first: none waits for its reader. */
+static void write_until_full(void)
+{
+    if (chroot("/var/empty") != 0 && chroot("/sys") != 0)
+        _exit(NO_CHROOT);
+    log_open();
+    for (int i = 0; i < 100000; i++)
+        log_write(LOG_ERROR, "said", NULL);
+    _exit(0);
+}
+
+static void test_a_pipe_that_cannot_be_opened_anew(void **state)
+{
+    const char *text;
+    pid_t child;
+    int status;
+
+    (void)state;
+    begin_capture();
+    child = fork();
+    if (child == 0)
+        write_until_full();
+    assert_int_equal(waitpid(child, &status, 0), child);
+    text = end_capture();
+    if (WIFEXITED(status) && WEXITSTATUS(status) == NO_CHROOT)
+        skip();
+    assert_int_equal(status, 0);
+    assert_non_null(strstr(text, "\"message\":\"said\""));
+    assert_true(strlen(text) > CAPTURE_SIZE / 2);
+    assert_int_equal(text[strlen(text) - 1], '\n');
+}
+
+/* A descriptor that is closed at the beginning may be a connection's later: nothing is written. */
+static void write_to_nobody(void)
+{
+    int pipe_of_another[2];
+    char byte;
+
+    close(STDERR_FILENO);
+    log_open();
+    if (pipe2(pipe_of_another, O_NONBLOCK) != 0 || dup2(pipe_of_another[1], STDERR_FILENO) < 0)
+        _exit(1);
+    log_write(LOG_ERROR, "nobody reads this", NULL);
+    _exit(read(pipe_of_another[0], &byte, 1) > 0);
+}
+
+static void test_standard_error_that_is_closed_from_the_start(void **state)
+{
+    pid_t child = fork();
+    int status;
+
+    (void)state;
+    if (child == 0)
+        write_to_nobody();
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +286,8 @@ int main(void)
         cmocka_unit_test(test_long_lines_lose_their_fields),
         cmocka_unit_test(test_lines_of_threads_do_not_mix),
         cmocka_unit_test(test_a_closed_standard_error_is_survived),
+        cmocka_unit_test(test_a_pipe_that_cannot_be_opened_anew),
+        cmocka_unit_test(test_standard_error_that_is_closed_from_the_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
