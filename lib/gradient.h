@@ -407,6 +407,27 @@ typedef struct grad_decay {
     double l1, l2;
 } grad_decay;
 
+/* How a reply spells its tensors: as nested arrays of numbers, or as their bytes, little-endian, in
+ * base64 or behind the document. */
+typedef enum grad_encoding {
+    GRAD_ENCODING_JSON,
+    GRAD_ENCODING_BASE64,
+    GRAD_ENCODING_BINARY
+} grad_encoding;
+
+#define GRAD_ENCODING_COUNT 3
+
+/* What the numbers of a tensor are that is spelled as bytes. */
+typedef enum grad_wire_datatype {
+    GRAD_WIRE_COMPUTED, /* what the batch is computed in */
+    GRAD_WIRE_FP32,
+    GRAD_WIRE_FP64,
+    GRAD_WIRE_FP16,
+    GRAD_WIRE_BF16
+} grad_wire_datatype;
+
+#define GRAD_WIRE_DATATYPE_COUNT 5
+
 /* What to compute, over which layers. The batch views the caller's memory and owns none.
  *     delta = scale (clip(reduction of the samples' deltas) + decay) */
 typedef struct grad_batch {
@@ -423,6 +444,9 @@ typedef struct grad_batch {
     bool statistics;
     bool no_notes;          /* nothing is noted in the reply: see grad_reply_note */
     bool continue_on_error; /* a layer whose own values are wrong is answered with its error */
+    grad_encoding encoding; /* of the reply's tensors */
+    grad_wire_datatype encoding_datatype; /* FP16 and BF16 round once, to nearest and ties to even;
+                                           * not of GRAD_ENCODING_JSON. Or GRAD_WIRE_COMPUTED */
     grad_clip clip;
     grad_decay weight_decay;
     size_t layer_count;

@@ -34,8 +34,10 @@
  * numbers in the shortest decimal that reads back as the same float, or the shortest of 15 to 17
  * digits that reads back as the same double.
  *
- * Tensors are spelled as nested arrays of numbers or as {"shape": […], "data": […]}. JSON has no
- * NaN: non-finite numbers are the strings "NaN", "Infinity" and "-Infinity" inside arrays.
+ * Tensors are spelled as nested arrays of numbers, as {"shape": […], "data": […]}, or as bytes:
+ * {"shape": […], "datatype": "FP32", "base64": "…"}. What is written is as the batch's encoding
+ * says. JSON has no NaN: non-finite numbers are the strings "NaN", "Infinity" and "-Infinity"
+ * inside arrays; bytes hold them as they are.
  *
  * Errors, ownership, threads: as gradient.h says, unless a function says otherwise. Allocation
  * failures are GRAD_OUT_OF_MEMORY everywhere and leave nothing behind.
@@ -244,6 +246,10 @@ GRAD_API size_t grad_reply_bound(const grad_batch *batch, size_t result_numbers)
 
 /* Segments of the document; at least 1. */
 GRAD_API size_t grad_encoder_segment_count(const grad_encoder *encoder);
+
+/* Bytes of the document, where bytes of tensors follow it (GRAD_ENCODING_BINARY): what the header
+ * Inference-Header-Content-Length says. 0: all is the document. */
+GRAD_API size_t grad_encoder_document_length(const grad_encoder *encoder);
 
 /* Prints one segment, once. Thread-safe for different segments. Errors: GRAD_OUT_OF_MEMORY;
  * GRAD_INVALID non_finite where the batch rejects non-finite numbers. */

@@ -263,12 +263,16 @@ static const struct {
     [GRAD_FP32] = {12e-9, 4e-9, 5e-11},
     [GRAD_FP64] = {8e-7, 20e-9, 1e-10},
 };
+/* The same of a number whose bytes are printed. */
+#define SECONDS_PER_BYTES 2e-9
 
 static double run_cost(const computation *c)
 {
     grad_datatype datatype = c->batch->datatype;
+    double number =
+        c->batch->encoding == GRAD_ENCODING_JSON ? seconds_per[datatype].number : SECONDS_PER_BYTES;
 
-    return (double)c->measure.result_numbers * seconds_per[datatype].number +
+    return (double)c->measure.result_numbers * number +
            c->measure.elements * seconds_per[datatype].element +
            c->measure.flops * seconds_per[datatype].flop;
 }

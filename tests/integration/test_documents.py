@@ -109,7 +109,8 @@ INPUTS = (
      'expected a number, found the string "1e+16"; numbers stand without quotes'),
     ('@"0.5"', "unexpected_type", "", '"0.5"; numbers stand without quotes'),
     ('@"AACAPwAAIEA="', "unexpected_type", "",
-     '"AACAPwAAIEA="; if it is base64, this version reads numbers only'),
+     '"AACAPwAAIEA="; if it is base64, it stands in an object: {"shape": [2], "datatype": "FP32", '
+     '"base64": "…"}'),
     ('[@"NA"]', "unexpected_type", "/0", "R's missing value is no number"),
     ("[@null]", "unexpected_type", "/0", 'if it stands for NaN, that is spelled "NaN"'),
     ("@{}", "unexpected_type", "", "an empty object"),

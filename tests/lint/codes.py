@@ -17,8 +17,8 @@ OF_MEMBERS = "fail_shape|fail_value"
 
 REFUSAL = re.compile(rf"\b(?!(?:{OF_MEMBERS})\()(?:\w*_)?(?:fail|refuse|reject)(?:_\w+)?\(")
 LITERAL = re.compile(r'"((?:\\.|[^"\\\n])*)"(?:\s*:\s*"([a-z_]+)")?')
-ASSIGNED = re.compile(r'\bcode = "([a-z_]+)"|\\"code\\":\\"([a-z_]+)\\"')
-CODE = re.compile(r"[a-z]+(_[a-z]+)*")
+ASSIGNED = re.compile(r'\bcode = "([a-z0-9_]+)"|\\"code\\":\\"([a-z_]+)\\"')
+CODE = re.compile(r"[a-z]+(_[a-z0-9]+)*")
 
 
 def arguments(source, start):

@@ -76,7 +76,7 @@ MUTANTS = [
         ("rows and columns lead nowhere in an object",
          "child == GRAD_NO_PLACE && is_element(envelope, place, pointer)", "false"),
         ("any object has rows and columns",
-         "return data != GRAD_NO_PLACE && e->places[data].array > 0;", "return true;"),
+         "if (data != GRAD_NO_PLACE && e->places[data].array > 0)", "if (true)"),
         ("what is closed stays open", "container->end > 0 && container->end < position", "false"),
         ("an empty container has a place inside", "e->place_count = e->place;", ";")),
     *of("lib/codec/json/envelope.c", CORPUS,

@@ -112,6 +112,56 @@ static void shape_member(grad_text *t, const unsigned *shape, unsigned rank)
     token(t, "]");
 }
 
+/* The last one is refused where the document is read as floats. */
+static const char *const byte_datatypes[] = {"FP32", "FP16", "BF16", "FP64"};
+
+static void base64_text(grad_text *t, size_t bytes)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t characters = (bytes * 8 + 5) / 6;
+
+    for (size_t i = 0; i < characters; i++) {
+        unsigned letter = wire_pick(64);
+
+        if (i + 1 == characters)
+            letter &= bytes % 3 == 1 ? 0x30 : bytes % 3 == 2 ? 0x3C : 0x3F;
+        if (wire_pick(30) == 0)
+            grad_text_printf(t, letter == 63 ? "\\/" : "\\u00%02x", (unsigned)letters[letter]);
+        else
+            grad_text_printf(t, "%c", letters[letter]);
+    }
+    grad_text_printf(t, "%s", bytes % 3 == 1 ? "==" : bytes % 3 == 2 ? "=" : "");
+}
+
+/* A tensor in base64, its members in any order. */
+static void tensor_of_bytes(grad_text *t, const unsigned *shape, unsigned rank, unsigned count)
+{
+    unsigned which = wire_pick(12) == 0 ? 3 : wire_pick(3);
+    size_t size = which == 0 ? 4 : which == 3 ? 8 : 2;
+    unsigned first = wire_pick(3);
+
+    token(t, "{");
+    for (unsigned i = 0; i < 3; i++) {
+        unsigned member = (first + i) % 3;
+
+        if (i > 0)
+            token(t, ",");
+        if (member == 0)
+            shape_member(t, shape, rank);
+        else if (member == 1)
+            grad_text_printf(t, "\"datatype\":\"%s\"", byte_datatypes[which]);
+        else
+            token(t, ONE_OF("\"base64\" :", "\"base64\":", "\"b\\u0061se64\":"));
+        if (member == 2) {
+            grad_text_printf(t, "\"");
+            base64_text(t, count * size);
+            grad_text_printf(t, "\"");
+        }
+    }
+    token(t, "}");
+}
+
 static void tensor(grad_text *t)
 {
     unsigned rank = 1 + wire_pick(3);
@@ -122,6 +172,10 @@ static void tensor(grad_text *t)
 
     if (wire_pick(3) > 0) {
         numbers(t, shape, rank);
+        return;
+    }
+    if (wire_pick(3) == 0) {
+        tensor_of_bytes(t, shape, rank, count);
         return;
     }
     token(t, "{");
@@ -259,7 +313,8 @@ static void options(grad_text *t)
                     "\"scale\":-0.01,", "\"scale\" : 12345678901234567890,",
                     "\"scale\":1,\"sc\\u0061le\":2,"));
     token(t, ONE_OF("", "\"reduction\":\"mean\",", "\"reduction\":\"none\","));
-    token(t, ONE_OF("", "\"outputs\":[\"grad_input\",\"bias_delta\"],", "\"encoding\":\"json\","));
+    token(t, ONE_OF("", "\"outputs\":[\"grad_input\",\"bias_delta\"],", "\"encoding\":\"json\",",
+                    "\"encoding\":\"base64\",\"datatype\":\"BF16\","));
     token(t, ONE_OF("", "\"non_finite\":\"allow\",", "\"statistics\":true,"));
     token(t, ONE_OF("", "\"on_error\":\"continue\",", "\"clip\":{\"value\":0.5,\"global_norm\":1},",
                     "\"weight_decay\":{ \"l1\":1e-4},"));

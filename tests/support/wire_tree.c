@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/real.h"
+#include "support/wire_bytes.h"
 
 static bool same_text(const char *a, const char *b)
 {
@@ -129,6 +130,8 @@ static bool is_tensor(grad_datatype type, const grad_tensor *tensor, const json_
             return false;
         inner = json_array_get(inner, 0);
     }
+    if (json_object_get(value, "base64") != NULL)
+        return wire_bytes_are(type, tensor, value);
     return same_leaves(type, data, tensor, &next) && next == grad_tensor_count(tensor);
 }
 
@@ -270,6 +273,13 @@ static unsigned outputs_of(const json_t *names)
     return outputs;
 }
 
+static bool is_encoding(const grad_batch *batch, const json_t *root)
+{
+    return (batch->encoding == GRAD_ENCODING_BASE64) == is_choice(root, "encoding", "base64") &&
+           (batch->encoding_datatype == GRAD_WIRE_BF16) == is_choice(root, "datatype", "BF16") &&
+           (batch->encoding_datatype == GRAD_WIRE_FP16) == is_choice(root, "datatype", "FP16");
+}
+
 static bool are_options(const grad_batch *batch, const json_t *root)
 {
     const json_t *clip = json_object_get(root, "clip");
@@ -279,6 +289,7 @@ static bool are_options(const grad_batch *batch, const json_t *root)
            (batch->reduction == GRAD_MEAN) == is_choice(root, "reduction", "mean") &&
            (batch->reduction == GRAD_PER_SAMPLE) == is_choice(root, "reduction", "none") &&
            (batch->non_finite == GRAD_ALLOW_NON_FINITE) == is_choice(root, "non_finite", "allow") &&
+           is_encoding(batch, root) &&
            batch->continue_on_error == is_choice(root, "on_error", "continue") &&
            batch->no_notes == json_is_false(json_object_get(root, "notes")) &&
            batch->statistics == json_is_true(json_object_get(root, "statistics")) &&

@@ -19,6 +19,7 @@
 static const char request[] =
     "{\"id\":  \"s\", \"scale\": 0.5, \"outputs\": [\"weight_delta\"], \"layers\": [\n"
     "{\"name\": \"fc1\", \"activation\": {\"name\": \"elu\", \"alpha\": 0.5},\n"
+    "\"weight\": {\"shape\":[2,2],\"datatype\":\"BF16\",\"base64\":\"gD8gQIA/IEA=\"},"
     "\"input\": [[1,2],[3,\"NaN\"]], \"grad_output\": {\"shape\": [2, 2], \"data\": [1, 2, 3, 4]}},"
     "{\"activation\": \"relu\", \"input\": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]}]}";
 

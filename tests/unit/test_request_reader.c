@@ -74,8 +74,14 @@ static const refusal invalid[] = {
      "\"gain_delta\" or \"shift_delta\", found \"bias\""},
     {"{\"outputs\": [@\"predictions\"],\"layers\":[{}]}", GRAD_INVALID, "unsupported_value",
      "/outputs/0", "found \"predictions\""},
-    {"{\"encoding\": @\"base64\",\"layers\":[{}]}", GRAD_INVALID, "unsupported_value", "/encoding",
-     "expected \"json\""},
+    {"{\"encoding\": @\"msgpack\",\"layers\":[{}]}", GRAD_INVALID, "unsupported_value", "/encoding",
+     "expected \"json\" or \"base64\""},
+    {"{\"datatype\": @\"BF16\",\"layers\":[{\"activation\":\"relu\"}]}", GRAD_INVALID,
+     "unsupported_value", "/datatype", "\"encoding\": \"base64\" beside \"datatype\": \"BF16\""},
+    {"{\"datatype\": @\"FP64\",\"layers\":[{}]}", GRAD_INVALID, "unsupported_value", "/datatype",
+     "?datatype=FP64 computes in it"},
+    {"{\"datatype\": @\"FP8\",\"layers\":[{}]}", GRAD_INVALID, "unsupported_value", "/datatype",
+     "expected \"FP32\" or \"FP16\" or \"BF16\", found \"FP8\""},
     {"{\"on_error\": @\"stop\",\"layers\":[{}]}", GRAD_INVALID, "unsupported_value", "/on_error",
      "expected \"abort\" or \"continue\", found \"stop\""},
     {"{\"clip\": @1,\"layers\":[{}]}", GRAD_INVALID, "unexpected_type", "/clip", "an object"},
@@ -207,8 +213,115 @@ static const refusal tensors[] = {
      "/layers/0/input/shape/0", "found 1.5"},
     {INPUT("{\"datatype\":@\"FP64\",\"shape\":[1],\"data\":[1]}"), GRAD_INVALID,
      "unsupported_value", "/layers/0/input/datatype", "?datatype=FP64 reads"},
-    {INPUT("{\"base64\":@\"AAAA\",\"shape\":[1]}"), GRAD_INVALID, "unsupported_value",
-     "/layers/0/input/base64", "expected \"data\""},
+};
+
+static const refusal bytes[] = {
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":@{\"base64\":\"AAAA\",\"shape\":[1]}}]}",
+     GRAD_INVALID, "missing_field", "/layers/0/input", "\"datatype\""},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":@{\"base64\":\"AAAA\",\"datatype\":\"FP32\"}}"
+     "]}",
+     GRAD_INVALID, "missing_field", "/layers/0/input", "\"shape\""},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"base64\":@7,\"shape\":[1],\"datatype\":"
+     "\"FP32\"}}]}",
+     GRAD_INVALID, "unexpected_type", "/layers/0/input/base64",
+     "expected a string of base64, found a number"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"base64\":@true,\"shape\":[1],\"datatype\":"
+     "\"FP32\"}}]}",
+     GRAD_INVALID, "unexpected_type", "/layers/0/input/base64", "found true"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"base64\":@[1],\"shape\":[1],\"datatype\":"
+     "\"FP32\"}}]}",
+     GRAD_INVALID, "unexpected_type", "/layers/0/input/base64", "an array of numbers"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":@{\"base64\":\"AACAPw==\",\"data\":[1],"
+     "\"shape\":[1],\"datatype\":\"FP32\"}}]}",
+     GRAD_INVALID, "unsupported_value", "/layers/0/input",
+     "expected either \"data\" or \"base64\", found both"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"base64\":\"AACAPw==\",\"shape\":[1],"
+     "\"datatype\":\"FP32\",\"more\":@[1]}}]}",
+     GRAD_INVALID, "unknown_field", "/layers/0/input/more", "more"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"datatype\":@\"BF16\",\"shape\":[1],"
+     "\"data\":[1]}}]}",
+     GRAD_INVALID, "unsupported_value", "/layers/0/input/datatype",
+     "whose numbers come as \"base64\""},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"datatype\":@\"FP64\",\"shape\":[1],"
+     "\"base64\":\"AAAAAAAA8D8=\"}}]}",
+     GRAD_INVALID, "unsupported_value", "/layers/0/input/datatype", "?datatype=FP64 reads"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":@{\"shape\":[1,2],\"datatype\":\"FP32\","
+     "\"base64\":\"AACAPwAAIEAAAIA/\"}}]}",
+     GRAD_MALFORMED, "length_mismatch", "/layers/0/input",
+     "=expected 8 bytes, which shape [1, 2] of FP32 takes, found 12"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":@{\"shape\":[1,2],\"datatype\":\"FP32\","
+     "\"base64\":\"AACAPwAAIA==\"}}]}",
+     GRAD_MALFORMED, "length_mismatch", "/layers/0/input", "found 7"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":@{\"shape\":[1,2],\"datatype\":\"BF16\","
+     "\"base64\":\"gD8gQIA/\"}}]}",
+     GRAD_MALFORMED, "length_mismatch", "/layers/0/input", "expected 4 bytes"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":@{\"shape\":[1,2],\"datatype\":\"FP16\","
+     "\"base64\":\"\"}}]}",
+     GRAD_MALFORMED, "length_mismatch", "/layers/0/input", "found 0"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":@{\"shape\":[9007199254740992,2048,2],"
+     "\"datatype\":\"FP16\",\"base64\":\"AAAA\"}}]}",
+     GRAD_MALFORMED, "length_mismatch", "/layers/0/input", "expected more bytes"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"shape\":[1,2],\"datatype\":\"FP32\","
+     "\"base64\":\"AACAPwAAI@-A=\"}}]}",
+     GRAD_MALFORMED, "malformed_base64", "/layers/0/input/base64",
+     "found - of the URL-safe alphabet"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"shape\":[1,2],\"datatype\":\"FP32\","
+     "\"base64\":\"AACAPwAA@_EA=\"}}]}",
+     GRAD_MALFORMED, "malformed_base64", "/layers/0/input/base64",
+     "found _ of the URL-safe alphabet"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"shape\":[1,2],\"datatype\":\"FP32\","
+     "\"base64\":\"AACAPwAA@\\nIEA=\"}}]}",
+     GRAD_MALFORMED, "malformed_base64", "/layers/0/input/base64", "a line break"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"shape\":[1,2],\"datatype\":\"FP32\","
+     "\"base64\":\"AACA@\\r\\nPwAAIEA=\"}}]}",
+     GRAD_MALFORMED, "malformed_base64", "/layers/0/input/base64", "a line break"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"shape\":[1,2],\"datatype\":\"FP32\","
+     "\"base64\":\"AACAP@\\u000aAAIEA=\"}}]}",
+     GRAD_MALFORMED, "malformed_base64", "/layers/0/input/base64", "a line break"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"shape\":[1,2],\"datatype\":\"FP32\","
+     "\"base64\":\"AACAPwAAIE@ A=\"}}]}",
+     GRAD_MALFORMED, "malformed_base64", "/layers/0/input/base64",
+     "expected a character of base64"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"shape\":[1,2],\"datatype\":\"FP32\","
+     "\"base64\":\"AACAPwAAIE@\\u00e9=\"}}]}",
+     GRAD_MALFORMED, "malformed_base64", "/layers/0/input/base64",
+     "expected a character of base64"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"shape\":[1,2],\"datatype\":\"FP32\","
+     "\"base64\":\"AACAPwAAIEA@\"}}]}",
+     GRAD_MALFORMED, "malformed_base64", "/layers/0/input/base64", "ends within one"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"shape\":[1,2],\"datatype\":\"FP32\","
+     "\"base64\":\"AACAPw@\"}}]}",
+     GRAD_MALFORMED, "malformed_base64", "/layers/0/input/base64", "ends within one"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"shape\":[1,2],\"datatype\":\"FP32\","
+     "\"base64\":\"AACAPw=@\"}}]}",
+     GRAD_MALFORMED, "malformed_base64", "/layers/0/input/base64", "ends within one"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"shape\":[1,2],\"datatype\":\"FP32\","
+     "\"base64\":\"AACAPwAAIE@B=\"}}]}",
+     GRAD_MALFORMED, "malformed_base64", "/layers/0/input/base64", "unused bits"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"shape\":[1,2],\"datatype\":\"FP32\","
+     "\"base64\":\"AACAP@x==\"}}]}",
+     GRAD_MALFORMED, "malformed_base64", "/layers/0/input/base64", "unused bits"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"shape\":[1,2],\"datatype\":\"FP32\","
+     "\"base64\":\"AACA@=AAA\"}}]}",
+     GRAD_MALFORMED, "malformed_base64", "/layers/0/input/base64", "padding"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"shape\":[1,2],\"datatype\":\"FP32\","
+     "\"base64\":\"AACAP@===\"}}]}",
+     GRAD_MALFORMED, "malformed_base64", "/layers/0/input/base64", "padding"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"shape\":[1,2],\"datatype\":\"FP32\","
+     "\"base64\":\"AACAPw==@AACAPw==\"}}]}",
+     GRAD_MALFORMED, "malformed_base64", "/layers/0/input/base64", "behind the padding"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"shape\":[1,2],\"datatype\":\"FP32\","
+     "\"base64\":\"AACAPw==@=\"}}]}",
+     GRAD_MALFORMED, "malformed_base64", "/layers/0/input/base64", "behind the padding"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"shape\":[1,2],\"datatype\":\"FP32\","
+     "\"base64\":\"AACAPw=@A\"}}]}",
+     GRAD_MALFORMED, "malformed_base64", "/layers/0/input/base64", "behind the padding"},
+    {"{\"layers\":[{\"activation\":\"relu\",\"input\":{\"shape\":[1,2],\"datatype\":\"FP32\","
+     "\"base64\":\"AACA@\\xPw==\"}}]}",
+     GRAD_MALFORMED, "malformed_json", "/layers/0/input/base64", "an escape"},
+    {"{\"on_error\":\"continue\",\"layers\":[{\"activation\":\"relu\",\"input\":@{\"shape\":[2],"
+     "\"datatype\":\"FP32\",\"base64\":\"AACAPw==\"}}]}",
+     GRAD_MALFORMED, "length_mismatch", "/layers/0/input", "expected 8 bytes"},
 };
 
 REFUSES(malformed, WIRE_GRADIENTS, GRAD_FP32)
@@ -216,6 +329,7 @@ REFUSES(invalid, WIRE_GRADIENTS, GRAD_FP32)
 REFUSES(activations, WIRE_GRADIENTS, GRAD_FP32)
 REFUSES(layers, WIRE_GRADIENTS, GRAD_FP32)
 REFUSES(tensors, WIRE_GRADIENTS, GRAD_FP32)
+REFUSES(bytes, WIRE_GRADIENTS, GRAD_FP32)
 
 static void test_every_option(void **unused)
 {
@@ -380,11 +494,17 @@ static void test_defaults(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_malformed),     cmocka_unit_test(test_invalid),
-        cmocka_unit_test(test_activations),   cmocka_unit_test(test_layers),
-        cmocka_unit_test(test_tensors),       cmocka_unit_test(test_every_option),
-        cmocka_unit_test(test_tensor_values), cmocka_unit_test(test_kinds_of_layers),
-        cmocka_unit_test(test_defaults),      cmocka_unit_test(test_errors_are_located),
+        cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_invalid),
+        cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_every_option),
+        cmocka_unit_test(test_tensor_values),
+        cmocka_unit_test(test_kinds_of_layers),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_errors_are_located),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

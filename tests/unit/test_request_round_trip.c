@@ -184,6 +184,10 @@ static generated *make(uint64_t seed, wire_form form)
                             .layer_count = 1 + random_below(&g->random, LAYERS),
                             .layers = g->layers};
     make_options(g);
+    if (flip(g)) {
+        g->batch.encoding = GRAD_ENCODING_BASE64;
+        g->batch.encoding_datatype = flip(g) ? GRAD_WIRE_FP16 : GRAD_WIRE_COMPUTED;
+    }
     if (form.kind == WIRE_BACKPROP) {
         g->batch.network = &g->network;
         if (g->batch.outputs != 0 && flip(g))

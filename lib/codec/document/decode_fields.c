@@ -25,21 +25,40 @@ size_t grad_decode_place(const grad_reader *reader, const grad_path *path)
     return place != GRAD_NO_PLACE ? place : parent;
 }
 
+static grad_status fail(grad_reader *reader, const grad_path *path, grad_status status,
+                        const char *code, const char *detail)
+{
+    char pointer[GRAD_POINTER_SIZE];
+    size_t place = grad_decode_place(reader, path);
+
+    grad_envelope_pointer(reader->envelope, place, NULL, 0, pointer);
+    return grad_fail_at_byte(reader->error, status, code,
+                             grad_envelope_offset_of(reader->envelope, place), pointer, "%s",
+                             detail);
+}
+
 grad_status grad_decode_fail(grad_reader *reader, const grad_path *path, const char *code,
                              const char *format, ...)
 {
-    char pointer[GRAD_POINTER_SIZE];
     char detail[GRAD_DETAIL_SIZE];
-    size_t place = grad_decode_place(reader, path);
     va_list arguments;
 
     va_start(arguments, format);
     vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
-    grad_envelope_pointer(reader->envelope, place, NULL, 0, pointer);
-    return grad_fail_at_byte(reader->error, GRAD_INVALID, code,
-                             grad_envelope_offset_of(reader->envelope, place), pointer, "%s",
-                             detail);
+    return fail(reader, path, GRAD_INVALID, code, detail);
+}
+
+grad_status grad_decode_fail_malformed(grad_reader *reader, const grad_path *path, const char *code,
+                                       const char *format, ...)
+{
+    char detail[GRAD_DETAIL_SIZE];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    return fail(reader, path, GRAD_MALFORMED, code, detail);
 }
 
 grad_status grad_decode_fail_array_error(grad_reader *reader, const grad_path *path,

@@ -66,6 +66,11 @@ size_t grad_decode_place(const grad_reader *reader, const grad_path *path);
 grad_status grad_decode_fail(grad_reader *reader, const grad_path *path, const char *code,
                              const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* The same, GRAD_MALFORMED: not the value is wrong but its bytes are not what it says. */
+grad_status grad_decode_fail_malformed(grad_reader *reader, const grad_path *path, const char *code,
+                                       const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /* The error that the scanner found in the array at path. */
 grad_status grad_decode_fail_array_error(grad_reader *reader, const grad_path *path,
                                          const grad_array_error *wrong);

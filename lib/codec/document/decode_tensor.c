@@ -1,11 +1,13 @@
-/* Decoding tensors: form 1, nested arrays, whose shape the scanner inferred; and form 2, an object
- * with a shape and data. Whether the shapes of different tensors agree is asked elsewhere. */
+/* Decoding tensors: form 1, nested arrays, whose shape the scanner inferred; form 2, an object with
+ * a shape and data; and form 3, one with a shape, a datatype and bytes. Whether the shapes of
+ * different tensors agree is asked elsewhere. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "codec/document/decode_fields.h"
 #include "codec/json/word.h"
+#include "codec/payload/binary.h"
 #include "core/format_number.h"
 #include "core/real.h"
 #include "core/size.h"
@@ -13,11 +15,13 @@
 /* Where a tensor of no numbers points: it is there, and none of it is read. */
 static const double no_numbers = 0;
 
-/* A tensor as form 2 spells it. */
+/* A tensor that is an object. */
 typedef struct spelled_tensor {
     grad_tensor shape; /* no data */
     grad_tensor data;
-    bool takes_flags; /* true and false stand for 1 and 0 */
+    const grad_number_array *bytes; /* NULL: it has data */
+    grad_wire_datatype wire;        /* what it says its numbers are; GRAD_WIRE_COMPUTED: nothing */
+    bool takes_flags;               /* true and false stand for 1 and 0 */
 } spelled_tensor;
 
 const grad_number_array *grad_decode_array(const grad_reader *reader, const grad_path *path)
@@ -170,18 +174,27 @@ static grad_status read_data(grad_reader *reader, const grad_path *path, const j
 static grad_status read_datatype(grad_reader *reader, const grad_path *path, const json_t *value,
                                  void *target)
 {
-    static const char *const datatypes[] = {[GRAD_FP32] = "FP32", [GRAD_FP64] = "FP64"};
-    const grad_datatype other = reader->datatype == GRAD_FP32 ? GRAD_FP64 : GRAD_FP32;
-    const char *found = json_string_value(value);
-    size_t index;
+    const char *names[GRAD_WIRE_DATATYPE_COUNT - 1];
+    spelled_tensor *tensor = target;
+    size_t index = 0;
+    grad_status status;
 
-    (void)target;
-    if (found != NULL && strcmp(found, datatypes[other]) == 0)
-        return grad_decode_fail(reader, path, "unsupported_value",
-                                "expected \"%s\" as the request's other numbers, found \"%s\"; "
-                                "?datatype=%s reads all of them as such",
-                                datatypes[reader->datatype], found, found);
-    return grad_decode_choice(reader, path, value, &datatypes[reader->datatype], 1, &index);
+    for (size_t i = 0; i < GRAD_COUNT(names); i++)
+        names[i] = grad_wire_datatype_name((grad_wire_datatype)(i + 1));
+    status = grad_decode_choice(reader, path, value, names, GRAD_COUNT(names), &index);
+    tensor->wire = (grad_wire_datatype)(index + 1);
+    return status;
+}
+
+static grad_status read_base64(grad_reader *reader, const grad_path *path, const json_t *value,
+                               void *target)
+{
+    spelled_tensor *tensor = target;
+
+    tensor->bytes = grad_decode_array(reader, path);
+    if (tensor->bytes == NULL || !tensor->bytes->is_bytes)
+        return grad_decode_fail_type(reader, path, "a string of base64", value);
+    return GRAD_OK;
 }
 
 static grad_status refuse_encoding(grad_reader *reader, const grad_path *path, const json_t *value,
@@ -189,16 +202,18 @@ static grad_status refuse_encoding(grad_reader *reader, const grad_path *path, c
 {
     (void)value;
     (void)target;
-    return grad_decode_fail(reader, path, "unsupported_value",
-                            "expected \"data\", found \"%s\", which this version does not read",
-                            path->key);
+    return grad_decode_fail(
+        reader, path, "unsupported_value",
+        "expected \"data\" or \"base64\", found \"%s\", which this version does "
+        "not read",
+        path->key);
 }
 
 static const grad_field tensor_fields[] = {
     GRAD_FIELD("shape", grad_decode_shape, spelled_tensor, shape),
     {"data", read_data, 0, NULL},
     {"datatype", read_datatype, 0, NULL},
-    {"base64", refuse_encoding, 0, NULL},
+    {"base64", read_base64, 0, NULL},
     {"binary_data_size", refuse_encoding, 0, NULL},
 };
 
@@ -227,22 +242,27 @@ static bool shapes_agree(const grad_tensor *shape, const grad_tensor *data)
     return data->rank > 1 || count == (data->rank == 0 ? 1 : data->shape[0]);
 }
 
+enum { SHAPE_TEXT = 22 * GRAD_MAX_RANK }; /* integers of 20 digits, what stands between them */
+
+static void print_shape(const grad_tensor *tensor, char text[SHAPE_TEXT])
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < tensor->rank; i++)
+        used += (size_t)snprintf(text + used, SHAPE_TEXT - used, "%s%zu", i > 0 ? ", " : "",
+                                 tensor->shape[i]);
+}
+
 static grad_status fail_shape(grad_reader *reader, const grad_path *path,
                               const spelled_tensor *tensor)
 {
-    enum { SHAPE_TEXT = 22 * GRAD_MAX_RANK }; /* integers of 20 digits, what stands between them */
-    const grad_tensor *shapes[2] = {&tensor->shape, &tensor->data};
-    char texts[2][SHAPE_TEXT];
+    char expected[SHAPE_TEXT], found[SHAPE_TEXT];
 
-    for (size_t which = 0; which < 2; which++) {
-        size_t used = 0;
-
-        for (size_t i = 0; i < shapes[which]->rank; i++)
-            used += (size_t)snprintf(texts[which] + used, SHAPE_TEXT - used, "%s%zu",
-                                     i > 0 ? ", " : "", shapes[which]->shape[i]);
-    }
+    print_shape(&tensor->shape, expected);
+    print_shape(&tensor->data, found);
     return grad_decode_fail(reader, path, "shape_mismatch",
-                            "expected data of shape [%s], found [%s]", texts[0], texts[1]);
+                            "expected data of shape [%s], found [%s]", expected, found);
 }
 
 /* Whether an object's members are called 0, 1, 2 …, as those of an array that was taken for one. */
@@ -251,28 +271,124 @@ static bool is_numbered(const json_t *value)
     return json_object_get(value, "0") != NULL || json_object_get(value, "1") != NULL;
 }
 
+/* Numbers in text are of the request's datatype; in bytes, of any that it holds. */
+static grad_status check_datatype(grad_reader *reader, const grad_path *path,
+                                  const spelled_tensor *tensor)
+{
+    const grad_path datatype = {.parent = path, .key = "datatype"};
+    const char *expected = grad_wire_datatype_name(grad_wire_datatype_of(reader->datatype));
+    const char *found = grad_wire_datatype_name(tensor->wire);
+
+    if (tensor->bytes != NULL ? grad_binary_is_exact(tensor->wire, reader->datatype)
+                              : tensor->wire == GRAD_WIRE_COMPUTED ||
+                                    tensor->wire == grad_wire_datatype_of(reader->datatype))
+        return GRAD_OK;
+    if (tensor->wire == GRAD_WIRE_FP16 || tensor->wire == GRAD_WIRE_BF16)
+        return grad_decode_fail(reader, &datatype, "unsupported_value",
+                                "expected \"%s\" beside \"data\", found \"%s\", whose numbers come "
+                                "as \"base64\"",
+                                expected, found);
+    return grad_decode_fail(reader, &datatype, "unsupported_value",
+                            "expected \"%s\" as the request's other numbers, found \"%s\"; "
+                            "?datatype=%s reads all of them as such",
+                            expected, found, found);
+}
+
+/* The bytes that the shape needs, as a text: it may be more than can be counted. */
+static grad_status fail_length(grad_reader *reader, const grad_path *path,
+                               const spelled_tensor *tensor)
+{
+    char shape[SHAPE_TEXT], needed[32] = "more";
+    size_t bytes = grad_wire_datatype_size(tensor->wire);
+    bool fits = true;
+
+    for (size_t i = 0; i < tensor->shape.rank; i++)
+        fits = fits && grad_size_mul(bytes, tensor->shape.shape[i], &bytes);
+    if (fits)
+        snprintf(needed, sizeof needed, "%zu", bytes);
+    print_shape(&tensor->shape, shape);
+    return grad_decode_fail_malformed(reader, path, "length_mismatch",
+                                      "expected %s bytes, which shape [%s] of %s takes, found %zu",
+                                      needed, shape, grad_wire_datatype_name(tensor->wire),
+                                      tensor->bytes->bytes);
+}
+
+static grad_status decode_bytes(grad_reader *reader, const grad_path *path, const json_t *value,
+                                const spelled_tensor *tensor, grad_tensor *target)
+{
+    const grad_number_array *bytes = tensor->bytes;
+    size_t size = grad_wire_datatype_size(tensor->wire), needed = size;
+    grad_status status = grad_decode_require(reader, path, value, "datatype");
+
+    if (status == GRAD_OK)
+        status = check_datatype(reader, path, tensor);
+    if (status != GRAD_OK)
+        return status;
+    for (size_t i = 0; i < tensor->shape.rank; i++)
+        if (!grad_size_mul(needed, tensor->shape.shape[i], &needed))
+            return fail_length(reader, path, tensor);
+    if (needed != bytes->bytes)
+        return fail_length(reader, path, tensor);
+    if (bytes->wire != tensor->wire)
+        return grad_decode_fail(reader, path, "unsupported_value",
+                                "expected \"datatype\" before what follows the bytes");
+    *target = tensor->shape;
+    target->data = needed > 0 ? grad_real_offset(reader->datatype, reader->numbers, bytes->first)
+                              : (void *)(uintptr_t)&no_numbers;
+    return GRAD_OK;
+}
+
+/* Two of the members that hold a tensor's numbers. */
+static grad_status fail_twice(grad_reader *reader, const grad_path *path, const json_t *value)
+{
+    static const char *const names[] = {"data", "base64", "binary_data_size"};
+    const char *found[2] = {"", ""};
+    size_t count = 0;
+
+    for (size_t i = 0; i < GRAD_COUNT(names) && count < 2; i++)
+        if (grad_decode_member(value, names[i]) != NULL)
+            found[count++] = names[i];
+    if (count < 2)
+        return GRAD_OK;
+    return grad_decode_fail(reader, path, "unsupported_value",
+                            "expected either \"%s\" or \"%s\", found both", found[0], found[1]);
+}
+
+static grad_status decode_data(grad_reader *reader, const grad_path *path, const json_t *value,
+                               spelled_tensor *tensor, grad_tensor *target)
+{
+    const grad_path data = {.parent = path, .key = "data"};
+    grad_status status = grad_decode_require(reader, path, value, "data");
+
+    if (status != GRAD_OK)
+        return status;
+    if (tensor->data.data == &no_numbers && !is_of_none(&tensor->shape))
+        return grad_decode_fail(reader, &data, "empty_tensor", GRAD_EMPTY_ARRAY);
+    if (!shapes_agree(&tensor->shape, &tensor->data))
+        return fail_shape(reader, path, tensor);
+    *target = tensor->shape;
+    target->data = tensor->data.data;
+    return GRAD_OK;
+}
+
 static grad_status decode_object(grad_reader *reader, const grad_path *path, const json_t *value,
                                  bool takes_flags, grad_tensor *target)
 {
-    const grad_path data = {.parent = path, .key = "data"};
     spelled_tensor tensor = {.takes_flags = takes_flags};
     grad_status status =
         grad_decode_object(reader, path, value, "an array of numbers or an object", tensor_fields,
                            sizeof tensor_fields / sizeof *tensor_fields, &tensor);
 
+    if (status == GRAD_OK)
+        status = fail_twice(reader, path, value);
+    if (status == GRAD_OK && tensor.bytes == NULL)
+        status = check_datatype(reader, path, &tensor);
     if (status == GRAD_OK && grad_decode_member(value, grad_other_field_name("shape")) == NULL)
         status = grad_decode_require(reader, path, value, "shape");
-    if (status == GRAD_OK)
-        status = grad_decode_require(reader, path, value, "data");
     if (status != GRAD_OK)
         return status;
-    if (tensor.data.data == &no_numbers && !is_of_none(&tensor.shape))
-        return grad_decode_fail(reader, &data, "empty_tensor", GRAD_EMPTY_ARRAY);
-    if (!shapes_agree(&tensor.shape, &tensor.data))
-        return fail_shape(reader, path, &tensor);
-    tensor.shape.data = tensor.data.data;
-    *target = tensor.shape;
-    return GRAD_OK;
+    return tensor.bytes != NULL ? decode_bytes(reader, path, value, &tensor, target)
+                                : decode_data(reader, path, value, &tensor, target);
 }
 
 static grad_status decode_tensor(grad_reader *reader, const grad_path *path, const json_t *value,

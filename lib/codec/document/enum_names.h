@@ -8,6 +8,7 @@
 enum { GRAD_REDUCTION_COUNT = 3, GRAD_NON_FINITE_COUNT = 2, GRAD_CHECK_VERDICT_COUNT = 3 };
 
 extern const char *const grad_reduction_names[GRAD_REDUCTION_COUNT];
+extern const char *const grad_encoding_names[GRAD_ENCODING_COUNT];
 extern const char *const grad_non_finite_names[GRAD_NON_FINITE_COUNT];
 extern const char *const grad_loss_reduction_names[GRAD_LOSS_REDUCTION_COUNT];
 extern const char *const grad_check_verdict_names[GRAD_CHECK_VERDICT_COUNT];

@@ -142,8 +142,9 @@ grad_status grad_encode_reply(const grad_batch *batch, const grad_reply *reply,
                               const grad_decoder *request, grad_encoder **encoder,
                               grad_error *error)
 {
+    const grad_number_format format = grad_number_format_of(batch, batch->encoding_datatype);
     grad_encoder *e = NULL;
-    grad_status status = grad_encoder_create(batch, &e, error);
+    grad_status status = grad_encoder_create(&format, &e, error);
 
     if (status != GRAD_OK)
         return status;
@@ -171,7 +172,7 @@ enum {
     HEAD = 8192,       /* the encoder, the first pieces, the outer members */
     LAYER = 3072,      /* a layer's members and pieces, in arrays that double */
     STATISTICS = 2048, /* a layer's statistics and clipping, in a text that doubles and a copy */
-    SHAPE = 22 * GRAD_MAX_RANK + 32, /* a tensor of no numbers, which is written with its shape */
+    SHAPE = 22 * GRAD_MAX_RANK + 96, /* a tensor that is written with its shape */
     ROW = 2 * GRAD_MAX_RANK,         /* brackets and comma around a row */
     ESCAPED = 6,                     /* bytes that one byte of a name may become */
     COPIES = 3 /* of literal text: the skeleton, which doubles, and its segment */
@@ -252,11 +253,14 @@ static size_t layer_bound(const grad_batch *batch)
 
     return (size_t)LAYER + (is_told ? STATISTICS : 0) +
            (batch->continue_on_error ? ERROR_BOUND : 0) +
-           (has_no_samples(batch) ? (size_t)COPIES * GRAD_OUTPUT_COUNT * SHAPE : 0);
+           (has_no_samples(batch) || batch->encoding != GRAD_ENCODING_JSON
+                ? (size_t)COPIES * GRAD_OUTPUT_COUNT * SHAPE
+                : 0);
 }
 
 size_t grad_reply_bound(const grad_batch *batch, size_t result_numbers)
 {
+    const grad_number_format format = grad_number_format_of(batch, batch->encoding_datatype);
     size_t segments = result_numbers / GRAD_SEGMENT_NUMBERS + 1;
     size_t B = batch_size(batch);
     size_t rows = 0, names = batch->id != NULL ? strlen(batch->id) : 0;
@@ -269,8 +273,7 @@ size_t grad_reply_bound(const grad_batch *batch, size_t result_numbers)
         fits = add_rows(batch, layer, B, &rows) &&
                grad_size_add(names, layer->name != NULL ? strlen(layer->name) : 0, &names);
     }
-    fits = fits &&
-           grad_size_add_product(result_numbers, grad_number_bound(batch->datatype), &bound) &&
+    fits = fits && grad_size_add_product(result_numbers, grad_number_bound(&format), &bound) &&
            grad_size_add_product(segments, 4 * sizeof(grad_piece), &bound) &&
            grad_size_add_product(batch->layer_count, layer_bound(batch), &bound) &&
            grad_size_add_product(rows, ROW, &bound) &&

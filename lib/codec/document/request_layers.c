@@ -624,6 +624,8 @@ static grad_status for_each_layer(grad_reader *reader, const grad_path *path, co
             status = GRAD_OK;
         }
     }
+    if (status != GRAD_OK && reader->error != NULL && reader->error != own.error)
+        *reader->error = *own.error;
     reader->strings = own.strings;
     reader->errors = own.errors;
     reader->singles = own.singles;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "codec/document/enum_names.h"
+#include "codec/payload/binary.h"
 #include "core/format_number.h"
 
 /* ---- Options --------------------------------------------------------------------------------- */
@@ -68,15 +69,40 @@ static grad_status read_non_finite(grad_reader *reader, const grad_path *path, c
     return status;
 }
 
-/* An option of which this version knows one value only. */
+/* Of which this version knows the first two. */
 static grad_status read_encoding(grad_reader *reader, const grad_path *path, const json_t *value,
                                  void *target)
 {
-    static const char *const names[] = {"json"};
-    size_t index;
+    size_t index = GRAD_ENCODING_JSON;
+    grad_status status =
+        grad_decode_choice(reader, path, value, grad_encoding_names, GRAD_ENCODING_BINARY, &index);
 
-    (void)target;
-    return grad_decode_choice(reader, path, value, names, GRAD_COUNT(names), &index);
+    *(grad_encoding *)target = (grad_encoding)index;
+    return status;
+}
+
+/* Of the answer's numbers as bytes: what they are computed in, or narrower. */
+static grad_status read_datatype(grad_reader *reader, const grad_path *path, const json_t *value,
+                                 void *target)
+{
+    const grad_wire_datatype known[] = {grad_wire_datatype_of(reader->datatype), GRAD_WIRE_FP16,
+                                        GRAD_WIRE_BF16};
+    const char *names[GRAD_COUNT(known)];
+    const char *found = json_string_value(value);
+    size_t index = 0;
+    grad_status status;
+
+    for (size_t i = 0; i < GRAD_COUNT(known); i++)
+        names[i] = grad_wire_datatype_name(known[i]);
+    if (found != NULL && (strcmp(found, "FP32") == 0 || strcmp(found, "FP64") == 0) &&
+        strcmp(found, names[0]) != 0)
+        return grad_decode_fail(reader, path, "unsupported_value",
+                                "expected \"%s\" as the request's numbers, found \"%s\"; "
+                                "?datatype=%s computes in it",
+                                names[0], found, found);
+    status = grad_decode_choice(reader, path, value, names, GRAD_COUNT(known), &index);
+    *(grad_wire_datatype *)target = index > 0 ? known[index] : GRAD_WIRE_COMPUTED;
+    return status;
 }
 
 static grad_status read_on_error(grad_reader *reader, const grad_path *path, const json_t *value,
@@ -321,7 +347,8 @@ static const grad_request_field request_fields[] = {
     OPTION("reduction", read_reduction, batch.reduction),
     OPTION("scale", grad_decode_number, batch.scale),
     OPTION("outputs", read_outputs, batch.outputs),
-    OPTION("encoding", read_encoding, batch),
+    OPTION("encoding", read_encoding, batch.encoding),
+    OPTION("datatype", read_datatype, batch.encoding_datatype),
     OPTION("non_finite", read_non_finite, batch.non_finite),
     OPTION("on_error", read_on_error, batch.continue_on_error),
     OPTION("statistics", grad_decode_boolean, batch.statistics),
@@ -418,6 +445,21 @@ static grad_status check_start(grad_reader *reader, const grad_path *root, const
     return GRAD_OK;
 }
 
+/* Text holds every number: it is never narrowed. */
+static grad_status check_encoding(grad_reader *reader, const grad_path *root)
+{
+    const grad_path datatype = {.parent = root, .key = "datatype"};
+    const grad_batch *batch = &reader->request->block->batch;
+
+    if (batch->encoding != GRAD_ENCODING_JSON || batch->encoding_datatype == GRAD_WIRE_COMPUTED)
+        return GRAD_OK;
+    return grad_decode_fail(
+        reader, &datatype, "unsupported_value",
+        "expected \"encoding\": \"base64\" beside \"datatype\": \"%s\", which is "
+        "of answers in bytes, found none",
+        grad_wire_datatype_name(batch->encoding_datatype));
+}
+
 static grad_status decode_request(grad_reader *reader, const json_t *root)
 {
     const grad_request *request = reader->request;
@@ -429,6 +471,8 @@ static grad_status decode_request(grad_reader *reader, const json_t *root)
     grad_request_choose(request, request_fields, GRAD_COUNT(request_fields), fields);
     status = grad_decode_object(reader, &path, root, "an object", fields,
                                 GRAD_COUNT(request_fields), request->block);
+    if (status == GRAD_OK)
+        status = check_encoding(reader, &path);
     if (status != GRAD_OK || request->block->batch.network == NULL)
         return status;
     status = check_start(reader, &path, root);

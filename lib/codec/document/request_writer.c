@@ -6,6 +6,7 @@
 
 #include "codec/document/enum_names.h"
 #include "codec/json/encoder.h"
+#include "codec/payload/binary.h"
 #include "core/error.h"
 #include "core/format_number.h"
 #include "core/size.h"
@@ -259,6 +260,10 @@ static void write_options(grad_encoder *encoder, const grad_batch *batch)
     write_outputs(encoder, batch->outputs);
     if (batch->non_finite != GRAD_REJECT_NON_FINITE)
         grad_encoder_string(encoder, "non_finite", grad_non_finite_names[batch->non_finite]);
+    if (batch->encoding != GRAD_ENCODING_JSON)
+        grad_encoder_string(encoder, "encoding", grad_encoding_names[batch->encoding]);
+    if (batch->encoding_datatype != GRAD_WIRE_COMPUTED)
+        grad_encoder_string(encoder, "datatype", grad_wire_datatype_name(batch->encoding_datatype));
     if (batch->continue_on_error)
         grad_encoder_string(encoder, "on_error", "continue");
     if (batch->statistics)
@@ -353,11 +358,12 @@ static void write_layer(grad_encoder *encoder, const grad_batch *batch, size_t i
 
 grad_status grad_encode_request(const grad_batch *batch, grad_encoder **encoder, grad_error *error)
 {
+    const grad_number_format format = grad_number_format_of(batch, GRAD_WIRE_COMPUTED);
     grad_encoder *e = NULL;
     grad_status status = check_writable(batch, error);
 
     if (status == GRAD_OK)
-        status = grad_encoder_create(batch, &e, error);
+        status = grad_encoder_create(&format, &e, error);
     if (status != GRAD_OK)
         return status;
     grad_encoder_open(e, NULL);

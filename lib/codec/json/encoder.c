@@ -7,7 +7,10 @@
 #include <string.h>
 
 #include "codec/number/number.h"
+#include "codec/payload/base64.h"
+#include "codec/payload/binary.h"
 #include "core/error.h"
+#include "core/format_number.h"
 #include "core/real.h"
 #include "core/size.h"
 
@@ -45,8 +48,8 @@ static char *print_border(const grad_tensor *tensor, size_t element, char *text)
     return repeat(text, '[', borders);
 }
 
-static grad_status fail_non_finite(const grad_piece *piece, size_t element, double value,
-                                   grad_error *error)
+static grad_status fail_non_finite(const grad_piece *piece, const grad_number_format *format,
+                                   size_t element, double value, grad_error *error)
 {
     const grad_tensor *tensor = piece->tensor;
     size_t index[GRAD_MAX_RANK] = {0};
@@ -60,6 +63,10 @@ static grad_status fail_non_finite(const grad_piece *piece, size_t element, doub
         index[i] = rest % tensor->shape[i];
     for (size_t i = 0; i < tensor->rank; i++)
         pointer = grad_pointer_format("%s/%zu", pointer.text, index[i]);
+    if (isfinite(value))
+        return grad_fail(error, GRAD_INVALID, "non_finite", pointer.text,
+                         "expected a number that %s holds, found %s",
+                         grad_wire_datatype_name(format->wire), GRAD_NUMBER_TEXT(GRAD_FP64, value));
     return grad_fail(error, GRAD_INVALID, "non_finite", pointer.text,
                      "expected a finite number, found %s", grad_scalar_literal(value));
 }
@@ -140,7 +147,7 @@ static char *print_run(const grad_piece *piece, size_t begin, size_t end,
             break;
         value = grad_real_at(format->datatype, piece->tensor->data, i);
         if (format->policy != GRAD_ALLOW_NON_FINITE) {
-            fail_non_finite(piece, i, value, error);
+            fail_non_finite(piece, format, i, value, error);
             return NULL;
         }
         text = print_literal(value, text);
@@ -151,8 +158,65 @@ static char *print_run(const grad_piece *piece, size_t begin, size_t end,
     return text;
 }
 
-char *grad_piece_print(const grad_piece *piece, const grad_number_format *format, char *buffer,
-                       grad_error *error)
+/* ---- A range of a tensor as bytes ------------------------------------------------------------ */
+
+/* Whether the elements may be written: as bytes every number can be, but not every one may. */
+static bool may_be_written(const grad_piece *piece, const grad_number_format *format,
+                           grad_error *error)
+{
+    const double largest = grad_binary_largest(format->wire);
+    size_t i = piece->begin;
+
+    if (format->policy == GRAD_ALLOW_NON_FINITE)
+        return true;
+    if (format->wire == GRAD_WIRE_FP32)
+        i += finite_floats((const float *)piece->tensor->data + i, piece->end - i);
+    for (; i < piece->end; i++) {
+        double value = grad_real_at(format->datatype, piece->tensor->data, i);
+
+        if (!(fabs(value) <= largest)) {
+            fail_non_finite(piece, format, i, value, error);
+            return false;
+        }
+    }
+    return true;
+}
+
+static char *print_base64(const grad_piece *piece, const grad_number_format *format, char *text)
+{
+    enum { BLOCK = 3 * 256 }; /* numbers; a multiple of three leaves no padding between blocks */
+    unsigned char bytes[BLOCK * sizeof(double)];
+
+    for (size_t i = piece->begin; i < piece->end; i += BLOCK) {
+        size_t count = grad_size_min(BLOCK, piece->end - i);
+
+        grad_binary_write(format->wire, format->datatype,
+                          grad_real_offset_const(format->datatype, piece->tensor->data, i), count,
+                          bytes);
+        text = grad_base64_encode(bytes, count * grad_wire_datatype_size(format->wire), text);
+    }
+    return text;
+}
+
+static char *print_bytes(const grad_piece *piece, const grad_number_format *format, char *text,
+                         grad_error *error)
+{
+    size_t count = piece->end - piece->begin;
+
+    if (!may_be_written(piece, format, error))
+        return NULL;
+    if (format->encoding == GRAD_ENCODING_BASE64)
+        return print_base64(piece, format, text);
+    grad_binary_write(format->wire, format->datatype,
+                      grad_real_offset_const(format->datatype, piece->tensor->data, piece->begin),
+                      count, (unsigned char *)text);
+    return text + count * grad_wire_datatype_size(format->wire);
+}
+
+/* ---- A range of a tensor --------------------------------------------------------------------- */
+
+static char *print_text(const grad_piece *piece, const grad_number_format *format, char *buffer,
+                        grad_error *error)
 {
     const grad_tensor *tensor = piece->tensor;
     size_t row = tensor->shape[tensor->rank - 1];
@@ -169,23 +233,49 @@ char *grad_piece_print(const grad_piece *piece, const grad_number_format *format
     return text;
 }
 
-size_t grad_number_bound(grad_datatype datatype)
+char *grad_piece_print(const grad_piece *piece, const grad_number_format *format, char *buffer,
+                       grad_error *error)
 {
-    return datatype == GRAD_FP64 ? GRAD_DOUBLE_WRITE_MAX : GRAD_NUMBER_WRITE_MAX;
+    return format->encoding == GRAD_ENCODING_JSON ? print_text(piece, format, buffer, error)
+                                                  : print_bytes(piece, format, buffer, error);
+}
+
+size_t grad_number_bound(const grad_number_format *format)
+{
+    size_t size = grad_wire_datatype_size(format->wire);
+
+    switch (format->encoding) {
+    case GRAD_ENCODING_BASE64:
+        return (4 * size + 2) / 3;
+    case GRAD_ENCODING_BINARY:
+        return size;
+    case GRAD_ENCODING_JSON:
+        break;
+    }
+    return format->datatype == GRAD_FP64 ? GRAD_DOUBLE_WRITE_MAX : GRAD_NUMBER_WRITE_MAX;
 }
 
 size_t grad_piece_bound(const grad_piece *piece, const grad_number_format *format)
 {
     const grad_tensor *tensor = piece->tensor;
     size_t numbers = piece->end - piece->begin;
-    size_t rows = numbers / tensor->shape[tensor->rank - 1] + 2;
+    size_t rows;
 
-    return numbers * grad_number_bound(format->datatype) + rows * (2 * tensor->rank + 1);
+    if (format->encoding != GRAD_ENCODING_JSON)
+        return numbers * grad_number_bound(format) + 4; /* padding */
+    rows = numbers / tensor->shape[tensor->rank - 1] + 2;
+    return numbers * grad_number_bound(format) + rows * (2 * tensor->rank + 1);
 }
 
 /* ---- The encoder ----------------------------------------------------------------------------- */
 
 enum { FIRST_PIECES = 16 };
+
+typedef struct piece_list {
+    grad_piece *pieces;
+    size_t count, capacity;
+    size_t open_numbers; /* in the segment being filled */
+} piece_list;
 
 /* All literal text of a document: names, mostly. Far above what a decoder takes back. */
 #define SKELETON_MAX ((size_t)1 << 28)
@@ -194,21 +284,33 @@ struct grad_encoder {
     grad_number_format format;
     grad_text skeleton;
     size_t skeleton_cut; /* its bytes that are in pieces already */
-    grad_piece *pieces;
-    size_t piece_count, piece_capacity;
-    size_t open_numbers;  /* in the segment being filled */
+    piece_list document;
+    piece_list tail;    /* bytes that follow the document, of GRAD_ENCODING_BINARY */
+    grad_piece *pieces; /* of both, once it is sealed */
+    size_t piece_count;
     size_t *first_pieces; /* of each segment, and the end */
     grad_segment *segments;
     size_t segment_count;
 };
 
-grad_status grad_encoder_create(const grad_batch *batch, grad_encoder **encoder, grad_error *error)
+grad_number_format grad_number_format_of(const grad_batch *batch, grad_wire_datatype wire)
+{
+    grad_number_format format = {batch->datatype, batch->non_finite, batch->encoding,
+                                 GRAD_WIRE_COMPUTED};
+
+    if (format.encoding != GRAD_ENCODING_JSON)
+        format.wire = wire != GRAD_WIRE_COMPUTED ? wire : grad_wire_datatype_of(batch->datatype);
+    return format;
+}
+
+grad_status grad_encoder_create(const grad_number_format *format, grad_encoder **encoder,
+                                grad_error *error)
 {
     grad_encoder *e = calloc(1, sizeof *e);
 
     if (e == NULL)
         return grad_fail_memory(error, sizeof *e);
-    e->format = (grad_number_format){batch->datatype, batch->non_finite};
+    e->format = *format;
     grad_text_init(&e->skeleton, SKELETON_MAX);
     *encoder = e;
     return GRAD_OK;
@@ -273,22 +375,22 @@ void grad_encoder_close(grad_encoder *encoder)
     grad_text_add(&encoder->skeleton, "}", 1);
 }
 
-static void add_piece(grad_encoder *e, const grad_piece *piece)
+static void add_piece(grad_encoder *e, piece_list *list, const grad_piece *piece)
 {
     if (e->skeleton.status != GRAD_OK)
         return;
-    if (e->piece_count == e->piece_capacity) {
-        size_t capacity = e->piece_capacity > 0 ? e->piece_capacity * 2 : FIRST_PIECES;
-        grad_piece *pieces = realloc(e->pieces, capacity * sizeof *pieces);
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity > 0 ? list->capacity * 2 : FIRST_PIECES;
+        grad_piece *pieces = realloc(list->pieces, capacity * sizeof *pieces);
 
         if (pieces == NULL) {
             e->skeleton.status = GRAD_OUT_OF_MEMORY;
             return;
         }
-        e->pieces = pieces;
-        e->piece_capacity = capacity;
+        list->pieces = pieces;
+        list->capacity = capacity;
     }
-    e->pieces[e->piece_count++] = *piece;
+    list->pieces[list->count++] = *piece;
 }
 
 /* The text added since the last piece becomes one. */
@@ -297,40 +399,77 @@ static void cut_skeleton(grad_encoder *e)
     grad_piece piece = {.begin = e->skeleton_cut, .end = e->skeleton.length};
 
     if (piece.begin < piece.end)
-        add_piece(e, &piece);
+        add_piece(e, &e->document, &piece);
     e->skeleton_cut = piece.end;
 }
 
-/* A tensor of no numbers has its shape told: [] would not tell it. */
-static void write_none(grad_text *text, const grad_tensor *tensor)
+/* All of a tensor's numbers, cut where a segment has its share; in base64 at a multiple of three
+ * numbers, for which no padding is needed. */
+static void add_numbers(grad_encoder *e, piece_list *list, grad_piece piece)
+{
+    size_t count = grad_tensor_count(piece.tensor);
+
+    while (piece.end < count) {
+        size_t room = GRAD_SEGMENT_NUMBERS - list->open_numbers;
+
+        if (e->format.encoding == GRAD_ENCODING_BASE64)
+            room = grad_size_ceil_div(room, 3) * 3;
+        piece.begin = piece.end;
+        piece.end = piece.begin + grad_size_min(room, count - piece.begin);
+        add_piece(e, list, &piece);
+        list->open_numbers += piece.end - piece.begin;
+        if (list->open_numbers >= GRAD_SEGMENT_NUMBERS)
+            list->open_numbers = 0;
+    }
+}
+
+static void write_shape(grad_text *text, const grad_tensor *tensor)
 {
     grad_text_printf(text, "{\"shape\":[");
     for (size_t i = 0; i < tensor->rank; i++)
         grad_text_printf(text, "%s%zu", i > 0 ? "," : "", tensor->shape[i]);
-    grad_text_printf(text, "],\"data\":[]}");
+    grad_text_printf(text, "],");
+}
+
+/* A tensor as an object: its shape, its datatype, and where its bytes are. */
+static void write_bytes(grad_encoder *e, const grad_piece *piece)
+{
+    grad_text *text = &e->skeleton;
+    bool is_behind = e->format.encoding == GRAD_ENCODING_BINARY;
+    const char *name = grad_wire_datatype_name(e->format.wire);
+    size_t bytes = grad_tensor_count(piece->tensor) * grad_wire_datatype_size(e->format.wire);
+
+    write_shape(text, piece->tensor);
+    if (is_behind) {
+        grad_text_printf(text, "\"datatype\":\"%s\",\"binary_data_size\":%zu}", name, bytes);
+        add_numbers(e, &e->tail, *piece);
+        return;
+    }
+    grad_text_printf(text, "\"datatype\":\"%s\",\"base64\":\"", name);
+    cut_skeleton(e);
+    add_numbers(e, &e->document, *piece);
+    grad_text_add(text, "\"}", 2);
 }
 
 void grad_encoder_tensor(grad_encoder *e, const char *field, const grad_tensor *tensor,
                          size_t layer)
 {
-    size_t count = grad_tensor_count(tensor);
     grad_piece piece = {.tensor = tensor, .layer = layer, .field = field};
     const char *slash = strrchr(field, '/');
 
     if (tensor->data == NULL)
         return;
     grad_encoder_member(e, slash != NULL ? slash + 1 : field);
-    if (count == 0)
-        write_none(&e->skeleton, tensor);
-    cut_skeleton(e);
-    while (piece.end < count) {
-        size_t room = GRAD_SEGMENT_NUMBERS - e->open_numbers;
-
-        piece.begin = piece.end;
-        piece.end = piece.begin + grad_size_min(room, count - piece.begin);
-        add_piece(e, &piece);
-        e->open_numbers = (e->open_numbers + piece.end - piece.begin) % GRAD_SEGMENT_NUMBERS;
+    if (e->format.encoding != GRAD_ENCODING_JSON) {
+        write_bytes(e, &piece);
+        return;
     }
+    if (grad_tensor_count(tensor) == 0) { /* [] would not tell its shape */
+        write_shape(&e->skeleton, tensor);
+        grad_text_printf(&e->skeleton, "\"data\":[]}");
+    }
+    cut_skeleton(e);
+    add_numbers(e, &e->document, piece);
 }
 
 /* Puts each piece into a segment: a new one begins when the last has its numbers. */
@@ -343,7 +482,7 @@ static void fill_segments(grad_encoder *e)
     for (size_t i = 0; i < e->piece_count; i++) {
         const grad_piece *piece = &e->pieces[i];
 
-        if (numbers == GRAD_SEGMENT_NUMBERS && piece->tensor != NULL) {
+        if (numbers >= GRAD_SEGMENT_NUMBERS && piece->tensor != NULL) {
             e->first_pieces[count++] = i;
             numbers = 0;
         }
@@ -354,12 +493,22 @@ static void fill_segments(grad_encoder *e)
     e->segment_count = count;
 }
 
+/* One list of both; those of the tail come last. */
+static void join_pieces(grad_encoder *e)
+{
+    cut_skeleton(e);
+    for (size_t i = 0; i < e->tail.count; i++)
+        add_piece(e, &e->document, &e->tail.pieces[i]);
+    e->pieces = e->document.pieces;
+    e->piece_count = e->document.count;
+}
+
 grad_status grad_encoder_seal(grad_encoder **encoder, grad_error *error)
 {
     grad_encoder *e = *encoder;
     grad_status status;
 
-    cut_skeleton(e);
+    join_pieces(e);
     status = grad_text_status(&e->skeleton, error);
     if (status == GRAD_OK) {
         e->first_pieces = calloc(e->piece_count + 2, sizeof *e->first_pieces);
@@ -374,6 +523,11 @@ grad_status grad_encoder_seal(grad_encoder **encoder, grad_error *error)
     }
     fill_segments(e);
     return GRAD_OK;
+}
+
+size_t grad_encoder_document_length(const grad_encoder *encoder)
+{
+    return encoder->format.encoding == GRAD_ENCODING_BINARY ? encoder->skeleton.length : 0;
 }
 
 size_t grad_encoder_segment_count(const grad_encoder *encoder)
@@ -456,7 +610,8 @@ void grad_encoder_destroy(grad_encoder *encoder)
         free((void *)(uintptr_t)encoder->segments[i].text);
     free(encoder->segments);
     free(encoder->first_pieces);
-    free(encoder->pieces);
+    free(encoder->document.pieces);
+    free(encoder->tail.pieces);
     grad_text_free(&encoder->skeleton);
     free(encoder);
 }

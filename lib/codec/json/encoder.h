@@ -28,10 +28,17 @@ typedef struct grad_piece {
 typedef struct grad_number_format {
     grad_datatype datatype;
     grad_non_finite policy;
+    grad_encoding encoding;
+    grad_wire_datatype wire; /* of bytes; GRAD_WIRE_COMPUTED in text */
 } grad_number_format;
 
-/* An encoder of a document about that batch. */
-grad_status grad_encoder_create(const grad_batch *batch, grad_encoder **encoder, grad_error *error);
+/* The format of a document about that batch, its tensors encoded as it says; wire is the datatype
+ * of bytes, or GRAD_WIRE_COMPUTED. */
+grad_number_format grad_number_format_of(const grad_batch *batch, grad_wire_datatype wire);
+
+/* An encoder of a document whose numbers have that format. */
+grad_status grad_encoder_create(const grad_number_format *format, grad_encoder **encoder,
+                                grad_error *error);
 
 /* Where literal text is added. Its status holds the failures of the functions below too. */
 grad_text *grad_encoder_text(grad_encoder *encoder);
@@ -67,7 +74,7 @@ char *grad_piece_print(const grad_piece *piece, const grad_number_format *format
 size_t grad_piece_bound(const grad_piece *piece, const grad_number_format *format);
 
 /* The most bytes of one number and the comma behind it. */
-size_t grad_number_bound(grad_datatype datatype);
+size_t grad_number_bound(const grad_number_format *format);
 
 /* ---- Single numbers, which may be ones that JSON has no spelling for ------------------------- */
 

@@ -526,11 +526,15 @@ static size_t find_by_other_name(const grad_envelope *e, size_t container, const
  * rows and columns, which are no members. */
 static bool is_element(const grad_envelope *e, size_t place, const char *token)
 {
-    size_t data = GRAD_NO_PLACE;
+    static const char *const names[] = {"data", "base64", "binary_data_size"};
 
-    if (token[1] >= '0' && token[1] <= '9')
-        data = grad_envelope_member(e, place, "data");
-    return data != GRAD_NO_PLACE && e->places[data].array > 0;
+    for (size_t i = 0; i < GRAD_COUNT(names) && token[1] >= '0' && token[1] <= '9'; i++) {
+        size_t data = grad_envelope_member(e, place, names[i]);
+
+        if (data != GRAD_NO_PLACE && e->places[data].array > 0)
+            return true;
+    }
+    return false;
 }
 
 size_t grad_envelope_find_from(const grad_envelope *envelope, size_t place, const char *pointer)

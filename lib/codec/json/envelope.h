@@ -24,6 +24,9 @@ typedef struct grad_number_array {
     size_t rank;
     size_t shape[GRAD_MAX_RANK];
     size_t flags;
+    bool is_bytes;           /* it came as bytes, its shape is not known: the rank is 1 */
+    grad_wire_datatype wire; /* what they were taken for */
+    size_t bytes;
 } grad_number_array;
 
 /* Stands for an array of numbers: the shortest JSON value for which jansson needs no memory. What

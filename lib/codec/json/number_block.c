@@ -36,15 +36,23 @@ grad_status grad_number_block_init(grad_number_block *block, grad_datatype datat
 
 grad_status grad_number_block_reserve(grad_number_block *block, grad_error *error)
 {
+    return grad_number_block_reserve_count(block, block->count + 1, error);
+}
+
+grad_status grad_number_block_reserve_count(grad_number_block *block, size_t count,
+                                            grad_error *error)
+{
     size_t capacity = block->capacity;
     size_t bytes;
     void *numbers;
 
-    if (block->count < capacity)
+    if (count <= capacity)
         return GRAD_OK;
-    if (capacity == block->max)
+    if (count > block->max)
         return GRAD_TOO_LARGE;
     capacity = capacity > block->max / 2 ? block->max : capacity * 2;
+    if (capacity < count)
+        capacity = count;
     if (!grad_size_mul(capacity, grad_datatype_size(block->datatype), &bytes))
         bytes = SIZE_MAX;
     numbers = realloc(block->numbers, bytes);

@@ -43,6 +43,10 @@ grad_status grad_number_block_init(grad_number_block *block, grad_datatype datat
 /* Room for one more number, at least. GRAD_TOO_LARGE, without an error: there are max of them. */
 grad_status grad_number_block_reserve(grad_number_block *block, grad_error *error);
 
+/* Room for count numbers in all. GRAD_TOO_LARGE, without an error: that is more than max. */
+grad_status grad_number_block_reserve_count(grad_number_block *block, size_t count,
+                                            grad_error *error);
+
 /* Adds a number, for which there is room. */
 void grad_number_block_add(grad_number_block *block, double value);
 

@@ -4,14 +4,10 @@
  * and objects go to the envelope, where jansson judges them. */
 #include "codec/json/scanner.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/json/explain.h"
-#include "codec/json/word.h"
-#include "core/error.h"
+#include "codec/json/scanner_errors.h"
 #include "core/format_number.h"
 #include "core/size.h"
 
@@ -34,81 +30,6 @@ void grad_scanner_free(grad_scanner *s)
     grad_envelope_free(&s->envelope);
     free(s->block.numbers);
     s->block.numbers = NULL;
-}
-
-static int64_t offset_of(const grad_scanner *s, const char *p)
-{
-    return s->offset + (p - s->piece);
-}
-
-/* ---- Errors ---------------------------------------------------------------------------------- */
-
-/* Dimensions of the array being read, if one is. */
-static size_t levels_of(const grad_scanner *s)
-{
-    return s->state < GRAD_SCAN_FIRST ? 0 : s->level;
-}
-
-/* The pointer of what is being read, and in an array of numbers its first levels indices. */
-static void current_pointer(const grad_scanner *s, size_t levels, char *pointer)
-{
-    const grad_envelope *envelope = &s->envelope;
-    size_t indices[GRAD_MAX_RANK] = {0};
-
-    for (size_t i = 0; i < levels; i++)
-        indices[i] = s->rows[i].count;
-    grad_envelope_pointer(envelope, grad_envelope_place_at(envelope, envelope->text.length),
-                          indices, levels, pointer);
-}
-
-/* GRAD_MALFORMED, which ends the reading, at a byte of the document. Returns NULL. */
-__attribute__((format(printf, 5, 6))) static const char *
-fail(grad_scanner *s, const char *code, int64_t offset, size_t levels, const char *format, ...)
-{
-    char pointer[GRAD_POINTER_SIZE];
-    char detail[GRAD_DETAIL_SIZE];
-    va_list arguments;
-
-    current_pointer(s, levels, pointer);
-    va_start(arguments, format);
-    vsnprintf(detail, sizeof detail, format, arguments);
-    va_end(arguments);
-    grad_fail_at_byte(&s->error, GRAD_MALFORMED, code, offset, pointer, "%s", detail);
-    return NULL;
-}
-
-/* The same for a cap: GRAD_TOO_LARGE, whose code is the cap's name. */
-static const char *fail_limit(grad_scanner *s, const char *limit_name, size_t limit, int64_t offset,
-                              const char *what)
-{
-    char pointer[GRAD_POINTER_SIZE];
-
-    current_pointer(s, levels_of(s), pointer);
-    grad_fail_limit(&s->error, limit_name, limit, pointer, "expected at most %zu %s, found more",
-                    limit, what);
-    s->error.offset = offset;
-    return NULL;
-}
-
-/* A byte that no JSON document has there. */
-static const char *fail_byte(grad_scanner *s, const char *p, const char *expected)
-{
-    bool is_second = offset_of(s, p) == 1;
-
-    return fail(s, "malformed_json", offset_of(s, p), levels_of(s), "expected %s, found %s%s",
-                expected, GRAD_FOUND_BYTE(*p),
-                is_second && *p == '\0' ? ", as in " GRAD_UTF16 "; JSON is in UTF-8" : "");
-}
-
-/* The word in token is none of JSON's; what is what was expected. */
-static const char *fail_word(grad_scanner *s, const char *stop, const char *what)
-{
-    char detail[GRAD_DETAIL_SIZE];
-    bool is_number = *s->token == '-' || grad_is_digit(*s->token);
-
-    grad_word_explain(s->token, s->token_length, what, detail, sizeof detail);
-    return fail(s, is_number ? "malformed_number" : "malformed_json",
-                s->token_offset + (is_number ? stop - s->token : 0), levels_of(s), "%s", detail);
 }
 
 /* ---- Brackets -------------------------------------------------------------------------------- */
@@ -529,6 +450,63 @@ static const char *scan_array(grad_scanner *s, const char *p, const char *end)
     return p;
 }
 
+/* ---- Arrays of numbers that come as bytes ---------------------------------------------------- */
+
+/* Makes numbers of the last array's bytes: its object is over, or other numbers come. */
+static bool convert_bytes(grad_scanner *s, const char *p)
+{
+    const grad_envelope *envelope = &s->envelope;
+    grad_number_array *array = &envelope->arrays[s->bytes_of - 1];
+    grad_status status;
+
+    array->wire = grad_byte_array_datatype(envelope, envelope->places[s->bytes_place].parent);
+    s->bytes_of = 0;
+    status = grad_byte_array_convert(&s->block, array->first, array->bytes, array->wire,
+                                     &array->shape[0], &s->error);
+    if (status == GRAD_TOO_LARGE)
+        fail_limit(s, "max_numbers", s->block.max, offset_of(s, p), "numbers");
+    return status == GRAD_OK;
+}
+
+static const char *begin_base64(grad_scanner *s, const char *p)
+{
+    if (s->bytes_of > 0 && !convert_bytes(s, p))
+        return NULL;
+    begin_token(s, p, GRAD_SCAN_BASE64);
+    grad_byte_array_begin(&s->bytes, &s->block);
+    return p + 1;
+}
+
+/* The string is over: what stands for its array goes to the envelope. */
+static bool add_bytes(grad_scanner *s)
+{
+    const grad_number_array array = {
+        .first = s->bytes.first, .rank = 1, .is_bytes = true, .bytes = s->bytes.bytes};
+
+    s->state = GRAD_SCAN_PLAIN;
+    if (grad_envelope_add_array(&s->envelope, &array, s->token_offset, &s->error) != GRAD_OK)
+        return false;
+    s->bytes_of = s->envelope.array_count;
+    s->bytes_place = s->envelope.place;
+    s->bytes_depth = s->depth;
+    return true;
+}
+
+static const char *scan_base64(grad_scanner *s, const char *p, const char *end)
+{
+    grad_array_error wrong = {0};
+    grad_status status =
+        grad_byte_array_read_base64(&s->bytes, &s->block, &p, end, &wrong, &s->error);
+
+    if (status == GRAD_MALFORMED)
+        return fail(s, wrong.code, offset_of(s, p) + wrong.offset, 0, "%s", wrong.detail);
+    if (status == GRAD_TOO_LARGE)
+        return fail_limit(s, "max_numbers", s->block.max, offset_of(s, p), "numbers");
+    if (status != GRAD_OK || (s->bytes.is_complete && !add_bytes(s)))
+        return NULL;
+    return p;
+}
+
 /* ---- Outside arrays of numbers --------------------------------------------------------------- */
 
 /* A bracket that opens an array of numbers, as far as is known: it is kept back. */
@@ -595,6 +573,15 @@ static bool names_list(const grad_scanner *s)
     return grad_envelope_is_name(&s->envelope, s->string_begin, lists, GRAD_COUNT(lists));
 }
 
+/* Whether it names a member whose string is an array of numbers. */
+static bool names_bytes(const grad_scanner *s)
+{
+    static const char *const names[] = {"base64"};
+
+    return s->envelope.open_rests == 0 &&
+           grad_envelope_is_name(&s->envelope, s->string_begin, names, GRAD_COUNT(names));
+}
+
 /* Goes on in a string; outside of one its opening quote is at p. */
 static const char *scan_string(grad_scanner *s, const char *p, const char *end)
 {
@@ -618,6 +605,26 @@ static const char *scan_string(grad_scanner *s, const char *p, const char *end)
     return copy(s, p, 1);
 }
 
+/* A bracket at p that opens an array or an object. */
+static const char *scan_open(grad_scanner *s, const char *p, bool is_behind_name)
+{
+    if (*p == '[' && (!is_behind_name || !names_list(s)))
+        return open_bracket(s, p);
+    return enter(s, p) ? copy_token(s, p) : NULL;
+}
+
+/* And one that closes it. */
+static const char *scan_close(grad_scanner *s, const char *p)
+{
+    if (s->bytes_of > 0 && s->depth == s->bytes_depth && !convert_bytes(s, p))
+        return NULL;
+    if (!leave(s, p))
+        return NULL;
+    p = copy_token(s, p);
+    s->state = state_behind(s);
+    return p;
+}
+
 /* One token outside strings and arrays of numbers. */
 static const char *scan_token(grad_scanner *s, const char *p, const char *end)
 {
@@ -629,21 +636,16 @@ static const char *scan_token(grad_scanner *s, const char *p, const char *end)
     s->in_space = s->is_behind_string = s->is_behind_name = false;
     switch (*p) {
     case '"':
+        if (is_behind_name && names_bytes(s))
+            return begin_base64(s, p);
         s->string_begin = s->envelope.text.length + 1;
         return scan_string(s, p, end);
     case '[':
-        if (!is_behind_name || !names_list(s))
-            return open_bracket(s, p);
-        return enter(s, p) ? copy_token(s, p) : NULL;
     case '{':
-        return enter(s, p) ? copy_token(s, p) : NULL;
+        return scan_open(s, p, is_behind_name);
     case ']':
     case '}':
-        if (!leave(s, p))
-            return NULL;
-        p = copy_token(s, p);
-        s->state = state_behind(s);
-        return p;
+        return scan_close(s, p);
     case ':':
         s->is_behind_name = is_behind_string;
         return copy(s, p, 1);
@@ -685,6 +687,8 @@ static const char *scan_opening(grad_scanner *s, const char *p)
         return open_bracket(s, p);
     if (*p == ']' && s->level == 1)
         return close_empty(s, p);
+    if (s->bytes_of > 0 && !convert_bytes(s, p))
+        return NULL;
     s->array = (grad_number_array){.first = s->block.count, .rank = s->level};
     s->state = GRAD_SCAN_FIRST;
     if (*p != '[' && *p != ']')
@@ -696,15 +700,6 @@ static const char *scan_opening(grad_scanner *s, const char *p)
 }
 
 /* ---- The first bytes ------------------------------------------------------------------------- */
-
-/* What is no JSON is named by its first bytes, which are in token. */
-static const char *fail_head(grad_scanner *s)
-{
-    char detail[GRAD_DETAIL_SIZE];
-
-    grad_json_explain_head(s->token, s->token_length, detail, sizeof detail);
-    return fail(s, "malformed_json", s->token_offset, 0, "%s", detail);
-}
 
 /* A byte order mark is passed over. What begins as JSON may is not looked at here. */
 static const char *scan_head(grad_scanner *s, const char *p)
@@ -742,6 +737,8 @@ static const char *scan_step(grad_scanner *s, const char *p, const char *end)
         return scan_string(s, p, end);
     case GRAD_SCAN_ESCAPE:
         return scan_escape(s, p);
+    case GRAD_SCAN_BASE64:
+        return scan_base64(s, p, end);
     case GRAD_SCAN_OPENING:
         return scan_opening(s, p);
     case GRAD_SCAN_FIRST:
@@ -780,7 +777,7 @@ grad_status grad_scanner_end(grad_scanner *s)
 {
     bool in_array = s->state >= GRAD_SCAN_FIRST && !is_in_rest(s);
     bool in_string = s->state == GRAD_SCAN_STRING || s->state == GRAD_SCAN_ESCAPE ||
-                     s->state == GRAD_SCAN_LITERAL;
+                     s->state == GRAD_SCAN_BASE64 || s->state == GRAD_SCAN_LITERAL;
     const char *where = in_array       ? "inside an array of numbers"
                         : in_string    ? "inside a string"
                         : s->depth > 0 ? "before it is closed"

@@ -10,6 +10,7 @@
 #ifndef GRAD_CODEC_JSON_SCANNER_H
 #define GRAD_CODEC_JSON_SCANNER_H
 
+#include "codec/json/byte_array.h"
 #include "codec/json/envelope.h"
 
 typedef enum grad_scan_state {
@@ -18,6 +19,7 @@ typedef enum grad_scan_state {
     GRAD_SCAN_WORD,    /* in a number or a word there, kept in token */
     GRAD_SCAN_STRING,  /* in a string that goes to the envelope */
     GRAD_SCAN_ESCAPE,  /* behind a backslash in one */
+    GRAD_SCAN_BASE64,  /* in a string of base64, which goes to the block of numbers */
     GRAD_SCAN_OPENING, /* behind brackets that may open an array of numbers */
     GRAD_SCAN_FIRST,   /* in an array of numbers, or in the rest of one with an error, behind '[' */
     GRAD_SCAN_NEXT,    /* behind ',' */
@@ -60,6 +62,12 @@ typedef struct grad_scanner {
     grad_number_array array;           /* the one being read; shape 0: not known yet */
     size_t level;                      /* its open brackets; 0 in the rest of one with an error */
     grad_scan_row rows[GRAD_MAX_RANK]; /* of them, outermost first */
+
+    grad_byte_array bytes; /* the one being read */
+    size_t bytes_of;    /* one more than the index of the last array of bytes, as long as they are
+                            * no numbers; 0: there is none */
+    size_t bytes_place; /* its place, */
+    size_t bytes_depth; /* and what was open */
 
     char token[GRAD_NUMBER_TEXT_MAX];
     size_t token_length;

@@ -188,7 +188,8 @@ void grad_word_explain_string(const char *text, size_t length, const char *what,
     else if (is_word(text, length, "NA"))
         advice = "; R's missing value is no number, NaN is spelled \"NaN\"";
     else if (may_be_base64(text, length))
-        advice = "; if it is base64, this version reads numbers only";
+        advice = "; if it is base64, it stands in an object: {\"shape\": [2], \"datatype\": "
+                 "\"FP32\", \"base64\": \"…\"}";
     snprintf(detail, size, "expected %s, found the string \"%.*s\"%s%s", what, shown(length), text,
              length > GRAD_WORD_SHOWN ? " …" : "", advice);
 }

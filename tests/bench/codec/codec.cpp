@@ -20,6 +20,7 @@
 #include "gradient_wire.h"
 extern "C" {
 #include "codec/number/number.h"
+#include "codec/payload/base64.h"
 }
 #include "tests/bench/kernels/timing.h"
 
@@ -181,6 +182,42 @@ void check_text(const std::vector<real> &expected, const std::string &out, std::
         fail("a number was written wrongly", name);
 }
 
+/* Base64 both ways, of bytes that fit the cache; in GB of bytes a second. */
+void bench_base64(bool json)
+{
+    constexpr std::size_t BYTES = 3 << 14;
+    std::vector<unsigned char> bytes(BYTES), out(BYTES + GRAD_BASE64_SLACK);
+    std::string text(grad_base64_length(BYTES), '\0');
+    std::mt19937_64 random(3);
+    std::generate(
+        bytes.begin(), bytes.end(), [&] { return static_cast<unsigned char>(random()); });
+    std::vector<contender> contenders = {
+        {"encode", [&] { grad_base64_encode(bytes.data(), BYTES, text.data()); }, {}},
+        {"decode", [&] { grad_base64_decode(text.data(), text.size(), out.data()); }, {}},
+    };
+    for (contender &c : contenders)
+        c.work();
+    if (std::memcmp(bytes.data(), out.data(), BYTES) != 0)
+        fail("bytes were read wrongly", "base64");
+    if (json)
+        std::printf(", \"base64\": {");
+    for (contender &c : contenders) {
+        constexpr int REPEATS = 1000;
+        for (std::size_t round = 0; round < ROUNDS; round++) {
+            double before = thread_seconds();
+            for (int i = 0; i < REPEATS; i++)
+                c.work();
+            c.seconds.push_back((thread_seconds() - before) / REPEATS);
+        }
+        std::sort(c.seconds.begin(), c.seconds.end());
+        double rate = static_cast<double>(BYTES) / 1e9 / c.seconds[ROUNDS / 2];
+        std::printf(json ? "%s\"%s_gb_s\": %.2f" : "%sbase64 %s  %8.2f GB/s of bytes\n",
+                    json && &c != &contenders[0] ? ", " : "", c.name, rate);
+    }
+    if (json)
+        std::printf("}");
+}
+
 } // namespace
 
 void time_all(std::vector<contender> &contenders)
@@ -264,6 +301,7 @@ int main()
                   print_seventeen, json);
     bench_writing("write_double_short", short_doubles(), print_shortest_double, print_seventeen,
                   json);
+    bench_base64(json);
     if (json)
         std::printf("}\n");
     return 0;
