@@ -116,10 +116,11 @@ $(BUILD)/examples/%: $(BUILD)/obj/client/examples/%.o $(LIBCLIENT) $(LIBGRADIENT
 # friends where the test links tests/support/failing_alloc.c in; the others keep the plain ones.
 ALLOC_WRAPS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free,--wrap=pthread_create
 $(BUILD)/tests/unit/test_alloc_%: TEST_LDFLAGS := $(ALLOC_WRAPS)
+$(BUILD)/tests/unit/test_bench_times: $(BUILD)/obj/client/cli/bench_times.o
 $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(call objects,$(SUPPORT_SRC)) \
 		$(LIBSERVER) $(LIBCLIENT) $(LIBGRADIENT)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $(TEST_LDFLAGS) -o $@ $< \
+	$(CC) $(LDFLAGS) $(TEST_LDFLAGS) -o $@ $< $(filter $(BUILD)/obj/client/cli/%,$^) \
 		$(if $(findstring test_alloc_,$@),$(BUILD)/obj/tests/support/failing_alloc.o) \
 		$(filter-out %/failing_alloc.o,$(call objects,$(SUPPORT_SRC))) \
 		$(LIBSERVER) $(LIBCLIENT) $(LIBGRADIENT) -lcmocka \

@@ -18,6 +18,7 @@ typedef enum command {
     COMMAND_CHECK,
     COMMAND_HEALTH,
     COMMAND_INFO,
+    COMMAND_BENCH,
     COMMAND_HELP,
     COMMAND_VERSION
 } command;
@@ -28,10 +29,21 @@ typedef enum command {
 #define COMPUTE_TIMEOUT 120
 #define INFO_TIMEOUT 30
 #define HEALTH_TIMEOUT 5
+/* Those of bench. */
+#define BENCH_CONNECTIONS 8
+#define BENCH_SECONDS 10
+#define BENCH_TIMEOUT 30
 
 #define OPTIONS_MAX_HEADERS 32
 #define OPTIONS_MAX_REPLICAS 15
 #define OPTIONS_TOKEN_SIZE 16384
+#define OPTIONS_MAX_LAYERS 16
+
+/* A dense layer that bench sends, x [B,K] and W [N,K], so often among the others. */
+typedef struct bench_layer {
+    size_t B, K, N;
+    unsigned weight;
+} bench_layer;
 
 typedef struct options {
     command command;
@@ -50,6 +62,11 @@ typedef struct options {
     bool local;                                   /* compute without a service */
     bool has_datatype;                            /* --datatype was given */
     grad_datatype datatype;                       /* what the document's numbers are read as */
+    bench_layer layers[OPTIONS_MAX_LAYERS + 1];   /* --layer, up to one of B = 0 */
+    unsigned connections;                         /* --connections */
+    double rate;                                  /* --rate, requests a second; 0: as answered */
+    double seconds;                               /* --seconds */
+    bool hdr;                                     /* bench: percentiles alone */
     bool json;                                    /* answers as they came, errors as JSON */
     bool quiet;                                   /* nothing on standard error */
     char **arguments;                             /* as main got them */
@@ -125,6 +142,7 @@ int command_print_check(const options *o, const grad_text *document,
 
 int command_health(const options *o);
 int command_info(const options *o);
+int command_bench(const options *o);
 
 /* A client by the options; attempts and timeout are used where these name none. Returns the exit
  * code. */

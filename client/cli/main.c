@@ -17,6 +17,8 @@ static int run(const options *o)
         return command_health(o);
     case COMMAND_INFO:
         return command_info(o);
+    case COMMAND_BENCH:
+        return command_bench(o);
     case COMMAND_VERSION:
         printf("gradient %s\n", GRAD_VERSION);
         return EXIT_OK;

@@ -13,7 +13,10 @@
 #define DEFAULT_URL "http://127.0.0.1:8080"
 #define MAX_RETRIES 1000
 #define MAX_TIMEOUT 1e6
-#define COMMANDS "compute, backprop, check, health, info"
+#define COMMANDS "compute, backprop, check, health, info, bench"
+#define MAX_CONNECTIONS 4096
+#define MAX_RATE 1e6
+#define MAX_SIDE 1000000UL
 
 enum {
     WORD_URL = 1,
@@ -27,6 +30,11 @@ enum {
     WORD_RETRIES,
     WORD_LOCAL,
     WORD_DATATYPE,
+    WORD_LAYER,
+    WORD_CONNECTIONS,
+    WORD_RATE,
+    WORD_SECONDS,
+    WORD_HDR,
     WORD_JSON,
     WORD_QUIET,
     WORD_HELP,
@@ -44,6 +52,11 @@ static const struct option words[] = {{"url", required_argument, NULL, WORD_URL}
                                       {"retries", required_argument, NULL, WORD_RETRIES},
                                       {"local", no_argument, NULL, WORD_LOCAL},
                                       {"datatype", required_argument, NULL, WORD_DATATYPE},
+                                      {"layer", required_argument, NULL, WORD_LAYER},
+                                      {"connections", required_argument, NULL, WORD_CONNECTIONS},
+                                      {"rate", required_argument, NULL, WORD_RATE},
+                                      {"seconds", required_argument, NULL, WORD_SECONDS},
+                                      {"hdr", no_argument, NULL, WORD_HDR},
                                       {"json", no_argument, NULL, WORD_JSON},
                                       {"quiet", no_argument, NULL, WORD_QUIET},
                                       {"help", no_argument, NULL, WORD_HELP},
@@ -59,30 +72,89 @@ static void read_manner(int argc, char **argv, options *o)
     }
 }
 
-static bool read_timeout(const char *text, options *o, char *message, size_t size)
+/* A number above 0 of that unit, for people's eyes. */
+static bool read_positive(const char *text, const char *name, const char *unit, double most,
+                          double *to, char *message, size_t size)
 {
     char *end;
     double value = strtod(text, &end);
 
-    if (end == text || *end != '\0' || !(value > 0 && value <= MAX_TIMEOUT)) {
-        snprintf(message, size, "--timeout is a number of seconds above 0, not \"%s\"", text);
+    if (end == text || *end != '\0' || !(value > 0 && value <= most)) {
+        snprintf(message, size, "%s is a number of %s above 0, at most %g, not \"%s\"", name, unit,
+                 most, text);
         return false;
     }
-    o->timeout = value;
+    *to = value;
+    return true;
+}
+
+/* A whole number from least to most, of at most nine digits. */
+static bool read_count(const char *text, const char *name, unsigned long least, unsigned long most,
+                       unsigned *to, char *message, size_t size)
+{
+    size_t digits = strspn(text, "0123456789");
+    unsigned long value = digits > 0 && digits < 10 ? strtoul(text, NULL, 10) : most + 1;
+
+    if (text[digits] != '\0' || value < least || value > most) {
+        snprintf(message, size, "%s is a whole number from %lu to %lu, not \"%s\"", name, least,
+                 most, text);
+        return false;
+    }
+    *to = (unsigned)value;
     return true;
 }
 
 static bool read_retries(const char *text, options *o, char *message, size_t size)
 {
-    size_t digits = strspn(text, "0123456789");
-    unsigned long value = digits > 0 && digits < 6 ? strtoul(text, NULL, 10) : MAX_RETRIES + 1;
+    if (!read_count(text, "--retries", 0, MAX_RETRIES, &o->attempts, message, size))
+        return false;
+    o->attempts++;
+    return true;
+}
 
-    if (text[digits] != '\0' || value > MAX_RETRIES) {
-        snprintf(message, size, "--retries is a whole number from 0 to %d, not \"%s\"", MAX_RETRIES,
-                 text);
+/* ---- Layers: BxKxN, BxKxN*WEIGHT ------------------------------------------------------------- */
+
+/* A number from 1 on, and the character behind it. */
+static bool read_side(const char **text, char behind, size_t *number)
+{
+    size_t digits = strspn(*text, "0123456789");
+
+    if (digits == 0 || digits > 7 || (*text)[digits] != behind)
+        return false;
+    *number = strtoul(*text, NULL, 10);
+    *text += digits + (behind != '\0');
+    return *number > 0 && *number <= MAX_SIDE;
+}
+
+static bool parse_layer(const char *text, bench_layer *layer)
+{
+    bool has_weight = strchr(text, '*') != NULL;
+    size_t weight = 1;
+
+    if (!read_side(&text, 'x', &layer->B) || !read_side(&text, 'x', &layer->K) ||
+        !read_side(&text, has_weight ? '*' : '\0', &layer->N) ||
+        (has_weight && !read_side(&text, '\0', &weight)))
+        return false;
+    layer->weight = (unsigned)weight;
+    return true;
+}
+
+static bool read_layer(const char *text, options *o, char *message, size_t size)
+{
+    size_t count = 0;
+
+    while (o->layers[count].B > 0)
+        count++;
+    if (count == OPTIONS_MAX_LAYERS) {
+        snprintf(message, size, "--layer is taken at most %d times", OPTIONS_MAX_LAYERS);
         return false;
     }
-    o->attempts = (unsigned)value + 1;
+    if (!parse_layer(text, &o->layers[count])) {
+        snprintf(message, size,
+                 "--layer is BxKxN or BxKxN*WEIGHT, of whole numbers from 1 to %lu, not \"%s\"",
+                 MAX_SIDE, text);
+        return false;
+    }
     return true;
 }
 
@@ -159,6 +231,25 @@ static bool read_path(int word, options *o)
     return false;
 }
 
+/* The words of bench, and those that hold paths. */
+static bool read_other_word(int word, options *o, char *message, size_t size)
+{
+    if (word == WORD_LAYER)
+        return read_layer(optarg, o, message, size);
+    if (word == WORD_CONNECTIONS)
+        return read_count(optarg, "--connections", 1, MAX_CONNECTIONS, &o->connections, message,
+                          size);
+    if (word == WORD_RATE)
+        return read_positive(optarg, "--rate", "requests a second", MAX_RATE, &o->rate, message,
+                             size);
+    if (word == WORD_SECONDS)
+        return read_positive(optarg, "--seconds", "seconds", MAX_TIMEOUT, &o->seconds, message,
+                             size);
+    if (word == WORD_HDR)
+        return o->hdr = true;
+    return read_path(word, o);
+}
+
 static bool read_word(int word, options *o, bool *help, char *message, size_t size)
 {
     switch (word) {
@@ -172,7 +263,8 @@ static bool read_word(int word, options *o, bool *help, char *message, size_t si
                  "--token-file, GRADIENT_TOKEN or GRADIENT_TOKEN_FILE");
         return false;
     case WORD_TIMEOUT:
-        return read_timeout(optarg, o, message, size);
+        return read_positive(optarg, "--timeout", "seconds", MAX_TIMEOUT, &o->timeout, message,
+                             size);
     case WORD_RETRIES:
         return read_retries(optarg, o, message, size);
     case WORD_LOCAL:
@@ -195,14 +287,14 @@ static bool read_word(int word, options *o, bool *help, char *message, size_t si
         o->command = COMMAND_VERSION;
         return true;
     default:
-        return read_path(word, o);
+        return read_other_word(word, o, message, size);
     }
 }
 
 static const char *const command_names[] = {
     [COMMAND_NONE] = "",       [COMMAND_COMPUTE] = "compute", [COMMAND_BACKPROP] = "backprop",
     [COMMAND_CHECK] = "check", [COMMAND_HEALTH] = "health",   [COMMAND_INFO] = "info",
-    [COMMAND_HELP] = "help",   [COMMAND_VERSION] = "",
+    [COMMAND_BENCH] = "bench", [COMMAND_HELP] = "help",       [COMMAND_VERSION] = "",
 };
 
 const char *options_command_name(command which)
@@ -241,6 +333,10 @@ static bool read_operands(int count, char **operands, options *o, char *message,
     if (takes_document(o->command)) {
         o->file = count > 1 ? operands[1] : NULL;
         most = 2;
+    } else if (o->command == COMMAND_BENCH) {
+        if (count > 1)
+            o->url = operands[1];
+        most = 2;
     } else if (o->command == COMMAND_HELP) {
         o->topic = count > 1 ? find_command(operands[1]) : COMMAND_NONE;
         most = 2;
@@ -250,6 +346,11 @@ static bool read_operands(int count, char **operands, options *o, char *message,
         return false;
     }
     return true;
+}
+
+static bool has_bench_word(const options *o)
+{
+    return o->layers[0].B > 0 || o->connections > 0 || o->rate > 0 || o->seconds > 0 || o->hdr;
 }
 
 /* What each word allows, but not together. */
@@ -265,7 +366,25 @@ static bool check(const options *o, char *message, size_t size)
                  o->local ? "--local" : "--datatype");
         return false;
     }
+    if (o->command != COMMAND_BENCH && has_bench_word(o)) {
+        snprintf(message, size,
+                 "--layer, --connections, --rate, --seconds and --hdr are options of bench");
+        return false;
+    }
     return true;
+}
+
+/* What bench does where nothing else is said. */
+static void complete_bench(options *o)
+{
+    if (o->layers[0].B == 0)
+        o->layers[0] = (bench_layer){.B = 64, .K = 512, .N = 256, .weight = 1};
+    if (o->connections == 0)
+        o->connections = BENCH_CONNECTIONS;
+    if (o->seconds <= 0)
+        o->seconds = BENCH_SECONDS;
+    if (o->timeout <= 0)
+        o->timeout = BENCH_TIMEOUT;
 }
 
 static bool read_words(int argc, char **argv, options *o, bool *help, char *message, size_t size)
@@ -306,7 +425,11 @@ bool options_read(int argc, char **argv, options *o, char *message, size_t size)
         o->command = COMMAND_HELP;
         return true;
     }
-    return read_operands(argc - optind, argv + optind, o, message, size) && check(o, message, size);
+    if (!read_operands(argc - optind, argv + optind, o, message, size) || !check(o, message, size))
+        return false;
+    if (o->command == COMMAND_BENCH)
+        complete_bench(o);
+    return true;
 }
 
 /* ---- The token ------------------------------------------------------------------------------- */
@@ -390,6 +513,7 @@ static const char usage[] =
     "                            where one is wrong\n"
     "  gradient health           is the service ready?\n"
     "  gradient info             what the service is and what its limits are\n"
+    "  gradient bench [URL]      how fast is the service, and are its answers right?\n"
     "  gradient help COMMAND     more about one command\n"
     "\n";
 
@@ -422,6 +546,9 @@ static const char shared[] =
 #define COMPUTE_SECONDS TEXT_OF(COMPUTE_TIMEOUT)
 #define INFO_SECONDS TEXT_OF(INFO_TIMEOUT)
 #define HEALTH_SECONDS TEXT_OF(HEALTH_TIMEOUT)
+#define LOAD_CONNECTIONS TEXT_OF(BENCH_CONNECTIONS)
+#define LOAD_SECONDS TEXT_OF(BENCH_SECONDS)
+#define LOAD_TIMEOUT TEXT_OF(BENCH_TIMEOUT)
 
 static const char document_options[] =
     "  --local            compute in this process, without a service: the same bytes out\n"
@@ -471,6 +598,27 @@ static const char info[] = "gradient info\n"
                            "within " INFO_SECONDS " seconds.\n"
                            "\n";
 
+static const char bench[] =
+    "gradient bench [--layer BxKxN[*WEIGHT]]... [--connections N] [--rate R] [--seconds S]\n"
+    "               [--json | --hdr] [URL]\n"
+    "\n"
+    "Sends requests of dense layers (x [B,K], W [N,K]) of random numbers, and holds each answer\n"
+    "against the bytes of the right one. Prints how many were answered and how long they took.\n"
+    "  --layer 64x512x256 what to send; given again: a mix, by weight (8x64x32*10)\n"
+    "  --connections N    each sends when it is answered (" LOAD_CONNECTIONS ")\n"
+    "  --rate R           sends R requests a second by plan instead, whether or not answers come,\n"
+    "                     over N connections at most; times count from the plan, so that an\n"
+    "                     answer that comes late makes those behind it late too\n"
+    "  --seconds S        for how long it measures (" LOAD_SECONDS
+    "), after a second of warming up\n"
+    "  --timeout SECONDS  of one request (" LOAD_TIMEOUT ")\n"
+    "  --json             the report as a document, times in milliseconds\n"
+    "  --hdr              the percentiles of all answers in HdrHistogram's text form\n"
+    "\n"
+    "What is refused (429, 503) is not repeated; a connection waits as long as it was told.\n"
+    "Exits with 8 where an answer was wrong.\n"
+    "\n";
+
 void options_print_help(command topic)
 {
     static const struct {
@@ -479,8 +627,9 @@ void options_print_help(command topic)
     } topics[] = {
         [COMMAND_COMPUTE] = {compute, true},   [COMMAND_BACKPROP] = {backprop, true},
         [COMMAND_CHECK] = {check_words, true}, [COMMAND_HEALTH] = {health, false},
-        [COMMAND_INFO] = {info, false},        [COMMAND_HELP] = {usage, false},
-        [COMMAND_NONE] = {usage, false},       [COMMAND_VERSION] = {usage, false},
+        [COMMAND_INFO] = {info, false},        [COMMAND_BENCH] = {bench, false},
+        [COMMAND_HELP] = {usage, false},       [COMMAND_NONE] = {usage, false},
+        [COMMAND_VERSION] = {usage, false},
     };
 
     fputs(topics[topic].text, stdout);
