@@ -46,7 +46,7 @@ def mixed_requests():
 class Many(DaemonCase):
     """200 connections, kept alive, of mixed sizes, who may wait as long as they need."""
 
-    FLAGS = ("--max-wait", "60s")
+    FLAGS = ("--max-wait", "3600s")
 
     def test_200_connections(self):
         requests = mixed_requests()
