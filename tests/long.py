@@ -42,6 +42,8 @@ def programs(build, rounds):
          [sys.executable, "-m", "unittest", "-v", "test_faulty_lines"], results.of_unittest),
         ("numbers written and read, all of float32", unit_test(build, "test_number_write"),
          results.of_cmocka),
+        ("coverage: lines of lib and server", ["make", "--no-print-directory", "coverage"],
+         results.of_totals),
         ("alerts, by promtool", python("tests/alerts/test_alerts.py", "-v"), results.of_unittest),
         ("early refusals behind proxies", python("tests/proxies/test_proxies.py", "-v"),
          results.of_unittest),

@@ -74,6 +74,7 @@ FINDINGS_ONLY ?=
 findings:
 	@$(PYTHON) findings/run.py --only '$(FINDINGS_ONLY)'
 
+include tests/coverage/coverage.mk
 include tests/fire/fire.mk
 include tests/fuzz/fuzz.mk
 

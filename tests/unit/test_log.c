@@ -7,15 +7,17 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-enum { CAPTURE_SIZE = 1 << 20, NO_CHROOT = 77 };
+enum { CAPTURE_SIZE = 1 << 20 };
 
 static char captured[CAPTURE_SIZE];
 static int pipe_ends[2], saved_stderr;
@@ -221,12 +223,19 @@ static void test_a_closed_standard_error_is_survived(void **state)
  * first: none waits for its reader. */
 static void write_until_full(void)
 {
-    if (chroot("/var/empty") != 0 && chroot("/sys") != 0)
-        _exit(NO_CHROOT);
+    struct rlimit many, none;
+
+    if (getrlimit(RLIMIT_NOFILE, &many) != 0)
+        exit(1);
+    none = (struct rlimit){.rlim_cur = STDERR_FILENO + 1, .rlim_max = many.rlim_max};
+    if (setrlimit(RLIMIT_NOFILE, &none) != 0)
+        exit(1);
     log_open();
+    if (setrlimit(RLIMIT_NOFILE, &many) != 0)
+        exit(1);
     for (int i = 0; i < 100000; i++)
         log_write(LOG_ERROR, "said", NULL);
-    _exit(0);
+    exit(0);
 }
 
 static void test_a_pipe_that_cannot_be_opened_anew(void **state)
@@ -236,14 +245,13 @@ static void test_a_pipe_that_cannot_be_opened_anew(void **state)
     int status;
 
     (void)state;
+    fflush(stdout);
     begin_capture();
     child = fork();
     if (child == 0)
         write_until_full();
     assert_int_equal(waitpid(child, &status, 0), child);
     text = end_capture();
-    if (WIFEXITED(status) && WEXITSTATUS(status) == NO_CHROOT)
-        skip();
     assert_int_equal(status, 0);
     assert_non_null(strstr(text, "\"message\":\"said\""));
     assert_true(strlen(text) > CAPTURE_SIZE / 2);
@@ -259,17 +267,19 @@ static void write_to_nobody(void)
     close(STDERR_FILENO);
     log_open();
     if (pipe2(pipe_of_another, O_NONBLOCK) != 0 || dup2(pipe_of_another[1], STDERR_FILENO) < 0)
-        _exit(1);
+        exit(1);
     log_write(LOG_ERROR, "nobody reads this", NULL);
-    _exit(read(pipe_of_another[0], &byte, 1) > 0);
+    exit(read(pipe_of_another[0], &byte, 1) > 0);
 }
 
 static void test_standard_error_that_is_closed_from_the_start(void **state)
 {
-    pid_t child = fork();
+    pid_t child;
     int status;
 
     (void)state;
+    fflush(stdout);
+    child = fork();
     if (child == 0)
         write_to_nobody();
     assert_int_equal(waitpid(child, &status, 0), child);
