@@ -7,6 +7,7 @@
 #include "admission/login.h"
 #include "body/body.h"
 #include "config/suggest.h"
+#include "http/accept.h"
 #include "observe/metrics.h"
 
 #include <inttypes.h>
@@ -331,6 +332,42 @@ static outcome step_content(request *r)
     return found;
 }
 
+/* How much the client wants the response in that coding. */
+static int weight_of(const char *accepted, const body_compressor *compressor)
+{
+    int weight = accept_weight(accepted, compressor->coding);
+
+    if (weight == ACCEPT_UNNAMED && compressor->alias != NULL)
+        weight = accept_weight(accepted, compressor->alias);
+    if (weight == ACCEPT_UNNAMED && !compressor->is_named_only)
+        weight = accept_weight(accepted, "*");
+    return weight;
+}
+
+/* Never refuses: sets the compressor of the response, the first of those that the client wants
+ * most. One that it wants less than the response as it is, is none. */
+static outcome step_accept(request *r)
+{
+    const body_compressor *const *compressors = r->context->service->formats->compressors;
+    const char *accepted = r->headers.accept_encoding;
+    int plain = accept_weight(accepted, "identity"), most = 0;
+
+    if (accepted == NULL || compressors == NULL || !r->route->handler->takes_body ||
+        !r->context->service->config->compression)
+        return OUTCOME_MORE;
+    for (size_t i = 0; compressors[i] != NULL; i++) {
+        int weight = weight_of(accepted, compressors[i]);
+        if (weight > most && weight >= plain) {
+            r->compressor = compressors[i];
+            most = weight;
+        }
+    }
+    if (plain == ACCEPT_UNNAMED)
+        plain = accept_weight(accepted, "*");
+    r->must_compress = r->compressor != NULL && plain == 0;
+    return OUTCOME_MORE;
+}
+
 /* 400: a Content-Digest that nobody can hold the body against. */
 static outcome step_digest(request *r)
 {
@@ -346,8 +383,8 @@ static outcome step_digest(request *r)
 
 /* In this order: each step may rely on what those before it have found. */
 static outcome (*const steps[])(request *r) = {
-    step_client, step_framing, step_header_room, step_route,  host_step,  login_step,
-    step_length, step_query,   step_content,     step_digest, quota_step,
+    step_client, step_framing, step_header_room, step_route,  host_step,   login_step,
+    step_length, step_query,   step_content,     step_accept, step_digest, quota_step,
 };
 
 outcome admission_run(request *r)

@@ -40,6 +40,12 @@ static size_t response_size(const computation *c)
     return size;
 }
 
+/* The compressed text is dropped where it would become longer than the other. */
+static size_t compression_memory(const computation *c)
+{
+    return c->compressor != NULL ? add(c->compressor->memory, c->kind->print_bound(c)) : 0;
+}
+
 size_t computation_memory(const computation *c, memory_phase phase)
 {
     size_t received = c->body != NULL ? BASE_MEMORY + body_memory(c->body) : BASE_MEMORY;
@@ -54,7 +60,8 @@ size_t computation_memory(const computation *c, memory_phase phase)
     case MEMORY_TO_PLAN:
         return at_least(add(received, c->kind->plan_memory(c)), c->memory.bytes);
     case MEMORY_TO_COMPUTE:
-        return add(add(received, c->measure.memory), c->kind->print_bound(c));
+        return add(add(received, c->measure.memory),
+                   add(c->kind->print_bound(c), compression_memory(c)));
     case MEMORY_TO_RESPOND:
         break;
     }
@@ -112,6 +119,70 @@ const grad_segment *computation_segments(const computation *c, grad_segment *own
     return own;
 }
 
+/* ---- Compressing what was printed ------------------------------------------------------------ */
+
+/* A smaller response fits into one packet with its headers. */
+#define LEAST_COMPRESSED 1024
+
+/* Whether the response is to be compressed. Without memory it goes as it is. */
+static bool begin_compressing(computation *c)
+{
+    size_t size = response_size(c);
+
+    if (c->compressor == NULL || atomic_load(&c->failed) ||
+        (size < LEAST_COMPRESSED && !c->must_compress))
+        return false;
+    grad_text_init(&c->compressed, c->must_compress ? SIZE_MAX : size);
+    return c->compressor->create(size, &c->compression, NULL) == GRAD_OK;
+}
+
+static void end_compressing(computation *c)
+{
+    if (c->compression != NULL)
+        c->compressor->destroy(c->compression);
+    c->compression = NULL;
+    if (grad_text_status(&c->compressed, NULL) != GRAD_OK || atomic_load(&c->failed)) {
+        grad_text_free(&c->compressed);
+        return;
+    }
+    grad_encoder_destroy(c->encoder);
+    grad_text_free(&c->text);
+    c->encoder = NULL;
+    c->text = c->compressed;
+    grad_text_init(&c->compressed, 0);
+    c->segment_count = 1;
+    c->is_compressed = true;
+}
+
+/* The segments come in their order, one after the other. */
+static void compress_segment(computation *c, size_t segment)
+{
+    grad_segment own;
+    const grad_segment *segments = computation_segments(c, &own);
+    bool is_last = segment + 1 == c->segment_count;
+
+    c->compressor->push(c->compression, segments[segment].text, segments[segment].length, is_last,
+                        &c->compressed);
+    if (is_last)
+        end_compressing(c);
+}
+
+/* The segment that the stage compresses. */
+static size_t compressed_segment(const computation *c, size_t stage)
+{
+    return stage - c->stage_count - 1;
+}
+
+/* The tiles of a stage behind the printing. */
+static size_t begin_compressing_stage(computation *c, size_t stage)
+{
+    size_t segment = compressed_segment(c, stage);
+
+    if (segment == 0 && !begin_compressing(c))
+        return POOL_NO_STAGE;
+    return segment < c->segment_count && !c->is_compressed ? 1 : POOL_NO_STAGE;
+}
+
 void computation_drop_inputs(computation *c)
 {
     grad_plan_destroy(c->plan);
@@ -138,6 +209,15 @@ static void run_stages(computation *c)
     }
 }
 
+static void compress_inline(computation *c)
+{
+    size_t count = c->segment_count;
+
+    if (begin_compressing(c))
+        for (size_t i = 0; i < count; i++)
+            compress_segment(c, i);
+}
+
 void computation_run_inline(computation *c)
 {
     c->times.queued = c->times.begun = clock_now();
@@ -146,6 +226,7 @@ void computation_run_inline(computation *c)
         if (begin_printing(c))
             for (size_t i = 0; i < c->segment_count; i++)
                 print_segment(c, i);
+        compress_inline(c);
     }
     c->times.printed = clock_now();
 }
@@ -187,9 +268,9 @@ static size_t begin_stage(void *context, size_t stage)
         return POOL_NO_STAGE;
     if (stage < c->stage_count)
         return c->kind->tile_count(c, stage);
-    if (stage > c->stage_count || !begin_printing(c))
-        return POOL_NO_STAGE;
-    return c->segment_count;
+    if (stage > c->stage_count)
+        return begin_compressing_stage(c, stage);
+    return begin_printing(c) ? c->segment_count : POOL_NO_STAGE;
 }
 
 static void compute_tile(void *context, size_t stage, size_t tile)
@@ -200,8 +281,10 @@ static void compute_tile(void *context, size_t stage, size_t tile)
         return;
     if (stage < c->stage_count)
         c->kind->tile(c, stage, tile);
-    else
+    else if (stage == c->stage_count)
         print_segment(c, tile);
+    else
+        compress_segment(c, compressed_segment(c, stage));
 }
 
 static void job_done(void *context, pool_end how)
@@ -217,6 +300,19 @@ static void job_done(void *context, pool_end how)
 
 static const pool_job_kind compute_job = {
     .begin_stage = begin_stage, .run_tile = compute_tile, .done = job_done};
+
+/* Bytes that a number mostly takes in a response. */
+#define BYTES_PER_NUMBER 12
+
+double computation_cost(const computation *c)
+{
+    double cost = c->kind->cost(c);
+
+    if (c->compressor != NULL)
+        cost +=
+            (double)c->measure.result_numbers * BYTES_PER_NUMBER * c->compressor->seconds_per_byte;
+    return cost;
+}
 
 bool computation_is_long(const computation *c)
 {
@@ -245,8 +341,11 @@ void computation_destroy(computation *c)
     if (c == NULL)
         return;
     computation_drop_inputs(c);
+    if (c->compression != NULL)
+        c->compressor->destroy(c->compression);
     grad_encoder_destroy(c->encoder);
     grad_text_free(&c->text);
+    grad_text_free(&c->compressed);
     reservation_release(&c->memory);
     free(c);
 }

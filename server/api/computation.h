@@ -56,11 +56,16 @@ struct computation {
     grad_run *run;     /* of all but a check */
     grad_check *check; /* of a check */
     const grad_check_report *report;
-    size_t stage_count;    /* of the run or the check, once it was created */
-    size_t segment_count;  /* of the printed response, */
-    grad_encoder *encoder; /* which this holds, */
-    grad_text text;        /* or (of a check) this does */
-    int64_t deadline;      /* for the response's first byte, clock_now */
+    size_t stage_count;                /* of the run or the check, once it was created */
+    size_t segment_count;              /* of the printed response, */
+    grad_encoder *encoder;             /* which this holds, */
+    grad_text text;                    /* or (of a check, or compressed) this does */
+    const body_compressor *compressor; /* NULL: the response goes as it is */
+    bool must_compress;                /* however small it is */
+    void *compression;                 /* the compressor's state */
+    grad_text compressed;              /* what came of it by now */
+    bool is_compressed;                /* text is what came of it */
+    int64_t deadline;                  /* for the response's first byte, clock_now */
     double decode_seconds;
     computation_times times;
     double cost;            /* expected seconds on one thread, known once the document is read */
@@ -90,7 +95,10 @@ typedef enum memory_phase {
  * this is never less than it has reserved. SIZE_MAX: more than can be counted. */
 size_t computation_memory(const computation *c, memory_phase phase);
 
-/* Creates, computes and prints on this thread. */
+/* Expected seconds on one thread to compute, print and compress. */
+double computation_cost(const computation *c);
+
+/* Creates, computes, prints and compresses on this thread. */
 void computation_run_inline(computation *c);
 
 /* Whether it will probably take so long that others should not wait for it. */

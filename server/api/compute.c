@@ -149,6 +149,8 @@ static outcome on_headers(request *r)
     if (c == NULL)
         return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out_of_memory", "try again");
     c->kind = r->route->handler->kind;
+    c->compressor = r->compressor;
+    c->must_compress = r->must_compress;
     c->memory.budget = &r->context->service->memory;
     c->memory.spare = r->ticket.which == LINE_SMALL ? 0 : r->context->service->small_memory;
     c->expected = (size_t)r->expected;
@@ -258,6 +260,8 @@ static outcome respond(request *r)
     reservation_resize(&c->memory, computation_memory(c, MEMORY_TO_RESPOND));
     atomic_store(&r->connection->held, c->memory.bytes);
     response = (http_response){.content_type = r->payload->media_type,
+                               .content_encoding = c->is_compressed ? c->compressor->coding : NULL,
+                               .varies = service_of(r)->config->compression,
                                .segments = computation_segments(c, &r->segment),
                                .segment_count = c->segment_count,
                                .free = free_response,
@@ -378,7 +382,7 @@ static outcome on_end(request *r)
                                                                         : options->request_timeout);
     if (parse_and_validate(r) == OUTCOME_REJECTED)
         return OUTCOME_REJECTED;
-    c->cost = c->kind->cost(c);
+    c->cost = computation_cost(c);
     needed = computation_memory(c, MEMORY_TO_COMPUTE);
     if (needed > usable_memory(c))
         return reject_for_good(r, needed);

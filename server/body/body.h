@@ -48,6 +48,27 @@ extern const body_filter body_filter_zstd;
  * reads it at once. */
 #define BODY_MOST_EXPANSION ((size_t)8 << 20)
 
+/* ---- Compressors ----------------------------------------------------------------------------- */
+
+/* A coding of responses. It is used by one thread at a time. */
+typedef struct body_compressor {
+    const char *coding;      /* as in Content-Encoding */
+    const char *alias;       /* another name of it, or NULL */
+    bool is_named_only;      /* never for a client that accepts "*" */
+    size_t memory;           /* bytes that it takes at most, without its output */
+    double seconds_per_byte; /* of what it compresses, on one core of an AMD EPYC */
+    /* For so many bytes in all. The caller owns *state. Errors: GRAD_OUT_OF_MEMORY. */
+    grad_status (*create)(size_t size, void **state, grad_error *error);
+    /* Adds to out what comes of the next bytes; of the last ones all that is left. A failure is
+     * that of out. */
+    void (*push)(void *state, const char *bytes, size_t length, bool is_last, grad_text *out);
+    void (*destroy)(void *state);
+} body_compressor;
+
+extern const body_compressor body_compressor_zstd;
+extern const body_compressor body_compressor_gzip;
+extern const body_compressor body_compressor_deflate;
+
 /* ---- Payloads -------------------------------------------------------------------------------- */
 
 /* Limits and settings for reading a body. */
@@ -85,10 +106,12 @@ extern const payload_kind payload_json; /* documents of numbers: gradient_wire.h
 
 /* ---- Bodies ---------------------------------------------------------------------------------- */
 
-/* The accepted codings and payloads, the preferred first. Ended by NULL. */
+/* The accepted codings and payloads, and the codings of responses, the preferred first. Ended by
+ * NULL. */
 typedef struct body_formats {
     const body_filter *const *filters;
     const payload_kind *const *payloads;
+    const body_compressor *const *compressors; /* or NULL */
 } body_formats;
 
 extern const body_formats body_formats_known;

@@ -55,6 +55,7 @@ typedef struct config {
     _Atomic double inline_cost;   /* work below this many seconds is done in the event loop */
     _Atomic int log_level;        /* a log_level: the place of its word in the table */
     _Atomic int log_format;       /* a log_format: the place of its word in the table */
+    _Atomic bool compression;     /* of replies */
     _Atomic bool log_requests;    /* one line a request */
     _Atomic double slow_request;  /* seconds after which a request is told as slow; 0: never */
     _Atomic int sandbox;          /* a sandbox_choice: the place of its word in the table */

@@ -77,6 +77,8 @@ const option config_options[] = {
      "operations that a check may take; a larger one is answered 413"},
     {"max-envelope", OPTION_SIZE, AT(max_envelope), AT_RELOAD, TEXT_OF(GRAD_DEFAULT_MAX_ENVELOPE),
      KI, 256 * MI, "", NULL, "body of one request without its arrays of numbers"},
+    {"compression", OPTION_SWITCH, AT(compression), AT_RELOAD, "on", 0, 0, "", NULL,
+     "of replies, where the client accepts it: zstd, gzip, deflate"},
     {"header-timeout", OPTION_TIME, AT(header_timeout), AT_RELOAD, "10s", MS, HOUR, "", NULL,
      "for the headers of a request to arrive"},
     {"idle-timeout", OPTION_TIME, AT(idle_timeout), AT_RELOAD, "75s", MS, 24 * HOUR, "", NULL,

@@ -63,6 +63,7 @@ static void keep(headers *h, const char *name, const char *value)
         {"Content-Type", &h->content_type, "expected one Content-Type, found two"},
         {"Content-Encoding", &h->content_encoding, "expected one Content-Encoding, found two"},
         {"Authorization", &h->authorization, "expected one Authorization, found two"},
+        {"Accept-Encoding", &h->accept_encoding, NULL},
         {"Expect", &h->expect, NULL},
         {"X-Request-Id", &h->request_id, NULL},
         {"Origin", &h->origin, NULL},
@@ -76,7 +77,8 @@ static void keep(headers *h, const char *name, const char *value)
         if (strcasecmp(name, known[i].name) == 0) {
             if (*known[i].slot != NULL && known[i].twice != NULL)
                 blame(h, known[i].twice);
-            if (known[i].slot == &h->traceparent && h->traceparent != NULL)
+            if ((known[i].slot == &h->traceparent || known[i].slot == &h->accept_encoding) &&
+                *known[i].slot != NULL)
                 value = ""; /* several are as good as none */
             *known[i].slot = value;
             return;

@@ -34,7 +34,9 @@ typedef enum request_state {
 
 /* A response, as a handler gives it. */
 typedef struct http_response {
-    const char *content_type; /* NULL: none */
+    const char *content_type;     /* NULL: none */
+    const char *content_encoding; /* NULL: none */
+    bool varies;                  /* by the request's Accept-Encoding */
     const grad_segment *segments;
     size_t segment_count;        /* 0: no body */
     void (*free)(void *context); /* frees the segments when they are sent */
@@ -89,12 +91,14 @@ struct request {
     double waited;          /* seconds in the line */
     line_ticket ticket;     /* its place there */
     unsigned retry_after;   /* seconds, of a 503; 0: one */
-    const struct body_filter *filter;   /* what the body is, */
-    const struct payload_kind *payload; /* where one is expected */
-    grad_datatype datatype;             /* what the query says, FP32 where it says nothing */
-    bool has_datatype;                  /* the query said it */
-    bool preflight;                     /* a page's question, whether it may ask */
-    double stages[STAGE_TOTAL];         /* seconds; negative: there was no such stage */
+    const struct body_filter *filter;         /* what the body is, */
+    const struct payload_kind *payload;       /* where one is expected */
+    const struct body_compressor *compressor; /* of the response, where it is worth it; or NULL */
+    bool must_compress;                       /* the client does not accept it as it is */
+    grad_datatype datatype;                   /* what the query says, FP32 where it says nothing */
+    bool has_datatype;                        /* the query said it */
+    bool preflight;                           /* a page's question, whether it may ask */
+    double stages[STAGE_TOTAL];               /* seconds; negative: there was no such stage */
 
     int status; /* of the response; 0: none yet */
     http_response response;

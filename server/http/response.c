@@ -145,6 +145,10 @@ static void add_headers(const request *r, const char *content_type, struct MHD_R
 {
     if (content_type != NULL)
         add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+    if (r->response.content_encoding != NULL)
+        add_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, r->response.content_encoding);
+    if (r->response.varies)
+        add_header(response, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT_ENCODING);
     add_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     add_header(response, MHD_HTTP_HEADER_SERVER, "gradientd");
     add_header(response, "X-Request-Id", r->id);

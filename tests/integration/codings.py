@@ -28,7 +28,7 @@ def zstd(data, level=3, checksum=True, window_log=0):
     return out.raw[:size]
 
 
-def unzstd(data, most=1 << 28):
+def unzstd(data, most=1 << 23):
     """What one frame or several hold."""
     out = ctypes.create_string_buffer(most)
     size = _ZSTD.ZSTD_decompress(out, ctypes.c_size_t(most), data, ctypes.c_size_t(len(data)))

@@ -159,6 +159,64 @@ static void test_memory_is_told(void **state)
     }
 }
 
+static const body_compressor *const compressors[] = {&body_compressor_zstd, &body_compressor_gzip,
+                                                     &body_compressor_deflate};
+
+/* The text in two pieces; GRAD_OUT_OF_MEMORY, and nothing in out, where there is none. */
+static grad_status compress_text(const body_compressor *compressor, grad_text *out)
+{
+    size_t length = strlen(text);
+    void *state;
+    grad_text_init(out, SIZE_MAX);
+    grad_status status = compressor->create(length, &state, NULL);
+    if (status != GRAD_OK)
+        return status;
+    compressor->push(state, text, length / 3, false, out);
+    compressor->push(state, text + length / 3, length - length / 3, true, out);
+    compressor->destroy(state);
+    return grad_text_status(out, NULL);
+}
+
+/* What was put on comes off. */
+static void test_there_and_back(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof compressors / sizeof *compressors; i++) {
+        const body_filter *const filters[] = {&body_filter_zstd, &body_filter_gzip,
+                                              &body_filter_deflate};
+        grad_text out;
+        sample s = {.filter = filters[i]};
+        body *b = NULL;
+        assert_int_equal(compress_text(compressors[i], &out), GRAD_OK);
+        s.length = out.length;
+        assert_true(out.length < strlen(text) * 6 / 10);
+        memcpy(s.bytes, out.data, out.length);
+        assert_int_equal(read_sample(&s, 100, &b, NULL), GRAD_OK);
+        assert_int_equal(body_decoded(b), strlen(text));
+        body_destroy(b);
+        grad_text_free(&out);
+    }
+}
+
+static void test_every_allocation_of_a_compressor_may_fail(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof compressors / sizeof *compressors; i++) {
+        for (size_t n = 1;; n++) {
+            grad_text out;
+            failing_alloc_arm(n);
+            grad_status status = compress_text(compressors[i], &out);
+            bool failed = failing_alloc_disarm();
+            grad_text_free(&out);
+            assert_int_equal(failing_alloc_live(), 0);
+            assert_int_equal(status, failed ? GRAD_OUT_OF_MEMORY : GRAD_OK);
+            assert_true(failing_alloc_peak() < compressors[i]->memory + 2 * strlen(text));
+            if (!failed)
+                break;
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +224,8 @@ int main(void)
         cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_a_body_that_may_not_grow),
         cmocka_unit_test(test_memory_is_told),
+        cmocka_unit_test(test_there_and_back),
+        cmocka_unit_test(test_every_allocation_of_a_compressor_may_fail),
     };
     return cmocka_run_group_tests(tests, make_samples, NULL);
 }
