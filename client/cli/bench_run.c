@@ -42,12 +42,12 @@ typedef struct trial {
     grad_text problem; /* the body of what isn't 200 */
 } trial;
 
-static volatile sig_atomic_t interrupted;
+static atomic_bool interrupted; /* lock-free: a handler may set it */
 
 static void interrupt(int number)
 {
     (void)number;
-    interrupted = 1;
+    interrupted = true;
 }
 
 /* ---- One request ----------------------------------------------------------------------------- */
@@ -309,7 +309,7 @@ static int run_load(load *l)
     l->end = l->measured_from + l->o->seconds;
     started = start_connections(l, threads);
     if (started < l->o->connections) {
-        interrupted = 1;
+        interrupted = true;
         l->exit_code = report_system_failure(l->o, EXIT_INTERNAL, "threads");
     }
     watch(l);
