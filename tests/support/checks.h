@@ -26,4 +26,8 @@ grad_run *check_make_claims(network *n, grad_check_request *request);
 /* Every number of a tensor times factor. */
 void check_scale(const network *n, const grad_tensor *tensor, double factor);
 
+/* A network whose second layer gives z without its bias, and leaves its x to the layer before it;
+ * the caller frees it. */
+network *checked_network(grad_datatype type);
+
 #endif
