@@ -7,6 +7,7 @@
 #define grad_number_row_write variant_number_row_write
 #define grad_number_row_read variant_number_row_read
 
+#define grad_number_rows_read variant_number_rows_read
 #define grad_number_read_double variant_number_read_double
 #define grad_number_row_read_double variant_number_row_read_double
 #define grad_number_write_double variant_number_write_double
@@ -20,6 +21,7 @@
 #undef grad_number_write
 #undef grad_number_row_write
 #undef grad_number_row_read
+#undef grad_number_rows_read
 #undef grad_number_read_double
 #undef grad_number_row_read_double
 #undef grad_number_write_double

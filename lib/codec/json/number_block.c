@@ -90,6 +90,18 @@ size_t grad_number_block_read_row(grad_number_block *block, const char *begin, c
     return count;
 }
 
+const char *grad_number_block_read_rows(grad_number_block *block, const char *begin,
+                                        const char *text, const char *end, grad_number_rows *rows)
+{
+    const char *stop = text;
+
+    if (block->datatype == GRAD_FP32)
+        block->count +=
+            grad_number_rows_read(begin, text, end, (float *)block->numbers + block->count,
+                                  block->capacity - block->count, rows, &stop);
+    return stop;
+}
+
 /* A string among numbers, its quotes left out. */
 static grad_element read_string(const char *text, size_t length, double *value,
                                 grad_array_error *wrong)

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "codec/number/number.h"
 #include "gradient_wire.h"
 
 /* What to say of a null among numbers: JavaScript writes one for a NaN. */
@@ -54,6 +55,11 @@ void grad_number_block_add(grad_number_block *block, double value);
  * grad_number_row_read, of the block's datatype. */
 size_t grad_number_block_read_row(grad_number_block *block, const char *begin, const char *text,
                                   const char *end, const char **stop, bool *behind_value);
+
+/* Adds numbers over the ends of rows: grad_number_rows_read, of floats; none of doubles. Returns
+ * where the next value is expected. */
+const char *grad_number_block_read_rows(grad_number_block *block, const char *begin,
+                                        const char *text, const char *end, grad_number_rows *rows);
 
 /* What the text of an element is. */
 typedef enum grad_element {

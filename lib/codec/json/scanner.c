@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "codec/json/scanner_errors.h"
+#include "codec/json/scanner_rows.h"
 #include "core/format_number.h"
 #include "core/size.h"
 
@@ -267,22 +268,6 @@ static const char *scan_number(grad_scanner *s, const char *p, const char *end)
     return is_in_rest(s) ? drop_element(s, p) : finish_element(s, p);
 }
 
-/* Goes over to the next row, where the one that ends at p has the length of those before and a
- * number opens another right behind it. Returns that number, else NULL: then nothing was done. */
-static const char *next_row(grad_scanner *s, const char *p, const char *end)
-{
-    grad_scan_row *row = &s->rows[s->level - 1];
-    const char *bracket;
-
-    if (s->level == 1 || row->count != s->array.shape[s->level - 1])
-        return NULL;
-    if ((p = grad_skip_between_rows(p, end, &bracket)) == NULL)
-        return NULL;
-    row[-1].count++;
-    *row = (grad_scan_row){.offset = offset_of(s, bracket)};
-    return p;
-}
-
 /* A number begins at p. Those that are whole in this piece are read together, with the rows that
  * follow. */
 static const char *scan_numbers(grad_scanner *s, const char *p, const char *end)
@@ -290,9 +275,10 @@ static const char *scan_numbers(grad_scanner *s, const char *p, const char *end)
     const char *stop = p;
     bool behind_value = false;
 
-    for (; p != NULL; p = behind_value ? next_row(s, stop, end) : NULL) {
+    for (; p != NULL; p = behind_value ? grad_scanner_next_row(s, stop, end) : NULL) {
         if (!reserve_number(s, offset_of(s, p)))
             return NULL;
+        p = grad_scanner_read_rows(s, p, end);
         s->rows[s->level - 1].count +=
             grad_number_block_read_row(&s->block, s->piece, p, end, &stop, &behind_value);
     }

@@ -19,6 +19,20 @@
 size_t grad_number_row_read(const char *begin, const char *text, const char *end, float *out,
                             size_t capacity, const char **stop, bool *after_value);
 
+/* Rows of numbers of the same length, as far as they have been read. */
+typedef struct grad_number_rows {
+    size_t columns;      /* numbers of a row, at least 1 */
+    size_t filled;       /* those of the row that is open, fewer */
+    size_t closed;       /* rows that were closed while reading */
+    const char *bracket; /* that opened the open row; NULL: closed is 0 */
+} grad_number_rows;
+
+/* Reads numbers like grad_number_row_read, and goes on over "],[", with white space or without,
+ * while the rows have their length. It stops where a value is expected, and takes as many numbers
+ * as is quick: perhaps none. *rows is brought up to date. Returns how many, fewer than capacity. */
+size_t grad_number_rows_read(const char *begin, const char *text, const char *end, float *out,
+                             size_t capacity, grad_number_rows *rows, const char **stop);
+
 /* Writes values[0 … count), all finite, as grad_number_write does, with commas between them and no
  * comma at the end. buffer has room for count * GRAD_NUMBER_WRITE_MAX bytes. Returns the end. */
 char *grad_number_row_write(const float *values, size_t count, char *buffer);

@@ -40,6 +40,16 @@ static inline __m128i grad_lane(const uint16_t lanes[8])
 #endif
 #endif
 
+/* Of memory on the stack that is written before it is read, where the compiler would clear it. */
+#if defined(__has_attribute)
+#if __has_attribute(uninitialized)
+#define GRAD_UNINITIALIZED __attribute__((uninitialized))
+#endif
+#endif
+#ifndef GRAD_UNINITIALIZED
+#define GRAD_UNINITIALIZED
+#endif
+
 /* What a row's loop is made of has to be in both. */
 #if defined(__GNUC__)
 #define GRAD_NUMBER_MODERN __attribute__((target("avx2,bmi,bmi2,lzcnt")))
