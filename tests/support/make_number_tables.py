@@ -3,6 +3,7 @@
 
     tests/support/make_number_tables.py | clang-format-14 > lib/codec/number/tables.c
     tests/support/make_number_tables.py powers | clang-format-14 > lib/codec/number/powers.c
+    tests/support/make_number_tables.py blocks | clang-format-14 > lib/codec/number/blocks.c
 """
 
 import sys
@@ -94,6 +95,41 @@ def layout_of(exponent):
     return zeros, point, scientific, len("e%d" % exponent)
 
 
+POINT, ZERO = 9, 10  # behind the digits
+
+
+def shuffle_of(exponent, count):
+    """Which byte of digits, point and zero goes where, in the notation that is used; the tail."""
+    digits = list(range(count))
+    if scientific_length(count, exponent) < plain_length(count, exponent):
+        return digits[:1] + [POINT] * (count > 1) + digits[1:], "e%d," % exponent
+    if exponent < 0:
+        return [ZERO, POINT] + [ZERO] * (-exponent - 1) + digits, ","
+    digits += [ZERO] * (exponent + 1 - count)
+    behind = digits[exponent + 1:]
+    return digits[:exponent + 1] + [POINT] * bool(behind) + behind, ","
+
+
+def print_blocks():
+    """grad_block_rows and the shuffles they need."""
+    shuffles, records = [], []
+    texts = [shuffle_of(e, count) for e in range(EXPONENT_MIN, EXPONENT_MAX + 1)
+             for count in range(1, DIGITS_MAX + 1)]
+    for shuffle, tail in texts + [([ZERO], ","), ([ZERO, POINT, ZERO], ",")]:
+        if shuffle not in shuffles:
+            shuffles.append(shuffle)
+        assert len(shuffle) + len(tail) <= 15 and len(tail) <= 5
+        bytes_of_tail = ["'%s'" % c for c in tail] + ["0"] * (5 - len(tail))
+        records.append("{%s, %d, %d, %d}" % (", ".join(bytes_of_tail), shuffles.index(shuffle),
+                                             len(shuffle), len(shuffle) + len(tail)))
+    print(table("const uint8_t grad_block_rows[GRAD_BLOCK_ROW_ZERO + 2][8]", records, 4))
+    print(table("const uint8_t grad_block_shuffles[][16]",
+                ["{%s}" % ", ".join(map(str, shuffle)) for shuffle in shuffles], 1))
+    print(table("const uint64_t grad_block_scale[255]",
+                ["0x%016X" % (scale_of(f) & -256 | floor_log10(unit_of(f)) + 8 - EXPONENT_MIN)
+                 for f in range(255)], 4))
+
+
 def wide_power(exponent):
     """The first 128 bits of 10^exponent, high and low half."""
     value = power(10, exponent)
@@ -140,4 +176,10 @@ def print_tables():
 
 
 if __name__ == "__main__":
-    print_powers() if sys.argv[1:] == ["powers"] else print_tables()
+    if sys.argv[1:] == ["powers"]:
+        print_powers()
+    elif sys.argv[1:] == ["blocks"]:
+        print(HEAD, end="")
+        print_blocks()
+    else:
+        print_tables()

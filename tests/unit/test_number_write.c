@@ -1,5 +1,6 @@
 /* Printing float32: known texts, the shape of a text, and that each reads back as the same float,
- * through a double too. GRADIENTD_LONG=1 prints and reads all 2^32 bit patterns. */
+ * through a double too. GRADIENTD_LONG=1 prints and reads all 2^32 bit
+ * patterns, and prints them in rows. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gradient_wire.h"
+#include "codec/number/number.h"
 #include "support/number_cases.h"
 #include "support/slices.h"
 
@@ -236,6 +237,132 @@ static void all_numbers_read_back(void **state)
     expect_round_trip(number_of_bits(wrong), false);
 }
 
+/* ---- Rows: the same text as one by one, with commas ------------------------------------------ */
+
+enum { ROW_MAX = 200 };
+
+/* Where a row's text first differs from that of its numbers one by one; count where it does not. */
+static size_t difference_of_row(const float *values, size_t count, char *row)
+{
+    char one[GRAD_NUMBER_WRITE_MAX];
+    const char *end = grad_number_row_write(values, count, row), *p = row;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t length = (size_t)(grad_number_write(values[i], one) - one);
+
+        if ((size_t)(end - p) < length || memcmp(p, one, length) != 0)
+            return i;
+        p += length;
+        if (i + 1 < count && (p == end || *p++ != ','))
+            return i;
+    }
+    return p == end ? count : count - 1;
+}
+
+/* In memory of the promised size, so that a sanitizer sees writes beyond. */
+static void expect_row(const float *values, size_t count)
+{
+    char *row = malloc(count * GRAD_NUMBER_WRITE_MAX + (count == 0));
+    size_t difference;
+
+    assert_non_null(row);
+    difference = difference_of_row(values, count, row);
+    free(row);
+    if (difference < count)
+        fail_msg("%a, at %zu of %zu in a row, is written otherwise", (double)values[difference],
+                 difference, count);
+}
+
+static void rows_of_every_length_are_written(void **state)
+{
+    float values[ROW_MAX] = {0};
+    random_state random = {12};
+
+    (void)state;
+    for (size_t count = 0; count <= ROW_MAX; count++) {
+        for (size_t i = 0; i < count; i++)
+            values[i] = -number_of_bits(0x15AE43FD + (uint32_t)i); /* the longest texts */
+        expect_row(values, count);
+        for (size_t i = 0; i < count; i++)
+            values[i] = random_number(&random);
+        expect_row(values, count);
+    }
+}
+
+static void rows_of_all_sorts_are_written(void **state)
+{
+    static const float sorts[] = {0,       -0.0f,  1,       -0.5f,   FLT_MAX, -FLT_MAX,
+                                  FLT_MIN, 1e-45f, -1e-40f, 8388608, 0x1p-96f};
+    float values[ROW_MAX] = {0};
+    random_state random = {13};
+
+    (void)state;
+    for (int i = 0; i < NUMBER_CASES / ROW_MAX / 5; i++) {
+        for (size_t j = 0; j < ROW_MAX; j++) {
+            size_t sort = random_below(&random, 2 * sizeof sorts / sizeof *sorts);
+            uint32_t power = (uint32_t)random_below(&random, 255) << 23;
+
+            values[j] = sort < sizeof sorts / sizeof *sorts ? sorts[sort]
+                        : sort % 3 == 0                     ? number_of_bits(power)
+                        : sort % 3 == 1 ? (float)((int)random_below(&random, 20001) - 10000) / 1000
+                                        : random_number(&random);
+        }
+        expect_row(values, ROW_MAX);
+    }
+}
+
+/* Every pattern from begin to end, step by step. Leaves one that goes wrong in *wrong. */
+static void write_in_rows(atomic_uint *wrong, uint64_t begin, uint64_t end, uint64_t step)
+{
+    float values[ROW_MAX] = {0};
+    char row[ROW_MAX * GRAD_NUMBER_WRITE_MAX];
+
+    for (uint64_t bits = begin; bits < end; bits += ROW_MAX * step) {
+        size_t count = 0, difference;
+
+        for (uint64_t i = 0; i < ROW_MAX && bits + i * step < end; i++)
+            if (((bits + i * step) & 0x7FFFFFFF) < 0x7F800000)
+                values[count++] = number_of_bits((uint32_t)(bits + i * step));
+        difference = difference_of_row(values, count, row);
+        if (difference < count)
+            atomic_store(wrong, bits_of_number(values[difference]));
+    }
+}
+
+static void write_slice_in_rows(void *wrong, uint64_t begin, uint64_t end)
+{
+    write_in_rows(wrong, begin, end, 1);
+}
+
+static void rows_of_all_numbers_are_written(void **state)
+{
+    atomic_uint wrong = 0;
+
+    (void)state;
+    if (getenv("GRADIENTD_LONG") == NULL)
+        write_in_rows(&wrong, 0, PATTERNS, PATTERNS / NUMBER_CASES | 1);
+    else
+        for_every_slice(write_slice_in_rows, &wrong);
+    if (wrong != 0)
+        fail_msg("%a is written otherwise in a row", (double)number_of_bits(wrong));
+}
+
+/* So close to an end of its interval, or to a tie, that fractions of 28 bits tell the wrong one. */
+static void close_numbers_in_rows_are_written(void **state)
+{
+    static const uint32_t close[] = {
+        0x4D00200C, 0x4D800004, 0x4E009028, 0x4E807020, 0x4F0050E0, 0x4F8030A6, 0x5000106C,
+        0x5080A2E8, 0x510080BA, 0x5180636E, 0x52004B04, 0x5280DD80, 0x530001C6, 0x53861C46,
+        0x5401D1A4, 0x54852822, 0x55087EA0, 0x5596CCBC, 0x56015792, 0x568FA5AE, 0x571DF3CA,
+        0x58120808, 0x59061C46, 0x15AE43FD, 0x4A000001, 0x4A000003, 0x4A000005, 0x4A000007};
+    float values[ROW_MAX] = {0};
+
+    (void)state;
+    for (size_t i = 0; i < ROW_MAX; i++)
+        values[i] = number_of_bits(close[i % (sizeof close / sizeof *close)]);
+    expect_row(values, ROW_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +375,10 @@ int main(void)
         cmocka_unit_test(every_power_of_two_and_its_neighbours_read_back),
         cmocka_unit_test(no_shorter_text_reads_back),
         cmocka_unit_test(all_numbers_read_back),
+        cmocka_unit_test(rows_of_every_length_are_written),
+        cmocka_unit_test(rows_of_all_sorts_are_written),
+        cmocka_unit_test(rows_of_all_numbers_are_written),
+        cmocka_unit_test(close_numbers_in_rows_are_written),
     };
 
     printf("random numbers written and read %d, compared with shorter texts %d\n", NUMBER_CASES,

@@ -55,6 +55,23 @@ typedef struct grad_splitter {
 
 extern const grad_splitter grad_splitters[6];
 
+/* Of grad_print_scale the upper 56 bits, and in the last byte the exponent of the first digit where
+ * there are nine, less GRAD_EXPONENT_MIN. */
+extern const uint64_t grad_block_scale[255];
+
+/* How a number is written whose digits, at most nine, a point and a zero are 16 bytes: what comes
+ * behind the mantissa (exponent and comma), then which of the shuffles makes the mantissa, its
+ * length, and the length of all. At [9 (exponent - GRAD_EXPONENT_MIN) + digits - 1]; behind those
+ * are 0, and -0 without its sign. */
+enum {
+    GRAD_BLOCK_ROW_ZERO = 9 * (GRAD_EXPONENT_MAX - GRAD_EXPONENT_MIN + 1),
+    GRAD_ROW_SHUFFLE = 5,
+    GRAD_ROW_MANTISSA,
+    GRAD_ROW_LENGTH
+};
+extern const uint8_t grad_block_rows[GRAD_BLOCK_ROW_ZERO + 2][8];
+extern const uint8_t grad_block_shuffles[][16];
+
 /* The exponents of a printed double, "e-324" to "e+308", and behind each, last of 8 bytes, its
  * length. */
 enum { GRAD_DOUBLE_EXPONENT_MIN = -324, GRAD_DOUBLE_EXPONENT_MAX = 308 };
