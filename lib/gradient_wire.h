@@ -158,6 +158,11 @@ GRAD_API grad_status grad_decoder_create(const grad_wire_limits *limits, grad_da
                                          size_t expected_bytes, grad_decoder **decoder,
                                          grad_error *error);
 
+/* Before the first piece: the document is document_length bytes long, as the header
+ * Inference-Header-Content-Length says, and the bytes of its tensors follow it, those with a
+ * "binary_data_size", in its order and without padding. */
+GRAD_API void grad_decoder_expect_tail(grad_decoder *decoder, size_t document_length);
+
 /* Takes the next piece of the document, of any length; it is not kept. After an error every later
  * call returns the same error. */
 GRAD_API grad_status grad_decoder_push(grad_decoder *decoder, const char *bytes, size_t length,

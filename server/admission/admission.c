@@ -12,6 +12,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -270,11 +271,26 @@ static outcome reject_content(request *r, const char *code, const char *detail)
     return request_reject_with(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, code, detail);
 }
 
+/* Bytes behind a document make a body that is no JSON; its type may say so. */
+static bool is_of_bytes(const request *r)
+{
+    char detail[GRAD_DETAIL_SIZE];
+
+    return r->has_tail && r->headers.content_type != NULL &&
+           headers_match_media_type(r->headers.content_type, "application/octet-stream", detail,
+                                    sizeof detail) == MEDIA_TYPE_SAME;
+}
+
 static outcome find_payload(request *r)
 {
     const payload_kind *const *payloads = r->context->service->formats->payloads;
     const char *type = r->headers.content_type != NULL ? r->headers.content_type : "none";
     char detail[GRAD_DETAIL_SIZE], types[REQUEST_ACCEPT_SIZE] = "";
+
+    if (is_of_bytes(r)) {
+        r->payload = &payload_json;
+        return OUTCOME_MORE;
+    }
     for (size_t i = 0; payloads[i] != NULL; i++) {
         switch (headers_match_media_type(type, payloads[i]->media_type, detail, sizeof detail)) {
         case MEDIA_TYPE_SAME:
@@ -316,6 +332,33 @@ static outcome find_filter(request *r)
 
 /* What numbers as text mostly are to what they are compressed. */
 #define USUAL_EXPANSION 2
+
+/* 400: where the document ends and the bytes of its tensors begin. */
+static outcome step_tail(request *r)
+{
+    const char *text = r->headers.document_length;
+    char detail[GRAD_DETAIL_SIZE];
+    size_t digits = text != NULL ? strspn(text, "0123456789") : 0;
+
+    if (text == NULL || !r->route->handler->takes_body)
+        return OUTCOME_MORE;
+    if (digits == 0 || digits > 18 || text[digits] != '\0') {
+        snprintf(detail, sizeof detail,
+                 "expected Inference-Header-Content-Length to be a number of bytes, found %.60s",
+                 text);
+        return request_reject_with(r, MHD_HTTP_BAD_REQUEST, "length_mismatch", detail);
+    }
+    r->has_tail = true;
+    r->document_length = (size_t)strtoull(text, NULL, 10);
+    if (r->headers.content_encoding != NULL || r->declared == 0 ||
+        r->document_length <= r->declared)
+        return OUTCOME_MORE;
+    snprintf(detail, sizeof detail,
+             "expected a document within the body, which has %" PRIu64
+             " bytes, found Inference-Header-Content-Length: %zu",
+             r->declared, r->document_length);
+    return request_reject_with(r, MHD_HTTP_BAD_REQUEST, "length_mismatch", detail);
+}
 
 /* 415: sets the filter and the payload of a body that is expected. */
 static outcome step_content(request *r)
@@ -383,8 +426,8 @@ static outcome step_digest(request *r)
 
 /* In this order: each step may rely on what those before it have found. */
 static outcome (*const steps[])(request *r) = {
-    step_client, step_framing, step_header_room, step_route,  host_step,   login_step,
-    step_length, step_query,   step_content,     step_accept, step_digest, quota_step,
+    step_client, step_framing, step_header_room, step_route,  host_step,   login_step, step_length,
+    step_query,  step_tail,    step_content,     step_accept, step_digest, quota_step,
 };
 
 outcome admission_run(request *r)

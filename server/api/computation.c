@@ -429,9 +429,11 @@ static grad_status finish_run(computation *c, grad_error *error)
 
     if (status == GRAD_OK)
         status = body_encode(c->body, c->batch, grad_run_reply(c->run), &c->encoder, error);
-    if (status == GRAD_OK)
-        c->segment_count = grad_encoder_segment_count(c->encoder);
-    return status;
+    if (status != GRAD_OK)
+        return status;
+    c->segment_count = grad_encoder_segment_count(c->encoder);
+    c->document_length = grad_encoder_document_length(c->encoder);
+    return GRAD_OK;
 }
 
 static grad_status print_run(computation *c, size_t segment, grad_error *error)

@@ -65,7 +65,8 @@ struct computation {
     void *compression;                 /* the compressor's state */
     grad_text compressed;              /* what came of it by now */
     bool is_compressed;                /* text is what came of it */
-    int64_t deadline;                  /* for the response's first byte, clock_now */
+    size_t document_length; /* of the response, where bytes of tensors follow it; else 0 */
+    int64_t deadline;       /* for the response's first byte, clock_now */
     double decode_seconds;
     computation_times times;
     double cost;            /* expected seconds on one thread, known once the document is read */

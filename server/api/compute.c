@@ -120,6 +120,8 @@ static outcome create_body(request *r)
                                              .max_layers = limits->max_layers},
                                   .max_body = limits->max_body,
                                   .datatype = r->datatype,
+                                  .has_tail = r->has_tail,
+                                  .document_length = r->document_length,
                                   .expected = c->expected,
                                   .may_grow = may_grow,
                                   .context = r};
@@ -259,7 +261,9 @@ static outcome respond(request *r)
     computation_drop_inputs(c);
     reservation_resize(&c->memory, computation_memory(c, MEMORY_TO_RESPOND));
     atomic_store(&r->connection->held, c->memory.bytes);
-    response = (http_response){.content_type = r->payload->media_type,
+    response = (http_response){.content_type = c->document_length > 0 ? "application/octet-stream"
+                                                                      : r->payload->media_type,
+                               .document_length = c->document_length,
                                .content_encoding = c->is_compressed ? c->compressor->coding : NULL,
                                .varies = service_of(r)->config->compression,
                                .segments = computation_segments(c, &r->segment),

@@ -184,7 +184,8 @@ static void add_words(grad_text *text)
     static const char loss_reductions[] = GRAD_LOSS_REDUCTIONS(QUOTED_BEHIND_COMMA);
 
     grad_text_printf(text,
-                     "\"encodings\":[\"json\",\"base64\"],\"datatypes\":[\"FP32\",\"FP64\"],"
+                     "\"encodings\":[\"json\",\"base64\",\"binary\"],"
+                     "\"datatypes\":[\"FP32\",\"FP64\"],"
                      "\"reductions\":[\"sum\",\"mean\",\"none\"],"
                      "\"loss_reductions\":[%s],"
                      "\"options\":{\"non_finite\":[\"reject\",\"allow\"],"

@@ -7,9 +7,12 @@ static grad_status create(const body_options *options, void **state, grad_error 
     grad_status status = grad_decoder_create(&options->limits, options->datatype, options->expected,
                                              &decoder, error);
 
-    if (status == GRAD_OK)
-        *state = decoder;
-    return status;
+    if (status != GRAD_OK)
+        return status;
+    if (options->has_tail)
+        grad_decoder_expect_tail(decoder, options->document_length);
+    *state = decoder;
+    return GRAD_OK;
 }
 
 static grad_status push(void *state, const char *bytes, size_t length, grad_error *error)

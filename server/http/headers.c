@@ -64,6 +64,8 @@ static void keep(headers *h, const char *name, const char *value)
         {"Content-Encoding", &h->content_encoding, "expected one Content-Encoding, found two"},
         {"Authorization", &h->authorization, "expected one Authorization, found two"},
         {"Accept-Encoding", &h->accept_encoding, NULL},
+        {"Inference-Header-Content-Length", &h->document_length,
+         "expected one Inference-Header-Content-Length, found two"},
         {"Expect", &h->expect, NULL},
         {"X-Request-Id", &h->request_id, NULL},
         {"Origin", &h->origin, NULL},

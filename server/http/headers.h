@@ -18,6 +18,7 @@ typedef struct headers {
     const char *expect;
     const char *authorization;
     const char *request_id;
+    const char *document_length; /* Inference-Header-Content-Length */
     const char *origin;
     const char *requested_method; /* Access-Control-Request-Method */
     const char *traceparent;      /* "": there were several */

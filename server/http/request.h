@@ -37,6 +37,7 @@ typedef struct http_response {
     const char *content_type;     /* NULL: none */
     const char *content_encoding; /* NULL: none */
     bool varies;                  /* by the request's Accept-Encoding */
+    size_t document_length;       /* behind so many bytes those of tensors follow; 0: none do */
     const grad_segment *segments;
     size_t segment_count;        /* 0: no body */
     void (*free)(void *context); /* frees the segments when they are sent */
@@ -95,6 +96,8 @@ struct request {
     const struct payload_kind *payload;       /* where one is expected */
     const struct body_compressor *compressor; /* of the response, where it is worth it; or NULL */
     bool must_compress;                       /* the client does not accept it as it is */
+    bool has_tail;                            /* bytes of tensors follow its document, */
+    size_t document_length;                   /* which has as many */
     grad_datatype datatype;                   /* what the query says, FP32 where it says nothing */
     bool has_datatype;                        /* the query said it */
     bool preflight;                           /* a page's question, whether it may ask */

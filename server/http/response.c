@@ -16,11 +16,12 @@
 
 #define READABLE                                                                                   \
     "Accept, Accept-Encoding, Allow, Content-Digest, RateLimit, RateLimit-Policy, Retry-After, "   \
-    "Server-Timing, "                                                                              \
+    "Inference-Header-Content-Length, Server-Timing, "                                             \
     "WWW-Authenticate, X-Request-Id, traceresponse"
 /* A page may name itself, its content and its trace; a proxy may ask for authorization. */
 #define SENDABLE                                                                                   \
-    "Authorization, Content-Digest, Content-Encoding, Content-Type, Want-Content-Digest, "         \
+    "Authorization, Content-Digest, Content-Encoding, Content-Type, "                              \
+    "Inference-Header-Content-Length, Want-Content-Digest, "                                       \
     "X-Request-Id, traceparent, tracestate"
 /* Two hours, the most that Chromium keeps it. */
 #define MAX_AGE "7200"
@@ -169,6 +170,17 @@ static void add_headers(const request *r, const char *content_type, struct MHD_R
         add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 }
 
+/* Where the document ends and the bytes of its tensors begin. */
+static void add_document_length(const http_response *response, struct MHD_Response *wrapped)
+{
+    char text[24];
+
+    if (response->document_length == 0)
+        return;
+    snprintf(text, sizeof text, "%zu", response->document_length);
+    add_header(wrapped, "Inference-Header-Content-Length", text);
+}
+
 /* Of what is wanted and not so large that others would wait for it. */
 static void add_digest(const request *r, size_t size, struct MHD_Response *response)
 {
@@ -290,6 +302,7 @@ static bool queue(request *r)
         return false;
     }
     add_headers(r, response->content_type, wrapped);
+    add_document_length(response, wrapped);
     add_digest(r, size, wrapped);
     connection_enter(r->connection, PHASE_REPLY);
     r->state = REQUEST_ANSWERED;

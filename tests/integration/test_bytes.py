@@ -1,7 +1,9 @@
-"""Tensors as bytes: what comes in base64 is computed as the same numbers in text, to the bit; what
-goes out in base64 has the numbers that the text says. The bytes are made and read by `struct`."""
+"""Tensors as bytes, in base64 and behind the document: what comes so is computed as the same
+numbers in text, to the bit; what goes out so has the numbers that the text says. The bytes are made
+and read by `struct`."""
 
 import base64
+import gzip
 import json
 import random
 import struct
@@ -240,6 +242,144 @@ class Base64(DaemonCase):
                     self.assertEqual(found.status, status, found.body)
                     if status == 413:
                         self.assert_problem(found, 413, "max_numbers")
+
+
+LENGTH = "Inference-Header-Content-Length"
+
+
+def in_binary(tensor, datatype, tail):
+    """The tensor's object; its bytes are added to the tail."""
+    content = pack(flat(tensor), datatype)
+    tail.append(content)
+    return {"shape": shape_of(tensor), "datatype": datatype, "binary_data_size": len(content)}
+
+
+def split_answer(response):
+    """The document of an answer, and the bytes behind it."""
+    length = int(response.headers[LENGTH.lower()])
+    return json.loads(response.body[:length]), response.body[length:]
+
+
+class Binary(DaemonCase):
+
+    def send(self, request, tail, path=GRADIENTS, headers=(), length=None, **options):
+        document = request if isinstance(request, bytes) else json.dumps(request).encode()
+        length = len(document) if length is None else length
+        return self.daemon.post(document + tail, path, headers=[
+            ("Content-Type", "application/json"), (LENGTH, str(length)), *headers], **options)
+
+    def make(self, B, K, N, datatypes):
+        """A request in text, and the same in bytes with their tail."""
+        layer, tail = layer_of(random.Random(8), B, K, N), []
+        other = {name: in_binary(value, datatypes[STATES.index(name)], tail)
+                 if name in STATES else value for name, value in layer.items()}
+        return {"layers": [layer]}, {"layers": [other]}, b"".join(tail)
+
+    def test_requests(self):
+        for B, K, N in ((1, 1, 1), (3, 5, 2), (64, 300, 200)):
+            for query, datatypes in (("", ("FP32",) * 4), ("", ("BF16", "FP16", "FP32", "BF16")),
+                                     ("?datatype=FP64", ("FP64", "FP32", "FP16", "BF16"))):
+                text, request, tail = self.make(B, K, N, datatypes)
+                wanted = self.daemon.post(text, GRADIENTS + query).body
+                found = self.send(request, tail, GRADIENTS + query)
+                self.assertEqual(found.body, wanted, (B, datatypes))
+
+    def test_every_cut(self):
+        text, request, tail = self.make(2, 3, 2, ("FP32", "BF16", "FP16", "FP32"))
+        wanted = self.daemon.post(text).body
+        document = json.dumps(request).encode()
+        with self.daemon.connect() as connection:
+            for cut in range(1, len(document) + len(tail), 5):
+                headers = [("Content-Type", "application/octet-stream"),
+                           (LENGTH, str(len(document)))]
+                found = connection.request("POST", GRADIENTS, document + tail, chunks=[cut],
+                                           headers=headers)
+                self.assertEqual(found.body, wanted, cut)
+
+    def test_answers(self):
+        for datatype in ("FP32", "BF16", "FP16"):
+            layer = layer_of(random.Random(9), 64, 300, 200)
+            request = {"layers": [layer, {**layer, "activation": "relu"}]}
+            if datatype != "FP32":
+                request["datatype"] = datatype
+            base = self.daemon.post({**request, "encoding": "base64"}).json()
+            response = self.daemon.post({**request, "encoding": "binary"})
+            self.assertEqual(response.headers["content-type"], "application/octet-stream")
+            document, tail = split_answer(response)
+            for one, other in zip(base["layers"], document["layers"]):
+                for name in ("weight_delta", "bias_delta", "grad_input"):
+                    content = base64.b64decode(one[name].pop("base64"))
+                    self.assertEqual(other[name].pop("binary_data_size"), len(content))
+                    self.assertEqual(other[name], one[name])
+                    self.assertEqual(tail[:len(content)], content)
+                    tail = tail[len(content):]
+            self.assertEqual(tail, b"")
+
+    def test_both_ways(self):
+        text, request, tail = self.make(3, 4, 5, ("FP32",) * 4)
+        wanted = as_floats(self.daemon.post(text).json()["layers"][0])
+        document, content = split_answer(self.send({**request, "encoding": "binary"}, tail))
+        found = document["layers"][0]
+        for name in ("weight_delta", "bias_delta", "grad_input"):
+            size = found[name]["binary_data_size"]
+            self.assertEqual(unpack(content[:size], "FP32"), flat(wanted[name]))
+            content = content[size:]
+
+    def test_compressed(self):
+        """The length is that of the document before it is compressed, both ways."""
+        text, request, tail = self.make(64, 30, 50, ("FP32",) * 4)
+        request["encoding"] = "binary"
+        plain = self.send(request, tail)
+        document = json.dumps(request).encode()
+        packed = gzip.compress(document + tail)
+        found = self.daemon.post(packed, headers=[
+            ("Content-Type", "application/json"), ("Content-Encoding", "gzip"),
+            ("Accept-Encoding", "gzip"), (LENGTH, str(len(document)))])
+        self.assertEqual(found.headers["content-encoding"], "gzip")
+        self.assertEqual(found.headers[LENGTH.lower()], plain.headers[LENGTH.lower()])
+        self.assertEqual(gzip.decompress(found.body), plain.body)
+
+    def test_no_tail(self):
+        """A length that is the whole body's is right, in requests and in answers."""
+        text, _, _ = self.make(2, 3, 2, ("FP32",) * 4)
+        self.assertEqual(self.send(text, b"").body, self.daemon.post(text).body)
+        none = {"layers": [{"activation": "relu", "input": {"shape": [0, 1], "data": []},
+                            "pre_activation": {"shape": [0, 1], "data": []},
+                            "grad_output": {"shape": [0, 1], "data": []}, "weight": [[1]]}],
+                "outputs": ["grad_input"], "encoding": "binary"}
+        document, tail = split_answer(self.daemon.post(none))
+        self.assertEqual((document["layers"][0]["grad_input"]["binary_data_size"], tail), (0, b""))
+
+    def test_refused(self):
+        text, request, tail = self.make(2, 3, 2, ("FP32",) * 4)
+        length = len(json.dumps(request))
+        for change, detail in (
+                ({"tail": tail[:-1]}, "ends after"), ({"tail": tail + b"\0"}, "found more"),
+                ({"length": length + len(tail) + 1}, "within the body"),
+                ({"length": "x"}, "a number of bytes"), ({"length": "-1"}, "a number of bytes"),
+                ({"length": ""}, "a number of bytes"), ({"length": "9" * 30}, "a number of bytes")):
+            with self.subTest(change):
+                found = self.send(request, **{"tail": tail, **change})
+                problem = self.assert_problem(found, 400, "length_mismatch")
+                self.assertIn(detail, problem["detail"])
+        self.assert_problem(self.send(request, tail, length=length - 1), 400, "malformed_json")
+        self.assert_problem(self.send(request, tail, length=0), 400, "malformed_json")
+        self.assert_problem(self.send(request, tail, headers=[(LENGTH, str(length))]), 400,
+                            "bad_framing")
+        problem = self.assert_problem(self.daemon.post(request), 400, "length_mismatch")
+        self.assertIn(LENGTH, problem["detail"])
+        self.assert_alive()
+
+    def test_chunked_and_short(self):
+        """What a chunked body lacks is known at its end only."""
+        text, request, tail = self.make(2, 3, 2, ("FP32",) * 4)
+        document = json.dumps(request).encode()
+        for body, length in ((document + tail[:-1], len(document)), (document, len(document) + 1)):
+            with self.daemon.connect() as connection:
+                found = connection.request("POST", GRADIENTS, body, chunks=[7], headers=[
+                    ("Content-Type", "application/json"), (LENGTH, str(length))])
+            self.assert_problem(found, 400, "length_mismatch")
+
 
 
 if __name__ == "__main__":

@@ -276,6 +276,7 @@ static unsigned outputs_of(const json_t *names)
 static bool is_encoding(const grad_batch *batch, const json_t *root)
 {
     return (batch->encoding == GRAD_ENCODING_BASE64) == is_choice(root, "encoding", "base64") &&
+           (batch->encoding == GRAD_ENCODING_BINARY) == is_choice(root, "encoding", "binary") &&
            (batch->encoding_datatype == GRAD_WIRE_BF16) == is_choice(root, "datatype", "BF16") &&
            (batch->encoding_datatype == GRAD_WIRE_FP16) == is_choice(root, "datatype", "FP16");
 }

@@ -1,6 +1,6 @@
 /* Decoding tensors: form 1, nested arrays, whose shape the scanner inferred; form 2, an object with
- * a shape and data; and form 3, one with a shape, a datatype and bytes. Whether the shapes of
- * different tensors agree is asked elsewhere. */
+ * a shape and data; and forms 3 and 4, one with a shape, a datatype and bytes. Whether the shapes
+ * of different tensors agree is asked elsewhere. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -197,16 +197,25 @@ static grad_status read_base64(grad_reader *reader, const grad_path *path, const
     return GRAD_OK;
 }
 
-static grad_status refuse_encoding(grad_reader *reader, const grad_path *path, const json_t *value,
-                                   void *target)
+static grad_status read_binary(grad_reader *reader, const grad_path *path, const json_t *value,
+                               void *target)
 {
-    (void)value;
-    (void)target;
-    return grad_decode_fail(
-        reader, path, "unsupported_value",
-        "expected \"data\" or \"base64\", found \"%s\", which this version does "
-        "not read",
-        path->key);
+    spelled_tensor *tensor = target;
+    size_t size = 0;
+    grad_status status = grad_decode_size(reader, path, value, &size);
+
+    if (status != GRAD_OK)
+        return status;
+    tensor->bytes = grad_decode_array(reader, path);
+    if (tensor->bytes != NULL && tensor->bytes->bytes == size)
+        return GRAD_OK;
+    if (tensor->bytes != NULL)
+        return grad_decode_fail(reader, path, "unsupported_value",
+                                "expected an integer in digits alone, found another");
+    return grad_decode_fail_malformed(
+        reader, path, "length_mismatch",
+        "expected the header Inference-Header-Content-Length, which says where the document ends "
+        "and the bytes of its tensors begin, found none");
 }
 
 static const grad_field tensor_fields[] = {
@@ -214,7 +223,7 @@ static const grad_field tensor_fields[] = {
     {"data", read_data, 0, NULL},
     {"datatype", read_datatype, 0, NULL},
     {"base64", read_base64, 0, NULL},
-    {"binary_data_size", refuse_encoding, 0, NULL},
+    {"binary_data_size", read_binary, 0, NULL},
 };
 
 /* Whether the shape has an axis of length 0. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/json/byte_tail.h"
 #include "codec/json/explain.h"
 #include "codec/json/load.h"
 #include "codec/json/scanner.h"
@@ -91,6 +92,10 @@ enum { TREE_BYTES_PER_BYTE = 80 };
 
 struct grad_decoder {
     grad_scanner scanner;
+    bool has_tail;          /* bytes follow the document, */
+    bool is_in_tail;        /* which is whole, */
+    size_t document_length; /* and has as many */
+    grad_byte_tail tail;
     size_t max_layers;
     void *block; /* the request, the reply or the report, once read */
     size_t block_size;
@@ -135,10 +140,36 @@ static grad_status report(const grad_decoder *decoder, grad_error *error)
     return own->status;
 }
 
+void grad_decoder_expect_tail(grad_decoder *decoder, size_t document_length)
+{
+    decoder->has_tail = true;
+    decoder->document_length = document_length;
+}
+
+/* Bytes of which the first may be the document's. */
+static void push_with_tail(grad_decoder *d, const char *bytes, size_t length)
+{
+    grad_scanner *s = &d->scanner;
+    size_t left = d->is_in_tail ? 0 : d->document_length - (size_t)s->offset;
+    size_t taken = grad_size_min(left, length);
+
+    if (taken > 0)
+        grad_scanner_push(s, bytes, taken);
+    if (s->error.status == GRAD_OK && taken == left && !d->is_in_tail) {
+        d->is_in_tail = true;
+        if (grad_scanner_end(s) == GRAD_OK)
+            grad_byte_tail_begin(&d->tail, s);
+    }
+    if (s->error.status == GRAD_OK && length > taken)
+        grad_byte_tail_push(&d->tail, s, bytes + taken, length - taken);
+}
+
 grad_status grad_decoder_push(grad_decoder *decoder, const char *bytes, size_t length,
                               grad_error *error)
 {
-    if (length > 0)
+    if (length > 0 && decoder->has_tail && decoder->scanner.error.status == GRAD_OK)
+        push_with_tail(decoder, bytes, length);
+    else if (length > 0)
         grad_scanner_push(&decoder->scanner, bytes, length);
     return report(decoder, error);
 }
@@ -245,6 +276,24 @@ static void read_block(grad_decoder *decoder, grad_document *document)
         grad_request_read(document, &decoder->block, &decoder->block_size, error);
 }
 
+/* The body is over: so must be the document, and the bytes behind it. */
+static grad_status end_body(grad_decoder *d)
+{
+    grad_scanner *s = &d->scanner;
+
+    if (!d->has_tail)
+        return grad_scanner_end(s);
+    if (s->error.status == GRAD_OK && !d->is_in_tail && (size_t)s->offset < d->document_length) {
+        grad_fail_at_byte(&s->error, GRAD_MALFORMED, "length_mismatch", s->offset, "",
+                          "expected a document of %zu bytes, as Inference-Header-Content-Length "
+                          "says, found a body of %zu",
+                          d->document_length, (size_t)s->offset);
+    }
+    if (s->error.status == GRAD_OK && !d->is_in_tail)
+        grad_scanner_end(s);
+    return s->error.status == GRAD_OK ? grad_byte_tail_end(&d->tail, s) : s->error.status;
+}
+
 grad_status grad_decoder_finish(grad_decoder *decoder, grad_document_kind kind, void **block,
                                 grad_error *error)
 {
@@ -256,7 +305,7 @@ grad_status grad_decoder_finish(grad_decoder *decoder, grad_document_kind kind, 
                               .max_layers = decoder->max_layers};
     json_t *root;
 
-    if (grad_scanner_end(scanner) != GRAD_OK)
+    if (end_body(decoder) != GRAD_OK)
         return report(decoder, error);
     root = parse_envelope(decoder);
     if (root != NULL) {

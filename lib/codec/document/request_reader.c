@@ -69,13 +69,12 @@ static grad_status read_non_finite(grad_reader *reader, const grad_path *path, c
     return status;
 }
 
-/* Of which this version knows the first two. */
 static grad_status read_encoding(grad_reader *reader, const grad_path *path, const json_t *value,
                                  void *target)
 {
     size_t index = GRAD_ENCODING_JSON;
     grad_status status =
-        grad_decode_choice(reader, path, value, grad_encoding_names, GRAD_ENCODING_BINARY, &index);
+        grad_decode_choice(reader, path, value, grad_encoding_names, GRAD_ENCODING_COUNT, &index);
 
     *(grad_encoding *)target = (grad_encoding)index;
     return status;
@@ -455,7 +454,7 @@ static grad_status check_encoding(grad_reader *reader, const grad_path *root)
         return GRAD_OK;
     return grad_decode_fail(
         reader, &datatype, "unsupported_value",
-        "expected \"encoding\": \"base64\" beside \"datatype\": \"%s\", which is "
+        "expected \"encoding\": \"base64\" or \"binary\" beside \"datatype\": \"%s\", which is "
         "of answers in bytes, found none",
         grad_wire_datatype_name(batch->encoding_datatype));
 }

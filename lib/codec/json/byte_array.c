@@ -231,18 +231,29 @@ grad_status grad_byte_array_read_base64(grad_byte_array *array, grad_number_bloc
     return status;
 }
 
+grad_status grad_byte_array_add(grad_byte_array *array, grad_number_block *block, const char *bytes,
+                                size_t length, grad_error *error)
+{
+    grad_status status = reserve(array, block, length, error);
+
+    if (status != GRAD_OK)
+        return status;
+    memcpy(free_bytes(array, block), bytes, length);
+    add_bytes(array, block, length);
+    return GRAD_OK;
+}
+
 /* The datatype that the member at that place names, if that is what it is. */
-static grad_wire_datatype datatype_at(const grad_envelope *envelope, const grad_place *place)
+static grad_wire_datatype datatype_at(const grad_envelope *envelope, size_t place)
 {
     static const char *const names[] = {"datatype"};
     const grad_text *text = &envelope->text;
     const char *end = text->data + text->length;
-    const char *name = text->data + place->label + (text->data[place->label] == ' ');
-    const char *value = text->data + place->begin;
+    const char *value = text->data + envelope->places[place].begin;
     const char *quote;
 
-    if (*name != '"' || value + 1 >= end || *value != '"' ||
-        !grad_envelope_is_name(envelope, (size_t)(name + 1 - text->data), names, GRAD_COUNT(names)))
+    if (value + 1 >= end || *value != '"' ||
+        !grad_envelope_member_is(envelope, place, names, GRAD_COUNT(names)))
         return GRAD_WIRE_COMPUTED;
     quote = memchr(value + 1, '"', (size_t)(end - value - 1));
     return quote != NULL ? grad_wire_datatype_find(value + 1, (size_t)(quote - value - 1))
@@ -255,7 +266,7 @@ grad_wire_datatype grad_byte_array_datatype(const grad_envelope *envelope, size_
 
     for (size_t i = object + 1; i < envelope->place_count && found == GRAD_WIRE_COMPUTED;
          i = envelope->places[i].next)
-        found = datatype_at(envelope, &envelope->places[i]);
+        found = datatype_at(envelope, i);
     return found;
 }
 

@@ -26,6 +26,10 @@ grad_status grad_byte_array_read_base64(grad_byte_array *array, grad_number_bloc
                                         const char **p, const char *end, grad_array_error *wrong,
                                         grad_error *error);
 
+/* Adds bytes as they are. Errors: GRAD_TOO_LARGE, without an error, and GRAD_OUT_OF_MEMORY. */
+grad_status grad_byte_array_add(grad_byte_array *array, grad_number_block *block, const char *bytes,
+                                size_t length, grad_error *error);
+
 /* The datatype that the object at that place names, as far as it was read. GRAD_WIRE_COMPUTED: it
  * names none that is known. */
 grad_wire_datatype grad_byte_array_datatype(const grad_envelope *envelope, size_t object);

@@ -192,9 +192,8 @@ grad_status grad_envelope_add_token(grad_envelope *envelope, char byte, int64_t 
     return status;
 }
 
-/* Adds text that stands for the array. */
-static grad_status add_reference(grad_envelope *envelope, const grad_number_array *array,
-                                 const char *text, int64_t offset, grad_error *error)
+static grad_status add_array(grad_envelope *envelope, const grad_number_array *array,
+                             grad_error *error)
 {
     grad_number_array *arrays = grow(envelope->arrays, envelope->array_count,
                                      &envelope->array_capacity, sizeof *arrays, error);
@@ -203,6 +202,24 @@ static grad_status add_reference(grad_envelope *envelope, const grad_number_arra
         return GRAD_OUT_OF_MEMORY;
     envelope->arrays = arrays;
     arrays[envelope->array_count++] = *array;
+    return GRAD_OK;
+}
+
+grad_status grad_envelope_refer(grad_envelope *envelope, size_t place,
+                                const grad_number_array *array, grad_error *error)
+{
+    if (add_array(envelope, array, error) != GRAD_OK)
+        return GRAD_OUT_OF_MEMORY;
+    envelope->places[place].array = (uint32_t)envelope->array_count;
+    return GRAD_OK;
+}
+
+/* Adds text that stands for the array. */
+static grad_status add_reference(grad_envelope *envelope, const grad_number_array *array,
+                                 const char *text, int64_t offset, grad_error *error)
+{
+    if (add_array(envelope, array, error) != GRAD_OK)
+        return GRAD_OUT_OF_MEMORY;
     if (envelope->open_rests == 0) {
         begin_value(envelope);
         envelope->places[envelope->place].array = (uint32_t)envelope->array_count;
@@ -413,6 +430,15 @@ bool grad_envelope_is_name(const grad_envelope *envelope, size_t position, const
         if (strlen(names[i]) == length && memcmp(names[i], name, length) == 0)
             return true;
     return false;
+}
+
+bool grad_envelope_member_is(const grad_envelope *envelope, size_t place, const char *const *names,
+                             size_t count)
+{
+    const char *name = name_of(envelope, place, envelope->text.data + envelope->text.length);
+
+    return name != NULL &&
+           grad_envelope_is_name(envelope, (size_t)(name - envelope->text.data), names, count);
 }
 
 /* ---- From places to pointers ----------------------------------------------------------------- */

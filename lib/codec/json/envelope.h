@@ -139,6 +139,14 @@ int64_t grad_envelope_offset_of(const grad_envelope *envelope, size_t place);
 bool grad_envelope_is_name(const grad_envelope *envelope, size_t position, const char *const *names,
                            size_t count);
 
+/* The same of the member of an object at that place. */
+bool grad_envelope_member_is(const grad_envelope *envelope, size_t place, const char *const *names,
+                             size_t count);
+
+/* The value at that place refers to array, which came behind the document. */
+grad_status grad_envelope_refer(grad_envelope *envelope, size_t place,
+                                const grad_number_array *array, grad_error *error);
+
 /* Another name of a field, which stands for it where it has none of its own: PyTorch says eps,
  * Keras epsilon; who sends tensors from a phone says sizes for a shape. NULL where
  * there is none. */
