@@ -79,6 +79,14 @@ static void powers_of_two_are_not_too_short(void **state)
     expect_text(number_of_bits(0x6E000000), "9.9035203e27");
 }
 
+/* Its interval is as long below as above, which that of the power of two behind it is not. */
+static void the_last_number_before_a_power_of_two_is_short(void **state)
+{
+    (void)state;
+    expect_text(number_of_bits(0x01FFFFFF), "9.403954e-38");
+    expect_text(number_of_bits(0x06FFFFFF), "9.629649e-35");
+}
+
 static void the_shorter_notation_is_used(void **state)
 {
     (void)state;
@@ -370,6 +378,7 @@ int main(void)
         cmocka_unit_test(the_largest_number_stays_below_itself),
         cmocka_unit_test(doubles_in_between_are_avoided),
         cmocka_unit_test(powers_of_two_are_not_too_short),
+        cmocka_unit_test(the_last_number_before_a_power_of_two_is_short),
         cmocka_unit_test(the_shorter_notation_is_used),
         cmocka_unit_test(random_numbers_read_back),
         cmocka_unit_test(every_power_of_two_and_its_neighbours_read_back),
