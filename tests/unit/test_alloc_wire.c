@@ -68,6 +68,12 @@ static void fail_each(work *function, const char *text, grad_status expected, bo
     assert_true(n > 2);
 }
 
+/* Behind its last brace come the bytes of its tensors, more numbers than the first block holds. */
+#define TEN "AAAAAAAAAA"
+static const char with_tail[] =
+    "{\"layers\": [{\"activation\": \"relu\", \"input\": {\"shape\": [80], \"datatype\": \"BF16\","
+    "\"binary_data_size\":160}}]}" TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN;
+
 static grad_status decode(const char *text, document_kind kind, grad_datatype datatype)
 {
     grad_decoder *decoder = NULL;
@@ -89,6 +95,20 @@ static grad_status decode(const char *text, document_kind kind, grad_datatype da
 static grad_status decode_request(const char *text)
 {
     return decode(text, GRADIENTS, GRAD_FP32);
+}
+
+/* Up to its end only: "binary_data_size" is a token of 16 bytes. */
+static grad_status push_with_tail(const char *text)
+{
+    grad_decoder *decoder = NULL;
+    grad_status status = grad_decoder_create(NULL, GRAD_FP32, 0, &decoder, NULL);
+
+    if (status == GRAD_OK)
+        grad_decoder_expect_tail(decoder, (size_t)(strrchr(text, '}') - text) + 1);
+    for (size_t i = 0; status == GRAD_OK && i < strlen(text); i += 5)
+        status = grad_decoder_push(decoder, text + i, strnlen(text + i, 5), NULL);
+    grad_decoder_destroy(decoder);
+    return status;
 }
 
 static grad_status decode_network(const char *text)
@@ -126,6 +146,7 @@ static void test_decode(void **unused)
     fail_each(decode_request, refused, GRAD_INVALID, true);
     fail_each(decode_request, wrong, GRAD_MALFORMED, true);
     fail_each(decode_request, twice, GRAD_INVALID, true);
+    fail_each(push_with_tail, with_tail, GRAD_OK, false);
     fail_each(decode_network, network, GRAD_INVALID, true);
     fail_each(decode_request, continued, GRAD_OK, false);
     fail_each(decode_check, continued, GRAD_OK, false);
