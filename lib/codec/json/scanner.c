@@ -331,12 +331,27 @@ static const char *open_row(grad_scanner *s, const char *p)
     return p + 1;
 }
 
-/* A number, a word or a string, at p. */
-static const char *scan_leaf(grad_scanner *s, const char *p, const char *end)
+/* Strings begin at p. Those of ours that stand for a NaN or an infinity are read together. */
+static const char *scan_literals(grad_scanner *s, const char *p, const char *end)
 {
     const char *behind;
     double value;
 
+    begin_token(s, p, GRAD_SCAN_LITERAL);
+    while ((behind = grad_word_skip_non_finite(p, end, &value)) != NULL) {
+        if (!add_number(s, value))
+            return NULL;
+        if (end - behind < 2 || behind[0] != ',' || behind[1] != '"')
+            return behind;
+        p = behind + 1;
+        begin_token(s, p, GRAD_SCAN_LITERAL);
+    }
+    return p;
+}
+
+/* A number, a word or a string, at p. */
+static const char *scan_leaf(grad_scanner *s, const char *p, const char *end)
+{
     if (s->level < s->array.rank) {
         s->state = GRAD_SCAN_NEXT;
         return fail_array(s, p, "ragged_array", offset_of(s, p), s->level,
@@ -344,9 +359,10 @@ static const char *scan_leaf(grad_scanner *s, const char *p, const char *end)
     }
     if (*p == '-' || grad_is_digit(*p))
         return scan_numbers(s, p, end);
-    begin_token(s, p, *p == '"' ? GRAD_SCAN_LITERAL : GRAD_SCAN_NUMBER);
-    behind = grad_word_skip_non_finite(p, end, &value);
-    return behind == NULL ? p : add_number(s, value) ? behind : NULL;
+    if (*p == '"')
+        return scan_literals(s, p, end);
+    begin_token(s, p, GRAD_SCAN_NUMBER);
+    return p;
 }
 
 static const char *scan_element(grad_scanner *s, const char *p, const char *end)

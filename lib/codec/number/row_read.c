@@ -149,7 +149,7 @@ size_t grad_number_rows_read(const char *begin, const char *text, const char *en
 
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
-/* Numbers that are read in vectors before blocks are tried again: more where those find none. */
+/* Numbers that are read in vectors before blocks are tried again: more where those find few. */
 enum { RUN_MIN = 4, RUN_MAX = 64 };
 
 size_t grad_number_row_read(const char *begin, const char *text, const char *end, float *out,
@@ -163,7 +163,7 @@ size_t grad_number_row_read(const char *begin, const char *text, const char *end
         size_t in_blocks = read_blocks(begin, p, end, out + count, capacity - count, NULL, &p), run;
 
         count += in_blocks;
-        limit = in_blocks > 0 ? RUN_MIN : limit < RUN_MAX ? limit * 2 : RUN_MAX;
+        limit = in_blocks >= RUN_MAX ? RUN_MIN : limit < RUN_MAX ? limit * 2 : RUN_MAX;
         run = read_run(begin, p, end, out + count, capacity - count, limit, &p, after_value);
         count += run;
         if (*after_value)

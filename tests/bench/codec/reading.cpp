@@ -130,7 +130,8 @@ void read_gradient(const build &b, const shape &s, const std::string &text, wide
         b.push(decoder, text.data(), text.size(), nullptr) != GRAD_OK ||
         b.finish(decoder, GRAD_REQUEST_GRADIENTS, &batch, nullptr) != GRAD_OK)
         fail("cannot be decoded", s.name);
-    const void *data = batch->layers[0].input.data;
+    /* The batch of another build may be laid out in another way: only ours is looked into. */
+    const void *data = out != nullptr ? batch->layers[0].input.data : nullptr;
     for (std::size_t i = 0; out != nullptr && i < out->size(); i++)
         (*out)[i] = s.datatype == GRAD_FP64
                         ? static_cast<const double *>(data)[i]
