@@ -127,10 +127,12 @@ const grad_segment *computation_segments(const computation *c, grad_segment *own
 /* Whether the response is to be compressed. Without memory it goes as it is. */
 static bool begin_compressing(computation *c)
 {
-    size_t size = response_size(c);
+    size_t size;
 
-    if (c->compressor == NULL || atomic_load(&c->failed) ||
-        (size < LEAST_COMPRESSED && !c->must_compress))
+    if (c->compressor == NULL || atomic_load(&c->failed))
+        return false;
+    size = response_size(c);
+    if (size < LEAST_COMPRESSED && !c->must_compress)
         return false;
     grad_text_init(&c->compressed, c->must_compress ? SIZE_MAX : size);
     return c->compressor->create(size, &c->compression, NULL) == GRAD_OK;
