@@ -1,6 +1,7 @@
 """Many at once: every answer right to the bit, overload refused within bounded memory, the admin
 listener never behind work, and a drain that loses nothing it accepted."""
 
+import contextlib
 import random
 import signal
 import threading
@@ -183,25 +184,33 @@ class Overload(Case):
 
     def test_queue_timeout(self):
         """Six requests end at once; the one worker is busy with the first for longer than the
-        others may wait."""
+        others may wait. On a loaded machine they may end one after the other: then again."""
         size = scaled(1500, 1000)
         data = build_request("POST", "/v1/gradients", body_of(make_request(64, size, size)))
         with Daemon("--workers", "1", "--inline-cost", "0s", "--queue-timeout",
                     scaled("5ms", "20ms")) as daemon:
-            connections = [daemon.connect() for _ in range(6)]
-            for part in (data[:-1], data[-1:]):
-                for connection in connections:
-                    connection.send(part)
-            responses = [connection.read_response() for connection in connections]
-            refused = [response for response in responses if response.status != 200]
-            self.assertTrue(0 < len(refused) < 6, responses)
+            refused = []
+            for _ in range(20):
+                responses = self.end_at_once(daemon, 6, data)
+                refused += [response for response in responses if response.status != 200]
+                self.assertLess(len(refused), 6, responses)
+                if refused:
+                    break
+            self.assertNotEqual(refused, [])
             for response in refused:
                 self.assert_problem(response, 503, "queue_timeout")
                 self.assertGreaterEqual(int(response.headers["retry-after"]), 1)
             rejected = daemon.metrics().value("gradientd_rejections_total", reason="queue_timeout")
             self.assertEqual(rejected, len(refused))
-            for connection in connections:
-                connection.close()
+
+    def end_at_once(self, daemon, count, data):
+        """The responses to so many requests whose last bytes are sent together."""
+        with contextlib.ExitStack() as stack:
+            connections = [stack.enter_context(daemon.connect()) for _ in range(count)]
+            for part in (data[:-1], data[-1:]):
+                for connection in connections:
+                    connection.send(part)
+            return [connection.read_response() for connection in connections]
 
     def test_a_request_larger_than_the_budget_is_413(self):
         body = body_of(make_request(64, 600, 400))
