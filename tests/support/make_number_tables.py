@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 """Prints the tables of lib/codec/number. Exact: integers and fractions only.
 
-    tests/support/make_number_tables.py | clang-format-14 > lib/codec/number/tables.c
-    tests/support/make_number_tables.py powers | clang-format-14 > lib/codec/number/powers.c
-    tests/support/make_number_tables.py blocks | clang-format-14 > lib/codec/number/blocks.c
+In lib/codec/number, with make_number_tables.py from here:
+
+    make_number_tables.py | clang-format-14 > tables.c
+    make_number_tables.py powers | clang-format-14 > powers.c
+    make_number_tables.py blocks | clang-format-14 > write_block_tables.c
 """
 
 import sys
