@@ -26,11 +26,12 @@ size_t grad_decode_place(const grad_reader *reader, const grad_path *path)
 }
 
 static grad_status fail(grad_reader *reader, const grad_path *path, grad_status status,
-                        const char *code, const char *detail)
+                        const char *code, const char *format, va_list arguments)
 {
-    char pointer[GRAD_POINTER_SIZE];
+    char detail[GRAD_DETAIL_SIZE], pointer[GRAD_POINTER_SIZE];
     size_t place = grad_decode_place(reader, path);
 
+    vsnprintf(detail, sizeof detail, format, arguments);
     grad_envelope_pointer(reader->envelope, place, NULL, 0, pointer);
     return grad_fail_at_byte(reader->error, status, code,
                              grad_envelope_offset_of(reader->envelope, place), pointer, "%s",
@@ -40,25 +41,25 @@ static grad_status fail(grad_reader *reader, const grad_path *path, grad_status 
 grad_status grad_decode_fail(grad_reader *reader, const grad_path *path, const char *code,
                              const char *format, ...)
 {
-    char detail[GRAD_DETAIL_SIZE];
+    grad_status status;
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(detail, sizeof detail, format, arguments);
+    status = fail(reader, path, GRAD_INVALID, code, format, arguments);
     va_end(arguments);
-    return fail(reader, path, GRAD_INVALID, code, detail);
+    return status;
 }
 
 grad_status grad_decode_fail_malformed(grad_reader *reader, const grad_path *path, const char *code,
                                        const char *format, ...)
 {
-    char detail[GRAD_DETAIL_SIZE];
+    grad_status status;
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(detail, sizeof detail, format, arguments);
+    status = fail(reader, path, GRAD_MALFORMED, code, format, arguments);
     va_end(arguments);
-    return fail(reader, path, GRAD_MALFORMED, code, detail);
+    return status;
 }
 
 grad_status grad_decode_fail_array_error(grad_reader *reader, const grad_path *path,
