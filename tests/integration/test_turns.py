@@ -61,15 +61,16 @@ class Beside(DaemonCase):
         self.assertEqual(self.daemon.metrics().value("gradientd_requests_total", status="503"), 0)
 
     def test_requests_are_answered_beside_long_ones(self):
-        """That are no checks: an outer product in FP64, most of which is printing."""
-        size = scaled(1500, 800)
+        """That are no checks: an outer product, most of which is printing and compressing."""
+        size = scaled(1500, 1300)
         outer = body_of({"outputs": ["weight_delta"],
                          "layers": [make_layer(random.Random(4), 1, size, size)]})
         self.seconds_of(SMALL, 1, source="127.0.0.2")
         alone = self.seconds_of(LARGE, 5, source="127.0.0.2")
         long_ones = [self.daemon.connect(receive_buffer=4096) for _ in range(4)]
         for connection in long_ones:
-            connection.send(build_request("POST", "/v1/gradients?datatype=FP64", outer))
+            connection.send(build_request("POST", "/v1/gradients?datatype=FP64", outer,
+                                          [("Accept-Encoding", "gzip")]))
         self.daemon.wait_metric(lambda v: v >= 2, patience(20), "gradientd_jobs_running")
         beside = []
         while len(beside) < 5 and self.daemon.metrics().value("gradientd_jobs_running") > 0:
