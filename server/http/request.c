@@ -93,9 +93,8 @@ size_t request_max_headers(const request *r)
     return r->context->role == ROLE_SERVICE ? SERVICE_MAX_HEADERS : ADMIN_MAX_HEADERS;
 }
 
-/* libmicrohttpd 0.9.75 notes the parameters of a query next. Where their notes do not fit it makes
- * an error of that, forgets it, and waits for ever: it gets none of so many, which admission then
- * finds to be too large. */
+/* libmicrohttpd 0.9.75 notes the parameters of a query next, and may leave a request with very many
+ * of them unanswered: it gets none of so many, which admission then finds to be too large. */
 static void drop_huge_query(request *r)
 {
 #if MHD_VERSION < 0x01000000
