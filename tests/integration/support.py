@@ -119,6 +119,10 @@ class Daemon:
     def tail(self, count=25):
         return "\n".join(self.lines[-count:])
 
+    @property
+    def url(self):
+        return "http://%s:%d" % self.address
+
     def __enter__(self):
         return self
 

@@ -603,7 +603,7 @@ class CommandLine(Checks):
     """gradient check: 0 passes, 1 fails, 3 is no request."""
 
     def test_exit_statuses(self):
-        url = "http://%s:%d" % self.daemon.address
+        url = self.daemon.url
         for seed in range(scaled(4, 1)):
             network = nets.make_network(seed, LOSSES[seed], activations=nets.SMOOTH)
             right = claimed(network, ask(self.daemon, network))
@@ -621,7 +621,7 @@ class CommandLine(Checks):
                     self.assertEqual(failures, {0: 0, 1: 1, 3: 0}[status], result)
 
     def test_finished_deltas(self):
-        url = "http://%s:%d" % self.daemon.address
+        url = self.daemon.url
         network = {**nets.make_network(3, "mse", activations=nets.SMOOTH), "scale": -0.125,
                    "reduction": "mean", "weight_decay": {"l1": 1, "l2": 0.5}}
         right = claimed(network, ask(self.daemon, network))

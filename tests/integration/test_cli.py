@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 from peers import DOCUMENT, gradient
-from support import Daemon, body_of, make_layer, make_request, scaled
+from support import Daemon, DaemonCase, body_of, make_layer, make_request, scaled
 
 ACTIVATIONS = ("identity", "relu", "leaky_relu", "elu", "sigmoid", "tanh", "softplus", "silu",
                "gelu", "gelu_tanh", "softmax")
@@ -32,16 +32,7 @@ def requests():
     yield body_of(make_request(large, large, large))
 
 
-class WithDaemon(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = Daemon()
-        cls.url = "http://%s:%d" % cls.daemon.address
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.daemon.stop()
-
+class WithDaemon(DaemonCase):
     def run_ok(self, *arguments, **options):
         result = gradient(*arguments, **options)
         self.assertEqual((result.code, result.err), (0, ""), result.out[:300])
@@ -51,7 +42,7 @@ class WithDaemon(unittest.TestCase):
         for document in requests():
             with self.subTest(document[:100]):
                 local = self.run_ok("compute", "--local", "-", stdin=document)
-                remote = self.run_ok("compute", "-", "--url", self.url, stdin=document)
+                remote = self.run_ok("compute", "-", "--url", self.daemon.url, stdin=document)
                 self.assertEqual(local, remote)
                 self.assertEqual(remote, self.daemon.post(document).body)
                 self.assertIn("layers", json.loads(local))
@@ -65,7 +56,8 @@ class WithDaemon(unittest.TestCase):
         for document in documents:
             with self.subTest(document):
                 local = gradient("compute", "--local", "--json", "-", stdin=document)
-                remote = gradient("compute", "--json", "-", "--url", self.url, stdin=document)
+                remote = gradient("compute", "--json", "-", "--url", self.daemon.url,
+                                  stdin=document)
                 self.assertEqual((local.code, local.out), (3, b""), local.err)
                 self.assertEqual((remote.code, remote.out), (3, b""), remote.err)
                 ours, theirs = json.loads(local.err), json.loads(remote.err)
@@ -73,38 +65,38 @@ class WithDaemon(unittest.TestCase):
                 self.assertEqual(theirs.pop("attempts"), 1)
                 self.assertEqual(ours, theirs)
                 words = [gradient("compute", *where, "-", stdin=document).err
-                         for where in (("--local",), ("--url", self.url))]
+                         for where in (("--local",), ("--url", self.daemon.url))]
                 self.assertEqual(*words)
 
     def test_a_file_and_the_variable(self):
         with tempfile.NamedTemporaryFile() as file:
             file.write(DOCUMENT)
             file.flush()
-            out = self.run_ok("compute", file.name, environment={"GRADIENT_URL": self.url})
+            out = self.run_ok("compute", file.name, environment={"GRADIENT_URL": self.daemon.url})
             self.assertEqual(out, self.run_ok("compute", "--local", file.name))
 
     def test_the_option_beats_the_variable(self):
-        self.run_ok("health", "--url", self.url,
+        self.run_ok("health", "--url", self.daemon.url,
                     environment={"GRADIENT_URL": "http://127.0.0.1:1"})
 
     def test_health(self):
-        self.assertEqual(self.run_ok("health", "--url", self.url), b"ready\n")
+        self.assertEqual(self.run_ok("health", "--url", self.daemon.url), b"ready\n")
         admin = "http://%s:%d" % self.daemon.admin
         self.assertEqual(self.run_ok("health", "--url", admin), b"ready\n")
-        self.assertEqual(self.run_ok("health", "--json", "--url", self.url).rstrip(b"\n"),
+        self.assertEqual(self.run_ok("health", "--json", "--url", self.daemon.url).rstrip(b"\n"),
                          self.daemon.get("/readyz").body.rstrip(b"\n"))
 
     def test_info(self):
-        lines = self.run_ok("info", "--url", self.url).decode().splitlines()
+        lines = self.run_ok("info", "--url", self.daemon.url).decode().splitlines()
         names = dict(line.split(None, 1) for line in lines if len(line.split(None, 1)) == 2)
-        document = json.loads(self.run_ok("info", "--json", "--url", self.url))
+        document = json.loads(self.run_ok("info", "--json", "--url", self.daemon.url))
         self.assertEqual(document, self.daemon.get("/v1/info").json())
         self.assertEqual(names["version"], document["version"])
         self.assertEqual(int(names["limits/max_layers"]), document["limits"]["max_layers"])
 
     def test_a_document_over_the_service_s_limit(self):
         with Daemon("--max-body", "1KiB") as small:
-            url = "http://%s:%d" % small.address
+            url = small.url
             result = gradient("compute", "-", "--json", "--url", url, stdin=DOCUMENT + b" " * 2000)
             self.assertEqual(result.code, 3, result.err)
             self.assertEqual(json.loads(result.err)["problem"]["status"], 413)
@@ -119,14 +111,14 @@ class WithDaemon(unittest.TestCase):
         with open("/dev/full", "wb") as full:
             for arguments in (("compute", "-"), ("compute", "--local", "-"), ("info",),
                               ("health",)):
-                where = () if "--local" in arguments else ("--url", self.url)
+                where = () if "--local" in arguments else ("--url", self.daemon.url)
                 result = gradient(*arguments, *where, stdin=DOCUMENT, stdout=full)
                 self.assertEqual(result.code, 9, result.err)
                 self.assertIn("No space left on device", result.err)
 
     def test_standard_output_that_nobody_reads(self):
         document = body_of(make_request(1, 300, 300))
-        for where in (("--local",), ("--url", self.url)):
+        for where in (("--local",), ("--url", self.daemon.url)):
             read_end, write_end = os.pipe()
             os.close(read_end)
             try:

@@ -7,7 +7,7 @@ import tempfile
 import unittest
 
 from peers import DOCUMENT, Peer, answers, gradient
-from support import Daemon
+from support import DaemonCase
 from test_cli_words import on_a_terminal
 from test_networks import BY_HAND, make_network
 
@@ -123,19 +123,10 @@ class Paths(unittest.TestCase):
                     self.assertEqual(peer.requests[0].body, DOCUMENT)
 
 
-class WithDaemon(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = Daemon()
-        cls.url = "http://%s:%d" % cls.daemon.address
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.daemon.stop()
-
+class WithDaemon(DaemonCase):
     def both(self, *arguments, stdin):
         """The result of the service, which is that of --local too."""
-        remote = gradient(*arguments, "-", "--url", self.url, stdin=stdin)
+        remote = gradient(*arguments, "-", "--url", self.daemon.url, stdin=stdin)
         local = gradient(*arguments, "-", "--local", stdin=stdin)
         self.assertEqual((remote.code, remote.out, remote.err), (local.code, local.out, local.err))
         return remote

@@ -53,7 +53,7 @@ class Arrives(Case):
         cls.folder.cleanup()
 
     def upload_all(self, daemon, wanted, wanted_of_chunked=None):
-        url = "http://%s:%d" % daemon.address
+        url = daemon.url
         for size, path in self.files.items():
             for name, upload in uploaders.DIRECT.items():
                 with self.subTest(name, size=size):

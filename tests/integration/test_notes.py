@@ -230,7 +230,7 @@ class Notes(DaemonCase):
 
     def test_the_command_line_tells_them_on_standard_error(self):
         request = network("softmax", {"name": "cross_entropy", "target": [0, 1, 0]})
-        url = "http://%s:%d" % self.daemon.address
+        url = self.daemon.url
         for command in ("backprop", "check"):
             for where in (["--url", url], ["--local"]):
                 for options, told in (([], True), (["--quiet"], False), (["--json"], False)):

@@ -461,7 +461,7 @@ class CommandLine(Case):
         path = os.path.join(FOLDER.name, "token-of-the-command-line")
         with open(path, "w") as out:
             out.write(token + "\n")
-        return gradient("compute", "-", "--url", "http://%s:%d" % daemon.address, "--token-file",
+        return gradient("compute", "-", "--url", daemon.url, "--token-file",
                         path, *words, stdin=BODY)
 
     def test_tokens(self):
@@ -473,7 +473,7 @@ class CommandLine(Case):
                 result = self.run_with(daemon, token)
                 self.assertEqual(result.code, 7)
                 self.assertIn(told, result.err)
-            result = gradient("compute", "-", "--url", "http://%s:%d" % daemon.address, stdin=BODY)
+            result = gradient("compute", "-", "--url", daemon.url, stdin=BODY)
             self.assertEqual(result.code, 7)
             self.assertIn("found none (no token was sent)", result.err)
 
