@@ -14,6 +14,12 @@ static const struct {
 
 /* ---- As a document --------------------------------------------------------------------------- */
 
+/* Answers a second; 0 where it was interrupted before it measured. */
+static double rate_of(const bench_count *count, double seconds)
+{
+    return seconds > 0 ? (double)bench_times_count(count->answers) / seconds : 0;
+}
+
 /* In milliseconds; null where there are none. */
 static void write_milliseconds(grad_text *text, double seconds)
 {
@@ -41,8 +47,8 @@ static void write_times(grad_text *text, const char *name, const bench_times *ti
 static void write_count(grad_text *text, const bench_count *count, double seconds)
 {
     grad_text_printf(text, "\"answers_per_second\":%.6g,\"wrong\":%llu,\"failed\":%llu,",
-                     (double)bench_times_count(count->answers) / seconds,
-                     (unsigned long long)count->wrong, (unsigned long long)count->failed);
+                     rate_of(count, seconds), (unsigned long long)count->wrong,
+                     (unsigned long long)count->failed);
     write_times(text, "answers_ms", count->answers);
     grad_text_printf(text, ",");
     write_times(text, "refusals_ms", count->refusals);
@@ -86,8 +92,7 @@ static void add_time(grad_text *text, double seconds)
 
 static void add_row(grad_text *text, const char *name, const bench_count *count, double seconds)
 {
-    grad_text_printf(text, "%-18s %10.1f", name,
-                     (double)bench_times_count(count->answers) / seconds);
+    grad_text_printf(text, "%-18s %10.1f", name, rate_of(count, seconds));
     for (size_t i = 0; i < PERCENTILES; i++)
         add_time(text, bench_times_percentile(count->answers, percentiles[i].share));
     add_time(text, bench_times_max(count->answers));
@@ -149,9 +154,11 @@ static int judge(const options *o, const bench_result *result)
     if (result->all.failed > 0)
         return report_failure(o, EXIT_UNREACHABLE, "%llu failed, the first of them: %s",
                               (unsigned long long)result->all.failed, result->failure);
-    if (bench_times_count(result->all.answers) == 0)
-        return report_failure(o, EXIT_BUSY, "every request was refused");
-    return EXIT_OK;
+    if (bench_times_count(result->all.answers) > 0)
+        return EXIT_OK;
+    return report_failure(o, EXIT_BUSY,
+                          bench_times_count(result->all.refusals) > 0 ? "every request was refused"
+                                                                      : "no request was measured");
 }
 
 int command_bench(const options *o)

@@ -313,7 +313,7 @@ static int run_load(load *l)
         l->exit_code = report_system_failure(l->o, EXIT_INTERNAL, "threads");
     }
     watch(l);
-    l->result->seconds = fmin(client_clock(), l->end) - l->measured_from;
+    l->result->seconds = fmax(fmin(client_clock(), l->end) - l->measured_from, 0);
     for (unsigned i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
     free(threads);

@@ -10,7 +10,7 @@ import time
 import unittest
 
 from peers import GRADIENT, clean_environment, gradient
-from support import Daemon, patience
+from support import DaemonCase, patience
 
 LAYERS = ("--layer", "8x16x4*3", "--layer", "2x3x4")
 
@@ -60,16 +60,7 @@ class Relayed(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Bench(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = Daemon()
-        cls.url = "http://%s:%d" % cls.daemon.address
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.daemon.stop()
-
+class Bench(DaemonCase):
     def report(self, *arguments, code=0):
         result = gradient("bench", "--json", "--seconds", "1", *arguments)
         self.assertEqual(result.code, code, result.err)
@@ -81,7 +72,7 @@ class Bench(unittest.TestCase):
 
     def test_each_connection_sends_when_it_is_answered(self):
         before = self.served()
-        found = self.report("--connections", "3", *LAYERS, self.url)
+        found = self.report("--connections", "3", *LAYERS, self.daemon.url)
         served = self.served() - before
         first, second = found["layers"]
         self.assertEqual((found["connections"], found["rate"]), (3, None))
@@ -96,20 +87,26 @@ class Bench(unittest.TestCase):
         self.assertEqual([found["all"][key] for key in ("wrong", "failed")], [0, 0])
 
     def test_times_are_in_order(self):
-        times = self.report(self.url, "--layer", "8x16x4")["all"]["answers_ms"]
+        times = self.report(self.daemon.url, "--layer", "8x16x4")["all"]["answers_ms"]
         names = ("p50", "p90", "p99", "p99.9", "max")
         self.assertEqual([times[name] for name in names], sorted(times[name] for name in names))
         self.assertLessEqual(times["mean"], times["max"])
         self.assertGreater(times["p50"], 0)
 
     def test_a_rate_is_kept(self):
-        found = self.report("--rate", "150", "--layer", "2x3x4", self.url)
+        found = self.report("--rate", "150", "--layer", "2x3x4", self.daemon.url)
         self.assertEqual(found["rate"], 150)
         self.assertEqual(found["all"]["failed"], 0)
         self.assertAlmostEqual(found["all"]["answers_ms"]["count"], 150, delta=1)
 
-    def stall(self):
-        time.sleep(1.3)
+    def wait_until_served(self, count):
+        deadline = time.monotonic() + patience(30)
+        while self.served() < count and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.assertGreaterEqual(self.served(), count)
+
+    def stall(self, after):
+        self.wait_until_served(after)
         self.daemon.process.send_signal(signal.SIGSTOP)
         time.sleep(1)
         self.daemon.process.send_signal(signal.SIGCONT)
@@ -117,11 +114,12 @@ class Bench(unittest.TestCase):
     def test_a_stall_shows_in_all_that_it_delays(self):
         """Of the requests of two seconds those of one are late, by half of it on average: by the
         plan, though hardly any was sent in that time."""
-        stall = threading.Thread(target=self.stall)
+        # A hundred while it warms up, and a few of those that are measured.
+        stall = threading.Thread(target=self.stall, args=(self.served() + 120,))
         stall.start()
         try:
             found = self.report("--rate", "100", "--connections", "2", "--seconds", "2", "--layer",
-                                "2x3x4", self.url)
+                                "2x3x4", self.daemon.url)
         finally:
             stall.join()
         self.assertEqual(found["all"]["answers_ms"]["count"], 200)
@@ -142,7 +140,7 @@ class Bench(unittest.TestCase):
         self.assertGreater(found["failed"], 40)
 
     def test_percentiles_for_plotters(self):
-        result = gradient("bench", "--hdr", "--seconds", "1", "--layer", "2x3x4", self.url)
+        result = gradient("bench", "--hdr", "--seconds", "1", "--layer", "2x3x4", self.daemon.url)
         self.assertEqual((result.code, result.err), (0, ""))
         lines = result.out.decode().splitlines()
         self.assertEqual(lines[0].split(), ["Value", "Percentile", "TotalCount",
@@ -157,7 +155,7 @@ class Bench(unittest.TestCase):
             self.assertGreaterEqual(row[2], row[1] * rows[-1][2])
 
     def test_a_table_for_people(self):
-        result = gradient("bench", "--seconds", "1", "--connections", "2", *LAYERS, self.url)
+        result = gradient("bench", "--seconds", "1", "--connections", "2", *LAYERS, self.daemon.url)
         self.assertEqual((result.code, result.err), (0, ""))
         lines = result.out.decode().splitlines()
         self.assertIn("2 connections", lines[0])
@@ -196,10 +194,12 @@ class Bench(unittest.TestCase):
         self.assertEqual(result.code, 4)
 
     def test_an_interrupt_ends_it_with_a_report(self):
-        words = ("--seconds", "600", "--layer", "2x3x4", "--json", self.url)
+        words = ("--seconds", "600", "--rate", "100", "--layer", "2x3x4", "--json",
+                 self.daemon.url)
+        before = self.served()
         process = subprocess.Popen([GRADIENT, "bench", *words], stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, env=clean_environment())
-        time.sleep(2)
+        self.wait_until_served(before + 150)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=patience(30))
         self.assertEqual(process.returncode, 0, err)
@@ -211,10 +211,10 @@ class Bench(unittest.TestCase):
                             (("--connections", "0"), "from 1 to"), (("--rate", "-1"), "above 0"),
                             (("--seconds", "nan"), "above 0"), (("--seconds", "1x"), "above 0")):
             with self.subTest(words):
-                result = gradient("bench", *words, self.url)
+                result = gradient("bench", *words, self.daemon.url)
                 self.assertEqual((result.code, result.out), (2, b""))
                 self.assertIn(what, result.err)
-        result = gradient("info", "--rate", "5", "--url", self.url)
+        result = gradient("info", "--rate", "5", "--url", self.daemon.url)
         self.assertEqual(result.code, 2)
         self.assertIn("options of bench", result.err)
 
