@@ -2,8 +2,10 @@
 Tests of pieces only: a daemon would have to be built for each."""
 from mutant import of
 
+WORK = "server/work"
+
 MUTANTS = [
-    *of("server/work/line.c", "test_line",
+    *of(f"{WORK}/line.c", "test_line",
         ("speed is not over the time that was busy", "c->done / c->busy - c->speed",
          "c->done - c->speed"),
         ("a wait is a cost", "c->speed > 0 ? cost / c->speed : 0", "c->speed > 0 ? cost : 0"),
@@ -22,7 +24,7 @@ MUTANTS = [
         ("the share of small requests is everybody's", "l->memory->total - l->small_share",
          "l->memory->total"),
         ("what was promised is free", " + l->promised + l->outside", " + l->outside")),
-    *of("server/work/budget.c", "test_budget",
+    *of(f"{WORK}/budget.c", "test_budget",
         ("a sum may overflow", "in_use > usable || bytes > usable - in_use",
          "in_use + bytes > usable"),
         ("a smaller reservation gives nothing back", "r->bytes - bytes);\n    r->bytes",

@@ -7,7 +7,6 @@ CORPUS = "test_oracle_corpus"
 DOUBLES = "test_number_double"
 WRITERS = "integration/test_documents.py"
 
-DOUBLES = "test_number_double"
 ROWS = "test_number_row"
 
 MUTANTS = [
