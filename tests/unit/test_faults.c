@@ -61,6 +61,8 @@ static const refusal places[] = {
      "=expected an object, found an array"},
     {REQUEST(LAYER("{\"shape\":[@[1,{}]],\"data\":[1]}")), GRAD_INVALID, "unexpected_type",
      "/layers/0/input/shape/0", "=expected an integer, found an array" NO_BRACKETS},
+    {REQUEST(LAYER("{\"sizes\":[@[1,{}]],\"data\":[1]}")), GRAD_INVALID, "unexpected_type",
+     "/layers/0/input/sizes/0", "=expected an integer, found an array" NO_BRACKETS},
 };
 
 #define places_in_checks places
