@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Runs the fuzzers, one after the other, for some seconds each, from our seeds and what earlier
+"""Runs the fuzzers, one on each processor, for some seconds each, from our seeds and what earlier
 runs kept; and says how long each had a processor. A find stays in build/fuzz/fuzz/found.
 
     tests/fuzz/run.py [--seconds S] [--only WORD] BUILD
@@ -8,13 +8,14 @@ BUILD is the tree that make fuzz builds with clang. What each target does is in 
 are made here, of the tables of tests/integration and of tests/fuzz/corpus. Ends with the totals."""
 
 import argparse
+import concurrent.futures
 import hashlib
 import os
 import pathlib
 import re
-import resource
 import subprocess
 import sys
+import tempfile
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 ROOT = FOLDER.parent.parent
@@ -78,26 +79,28 @@ class Fuzzer:
             (self.corpus / hashlib.sha1(seed).hexdigest()).write_bytes(seed)
 
     def run(self, seconds):
-        """Whether it found nothing."""
+        """Whether it found nothing, and what to say."""
         found = self.program.parent / "found"
         found.mkdir(exist_ok=True)
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run(
-            [self.program, "-max_total_time=%d" % seconds, "-timeout=25", "-print_final_stats=1",
-             "-rss_limit_mb=4096", "-max_len=%d" % LONGEST.get(self.name, 4096),
-             "-artifact_prefix=%s/%s-" % (found, self.name), self.corpus],
-            capture_output=True, text=True, errors="replace", check=False,
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        runs = re.search(r"number_of_executed_units: (\d+)", done.stderr)
-        print("%s %-8s %9s inputs, %5.1f s of processor, %5d kept%s" % (
-            "ok  " if done.returncode == 0 else "FAIL", self.name, runs and runs.group(1), spent,
-            len(list(self.corpus.iterdir())),
-            "" if done.returncode == 0 else ", exit status %d" % done.returncode), flush=True)
-        if done.returncode != 0:
-            print(done.stderr[-6000:], flush=True)
-        return done.returncode == 0
+        with tempfile.TemporaryFile("w+", errors="replace") as said:
+            process = subprocess.Popen(
+                [self.program, "-max_total_time=%d" % seconds, "-timeout=25",
+                 "-print_final_stats=1", "-rss_limit_mb=4096",
+                 "-max_len=%d" % LONGEST.get(self.name, 4096),
+                 "-artifact_prefix=%s/%s-" % (found, self.name), self.corpus],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said,
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            said.seek(0)
+            output = said.read()
+        runs = re.search(r"number_of_executed_units: (\d+)", output)
+        good = process.returncode == 0
+        line = "%s %-8s %9s inputs, %5.1f s of processor, %5d kept" % (
+            "ok  " if good else "FAIL", self.name, runs and runs.group(1),
+            usage.ru_utime + usage.ru_stime, len(list(self.corpus.iterdir())))
+        return good, line if good else "%s, exit status %d\n%s" % (line, process.returncode,
+                                                                  output[-6000:])
 
 
 def main():
@@ -106,11 +109,13 @@ def main():
     parser.add_argument("--only", default="", help="only those whose name holds this word")
     parser.add_argument("build", help="build/fuzz")
     arguments = parser.parse_args()
+    folder = pathlib.Path(arguments.build).resolve() / "fuzz"
+    fuzzers = [Fuzzer(folder / source.stem) for source in sorted(FOLDER.glob("fuzz_*.c"))
+               if arguments.only in source.stem]
     totals = results.Totals()
-    for source in sorted(FOLDER.glob("fuzz_*.c")):
-        if arguments.only in source.stem:
-            program = pathlib.Path(arguments.build).resolve() / "fuzz" / source.stem
-            good = Fuzzer(program).run(arguments.seconds)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for good, text in pool.map(lambda fuzzer: fuzzer.run(arguments.seconds), fuzzers):
+            print(text, flush=True)
             totals += results.Totals(passed=int(good), failed=int(not good))
     print(totals)
     sys.exit(0 if totals.passed and not totals.failed else 1)

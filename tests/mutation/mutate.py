@@ -84,9 +84,10 @@ def run(command, folder, limit=None, stop=None, **variables):
 def build(folder, tests, jobs):
     """Builds these tests and what they stand on, as far as it goes. The error's text, or None. A
     mutant may leave a variable unused: warnings are none of its faults, in CI either. Nobody looks
-    at it with a debugger: a third of the compiler's time would go into what that reads."""
+    at it with a debugger: a third of the compiler's time would go into what that reads. And nothing
+    is made by a rule that is built into make, which would look for one for every file."""
     targets = ["all" if test.endswith(".py") else f"build/tests/unit/{test}" for test in tests]
-    status, output, _ = run(["make", "--no-print-directory", "-s", "-k", f"-j{jobs}", "SANITIZE=",
+    status, output, _ = run(["make", "--no-print-directory", "-s", "-k", "-r", f"-j{jobs}", "SANITIZE=",
                              "CI=", "BUILD=build", "OPTIMIZE=-O2",
                              *sorted(set(targets))], folder)
     return None if status == 0 else output
@@ -145,21 +146,24 @@ def run_all(mutants, temporary, jobs):
     tests = sorted({test for mutant in mutants for test in mutant.tests})
     copy_tree(first)
     build(first, tests, jobs)
-    limits = {test: limit_of(first, test) for test in tests}
     trees = queue.SimpleQueue()
     trees.put(first)
     for number in range(1, jobs):
         trees.put(pathlib.Path(shutil.copytree(first, temporary / f"tree{number}", symlinks=True)))
 
-    def judge(mutant):
+    def in_a_tree(work, *arguments):
         folder = trees.get()
         try:
-            return try_mutant(folder, mutant, limits)
+            return work(folder, *arguments)
         finally:
             trees.put(folder)
 
+    def judge(mutant):
+        return in_a_tree(try_mutant, mutant, limits)
+
     totals = Totals()
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        limits = dict(zip(tests, pool.map(lambda test: in_a_tree(limit_of, test), tests)))
         for mutant, outcome in zip(mutants, pool.map(judge, mutants)):
             print(f"{'killed ' if outcome.killed else 'FAILED '} {str(mutant):64} {outcome.how}",
                   flush=True)
