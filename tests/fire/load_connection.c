@@ -197,6 +197,14 @@ static void finish(load_run *load, load_connection *connection)
         move_to(connection, connection->fd < 0 ? &class->closed_places : &class->free_places);
 }
 
+/* How a connection broke: before a byte of the answer, or within it. */
+static const char *how_it_broke(const load_connection *connection, const char *before)
+{
+    if (connection->refused)
+        return "refused";
+    return connection->response.head_length > 0 ? "cut off" : before;
+}
+
 static void read_more(load_run *load, load_connection *connection)
 {
     static char bytes[1 << 18];
@@ -208,15 +216,15 @@ static void read_more(load_run *load, load_connection *connection)
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (n < 0) {
-            fail(load, connection,
-                 connection->refused || errno == ECONNREFUSED ? "refused" : "reset");
+            connection->refused = connection->refused || errno == ECONNREFUSED;
+            fail(load, connection, how_it_broke(connection, "reset"));
             return;
         }
         if (n == 0) {
             if (load_response_ends_by_close(&connection->response))
                 finish(load, connection);
             else
-                fail(load, connection, connection->refused ? "refused" : "closed");
+                fail(load, connection, how_it_broke(connection, "closed"));
             return;
         }
         progress = connection->answered ? LOAD_MALFORMED
