@@ -84,11 +84,11 @@ def run(command, folder, limit=None, stop=None, **variables):
 def build(folder, tests, jobs):
     """Builds these tests and what they stand on, as far as it goes. The error's text, or None. A
     mutant may leave a variable unused: warnings are none of its faults, in CI either. Nobody looks
-    at it with a debugger: a third of the compiler's time would go into what that reads. And nothing
-    is made by a rule that is built into make, which would look for one for every file."""
+    at it with a debugger: a third of the compiler's time would go into what that reads. No rule
+    that is built into make makes anything here: it would look for one for every file."""
     targets = ["all" if test.endswith(".py") else f"build/tests/unit/{test}" for test in tests]
-    status, output, _ = run(["make", "--no-print-directory", "-s", "-k", "-r", f"-j{jobs}", "SANITIZE=",
-                             "CI=", "BUILD=build", "OPTIMIZE=-O2",
+    status, output, _ = run(["make", "--no-print-directory", "-s", "-k", "-r", f"-j{jobs}",
+                             "SANITIZE=", "CI=", "BUILD=build", "OPTIMIZE=-O2",
                              *sorted(set(targets))], folder)
     return None if status == 0 else output
 
