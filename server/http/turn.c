@@ -76,9 +76,9 @@ static outcome reject(request *r, metrics_rejection reason, const char *code, co
     return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, code, detail);
 }
 
-static outcome act_on(request *r)
+static outcome act_on(request *r, line_answer given)
 {
-    switch (r->ticket.answer) {
+    switch (given) {
     case LINE_TURN:
         return OUTCOME_MORE;
     case LINE_WAIT:
@@ -126,13 +126,13 @@ outcome turn_take(request *r)
                               .on_turn = on_turn};
     if (r->ticket.which == LINE_HUGE)
         terms.max_wait = limits->queue_timeout;
-    line_enter(line_of(r), &r->ticket, &terms, now);
-    return act_on(r);
+    /* One that waits may be answered by now, on another thread: it finds out when it arms. */
+    return act_on(r, line_enter(line_of(r), &r->ticket, &terms, now));
 }
 
 outcome turn_answer(request *r)
 {
-    return act_on(r);
+    return act_on(r, r->ticket.answer);
 }
 
 void turn_work(request *r)

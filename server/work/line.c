@@ -509,6 +509,9 @@ line_answer line_enter(line *l, line_ticket *t, const line_terms *terms, int64_t
     given = t->answer = enter(l, t, terms, now);
     if (given == LINE_WAIT)
         serve_class(l, class_of(l, t), now);
+    if (t->answered) /* already: it may pass those that wait for memory */
+        given = t->answer;
+    t->answered = false;
     unlock_and_tell(l);
     return given;
 }

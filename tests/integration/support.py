@@ -156,9 +156,11 @@ class Daemon:
             raise AssertionError("still running after %g s:\n%s" % (seconds, self.tail())) from None
         self.reader.join(5)
         self.process.stderr.close()
-        reports = [line for line in self.lines if REPORTS.search(line)]
+        reports = [i for i, line in enumerate(self.lines) if REPORTS.search(line)]
         if reports:
-            raise AssertionError("sanitizer report:\n" + "\n".join(self.lines[-200:]))
+            first = max(0, reports[0] - 1)
+            raise AssertionError("sanitizer report:\n"
+                                 + "\n".join(self.lines[first:first + 200]))
         if self.expect_exit is not None and status != self.expect_exit:
             raise AssertionError("exit status %d:\n%s" % (status, self.tail()))
 

@@ -473,6 +473,29 @@ static line_answer await(scene *s, size_t i, reservation *r, size_t bytes)
     return answer;
 }
 
+/* One that may pass is served while it enters: it is told so, and nothing is left to tell it
+ * later. */
+static void test_one_that_passes_while_it_enters(void **state)
+{
+    scene *s = begin(10, 10, 0);
+    reservation held = {.budget = &s->memory}, wanted = held;
+
+    (void)state;
+    enter_with(s, 0, LINE_LARGE, 600);
+    assert_int_equal(enter_with(s, 1, LINE_LARGE, 500), LINE_WAIT);
+    s->now += 4 * SECOND;
+    assert_int_equal(enter_with(s, 2, LINE_LARGE, 100), LINE_TURN);
+    assert_true(reservation_resize(&held, 500));
+    assert_int_equal(await(s, 2, &wanted, 501), LINE_WAIT);
+    assert_order(s, 0, NULL);
+    reservation_release(&held);
+    line_tick(s->line, s->now);
+    assert_order(s, 1, (size_t[]){2});
+    assert_int_equal(s->tickets[2].answer, LINE_TURN);
+    reservation_release(&wanted);
+    end(s);
+}
+
 /* Those whose body is here come before all that enter. */
 static void test_memory_at_the_end(void **state)
 {
@@ -639,6 +662,7 @@ int main(void)
         cmocka_unit_test(test_promises_become_reservations),
         cmocka_unit_test(test_memory_outside_the_budget),
         cmocka_unit_test(test_promises_are_withdrawn),
+        cmocka_unit_test(test_one_that_passes_while_it_enters),
         cmocka_unit_test(test_memory_at_the_end),
         cmocka_unit_test(test_nobody_waits_in_a_circle),
         cmocka_unit_test(test_a_response_gives_its_memory_back),
