@@ -17,7 +17,7 @@ from support import BUILD, DaemonCase, patience, scaled  # noqa: E402
 LONG = os.environ.get("GRADIENTD_LONG", "0") not in ("", "0")
 COUNT = 10000 if LONG else scaled(300, 120)
 # How a request may end on a line that is lost.
-LOST = {"200", "closed", "reset", "timeout"}
+LOST = {"200", "closed", "reset", "cut off", "timeout"}
 
 
 class Faults(DaemonCase):
