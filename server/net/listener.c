@@ -11,7 +11,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
+#include <math.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -214,12 +214,14 @@ bool listener_is_unix(int fd)
 /* At the end: how long handshakes that have begun may take, and how many of them are accepted. */
 #define LAST_HANDSHAKES_MS 50
 #define LAST_BURST 4096
+#define LARGEST_HOP_LIMIT 255
 
 struct acceptor {
     int listening_fd;
     int end_fd;
     acceptor_target target;
     size_t max_connections;
+    bool ignores_new_peers; /* at the end */
     lingering *rejected;
     refused refused;
     pthread_t thread;
@@ -399,6 +401,14 @@ static bool goes_on(acceptor *a, int reason)
     return reason != EAGAIN;
 }
 
+/* Packets that have crossed more routers are dropped: 0 of them none, 255 all but those of peers
+ * that send with the largest hop limit of all and are next to us (RFC 5082). */
+static void set_least_hop_limit(int fd, int least)
+{
+    setsockopt(fd, IPPROTO_IP, IP_MINTTL, &least, sizeof least);
+    setsockopt(fd, IPPROTO_IPV6, IPV6_MINHOPCOUNT, &least, sizeof least);
+}
+
 static void accept_some(acceptor *a, size_t burst)
 {
     for (size_t i = 0; i < burst; i++) {
@@ -406,6 +416,8 @@ static void accept_some(acceptor *a, size_t burst)
         socklen_t size = sizeof peer;
         int fd =
             accept4(a->listening_fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0 && a->ignores_new_peers)
+            set_least_hop_limit(fd, 0); /* or it would ignore its own peer */
         if (fd >= 0)
             hand_over(a, fd, (struct sockaddr *)&peer, size);
         else if (!goes_on(a, errno))
@@ -413,31 +425,28 @@ static void accept_some(acceptor *a, size_t burst)
     }
 }
 
-/* A connection that still waits when its listener is closed is reset, and what its peer has sent is
- * lost. So the listener first ignores new peers: a filter drops segments with SYN (byte 13 of the
- * TCP header, bit 1). Their senders try again, and are rejected then. */
-static void ignore_new_peers(int listening_fd)
+static int milliseconds_until(int64_t end)
 {
-    struct sock_filter drop_syn[] = {
-        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
-        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x02, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, 0),
-        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-    };
-    const struct sock_fprog program = {.len = sizeof drop_syn / sizeof *drop_syn,
-                                       .filter = drop_syn};
+    double left = clock_to_seconds(end - clock_now());
 
-    if (listener_is_unix(listening_fd))
-        return;
-    setsockopt(listening_fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+    return left > 0 ? (int)ceil(1000 * left) : 0;
 }
 
+/* A connection that still waits when its listener is closed is reset, and what its peer has sent is
+ * lost. So the listener first ignores new peers, who try again and are rejected then: of all that
+ * it is sent only what ends a handshake is not held against its hop limit. (A packet filter would
+ * do too, but some kernels ask for CAP_NET_ADMIN.) */
 static void accept_the_last(acceptor *a)
 {
-    ignore_new_peers(a->listening_fd);
+    struct pollfd waiting = {.fd = a->listening_fd, .events = POLLIN};
+    int64_t end = clock_now() + LAST_HANDSHAKES_MS * (int64_t)(NS_PER_SECOND / 1000);
+
+    a->ignores_new_peers = true;
+    set_least_hop_limit(a->listening_fd, LARGEST_HOP_LIMIT);
     listener_remove_file(a->listening_fd);
-    accept_some(a, LAST_BURST);
-    poll(NULL, 0, LAST_HANDSHAKES_MS);
+    do
+        accept_some(a, LAST_BURST);
+    while (poll(&waiting, 1, milliseconds_until(end)) > 0 && clock_now() < end);
     accept_some(a, LAST_BURST);
 }
 
