@@ -100,7 +100,8 @@ static gradient_client_status exchange(gradient_client *client, const grad_batch
         batch->network != NULL ? GRADIENT_CLIENT_BACKPROP : GRADIENT_CLIENT_GRADIENTS;
     client_request request = {.path = path_of(route, batch->datatype),
                               .segments = grad_encoder_segments(encoder),
-                              .segment_count = grad_encoder_segment_count(encoder)};
+                              .segment_count = grad_encoder_segment_count(encoder),
+                              .document_length = grad_encoder_document_length(encoder)};
     client_expectation expectation = client_reply_expect(batch, measure);
     client_response response;
     unsigned tries;
@@ -125,19 +126,6 @@ static gradient_client_status exchange(gradient_client *client, const grad_batch
     return GRADIENT_CLIENT_OK;
 }
 
-/* The transport reads no header that says where a reply's document ends. */
-static bool is_readable(const grad_batch *batch, grad_error *error)
-{
-    if (batch->encoding != GRAD_ENCODING_BINARY)
-        return true;
-    *error = (grad_error){.status = GRAD_INVALID,
-                          .code = "unsupported_value",
-                          .pointer = "/encoding",
-                          .detail = "expected the encoding json or base64, found binary",
-                          .offset = GRAD_OFFSET_UNKNOWN};
-    return false;
-}
-
 gradient_client_status gradient_client_compute(gradient_client *client, const grad_batch *batch,
                                                gradient_client_reply *reply,
                                                gradient_client_error *error)
@@ -147,8 +135,7 @@ gradient_client_status gradient_client_compute(gradient_client *client, const gr
     grad_measure measure;
     gradient_client_status status;
 
-    if (!is_readable(batch, &cause) ||
-        grad_batch_measure(batch, NULL, &measure, &cause) != GRAD_OK ||
+    if (grad_batch_measure(batch, NULL, &measure, &cause) != GRAD_OK ||
         grad_encode_request(batch, &encoder, &cause) != GRAD_OK ||
         grad_encoder_run_all(encoder, &cause) != GRAD_OK) {
         grad_encoder_destroy(encoder);

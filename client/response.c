@@ -32,19 +32,25 @@ static bool over_the_cap(client_response *response, size_t cap)
 }
 
 /* The first piece has the status. */
-static bool start(client_response *response, int http_status)
+static bool start(client_response *response, const client_head *head)
 {
     const client_expectation *expectation = response->expectation;
 
-    response->http_status = http_status;
-    if (http_status != 200) {
+    response->http_status = head->http_status;
+    response->document_length = head->document_length;
+    if (head->http_status != 200) {
         grad_text_init(&response->text, MAX_PROBLEM_BYTES);
         return true;
     }
     grad_text_init(&response->text, expectation->max_bytes);
-    return expectation->form != CLIENT_REPLY ||
-           grad_decoder_create(&expectation->limits, expectation->datatype, expectation->bytes,
-                               &response->decoder, &response->error) == GRAD_OK;
+    if (expectation->form != CLIENT_REPLY)
+        return true;
+    if (grad_decoder_create(&expectation->limits, expectation->datatype, expectation->bytes,
+                            &response->decoder, &response->error) != GRAD_OK)
+        return false;
+    if (head->document_length > 0 && expectation->takes_tail)
+        grad_decoder_expect_tail(response->decoder, head->document_length);
+    return true;
 }
 
 static bool take(client_response *response, const char *bytes, size_t length)
@@ -64,11 +70,12 @@ static bool take(client_response *response, const char *bytes, size_t length)
     return grad_text_status(&response->text, &response->error) == GRAD_OK;
 }
 
-bool client_response_receive(void *context, int http_status, const char *bytes, size_t length)
+bool client_response_receive(void *context, const client_head *head, const char *bytes,
+                             size_t length)
 {
     client_response *response = context;
 
-    if (response->http_status == 0 && !start(response, http_status))
+    if (response->http_status == 0 && !start(response, head))
         return false;
     return take(response, bytes, length);
 }
@@ -83,7 +90,7 @@ grad_status client_response_finish(client_response *response, grad_error *error)
     }
     if (form != CLIENT_REPLY)
         return GRAD_OK;
-    if (response->decoder == NULL && !start(response, 200)) {
+    if (response->decoder == NULL && !start(response, &(client_head){.http_status = 200})) {
         *error = response->error;
         return error->status;
     }
@@ -119,8 +126,10 @@ client_expectation client_reply_expect(const grad_batch *batch, const grad_measu
 {
     /* A guess of the length: bytes of a number in a text that is printed without blanks. */
     const size_t guess = batch->datatype == GRAD_FP64 ? 20 : GRAD_NUMBER_WRITE_MAX - 4;
-    client_expectation expectation = {
-        .form = CLIENT_REPLY, .datatype = batch->datatype, .limits = GRAD_WIRE_LIMITS_INIT};
+    client_expectation expectation = {.form = CLIENT_REPLY,
+                                      .takes_tail = true,
+                                      .datatype = batch->datatype,
+                                      .limits = GRAD_WIRE_LIMITS_INIT};
     size_t envelope = REPLY_BYTES + name_bytes(batch->id);
 
     for (size_t l = 0; l < batch->layer_count; l++)

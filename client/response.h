@@ -5,6 +5,7 @@
 
 #include "gradient_client.h"
 #include "gradient_wire.h"
+#include "transport.h"
 
 /* What a right response is. */
 typedef enum client_form {
@@ -16,6 +17,7 @@ typedef enum client_form {
 typedef struct client_expectation {
     client_form form;
     bool keep;               /* its text is wanted; of all but a reply it is kept anyway */
+    bool takes_tail;         /* bytes of tensors may follow the document of a reply */
     grad_wire_limits limits; /* of a reply */
     grad_datatype datatype;  /* of a reply's numbers */
     size_t max_bytes;
@@ -29,7 +31,8 @@ typedef struct client_response {
     grad_reply *reply;         /* after client_response_finish; belongs to the decoder */
     grad_check_report *report; /* after client_response_finish; one block, of malloc */
     grad_text text;
-    int http_status; /* of the bytes received; 0: none came */
+    int http_status;        /* of the bytes received; 0: none came */
+    size_t document_length; /* of a reply whose tensors' bytes follow it; 0: all is the document */
     size_t received;
     grad_error error; /* why receive returned false */
 } client_response;
@@ -37,7 +40,8 @@ typedef struct client_response {
 void client_response_begin(client_response *response, const client_expectation *expectation);
 
 /* Takes a piece; of a client_request's receive type. False: response->error says why. */
-bool client_response_receive(void *response, int http_status, const char *bytes, size_t length);
+bool client_response_receive(void *response, const client_head *head, const char *bytes,
+                             size_t length);
 
 /* A 200 is complete: checks it. Errors as those of grad_decoder_finish_reply and
  * grad_check_report_read. */

@@ -14,6 +14,7 @@
 
 #define MAX_IDLE_CONNECTIONS 16
 #define TRANSFER_BUFFER_SIZE 131072L
+#define LENGTH_HEADER "Inference-Header-Content-Length"
 
 /* One handle and what its callbacks need during an exchange. */
 typedef struct connection {
@@ -23,6 +24,9 @@ typedef struct connection {
     const client_request *request;
     size_t segment; /* the position in the body that is being sent */
     size_t offset;
+    char length_text[64];            /* the header LENGTH_HEADER of the body, and its place */
+    struct curl_slist length_header; /* before the others */
+    client_head head;                /* of the response; no status: not read yet */
 } connection;
 
 struct client_transport {
@@ -81,13 +85,28 @@ static int rewind_body(void *context, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
-static size_t receive_body(char *bytes, size_t size, size_t count, void *context)
+static void read_head(connection *c)
 {
-    connection *c = context;
+    struct curl_header *header;
     long http_status = 0;
 
     curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &http_status);
-    if (!c->request->receive(c->request->context, (int)http_status, bytes, size * count))
+    c->head = (client_head){.http_status = (int)http_status};
+    if (curl_easy_header(c->easy, LENGTH_HEADER, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+        return;
+    c->head.document_length = SIZE_MAX;
+    if (header->amount == 1 && header->value[0] != '\0' && strlen(header->value) < 19 &&
+        header->value[strspn(header->value, "0123456789")] == '\0')
+        c->head.document_length = strtoull(header->value, NULL, 10);
+}
+
+static size_t receive_body(char *bytes, size_t size, size_t count, void *context)
+{
+    connection *c = context;
+
+    if (c->head.http_status == 0)
+        read_head(c);
+    if (!c->request->receive(c->request->context, &c->head, bytes, size * count))
         return size * count == 0 ? 1 : 0;
     return size * count;
 }
@@ -195,6 +214,16 @@ size_t client_body_length(const client_request *request)
     return length;
 }
 
+static struct curl_slist *post_headers(const client_transport *transport, connection *c,
+                                       size_t document_length)
+{
+    if (document_length == 0)
+        return transport->post_headers;
+    snprintf(c->length_text, sizeof c->length_text, LENGTH_HEADER ": %zu", document_length);
+    c->length_header = (struct curl_slist){.data = c->length_text, .next = transport->post_headers};
+    return &c->length_header;
+}
+
 static bool set_request(const client_transport *transport, connection *c,
                         const client_request *request, double timeout)
 {
@@ -214,7 +243,8 @@ static bool set_request(const client_transport *transport, connection *c,
         ok = ok && curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, transport->headers) == CURLE_OK;
         return ok && curl_easy_setopt(c->easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
     }
-    ok = ok && curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, transport->post_headers) == CURLE_OK;
+    ok = ok && curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER,
+                                post_headers(transport, c, request->document_length)) == CURLE_OK;
     ok = ok && curl_easy_setopt(c->easy, CURLOPT_POST, 1L) == CURLE_OK;
     return ok && curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE,
                                   (curl_off_t)client_body_length(request)) == CURLE_OK;
@@ -295,6 +325,7 @@ void client_transport_exchange(client_transport *transport, const client_request
         return;
     }
     c->request = request;
+    c->head = (client_head){0};
     c->segment = 0;
     c->offset = 0;
     c->error[0] = '\0';

@@ -20,12 +20,21 @@ typedef enum client_fault {
     CLIENT_FAULT_INTERNAL    /* memory, or libcurl failing */
 } client_fault;
 
+/* What comes before the body of a response. */
+typedef struct client_head {
+    int http_status;
+    size_t document_length; /* Inference-Header-Content-Length; 0: all is the document, SIZE_MAX:
+                             * it is no length */
+} client_head;
+
 typedef struct client_request {
     const char *path;
     const grad_segment *segments; /* the body of a POST; NULL: a GET */
     size_t segment_count;
+    size_t document_length; /* of the body, where bytes of tensors follow it; 0: all is the document
+                             */
     /* Takes the next piece of the response's body; false ends the exchange. */
-    bool (*receive)(void *context, int http_status, const char *bytes, size_t length);
+    bool (*receive)(void *context, const client_head *head, const char *bytes, size_t length);
     void *context;
 } client_request;
 

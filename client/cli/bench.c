@@ -67,8 +67,11 @@ static void write_document(grad_text *text, const options *o, const bench_mix *m
         const bench_item *item = &mix->items[i];
         grad_text_printf(text, "%s{\"B\":%zu,\"K\":%zu,\"N\":%zu,\"weight\":%u,", i > 0 ? "," : "",
                          item->layer.B, item->layer.K, item->layer.N, item->layer.weight);
-        grad_text_printf(text, "\"request_bytes\":%zu,\"answer_bytes\":%zu,", item->request.length,
-                         item->answer.length);
+        grad_text_printf(text, "\"encoding\":\"%s\",\"answer_encoding\":\"%s\",",
+                         options_encoding_name(item->layer.request),
+                         options_encoding_name(item->layer.answer));
+        grad_text_printf(text, "\"request_bytes\":%zu,\"answer_bytes\":%zu,",
+                         item->request.text.length, item->answer.text.length);
         write_count(text, &result->items[i], result->seconds);
         grad_text_printf(text, "}");
     }
@@ -78,6 +81,20 @@ static void write_document(grad_text *text, const options *o, const bench_mix *m
 }
 
 /* ---- As a table ------------------------------------------------------------------------------ */
+
+#define NAME_WIDTH 27
+
+/* As --layer names it, without its weight. */
+static void name_layer(const bench_layer *layer, char *name, size_t size)
+{
+    int length = snprintf(name, size, "%zux%zux%zu", layer->B, layer->K, layer->N);
+
+    if (layer->request != GRAD_ENCODING_JSON || layer->answer != layer->request)
+        length += snprintf(name + length, size - (size_t)length, ":%s",
+                           options_encoding_name(layer->request));
+    if (layer->answer != layer->request)
+        snprintf(name + length, size - (size_t)length, ":%s", options_encoding_name(layer->answer));
+}
 
 /* Three digits, of milliseconds. */
 static void add_time(grad_text *text, double seconds)
@@ -92,7 +109,7 @@ static void add_time(grad_text *text, double seconds)
 
 static void add_row(grad_text *text, const char *name, const bench_count *count, double seconds)
 {
-    grad_text_printf(text, "%-18s %10.1f", name, rate_of(count, seconds));
+    grad_text_printf(text, "%-*s %10.1f", NAME_WIDTH, name, rate_of(count, seconds));
     for (size_t i = 0; i < PERCENTILES; i++)
         add_time(text, bench_times_percentile(count->answers, percentiles[i].share));
     add_time(text, bench_times_max(count->answers));
@@ -112,12 +129,11 @@ static void write_table(grad_text *text, const options *o, const bench_mix *mix,
     else
         grad_text_printf(text, "%u connections, each of which sends when it is answered",
                          o->connections);
-    grad_text_printf(text, "; %.3g s\n\n%-18s %10s %9s %9s %9s %9s %9s %9s %7s %6s\n",
-                     result->seconds, "layer", "answers/s", "p50 ms", "p90", "p99", "p99.9", "max",
-                     "refused", "failed", "wrong");
+    grad_text_printf(text, "; %.3g s\n\n%-*s %10s %9s %9s %9s %9s %9s %9s %7s %6s\n",
+                     result->seconds, NAME_WIDTH, "layer", "answers/s", "p50 ms", "p90", "p99",
+                     "p99.9", "max", "refused", "failed", "wrong");
     for (size_t i = 0; i < mix->count; i++) {
-        const bench_layer *layer = &mix->items[i].layer;
-        snprintf(name, sizeof name, "%zux%zux%zu", layer->B, layer->K, layer->N);
+        name_layer(&mix->items[i].layer, name, sizeof name);
         add_row(text, name, &result->items[i], result->seconds);
     }
     if (mix->count > 1)

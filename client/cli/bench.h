@@ -40,10 +40,15 @@ void bench_times_print(const bench_times *times, grad_text *text);
 /* ---- What is sent ---------------------------------------------------------------------------- */
 
 /* One kind of request: the bytes of the request and those of the right answer. */
+typedef struct bench_body {
+    grad_text text;
+    size_t document_length; /* where the bytes of tensors follow it; 0: all is the document */
+} bench_body;
+
 typedef struct bench_item {
     bench_layer layer;
-    grad_text request;
-    grad_text answer; /* this process's own; then the service's first */
+    bench_body request;
+    bench_body answer; /* this process's own; then the service's first */
 } bench_item;
 
 typedef struct bench_mix {
@@ -65,7 +70,7 @@ typedef enum bench_verdict { BENCH_SAME_BYTES, BENCH_SAME_NUMBERS, BENCH_WRONG }
 /* Holds the service's first answer against this process's own: other processors may round
  * differently, so numbers within a ten-thousandth of the largest of their tensor are right too, and
  * what comes later must have the bytes of that answer. */
-bench_verdict bench_item_accept(bench_item *item, const grad_text *answer);
+bench_verdict bench_item_accept(bench_item *item, const bench_body *answer);
 
 /* ---- The run --------------------------------------------------------------------------------- */
 

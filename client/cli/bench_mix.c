@@ -27,7 +27,7 @@ static void fill(float *numbers, size_t count, uint64_t *state)
     }
 }
 
-static grad_status join(grad_encoder *encoder, grad_text *text, grad_error *error)
+static grad_status join(grad_encoder *encoder, bench_body *body, grad_error *error)
 {
     const grad_segment *segments;
     grad_status status = grad_encoder_run_all(encoder, error);
@@ -36,28 +36,61 @@ static grad_status join(grad_encoder *encoder, grad_text *text, grad_error *erro
         return status;
     segments = grad_encoder_segments(encoder);
     for (size_t s = 0; s < grad_encoder_segment_count(encoder); s++)
-        grad_text_add(text, segments[s].text, segments[s].length);
-    return grad_text_status(text, error);
+        grad_text_add(&body->text, segments[s].text, segments[s].length);
+    body->document_length = grad_encoder_document_length(encoder);
+    return grad_text_status(&body->text, error);
 }
 
-static grad_status write_request(const grad_batch *batch, grad_text *text, grad_error *error)
+/* The document of a request with another "encoding", the answer's, than its own tensors have, which
+ * is all that a batch can say. */
+static void ask_for(bench_body *body, grad_encoding own, grad_encoding answer)
+{
+    const char *text = body->text.data, *rest = text + 1;
+    char own_field[32];
+    grad_text changed;
+
+    snprintf(own_field, sizeof own_field, "\"encoding\":\"%s\",", options_encoding_name(own));
+    if (own != GRAD_ENCODING_JSON) /* one of JSON is the default, and not spelled */
+        rest = strstr(text, own_field) + strlen(own_field);
+    grad_text_init(&changed, SIZE_MAX);
+    grad_text_printf(&changed, "{\"encoding\":\"%s\",", options_encoding_name(answer));
+    if (own != GRAD_ENCODING_JSON)
+        grad_text_add(&changed, text + 1, (size_t)(rest - text - 1) - strlen(own_field));
+    grad_text_add(&changed, rest, body->text.length - (size_t)(rest - text));
+    if (body->document_length > 0)
+        body->document_length += changed.length - body->text.length;
+    grad_text_free(&body->text);
+    body->text = changed;
+}
+
+static grad_status write_request(grad_batch *batch, const bench_layer *layer, bench_body *body,
+                                 grad_error *error)
 {
     grad_encoder *encoder = NULL;
-    grad_status status = grad_encode_request(batch, &encoder, error);
+    grad_status status;
 
+    batch->encoding = layer->request;
+    status = grad_encode_request(batch, &encoder, error);
     if (status == GRAD_OK)
-        status = join(encoder, text, error);
+        status = join(encoder, body, error);
     grad_encoder_destroy(encoder);
+    if (status == GRAD_OK && layer->answer != layer->request) {
+        ask_for(body, layer->request, layer->answer);
+        status = grad_text_status(&body->text, error);
+    }
     return status;
 }
 
-static grad_status write_answer(const grad_batch *batch, grad_text *text, grad_error *error)
+static grad_status write_answer(grad_batch *batch, const bench_layer *layer, bench_body *body,
+                                grad_error *error)
 {
     grad_plan *plan;
     grad_run *run = NULL;
     grad_encoder *encoder = NULL;
-    grad_status status = grad_plan_create(batch, NULL, &plan, error);
+    grad_status status;
 
+    batch->encoding = layer->answer;
+    status = grad_plan_create(batch, NULL, &plan, error);
     if (status == GRAD_OK)
         status = grad_run_create(plan, &run, error);
     if (status == GRAD_OK)
@@ -65,7 +98,7 @@ static grad_status write_answer(const grad_batch *batch, grad_text *text, grad_e
     if (status == GRAD_OK)
         status = grad_encode_reply(batch, grad_run_reply(run), NULL, &encoder, error);
     if (status == GRAD_OK)
-        status = join(encoder, text, error);
+        status = join(encoder, body, error);
     grad_encoder_destroy(encoder);
     grad_run_destroy(run);
     return status;
@@ -85,9 +118,9 @@ static grad_status make_item(bench_item *item, uint64_t seed, grad_error *error)
     if (numbers == NULL)
         return error->status = GRAD_OUT_OF_MEMORY;
     fill(numbers, x + 2 * z, &seed);
-    status = write_request(&batch, &item->request, error);
+    status = write_request(&batch, &item->layer, &item->request, error);
     if (status == GRAD_OK)
-        status = write_answer(&batch, &item->answer, error);
+        status = write_answer(&batch, &item->layer, &item->answer, error);
     free(numbers);
     return status;
 }
@@ -100,8 +133,8 @@ grad_status bench_mix_create(const options *o, bench_mix *mix, grad_error *error
     for (size_t i = 0; o->layers[i].B > 0 && status == GRAD_OK; i++) {
         bench_item *item = &mix->items[mix->count++];
         item->layer = o->layers[i];
-        grad_text_init(&item->request, SIZE_MAX);
-        grad_text_init(&item->answer, SIZE_MAX);
+        grad_text_init(&item->request.text, SIZE_MAX);
+        grad_text_init(&item->answer.text, SIZE_MAX);
         mix->weights += item->layer.weight;
         status = make_item(item, UINT64_C(0x9E3779B97F4A7C15) + i, error);
     }
@@ -111,8 +144,8 @@ grad_status bench_mix_create(const options *o, bench_mix *mix, grad_error *error
 void bench_mix_free(bench_mix *mix)
 {
     for (size_t i = 0; i < mix->count; i++) {
-        grad_text_free(&mix->items[i].request);
-        grad_text_free(&mix->items[i].answer);
+        grad_text_free(&mix->items[i].request.text);
+        grad_text_free(&mix->items[i].answer.text);
     }
 }
 
@@ -130,11 +163,14 @@ size_t bench_mix_pick(const bench_mix *mix, uint64_t number)
 
 /* ---- Answers --------------------------------------------------------------------------------- */
 
-static grad_status read_answer(const grad_text *text, grad_decoder **decoder, grad_reply **reply,
+static grad_status read_answer(const bench_body *body, grad_decoder **decoder, grad_reply **reply,
                                grad_error *error)
 {
+    const grad_text *text = &body->text;
     grad_status status = grad_decoder_create(NULL, GRAD_FP32, text->length, decoder, error);
 
+    if (status == GRAD_OK && body->document_length > 0)
+        grad_decoder_expect_tail(*decoder, body->document_length);
     if (status == GRAD_OK)
         status = grad_decoder_push(*decoder, text->data, text->length, error);
     return status == GRAD_OK ? grad_decoder_finish_reply(*decoder, reply, error) : status;
@@ -164,21 +200,27 @@ static bool have_same_numbers(const grad_reply *a, const grad_reply *b)
            are_alike(&a->layers[0].bias_delta, &b->layers[0].bias_delta);
 }
 
-static void keep_answer(bench_item *item, const grad_text *answer)
+static void keep_answer(bench_item *item, const bench_body *answer)
 {
-    grad_text_free(&item->answer);
-    grad_text_init(&item->answer, SIZE_MAX);
-    grad_text_add(&item->answer, answer->data, answer->length);
+    grad_text_free(&item->answer.text);
+    grad_text_init(&item->answer.text, SIZE_MAX);
+    grad_text_add(&item->answer.text, answer->text.data, answer->text.length);
+    item->answer.document_length = answer->document_length;
 }
 
-bench_verdict bench_item_accept(bench_item *item, const grad_text *answer)
+static bool have_same_bytes(const bench_body *a, const bench_body *b)
+{
+    return a->document_length == b->document_length && a->text.length == b->text.length &&
+           memcmp(a->text.data, b->text.data, a->text.length) == 0;
+}
+
+bench_verdict bench_item_accept(bench_item *item, const bench_body *answer)
 {
     grad_decoder *ours = NULL, *theirs = NULL;
     grad_reply *expected, *found;
     bench_verdict verdict = BENCH_WRONG;
 
-    if (answer->length == item->answer.length &&
-        memcmp(answer->data, item->answer.data, answer->length) == 0)
+    if (have_same_bytes(answer, &item->answer))
         return BENCH_SAME_BYTES;
     if (read_answer(&item->answer, &ours, &expected, NULL) == GRAD_OK &&
         read_answer(answer, &theirs, &found, NULL) == GRAD_OK &&

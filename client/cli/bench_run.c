@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PATH "/v1/gradients"
 #define WARM_UP_SECONDS 1.0
 #define PROGRESS_SECONDS 0.2
 #define BAR 30
@@ -36,7 +37,7 @@ typedef struct load {
 
 /* A request under way, and what has come of its answer. */
 typedef struct trial {
-    const grad_text *expected;
+    const bench_body *expected;
     size_t received;
     bool differs;
     grad_text problem; /* the body of what isn't 200 */
@@ -52,16 +53,18 @@ static void interrupt(int number)
 
 /* ---- One request ----------------------------------------------------------------------------- */
 
-static bool receive(void *context, int http_status, const char *bytes, size_t length)
+static bool receive(void *context, const client_head *head, const char *bytes, size_t length)
 {
     trial *t = context;
+    const grad_text *expected = &t->expected->text;
 
-    if (http_status != 200) {
+    if (head->http_status != 200) {
         grad_text_add(&t->problem, bytes, length);
         return true;
     }
-    t->differs = t->differs || length > t->expected->length - t->received ||
-                 memcmp(bytes, t->expected->data + t->received, length) != 0;
+    t->differs = t->differs || head->document_length != t->expected->document_length ||
+                 length > expected->length - t->received ||
+                 memcmp(bytes, expected->data + t->received, length) != 0;
     if (!t->differs)
         t->received += length;
     return true;
@@ -97,7 +100,7 @@ static void record(load *l, bench_count *count, const trial *t, const client_exc
     } else if (!answered || exchange->http_status != 200) {
         count->failed++;
         note_failure(l, t, exchange);
-    } else if (t->differs || t->received != t->expected->length) {
+    } else if (t->differs || t->received != t->expected->text.length) {
         count->wrong++;
     } else {
         bench_times_add(count->answers, seconds);
@@ -122,11 +125,13 @@ static double send_one(load *l, client_transport *transport, uint64_t number, do
 {
     size_t i = bench_mix_pick(l->mix, number);
     const bench_item *item = &l->mix->items[i];
-    const grad_segment body = {.text = item->request.data, .length = item->request.length};
+    const grad_segment body = {.text = item->request.text.data,
+                               .length = item->request.text.length};
     trial t = {.expected = &item->answer};
-    const client_request request = {.path = "/v1/gradients",
+    const client_request request = {.path = PATH,
                                     .segments = &body,
                                     .segment_count = 1,
+                                    .document_length = item->request.document_length,
                                     .receive = receive,
                                     .context = &t};
     client_exchange exchange;
@@ -233,27 +238,44 @@ static void watch(const load *l)
 
 /* ---- The whole ------------------------------------------------------------------------------- */
 
-/* Sends each item once, with retries, and takes its answer for the one to come. */
-static int learn_answers(const options *o, bench_mix *mix)
+/* Sends an item with retries, and takes its answer for the one to come. */
+static int learn_answer(const options *o, gradient_client *client, bench_item *item)
 {
     gradient_client_error error = GRADIENT_CLIENT_ERROR_INIT;
+    const bench_body *body = &item->request;
+    const grad_segment segment = {.text = body->text.data, .length = body->text.length};
+    const client_request request = {.path = PATH,
+                                    .segments = &segment,
+                                    .segment_count = 1,
+                                    .document_length = body->document_length};
+    const client_expectation expectation = {.form = CLIENT_REPLY,
+                                            .keep = true,
+                                            .takes_tail = true,
+                                            .limits = GRAD_WIRE_LIMITS_INIT,
+                                            .datatype = GRAD_FP32,
+                                            .max_bytes = 4 * item->answer.text.length + 65536};
+    client_response response;
+    bench_verdict verdict;
+    unsigned tries;
+
+    if (client_call(client, request, &expectation, &response, &tries, &error) != GRADIENT_CLIENT_OK)
+        return report_client_error(o, &error);
+    verdict = bench_item_accept(item, &(bench_body){response.text, response.document_length});
+    client_response_free(&response);
+    if (verdict != BENCH_WRONG)
+        return EXIT_OK;
+    return report_failure(o, EXIT_PROTOCOL,
+                          "the answer to %zux%zux%zu isn't what this program computes",
+                          item->layer.B, item->layer.K, item->layer.N);
+}
+
+static int learn_answers(const options *o, bench_mix *mix)
+{
     gradient_client *client = NULL;
     int exit_code = command_open_client(o, CALL_RETRIES + 1, o->timeout, &client);
 
-    for (size_t i = 0; i < mix->count && exit_code == EXIT_OK; i++) {
-        bench_item *item = &mix->items[i];
-        grad_text answer;
-        if (gradient_client_post(client, GRADIENT_CLIENT_GRADIENTS, GRAD_FP32, item->request.data,
-                                 item->request.length, &answer, &error) != GRADIENT_CLIENT_OK) {
-            exit_code = report_client_error(o, &error);
-            break;
-        }
-        if (bench_item_accept(item, &answer) == BENCH_WRONG)
-            exit_code = report_failure(o, EXIT_PROTOCOL,
-                                       "the answer to %zux%zux%zu isn't what this program computes",
-                                       item->layer.B, item->layer.K, item->layer.N);
-        grad_text_free(&answer);
-    }
+    for (size_t i = 0; i < mix->count && exit_code == EXIT_OK; i++)
+        exit_code = learn_answer(o, client, &mix->items[i]);
     gradient_client_close(client);
     return exit_code;
 }

@@ -39,9 +39,11 @@ typedef enum command {
 #define OPTIONS_TOKEN_SIZE 16384
 #define OPTIONS_MAX_LAYERS 16
 
-/* A dense layer that bench sends, x [B,K] and W [N,K], so often among the others. */
+/* A dense layer that bench sends, x [B,K] and W [N,K], so often among the others; and how the
+ * tensors of the request and of its answer are spelled. */
 typedef struct bench_layer {
     size_t B, K, N;
+    grad_encoding request, answer;
     unsigned weight;
 } bench_layer;
 
@@ -74,6 +76,9 @@ typedef struct options {
 
 /* Its name; "" where it has none. */
 const char *options_command_name(command which);
+
+/* "json", "base64" or "binary". */
+const char *options_encoding_name(grad_encoding encoding);
 
 /* Reads the arguments and GRADIENT_URL. On failure fills message (of that size) and returns false;
  * json and quiet are right even then. */

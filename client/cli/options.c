@@ -112,7 +112,16 @@ static bool read_retries(const char *text, options *o, char *message, size_t siz
     return true;
 }
 
-/* ---- Layers: BxKxN, BxKxN*WEIGHT ------------------------------------------------------------- */
+/* ---- Layers: BxKxN[:ENCODING[:ANSWER]][*WEIGHT] ---------------------------------------------- */
+
+const char *options_encoding_name(grad_encoding encoding)
+{
+    static const char *const names[GRAD_ENCODING_COUNT] = {[GRAD_ENCODING_JSON] = "json",
+                                                           [GRAD_ENCODING_BASE64] = "base64",
+                                                           [GRAD_ENCODING_BINARY] = "binary"};
+
+    return names[encoding];
+}
 
 /* A number from 1 on, and the character behind it. */
 static bool read_side(const char **text, char behind, size_t *number)
@@ -126,14 +135,39 @@ static bool read_side(const char **text, char behind, size_t *number)
     return *number > 0 && *number <= MAX_SIDE;
 }
 
+/* A name, and the character behind it. */
+static bool read_encoding(const char **text, char *behind, grad_encoding *encoding)
+{
+    size_t length = strcspn(*text, ":*");
+
+    for (int i = 0; i < GRAD_ENCODING_COUNT; i++) {
+        const char *name = options_encoding_name((grad_encoding)i);
+        if (strlen(name) == length && strncmp(*text, name, length) == 0) {
+            *encoding = (grad_encoding)i;
+            *behind = (*text)[length];
+            *text += length + (*behind != '\0');
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool parse_layer(const char *text, bench_layer *layer)
 {
-    bool has_weight = strchr(text, '*') != NULL;
+    char behind = text[strcspn(text, ":*")];
     size_t weight = 1;
 
     if (!read_side(&text, 'x', &layer->B) || !read_side(&text, 'x', &layer->K) ||
-        !read_side(&text, has_weight ? '*' : '\0', &layer->N) ||
-        (has_weight && !read_side(&text, '\0', &weight)))
+        !read_side(&text, behind, &layer->N))
+        return false;
+    if (behind == ':') {
+        if (!read_encoding(&text, &behind, &layer->request))
+            return false;
+        layer->answer = layer->request;
+        if (behind == ':' && !read_encoding(&text, &behind, &layer->answer))
+            return false;
+    }
+    if (behind == ':' || (behind == '*' && !read_side(&text, '\0', &weight)))
         return false;
     layer->weight = (unsigned)weight;
     return true;
@@ -151,7 +185,8 @@ static bool read_layer(const char *text, options *o, char *message, size_t size)
     }
     if (!parse_layer(text, &o->layers[count])) {
         snprintf(message, size,
-                 "--layer is BxKxN or BxKxN*WEIGHT, of whole numbers from 1 to %lu, not \"%s\"",
+                 "--layer is BxKxN[:ENCODING[:ANSWER]][*WEIGHT], of whole numbers from 1 to %lu "
+                 "and json, base64 or binary, not \"%s\"",
                  MAX_SIDE, text);
         return false;
     }
@@ -599,12 +634,14 @@ static const char info[] = "gradient info\n"
                            "\n";
 
 static const char bench[] =
-    "gradient bench [--layer BxKxN[*WEIGHT]]... [--connections N] [--rate R] [--seconds S]\n"
-    "               [--json | --hdr] [URL]\n"
+    "gradient bench [--layer BxKxN[:ENCODING[:ANSWER]][*WEIGHT]]... [--connections N]\n"
+    "               [--rate R] [--seconds S] [--json | --hdr] [URL]\n"
     "\n"
     "Sends requests of dense layers (x [B,K], W [N,K]) of random numbers, and holds each answer\n"
     "against the bytes of the right one. Prints how many were answered and how long they took.\n"
-    "  --layer 64x512x256 what to send; given again: a mix, by weight (8x64x32*10)\n"
+    "  --layer 64x512x256 what to send; given again: a mix, by weight (8x64x32*10).\n"
+    "                     64x512x256:binary: as bytes behind the document, both ways;\n"
+    "                     64x512x256:base64:json: the answer otherwise\n"
     "  --connections N    each sends when it is answered (" LOAD_CONNECTIONS ")\n"
     "  --rate R           sends R requests a second by plan instead, whether or not answers come,\n"
     "                     over N connections at most; times count from the plan, so that an\n"

@@ -12,6 +12,7 @@ import unittest
 from peers import GRADIENT, clean_environment, gradient
 from support import DaemonCase, patience
 
+LENGTH = "Inference-Header-Content-Length"
 LAYERS = ("--layer", "8x16x4*3", "--layer", "2x3x4")
 
 
@@ -46,13 +47,17 @@ class Relayed(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         document = self.rfile.read(int(self.headers["Content-Length"]))
-        response = self.server.target.post(document)
+        length = self.headers[LENGTH]
+        response = self.server.target.post(document,
+                                           headers=[(LENGTH, length)] if length else [])
         status, body = response.status, response.body
         if self.server.is_spoiled():
             status, body = self.server.spoil(status, body)
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
+        if LENGTH.lower() in response.headers:
+            self.send_header(LENGTH, response.headers[LENGTH.lower()])
         self.end_headers()
         self.wfile.write(body)
 
@@ -85,6 +90,39 @@ class Bench(DaemonCase):
         self.assertGreater(served, total)
         self.assertAlmostEqual(first["answers_ms"]["count"], 0.75 * total, delta=0.02 * total + 5)
         self.assertEqual([found["all"][key] for key in ("wrong", "failed")], [0, 0])
+
+    def test_encodings(self):
+        """Each of the nine pairs is verified; the daemon says that it was asked so."""
+        names = ("json", "base64", "binary")
+        pairs = [(request, answer) for request in names for answer in names]
+        words = [word for pair in pairs for word in ("--layer", "8x16x4:%s:%s" % pair)]
+        found = self.report("--connections", "2", *words, self.daemon.url)
+        self.assertEqual([(row["encoding"], row["answer_encoding"]) for row in found["layers"]],
+                         pairs)
+        for row in found["layers"]:
+            self.assertGreater(row["answers_ms"]["count"], 0)
+            self.assertEqual((row["wrong"], row["failed"]), (0, 0))
+        sizes = {pair: (row["request_bytes"], row["answer_bytes"])
+                 for pair, row in zip(pairs, found["layers"])}
+        numbers = {"base64": 4 / 3 * 4, "binary": 4}
+        for name, bytes_each in numbers.items():
+            document = sizes[name, name][0] - bytes_each * 8 * (16 + 2 * 4)
+            self.assertTrue(0 < document < 400, (name, document))
+            self.assertTrue(0 < sizes["json", name][1] - bytes_each * 4 * 17 < 250, sizes)
+
+    def test_the_answer_is_encoded_as_the_request_is(self):
+        found = self.report("--layer", "2x3x4:binary*2", "--layer", "2x3x4", self.daemon.url)
+        self.assertEqual([(row["encoding"], row["answer_encoding"], row["weight"])
+                          for row in found["layers"]],
+                         [("binary", "binary", 2), ("json", "json", 1)])
+
+    def test_wrong_bytes_behind_a_document_are_told(self):
+        def other(status, body):
+            return status, body[:-1] + bytes([body[-1] ^ 1])
+        with Relay(self.daemon, 3, other) as peer:
+            result = gradient("bench", "--seconds", "1", "--layer", "2x3x4:binary", peer.url)
+        self.assertEqual(result.code, 8, result.err)
+        self.assertRegex(result.err, r"\d+ answers had other bytes than the first")
 
     def test_times_are_in_order(self):
         times = self.report(self.daemon.url, "--layer", "8x16x4")["all"]["answers_ms"]
@@ -155,12 +193,13 @@ class Bench(DaemonCase):
             self.assertGreaterEqual(row[2], row[1] * rows[-1][2])
 
     def test_a_table_for_people(self):
-        result = gradient("bench", "--seconds", "1", "--connections", "2", *LAYERS, self.daemon.url)
+        result = gradient("bench", "--seconds", "1", "--connections", "2", *LAYERS, "--layer",
+                          "2x3x4:json:binary", self.daemon.url)
         self.assertEqual((result.code, result.err), (0, ""))
         lines = result.out.decode().splitlines()
         self.assertIn("2 connections", lines[0])
         self.assertEqual([line.split()[0] for line in lines[2:]],
-                         ["layer", "8x16x4", "2x3x4", "all"])
+                         ["layer", "8x16x4", "2x3x4", "2x3x4:json:binary", "all"])
 
     def test_wrong_answers_are_told(self):
         def other(status, body):
@@ -208,6 +247,10 @@ class Bench(DaemonCase):
     def test_words_that_are_wrong(self):
         for words, what in ((("--layer", "2x3"), "BxKxN"), (("--layer", "0x3x4"), "BxKxN"),
                             (("--layer", "2x3x4*0"), "WEIGHT"), (("--layer", "2x3x4x5"), "BxKxN"),
+                            (("--layer", "2x3x4:"), "ENCODING"),
+                            (("--layer", "2x3x4:text"), "json, base64 or binary"),
+                            (("--layer", "2x3x4:json:binary:json"), "ENCODING"),
+                            (("--layer", "2x3x4:binary*"), "WEIGHT"),
                             (("--connections", "0"), "from 1 to"), (("--rate", "-1"), "above 0"),
                             (("--seconds", "nan"), "above 0"), (("--seconds", "1x"), "above 0")):
             with self.subTest(words):

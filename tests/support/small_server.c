@@ -34,8 +34,8 @@ static const char *read_request(int socket, char *buffer)
         buffer[length] = '\0';
         end = strstr(buffer, "\r\n\r\n");
         if (end != NULL) {
-            const char *header = strstr(buffer, "Content-Length: ");
-            size_t body = header != NULL ? strtoul(header + 16, NULL, 10) : 0;
+            const char *header = strstr(buffer, "\nContent-Length: ");
+            size_t body = header != NULL ? strtoul(header + 17, NULL, 10) : 0;
             if (length >= (size_t)(end + 4 - buffer) + body)
                 return end + 4;
         }
@@ -54,7 +54,7 @@ static void keep_path(small_server *s, const char *request)
 static void *serve(void *context)
 {
     talk *t = context;
-    char request[REQUEST_SIZE], head[128];
+    char request[REQUEST_SIZE], head[256];
     char *reply = calloc(1, SMALL_SERVER_REPLY_SIZE);
     const char *body;
 
@@ -64,8 +64,8 @@ static void *serve(void *context)
         t->owner->last_body = strlen(body);
         keep_path(t->owner, request);
         t->owner->answer(body, reply);
-        snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n",
-                 strlen(reply));
+        snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\n%sContent-Length: %zu\r\n\r\n",
+                 t->owner->header != NULL ? t->owner->header : "", strlen(reply));
         send(t->socket, head, strlen(head), MSG_NOSIGNAL);
         send(t->socket, reply, strlen(reply), MSG_NOSIGNAL);
         if (t->owner->close_each)

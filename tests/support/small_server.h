@@ -16,7 +16,8 @@ typedef struct small_server {
     pthread_t acceptor;
     char url[64];
     void (*answer)(const char *request, char *reply); /* body to body, of the size above */
-    _Atomic bool close_each;                          /* hang up after every answer, silently */
+    const char *_Atomic header; /* of every answer, with its line's end; or NULL */
+    _Atomic bool close_each;    /* hang up after every answer, silently */
     _Atomic unsigned connections;
     _Atomic unsigned requests;
     _Atomic size_t last_body;

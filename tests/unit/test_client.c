@@ -105,6 +105,52 @@ static void test_compute_into_fills_arrays(void **state)
     close_and_stop(s, client);
 }
 
+/* Numbers without a byte of zero, 1.1, -1.1 and 2.2, since a reply is a text. */
+#define TAIL "\xcd\xcc\x8c\x3f\xcd\xcc\x8c\xbf\xcd\xcc\x0c\x40"
+
+static void answer_binary(const char *request, char *reply)
+{
+    assert_non_null(strstr(request, "\"encoding\":\"binary\""));
+    assert_non_null(strstr(request, "\"binary_data_size\":8"));
+    snprintf(reply, SMALL_SERVER_REPLY_SIZE, "%s",
+             "{\"layers\":[{\"name\":\"fc\","
+             "\"weight_delta\":{\"shape\":[1,2],\"datatype\":\"FP32\",\"binary_data_size\":8},"
+             "\"bias_delta\":{\"shape\":[1],\"datatype\":\"FP32\",\"binary_data_size\":4}}]}" TAIL);
+}
+
+static void test_tensors_behind_the_documents(void **state)
+{
+    static const struct {
+        const char *header;
+        gradient_client_status status;
+    } rows[] = {
+        {"Inference-Header-Content-Length: 162\r\n", GRADIENT_CLIENT_OK},
+        {"inference-header-content-length: 162\r\n", GRADIENT_CLIENT_OK},
+        {"Inference-Header-Content-Length: 161\r\n", GRADIENT_CLIENT_PROTOCOL},
+        {"Inference-Header-Content-Length: 175\r\n", GRADIENT_CLIENT_PROTOCOL},
+        {"Inference-Header-Content-Length: 162x\r\n", GRADIENT_CLIENT_PROTOCOL},
+        {"Inference-Header-Content-Length: 99999999999999999999\r\n", GRADIENT_CLIENT_PROTOCOL},
+        {NULL, GRADIENT_CLIENT_PROTOCOL}};
+    small_server *s = small_server_start(answer_binary);
+    gradient_client *client = open_client(s);
+    grad_layer layer = one_layer();
+    grad_batch batch = {
+        .scale = 1, .encoding = GRAD_ENCODING_BINARY, .layer_count = 1, .layers = &layer};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        gradient_client_reply reply;
+        s->header = rows[i].header;
+        assert_int_equal(gradient_client_compute(client, &batch, &reply, NULL), rows[i].status);
+        if (rows[i].status != GRADIENT_CLIENT_OK)
+            continue;
+        assert_true(floats_of(reply.reply->layers[0].weight_delta)[1] == -1.1F);
+        assert_true(floats_of(reply.reply->layers[0].bias_delta)[0] == 2.2F);
+        gradient_client_reply_free(&reply);
+    }
+    close_and_stop(s, client);
+}
+
 static const char *_Atomic wrong_reply;
 
 static void answer_wrong(const char *request, char *reply)
@@ -266,6 +312,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_compute_gives_the_answer),
         cmocka_unit_test(test_compute_into_fills_arrays),
+        cmocka_unit_test(test_tensors_behind_the_documents),
         cmocka_unit_test(test_answers_to_another_request_are_refused),
         cmocka_unit_test(test_answers_are_capped_by_the_request),
         cmocka_unit_test(test_wrong_batches_are_not_sent),
