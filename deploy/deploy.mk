@@ -1,7 +1,7 @@
 # The targets that install, package and demonstrate. Included by the Makefile.
 
 .PHONY: install uninstall demo image test-image test-fresh
-PACKAGES := $(addprefix packages-,test bench image conformance arm64 fuzz)
+PACKAGES := $(addprefix packages-,test bench instructions image conformance arm64 fuzz)
 .PHONY: packages $(PACKAGES)
 
 packages:

@@ -6,7 +6,7 @@ set -eu
 
 usage() {
     cat <<'TEXT'
-usage: deploy/packages.sh build|test|conformance|arm64|fuzz|bench|image [--yes|--list]
+usage: deploy/packages.sh PURPOSE [--yes|--list], where PURPOSE is one of
 
   build   compile the libraries, the daemon and the client
   test    what build needs, and what `make test` and `make lint` need
@@ -15,6 +15,8 @@ usage: deploy/packages.sh build|test|conformance|arm64|fuzz|bench|image [--yes|-
   arm64   what test needs, a compiler for arm64 and an emulator, for `make test-arm64`
   fuzz    what build needs, clang and its sanitizers, for `make fuzz`
   bench   what build needs, and the peers that `make bench` measures against
+  instructions
+          what build needs, and valgrind, for `make instructions`
   image   what `make image` and `make test-image` need
 
   --yes   do not ask (also when standard input is not a terminal)
@@ -35,6 +37,7 @@ ARM64="$TEST gcc-aarch64-linux-gnu qemu-user|qemu-user-static"
 FUZZ="$BUILD python3 clang libclang-rt-dev"
 BENCH="$BUILD g++ python3 libcmocka-dev libsimdjson-dev wrk python3-torch python3-fastapi
     python3-ujson uvicorn python3-uvloop python3-httptools"
+INSTRUCTIONS="$BUILD python3 valgrind"
 IMAGE="docker.io|docker-ce docker-cli|docker-ce-cli? docker-compose|docker-compose-plugin
     debootstrap ca-certificates make python3"
 
@@ -151,6 +154,7 @@ conformance) list=$CONFORMANCE ;;
 arm64) list=$ARM64 ;;
 fuzz) list=$FUZZ ;;
 bench) list=$BENCH ;;
+instructions) list=$INSTRUCTIONS ;;
 image) list=$IMAGE ;;
 -h | --help) usage; exit 0 ;;
 *) usage >&2; exit 2 ;;

@@ -223,7 +223,9 @@ grad_status grad_byte_array_read_base64(grad_byte_array *array, grad_number_bloc
     while (*p < end && !array->is_complete && status == GRAD_OK) {
         if (array->waiting == 0 && array->escaped == 0 && stop - *p > 32)
             status = read_letters(array, block, p, stop, error);
-        for (size_t i = 0; i < 4 && *p < end && !array->is_complete && status == GRAD_OK; i++) {
+        /* To the end of a group, also of one that a piece began: behind it letters are fast. */
+        for (bool is_within = true; is_within && *p < end && status == GRAD_OK;
+             is_within = array->waiting > 0 && !array->is_complete) {
             status = read_byte(array, block, **p, wrong, error);
             *p += status == GRAD_OK;
         }
