@@ -147,10 +147,11 @@ def report(program, outcome):
 
 
 def run_all(programs):
-    """Two by two (as many as there are processors), then those that want to be alone."""
+    """One more at a time than there are processors, as some mostly wait; then those that want to
+    be alone."""
     totals = results.Totals()
     together = [p for p in programs if not p.alone]
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with concurrent.futures.ThreadPoolExecutor((os.cpu_count() or 1) + 1) as pool:
         running = {pool.submit(p.run): p for p in together}
         for done in concurrent.futures.as_completed(running):
             totals += report(running[done], done.result())

@@ -8,6 +8,8 @@ import unittest
 import names
 from support import DaemonCase, body_of
 
+# A request at a time: there is nothing for threads to race about.
+VARIANTS = ("plain", "address-undefined")
 BACKPROP, GRADIENTS = "/v1/backprop", "/v1/gradients"
 HINT = re.compile(r'did you mean "(.*)"\?')
 TENSORS = {"cosine_embedding": {"target": [1, -1], "other": [[1, 2], [3, 5]]},
