@@ -435,7 +435,7 @@ static int milliseconds_until(int64_t end)
 /* A connection that still waits when its listener is closed is reset, and what its peer has sent is
  * lost. So the listener first ignores new peers, who try again and are rejected then: of all that
  * it is sent only what ends a handshake is not held against its hop limit. (A packet filter would
- * do too, but some kernels ask for CAP_NET_ADMIN.) */
+ * do too, but Linux asks for CAP_NET_ADMIN by now: findings/linux_tcp_filter.sh.) */
 static void accept_the_last(acceptor *a)
 {
     struct pollfd waiting = {.fd = a->listening_fd, .events = POLLIN};
