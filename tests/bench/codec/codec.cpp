@@ -1,7 +1,7 @@
-/* Times the number codec against its peers: text to numbers (reading.cpp) and float32 and
- * float64 to text (std::to_chars, snprintf, jansson), on matrices of 512 rows of 256 numbers.
- * Every contender's result is checked before anything is timed. Prints a table,
- * or one JSON object with BENCH_FORMAT=json. */
+/* Times the number codec against its peers: text to numbers (reading.cpp) and float32 and float64
+ * to text (std::to_chars, libfmt, double-conversion, snprintf, jansson), on matrices of 512 rows of
+ * 256 numbers. Every contender's result is checked before anything is timed. Prints a table, or one
+ * JSON object with BENCH_FORMAT=json. */
 #include "tests/bench/codec/codec.h"
 
 #include <algorithm>
@@ -15,6 +15,9 @@
 #include <malloc.h>
 #include <random>
 
+#include <double-conversion/double-conversion.h>
+#include <fmt/compile.h>
+#include <fmt/format.h>
 #include <jansson.h>
 
 #include "gradient_wire.h"
@@ -67,6 +70,29 @@ char *print_nine(float value, char *text)
 char *print_shortest(float value, char *text)
 {
     return std::to_chars(text, text + 64, value).ptr;
+}
+
+template <typename real> static char *print_by_fmt(real value, char *text)
+{
+    return fmt::format_to(text, FMT_COMPILE("{}"), value);
+}
+
+static const double_conversion::DoubleToStringConverter
+    conversion(double_conversion::DoubleToStringConverter::NO_FLAGS, nullptr, nullptr, 'e', -6, 21,
+               6, 0);
+
+static char *print_by_conversion(float value, char *text)
+{
+    double_conversion::StringBuilder builder(text, 64);
+    conversion.ToShortestSingle(value, &builder);
+    return text + builder.position();
+}
+
+static char *print_by_conversion(double value, char *text)
+{
+    double_conversion::StringBuilder builder(text, 64);
+    conversion.ToShortest(value, &builder);
+    return text + builder.position();
 }
 
 /* ---- Writers
@@ -270,6 +296,13 @@ static void bench_writing(const char *name, const std::vector<real> &values,
     std::vector<contender> contenders = {
         {"gradient", [&] { length = write_gradient(values, out); }, {}},
         {"to_chars", [&] { length = write_each(values, out, shortest); }, {}},
+        {"fmt", [&] { length = write_each(values, out, print_by_fmt<real>); }, {}},
+        {"double_conversion",
+         [&] {
+             char *(*print)(real, char *) = print_by_conversion;
+             length = write_each(values, out, print);
+         },
+         {}},
         {"snprintf", [&] { length = write_each(values, out, all); }, {}},
         {"jansson", [&] { length = write_jansson(values, out); }, {}},
     };

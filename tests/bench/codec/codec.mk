@@ -5,7 +5,7 @@ BENCH_BIN += $(BUILD)/bench/codec
 CXX_WARNINGS := -Wall -Wextra -Wpedantic -Wshadow $(if $(CI),-Werror)
 
 .PHONY: bench-codec
-## bench-codec  numbers read and written, against simdjson, jansson, std::from_chars and to_chars
+## bench-codec  numbers read and written, against simdjson, std::to_chars, libfmt, jansson and more
 bench-codec: $(BUILD)/bench/codec
 	$(BUILD)/bench/codec
 
@@ -16,4 +16,4 @@ $(BUILD)/obj/tests/bench/codec/%.o: tests/bench/codec/%.cpp
 $(BUILD)/bench/codec: $(BUILD)/obj/tests/bench/codec/codec.o \
 		$(BUILD)/obj/tests/bench/codec/reading.o $(LIBGRADIENT)
 	@mkdir -p $(@D)
-	$(CXX) $(LDFLAGS) -o $@ $^ -lsimdjson $(LIB_LIBS) -ldl
+	$(CXX) $(LDFLAGS) -o $@ $^ -lsimdjson -lfmt -ldouble-conversion $(LIB_LIBS) -ldl

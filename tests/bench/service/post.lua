@@ -1,4 +1,5 @@
--- wrk's script: posts the body in the file named on the command line, and prints what the service
+-- wrk's script: posts the body in the file named on the command line, with the headers that follow
+-- it as name=value, and prints what the service
 -- benchmark reads: requests, microseconds, latencies, and everything that was not a 200.
 
 function init(arguments)
@@ -7,6 +8,10 @@ function init(arguments)
     wrk.headers["Content-Type"] = "application/json"
     wrk.body = file:read("*a")
     file:close()
+    for i = 2, #arguments do
+        local name, value = arguments[i]:match("^(.-)=(.*)$")
+        wrk.headers[name] = value
+    end
 end
 
 function done(summary, latency, requests)
