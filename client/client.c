@@ -126,6 +126,20 @@ static gradient_client_status exchange(gradient_client *client, const grad_batch
     return GRADIENT_CLIENT_OK;
 }
 
+/* What is sent and read here is documents of JSON, bytes behind them or not. */
+static bool is_readable(const grad_batch *batch, grad_error *error)
+{
+    if (batch->encoding != GRAD_ENCODING_SAFETENSORS)
+        return true;
+    *error =
+        (grad_error){.status = GRAD_INVALID,
+                     .code = "unsupported_value",
+                     .pointer = "/encoding",
+                     .detail = "expected the encoding json, base64 or binary, found safetensors",
+                     .offset = GRAD_OFFSET_UNKNOWN};
+    return false;
+}
+
 gradient_client_status gradient_client_compute(gradient_client *client, const grad_batch *batch,
                                                gradient_client_reply *reply,
                                                gradient_client_error *error)
@@ -135,7 +149,8 @@ gradient_client_status gradient_client_compute(gradient_client *client, const gr
     grad_measure measure;
     gradient_client_status status;
 
-    if (grad_batch_measure(batch, NULL, &measure, &cause) != GRAD_OK ||
+    if (!is_readable(batch, &cause) ||
+        grad_batch_measure(batch, NULL, &measure, &cause) != GRAD_OK ||
         grad_encode_request(batch, &encoder, &cause) != GRAD_OK ||
         grad_encoder_run_all(encoder, &cause) != GRAD_OK) {
         grad_encoder_destroy(encoder);

@@ -408,14 +408,15 @@ typedef struct grad_decay {
 } grad_decay;
 
 /* How a reply spells its tensors: as nested arrays of numbers, or as their bytes, little-endian, in
- * base64 or behind the document. */
+ * base64, behind the document, or as safetensors, whose metadata has the document. */
 typedef enum grad_encoding {
     GRAD_ENCODING_JSON,
     GRAD_ENCODING_BASE64,
-    GRAD_ENCODING_BINARY
+    GRAD_ENCODING_BINARY,
+    GRAD_ENCODING_SAFETENSORS
 } grad_encoding;
 
-#define GRAD_ENCODING_COUNT 3
+#define GRAD_ENCODING_COUNT 4
 
 /* What the numbers of a tensor are that is spelled as bytes. */
 typedef enum grad_wire_datatype {

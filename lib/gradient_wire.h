@@ -163,6 +163,12 @@ GRAD_API grad_status grad_decoder_create(const grad_wire_limits *limits, grad_da
  * "binary_data_size", in its order and without padding. */
 GRAD_API void grad_decoder_expect_tail(grad_decoder *decoder, size_t document_length);
 
+/* Before the first piece: the body is safetensors. Its metadata's "document" is the document
+ * without tensors, and a tensor is put where its name says: "layers.0.input". Numbers of other
+ * dtypes than F32, F64, F16 and BF16 are none that are read. The header's length is held to
+ * max_envelope. */
+GRAD_API void grad_decoder_expect_safetensors(grad_decoder *decoder);
+
 /* Takes the next piece of the document, of any length; it is not kept. After an error every later
  * call returns the same error. */
 GRAD_API grad_status grad_decoder_push(grad_decoder *decoder, const char *bytes, size_t length,

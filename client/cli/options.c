@@ -123,6 +123,9 @@ const char *options_encoding_name(grad_encoding encoding)
     return names[encoding];
 }
 
+/* Those that the client writes and reads. */
+enum { ENCODINGS = GRAD_ENCODING_BINARY + 1 };
+
 /* A number from 1 on, and the character behind it. */
 static bool read_side(const char **text, char behind, size_t *number)
 {
@@ -140,7 +143,7 @@ static bool read_encoding(const char **text, char *behind, grad_encoding *encodi
 {
     size_t length = strcspn(*text, ":*");
 
-    for (int i = 0; i < GRAD_ENCODING_COUNT; i++) {
+    for (int i = 0; i < ENCODINGS; i++) {
         const char *name = options_encoding_name((grad_encoding)i);
         if (strlen(name) == length && strncmp(*text, name, length) == 0) {
             *encoding = (grad_encoding)i;

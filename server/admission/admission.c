@@ -360,6 +360,17 @@ static outcome step_tail(request *r)
     return request_reject_with(r, MHD_HTTP_BAD_REQUEST, "length_mismatch", detail);
 }
 
+/* 400: two lengths of what comes first could be two. */
+static outcome check_header(request *r)
+{
+    if (!r->has_tail || r->payload != &payload_safetensors)
+        return OUTCOME_MORE;
+    return request_reject_with(
+        r, MHD_HTTP_BAD_REQUEST, "length_mismatch",
+        "expected no Inference-Header-Content-Length with safetensors, whose "
+        "first 8 bytes are the header's length, found one");
+}
+
 /* 415: sets the filter and the payload of a body that is expected. */
 static outcome step_content(request *r)
 {
@@ -369,10 +380,29 @@ static outcome step_content(request *r)
         return OUTCOME_MORE;
     found = find_payload(r);
     if (found == OUTCOME_MORE)
+        found = check_header(r);
+    if (found == OUTCOME_MORE)
         found = find_filter(r);
     if (found == OUTCOME_MORE && r->filter->taken != NULL)
         r->expected = USUAL_EXPANSION * r->declared;
     return found;
+}
+
+/* Never refuses: sets what kind of payload the client names for the response, the one that it wants
+ * most; of equal ones the last, for JSON is what comes unasked. */
+static outcome step_accept_kind(request *r)
+{
+    const payload_kind *const *payloads = r->context->service->formats->payloads;
+    int most = 1;
+
+    for (size_t i = 0; payloads[i] != NULL && r->route->handler->takes_body; i++) {
+        int weight = accept_weight(r->headers.accept, payloads[i]->media_type);
+        if (weight >= most) {
+            r->wanted = payloads[i];
+            most = weight;
+        }
+    }
+    return OUTCOME_MORE;
 }
 
 /* How much the client wants the response in that coding. */
@@ -426,8 +456,9 @@ static outcome step_digest(request *r)
 
 /* In this order: each step may rely on what those before it have found. */
 static outcome (*const steps[])(request *r) = {
-    step_client, step_framing, step_header_room, step_route,  host_step,   login_step, step_length,
-    step_query,  step_tail,    step_content,     step_accept, step_digest, quota_step,
+    step_client,      step_framing, step_header_room, step_route, host_step,
+    login_step,       step_length,  step_query,       step_tail,  step_content,
+    step_accept_kind, step_accept,  step_digest,      quota_step,
 };
 
 outcome admission_run(request *r)

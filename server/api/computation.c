@@ -382,10 +382,15 @@ static grad_status read_run(computation *c, grad_error *error)
 {
     grad_status status = body_read_batch(c->body, c->kind->request, &c->batch, error);
 
+    if (status != GRAD_OK)
+        return status;
+    if (c->wanted != NULL && c->wanted->encoding != GRAD_ENCODING_JSON)
+        c->batch->encoding = c->wanted->encoding;
+    c->content_type = payload_response_type(c->batch);
     /* The bytes of numbers hardly shrink, and many clients accept gzip unasked. */
-    if (status == GRAD_OK && c->batch->encoding == GRAD_ENCODING_BINARY && !c->must_compress)
+    if (c->content_type != payload_json.media_type && !c->must_compress)
         c->compressor = NULL;
-    return status;
+    return GRAD_OK;
 }
 
 static size_t plan_run_memory(const computation *c)
@@ -474,6 +479,7 @@ static grad_status read_check(computation *c, grad_error *error)
 
     if (status == GRAD_OK)
         c->batch = c->request->batch;
+    c->content_type = payload_json.media_type;
     return status;
 }
 

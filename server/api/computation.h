@@ -47,7 +47,9 @@ struct computation {
     pool_job job;
     const computation_kind *kind;
     reservation memory;
-    size_t expected; /* bytes of the body, as it was declared; 0: not known */
+    const payload_kind *wanted; /* what the response is to be; NULL: what the document says */
+    const char *content_type;   /* of the response */
+    size_t expected;            /* bytes of the body, as it was declared; 0: not known */
     body *body;
     grad_batch *batch;           /* the body's */
     grad_check_request *request; /* of a check; the body's */

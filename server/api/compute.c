@@ -153,6 +153,7 @@ static outcome on_headers(request *r)
     c->kind = r->route->handler->kind;
     c->compressor = r->compressor;
     c->must_compress = r->must_compress;
+    c->wanted = r->wanted;
     c->memory.budget = &r->context->service->memory;
     c->memory.spare = r->ticket.which == LINE_SMALL ? 0 : r->context->service->small_memory;
     c->expected = (size_t)r->expected;
@@ -261,8 +262,7 @@ static outcome respond(request *r)
     computation_drop_inputs(c);
     reservation_resize(&c->memory, computation_memory(c, MEMORY_TO_RESPOND));
     atomic_store(&r->connection->held, c->memory.bytes);
-    response = (http_response){.content_type = c->document_length > 0 ? "application/octet-stream"
-                                                                      : r->payload->media_type,
+    response = (http_response){.content_type = c->content_type,
                                .document_length = c->document_length,
                                .content_encoding = c->is_compressed ? c->compressor->coding : NULL,
                                .varies = service_of(r)->config->compression,

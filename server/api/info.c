@@ -184,7 +184,7 @@ static void add_words(grad_text *text)
     static const char loss_reductions[] = GRAD_LOSS_REDUCTIONS(QUOTED_BEHIND_COMMA);
 
     grad_text_printf(text,
-                     "\"encodings\":[\"json\",\"base64\",\"binary\"],"
+                     "\"encodings\":[\"json\",\"base64\",\"binary\",\"safetensors\"],"
                      "\"datatypes\":[\"FP32\",\"FP64\"],"
                      "\"reductions\":[\"sum\",\"mean\",\"none\"],"
                      "\"loss_reductions\":[%s],"

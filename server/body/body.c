@@ -17,7 +17,7 @@ const body_filter body_filter_identity = {.coding = "identity", .push = pass_on}
 
 static const body_filter *const filters[] = {&body_filter_identity, &body_filter_gzip,
                                              &body_filter_deflate, &body_filter_zstd, NULL};
-static const payload_kind *const payloads[] = {&payload_json, NULL};
+static const payload_kind *const payloads[] = {&payload_json, &payload_safetensors, NULL};
 static const body_compressor *const compressors[] = {&body_compressor_zstd, &body_compressor_gzip,
                                                      &body_compressor_deflate, NULL};
 

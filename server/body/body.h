@@ -89,7 +89,9 @@ typedef struct body_options {
  * of any length, and one of the two read functions reads the complete document, which owns the
  * result. Threads and errors are those of a grad_decoder. */
 typedef struct payload_kind {
-    const char *media_type; /* of the request, and of its response */
+    const char *media_type; /* of the request, and of a response that is of this kind */
+    grad_encoding encoding; /* of the response where Accept names the kind; JSON: as the document
+                               says */
     grad_status (*create)(const body_options *options, void **state, grad_error *error);
     grad_status (*push)(void *state, const char *bytes, size_t length, grad_error *error);
     size_t (*memory)(const void *state);
@@ -105,6 +107,10 @@ typedef struct payload_kind {
 } payload_kind;
 
 extern const payload_kind payload_json; /* documents of numbers: gradient_wire.h */
+extern const payload_kind payload_safetensors;
+
+/* The media type of a response to that batch. */
+const char *payload_response_type(const grad_batch *batch);
 
 /* ---- Bodies ---------------------------------------------------------------------------------- */
 

@@ -1,4 +1,4 @@
-/* JSON documents: the library's decoder and encoder. */
+/* JSON documents, and safetensors, whose header makes one: the library's decoder and encoder. */
 #include "body/body.h"
 
 static grad_status create(const body_options *options, void **state, grad_error *error)
@@ -13,6 +13,15 @@ static grad_status create(const body_options *options, void **state, grad_error 
         grad_decoder_expect_tail(decoder, options->document_length);
     *state = decoder;
     return GRAD_OK;
+}
+
+static grad_status create_safetensors(const body_options *options, void **state, grad_error *error)
+{
+    grad_status status = create(options, state, error);
+
+    if (status == GRAD_OK)
+        grad_decoder_expect_safetensors(*state);
+    return status;
 }
 
 static grad_status push(void *state, const char *bytes, size_t length, grad_error *error)
@@ -57,13 +66,29 @@ static void destroy(void *state)
     grad_decoder_destroy(state);
 }
 
-const payload_kind payload_json = {.media_type = "application/json",
-                                   .create = create,
-                                   .push = push,
-                                   .memory = memory,
-                                   .read_bound = read_bound,
-                                   .read_batch = read_batch,
-                                   .read_check = read_check,
-                                   .locate_error = locate_error,
-                                   .encode = encode,
-                                   .destroy = destroy};
+const char *payload_response_type(const grad_batch *batch)
+{
+    switch (batch->encoding) {
+    case GRAD_ENCODING_BINARY:
+        return "application/octet-stream";
+    case GRAD_ENCODING_SAFETENSORS:
+        return payload_safetensors.media_type;
+    case GRAD_ENCODING_JSON:
+    case GRAD_ENCODING_BASE64:
+        break;
+    }
+    return payload_json.media_type;
+}
+
+#define PAYLOAD(type, spelled, creates)                                                            \
+    {                                                                                              \
+        .media_type = type, .encoding = spelled, .create = creates, .push = push,                  \
+        .memory = memory, .read_bound = read_bound, .read_batch = read_batch,                      \
+        .read_check = read_check, .locate_error = locate_error, .encode = encode,                  \
+        .destroy = destroy                                                                         \
+    }
+
+const payload_kind payload_json = PAYLOAD("application/json", GRAD_ENCODING_JSON, create);
+/* A vendor's name, and no registered one: octet-stream would not tell what the bytes are. */
+const payload_kind payload_safetensors =
+    PAYLOAD("application/vnd.safetensors", GRAD_ENCODING_SAFETENSORS, create_safetensors);

@@ -63,6 +63,7 @@ static void keep(headers *h, const char *name, const char *value)
         {"Content-Type", &h->content_type, "expected one Content-Type, found two"},
         {"Content-Encoding", &h->content_encoding, "expected one Content-Encoding, found two"},
         {"Authorization", &h->authorization, "expected one Authorization, found two"},
+        {"Accept", &h->accept, NULL},
         {"Accept-Encoding", &h->accept_encoding, NULL},
         {"Inference-Header-Content-Length", &h->document_length,
          "expected one Inference-Header-Content-Length, found two"},
@@ -79,7 +80,8 @@ static void keep(headers *h, const char *name, const char *value)
         if (strcasecmp(name, known[i].name) == 0) {
             if (*known[i].slot != NULL && known[i].twice != NULL)
                 blame(h, known[i].twice);
-            if ((known[i].slot == &h->traceparent || known[i].slot == &h->accept_encoding) &&
+            if ((known[i].slot == &h->traceparent || known[i].slot == &h->accept ||
+                 known[i].slot == &h->accept_encoding) &&
                 *known[i].slot != NULL)
                 value = ""; /* several are as good as none */
             *known[i].slot = value;

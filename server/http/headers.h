@@ -14,7 +14,8 @@ typedef struct headers {
     const char *host;
     const char *content_type;
     const char *content_encoding;
-    const char *accept_encoding; /* "": there were several */
+    const char *accept;          /* "": there were several */
+    const char *accept_encoding; /* likewise */
     const char *expect;
     const char *authorization;
     const char *request_id;

@@ -94,6 +94,7 @@ struct request {
     unsigned retry_after;   /* seconds, of a 503; 0: one */
     const struct body_filter *filter;         /* what the body is, */
     const struct payload_kind *payload;       /* where one is expected */
+    const struct payload_kind *wanted;        /* what Accept names the response to be, or NULL */
     const struct body_compressor *compressor; /* of the response, where it is worth it; or NULL */
     bool must_compress;                       /* the client does not accept it as it is */
     bool has_tail;                            /* bytes of tensors follow its document, */

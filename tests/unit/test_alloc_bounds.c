@@ -210,6 +210,10 @@ static void test_reply_bound(void **unused)
         {1, 1000, 1, 40, GRAD_FP32, true, true, false, false, GRAD_ENCODING_JSON},
         {2, 50, 2, 100, GRAD_FP64, true, false, true, false, GRAD_ENCODING_JSON},
         {1, 30000, 1, 1, GRAD_FP64, false, true, false, false, GRAD_ENCODING_JSON},
+        {1, 1, 200, 300, GRAD_FP32, false, false, false, false, GRAD_ENCODING_SAFETENSORS},
+        {700, 1, 1, 1, GRAD_FP32, false, false, false, false, GRAD_ENCODING_SAFETENSORS},
+        {1600, 1, 1, 1, GRAD_FP64, false, true, true, false, GRAD_ENCODING_SAFETENSORS},
+        {700, 1, 1, 1, GRAD_FP32, false, false, false, true, GRAD_ENCODING_SAFETENSORS},
     };
     grad_batch none = {0};
 

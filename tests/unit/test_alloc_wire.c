@@ -111,6 +111,32 @@ static grad_status push_with_tail(const char *text)
     return status;
 }
 
+/* A header whose tensors are more than the first block of them holds, and their bytes. */
+static grad_status push_safetensors(const char *document)
+{
+    enum { TENSORS = 40 };
+    static char body[4096];
+    char *end = body + 8;
+    grad_decoder *decoder = NULL;
+    grad_status status = grad_decoder_create(NULL, GRAD_FP32, 0, &decoder, NULL);
+
+    end += sprintf(end, "{\"__metadata__\":{\"document\":\"%s\"}", document);
+    for (int i = 0; i < TENSORS; i++)
+        end += sprintf(end, ",\"x%d\":{\"dtype\":\"F16\",\"shape\":[],\"data_offsets\":[%d,%d]}", i,
+                       2 * i, 2 * i + 2);
+    *end++ = '}';
+    body[0] = (char)(end - body - 8);
+    body[1] = (char)((end - body - 8) >> 8);
+    memset(end, 0, 2 * TENSORS);
+    end += 2 * TENSORS;
+    if (status == GRAD_OK)
+        grad_decoder_expect_safetensors(decoder);
+    for (const char *p = body; status == GRAD_OK && p < end; p += 16)
+        status = grad_decoder_push(decoder, p, end - p < 16 ? (size_t)(end - p) : 16, NULL);
+    grad_decoder_destroy(decoder);
+    return status;
+}
+
 static grad_status decode_network(const char *text)
 {
     return decode(text, BACKPROP, GRAD_FP64);
@@ -147,6 +173,7 @@ static void test_decode(void **unused)
     fail_each(decode_request, wrong, GRAD_MALFORMED, true);
     fail_each(decode_request, twice, GRAD_INVALID, true);
     fail_each(push_with_tail, with_tail, GRAD_OK, false);
+    fail_each(push_safetensors, "{}", GRAD_OK, false);
     fail_each(decode_network, network, GRAD_INVALID, true);
     fail_each(decode_request, continued, GRAD_OK, false);
     fail_each(decode_check, continued, GRAD_OK, false);
@@ -184,7 +211,7 @@ static void test_decode_large(void **unused)
     grad_text_free(&text);
 }
 
-static grad_status encode(const char *which)
+static grad_status encode_as(const char *which, grad_encoding encoding)
 {
     static float numbers[40000];
     static const grad_error failed = {GRAD_INVALID, "c", "/p", "a detail", 1, "", 0};
@@ -193,6 +220,7 @@ static grad_status encode(const char *which)
                         .input = {numbers, 2, {100, 400}}};
     grad_network start = {.grad_output = {numbers, 1, {7}}};
     grad_batch batch = {.id = "id",
+                        .encoding = encoding,
                         .scale = 0.5,
                         .statistics = true,
                         .layer_count = 1,
@@ -218,12 +246,24 @@ static grad_status encode(const char *which)
     return status;
 }
 
+static grad_status encode(const char *which)
+{
+    return encode_as(which, GRAD_ENCODING_JSON);
+}
+
+static grad_status encode_safetensors(const char *which)
+{
+    return encode_as(which, GRAD_ENCODING_SAFETENSORS);
+}
+
 static void test_encode(void **unused)
 {
     (void)unused;
     /* Giving back the end of a block may fail without harm. */
     fail_each(encode, "request", GRAD_OK, true);
     fail_each(encode, "reply", GRAD_OK, true);
+    fail_each(encode_safetensors, "request", GRAD_OK, true);
+    fail_each(encode_safetensors, "reply", GRAD_OK, true);
 }
 
 static grad_status write_report(const char *name)

@@ -9,6 +9,7 @@
 #include "codec/json/byte_tail.h"
 #include "codec/json/explain.h"
 #include "codec/json/load.h"
+#include "codec/json/safetensors_document.h"
 #include "codec/json/scanner.h"
 #include "core/error.h"
 #include "core/format_number.h"
@@ -95,6 +96,8 @@ struct grad_decoder {
     bool has_tail;          /* bytes follow the document, */
     bool is_in_tail;        /* which is whole, */
     size_t document_length; /* and has as many */
+    bool is_safetensors;    /* the body is: its header makes the document */
+    grad_safetensors_header header;
     grad_byte_tail tail;
     size_t max_layers;
     void *block; /* the request, the reply or the report, once read */
@@ -121,6 +124,7 @@ grad_status grad_decoder_create(const grad_wire_limits *limits, grad_datatype da
     l.max_numbers = or_default(l.max_numbers, GRAD_DEFAULT_MAX_NUMBERS);
     l.max_envelope = or_default(l.max_envelope, GRAD_DEFAULT_MAX_ENVELOPE);
     l.max_depth = or_default(l.max_depth, GRAD_DEFAULT_MAX_DEPTH);
+    d->header.max = l.max_envelope;
     d->max_layers = or_default(l.max_layers, GRAD_DEFAULT_MAX_LAYERS);
     if (grad_scanner_init(&d->scanner, &l, datatype, expected_bytes, error) != GRAD_OK) {
         free(d);
@@ -164,12 +168,47 @@ static void push_with_tail(grad_decoder *d, const char *bytes, size_t length)
         grad_byte_tail_push(&d->tail, s, bytes + taken, length - taken);
 }
 
+void grad_decoder_expect_safetensors(grad_decoder *decoder)
+{
+    decoder->is_safetensors = true;
+}
+
+/* The header is whole: makes the document of it. */
+static void end_header(grad_decoder *d)
+{
+    grad_scanner *s = &d->scanner;
+
+    if (grad_safetensors_read(&d->header, &s->error) != GRAD_OK ||
+        grad_safetensors_scan(&d->header, s) != GRAD_OK)
+        return;
+    d->is_in_tail = true;
+    grad_safetensors_free_text(&d->header);
+    grad_safetensors_sort_by_offset(&d->header);
+    grad_byte_tail_begin_listed(&d->tail, s, d->header.tensors, d->header.count);
+}
+
+static void push_safetensors(grad_decoder *d, const char *bytes, size_t length)
+{
+    grad_scanner *s = &d->scanner;
+    const char *end = bytes + length;
+
+    if (!d->is_in_tail && grad_safetensors_push(&d->header, &bytes, end, &s->error) == GRAD_OK &&
+        grad_safetensors_is_whole(&d->header))
+        end_header(d);
+    if (s->error.status == GRAD_OK && bytes < end)
+        grad_byte_tail_push(&d->tail, s, bytes, (size_t)(end - bytes));
+}
+
 grad_status grad_decoder_push(grad_decoder *decoder, const char *bytes, size_t length,
                               grad_error *error)
 {
-    if (length > 0 && decoder->has_tail && decoder->scanner.error.status == GRAD_OK)
+    if (length == 0 || decoder->scanner.error.status != GRAD_OK)
+        return report(decoder, error);
+    if (decoder->is_safetensors)
+        push_safetensors(decoder, bytes, length);
+    else if (decoder->has_tail)
         push_with_tail(decoder, bytes, length);
-    else if (length > 0)
+    else
         grad_scanner_push(&decoder->scanner, bytes, length);
     return report(decoder, error);
 }
@@ -179,7 +218,8 @@ size_t grad_decoder_memory(const grad_decoder *decoder)
     const grad_scanner *scanner = &decoder->scanner;
 
     return sizeof *decoder + scanner->block.count * grad_datatype_size(scanner->block.datatype) +
-           grad_envelope_memory(&scanner->envelope) + decoder->block_size;
+           grad_envelope_memory(&scanner->envelope) + grad_safetensors_memory(&decoder->header) +
+           decoder->block_size;
 }
 
 size_t grad_decoder_finish_bound(const grad_decoder *decoder)
@@ -281,6 +321,10 @@ static grad_status end_body(grad_decoder *d)
 {
     grad_scanner *s = &d->scanner;
 
+    if (d->is_safetensors && s->error.status == GRAD_OK && !d->is_in_tail)
+        return grad_safetensors_fail_short(&d->header, &s->error);
+    if (d->is_safetensors)
+        return s->error.status == GRAD_OK ? grad_byte_tail_end(&d->tail, s) : s->error.status;
     if (!d->has_tail)
         return grad_scanner_end(s);
     if (s->error.status == GRAD_OK && !d->is_in_tail && (size_t)s->offset < d->document_length) {
@@ -412,6 +456,7 @@ void grad_decoder_destroy(grad_decoder *decoder)
     if (decoder == NULL)
         return;
     grad_scanner_free(&decoder->scanner);
+    grad_safetensors_free(&decoder->header);
     free(decoder->block);
     free(decoder);
 }

@@ -9,7 +9,9 @@ const char *const grad_non_finite_names[GRAD_NON_FINITE_COUNT] = {
 
 const char *const grad_encoding_names[GRAD_ENCODING_COUNT] = {[GRAD_ENCODING_JSON] = "json",
                                                               [GRAD_ENCODING_BASE64] = "base64",
-                                                              [GRAD_ENCODING_BINARY] = "binary"};
+                                                              [GRAD_ENCODING_BINARY] = "binary",
+                                                              [GRAD_ENCODING_SAFETENSORS] =
+                                                                  "safetensors"};
 
 const char *const grad_loss_reduction_names[GRAD_LOSS_REDUCTION_COUNT] = {
 #define NAME(CONSTANT, name) [GRAD_LOSS_##CONSTANT] = #name,

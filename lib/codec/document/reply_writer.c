@@ -175,7 +175,8 @@ enum {
     SHAPE = 22 * GRAD_MAX_RANK + 96, /* a tensor that is written with its shape */
     ROW = 2 * GRAD_MAX_RANK,         /* brackets and comma around a row */
     ESCAPED = 6,                     /* bytes that one byte of a name may become */
-    COPIES = 3 /* of literal text: the skeleton, which doubles, and its segment */
+    COPIES = 3, /* of literal text: the skeleton, which doubles, and its segment */
+    ESCAPES = 5 /* times as much of safetensors, whose document is a string of a header */
 };
 
 /* The texts of an error, each byte of which may need an escape, and its other members. */
@@ -258,25 +259,35 @@ static size_t layer_bound(const grad_batch *batch)
                 : 0);
 }
 
+/* All but numbers and rows. */
+static bool add_text(const grad_batch *batch, size_t *bound)
+{
+    size_t names = batch->id != NULL ? strlen(batch->id) : 0;
+    size_t text = HEAD + (batch->no_notes ? 0 : GRAD_MAX_NOTES * NOTE_BOUND);
+    size_t copies = batch->encoding == GRAD_ENCODING_SAFETENSORS ? ESCAPES : 1;
+    bool fits = true;
+
+    for (size_t i = 0; fits && i < batch->layer_count; i++)
+        if (batch->layers[i].name != NULL)
+            fits = grad_size_add(names, strlen(batch->layers[i].name), &names);
+    return fits && grad_size_add_product(batch->layer_count, layer_bound(batch), &text) &&
+           grad_size_add_product(names, (size_t)COPIES * ESCAPED, &text) &&
+           grad_size_add_product(text, copies, bound);
+}
+
 size_t grad_reply_bound(const grad_batch *batch, size_t result_numbers)
 {
     const grad_number_format format = grad_number_format_of(batch, batch->encoding_datatype);
     size_t segments = result_numbers / GRAD_SEGMENT_NUMBERS + 1;
     size_t B = batch_size(batch);
-    size_t rows = 0, names = batch->id != NULL ? strlen(batch->id) : 0;
-    size_t bound = HEAD + (batch->no_notes ? 0 : GRAD_MAX_NOTES * NOTE_BOUND);
+    size_t rows = 0, bound = 0;
     bool fits = grad_size_add_product(3, B, &rows); /* loss, predictions, grad_input */
 
-    for (size_t i = 0; fits && i < batch->layer_count; i++) {
-        const grad_layer *layer = &batch->layers[i];
-
-        fits = add_rows(batch, layer, B, &rows) &&
-               grad_size_add(names, layer->name != NULL ? strlen(layer->name) : 0, &names);
-    }
-    fits = fits && grad_size_add_product(result_numbers, grad_number_bound(&format), &bound) &&
+    for (size_t i = 0; fits && i < batch->layer_count; i++)
+        fits = add_rows(batch, &batch->layers[i], B, &rows);
+    fits = fits && add_text(batch, &bound) &&
+           grad_size_add_product(result_numbers, grad_number_bound(&format), &bound) &&
            grad_size_add_product(segments, 4 * sizeof(grad_piece), &bound) &&
-           grad_size_add_product(batch->layer_count, layer_bound(batch), &bound) &&
-           grad_size_add_product(rows, ROW, &bound) &&
-           grad_size_add_product(names, (size_t)COPIES * ESCAPED, &bound);
+           grad_size_add_product(rows, ROW, &bound);
     return fits ? bound : SIZE_MAX;
 }

@@ -454,8 +454,8 @@ static grad_status check_encoding(grad_reader *reader, const grad_path *root)
         return GRAD_OK;
     return grad_decode_fail(
         reader, &datatype, "unsupported_value",
-        "expected \"encoding\": \"base64\" or \"binary\" beside \"datatype\": \"%s\", which is "
-        "of answers in bytes, found none",
+        "expected \"encoding\": \"base64\", \"binary\" or \"safetensors\" beside \"datatype\": "
+        "\"%s\", which is of answers in bytes, found none",
         grad_wire_datatype_name(batch->encoding_datatype));
 }
 

@@ -7,24 +7,30 @@
 #include "core/error.h"
 #include "core/size.h"
 
-/* GRAD_MALFORMED at the tensor at that place, or (0) at the whole, behind what was received. */
-static grad_status fail(const grad_byte_tail *tail, grad_scanner *s, size_t place,
-                        const char *detail)
+/* The place of the tensor whose bytes come: where its size stands, or of safetensors the whole of
+ * it, for there the size is nowhere to be seen. */
+static size_t visible_place(const grad_byte_tail *tail, const grad_scanner *s)
+{
+    return tail->has_list ? s->envelope.places[tail->tensor].parent : tail->tensor;
+}
+
+/* GRAD_MALFORMED at the tensor whose bytes come, or at the whole, behind what was received. */
+static grad_status fail(const grad_byte_tail *tail, grad_scanner *s, const char *detail)
 {
     char pointer[GRAD_POINTER_SIZE] = "";
 
-    if (place > 0)
-        grad_envelope_pointer(&s->envelope, place, NULL, 0, pointer);
+    if (tail->tensor > 0)
+        grad_envelope_pointer(&s->envelope, visible_place(tail, s), NULL, 0, pointer);
     grad_fail_at_byte(&s->error, GRAD_MALFORMED, "length_mismatch",
                       s->offset + (int64_t)tail->received, pointer, "%s", detail);
     return GRAD_MALFORMED;
 }
 
-static grad_status fail_limit(grad_scanner *s, size_t place)
+static grad_status fail_limit(const grad_byte_tail *tail, grad_scanner *s)
 {
     char pointer[GRAD_POINTER_SIZE];
 
-    grad_envelope_pointer(&s->envelope, place, NULL, 0, pointer);
+    grad_envelope_pointer(&s->envelope, visible_place(tail, s), NULL, 0, pointer);
     grad_fail_limit(&s->error, "max_numbers", s->block.max, pointer,
                     "expected at most %zu numbers, found more", s->block.max);
     return GRAD_TOO_LARGE;
@@ -68,23 +74,43 @@ static grad_status finish_tensor(grad_byte_tail *tail, grad_scanner *s)
     status = grad_byte_array_convert(&s->block, array.first, array.bytes, array.wire,
                                      &array.shape[0], &s->error);
     if (status == GRAD_TOO_LARGE)
-        return fail_limit(s, tail->tensor);
+        return fail_limit(tail, s);
     if (status == GRAD_OK)
         status = grad_envelope_refer(e, tail->tensor, &array, &s->error);
     tail->tensor = 0;
     return status;
 }
 
+/* Goes on to the next tensor of the document. False: there is none. */
+static bool search(grad_byte_tail *tail, const grad_envelope *e)
+{
+    while (++tail->place < e->place_count)
+        if (names_bytes(e, tail->place) && read_size(e, tail->place, &tail->size)) {
+            tail->tensor = tail->place;
+            return true;
+        }
+    return false;
+}
+
+/* The same of the list. */
+static bool take_listed(grad_byte_tail *tail)
+{
+    if (tail->listed_count == 0)
+        return false;
+    tail->tensor = tail->listed->place;
+    tail->size = tail->listed->end - tail->listed->begin;
+    tail->listed++;
+    tail->listed_count--;
+    return true;
+}
+
 /* Goes on to the next tensor that has bytes; those without are finished at once. */
 static grad_status find_tensor(grad_byte_tail *tail, grad_scanner *s)
 {
-    const grad_envelope *e = &s->envelope;
     grad_status status = GRAD_OK;
 
-    while (status == GRAD_OK && tail->tensor == 0 && ++tail->place < e->place_count) {
-        if (!names_bytes(e, tail->place) || !read_size(e, tail->place, &tail->size))
-            continue;
-        tail->tensor = tail->place;
+    while (status == GRAD_OK && tail->tensor == 0 &&
+           (tail->has_list ? take_listed(tail) : search(tail, &s->envelope))) {
         grad_byte_array_begin(&tail->bytes, &s->block);
         if (tail->size == 0)
             status = finish_tensor(tail, s);
@@ -95,6 +121,13 @@ static grad_status find_tensor(grad_byte_tail *tail, grad_scanner *s)
 grad_status grad_byte_tail_begin(grad_byte_tail *tail, grad_scanner *scanner)
 {
     *tail = (grad_byte_tail){0};
+    return find_tensor(tail, scanner);
+}
+
+grad_status grad_byte_tail_begin_listed(grad_byte_tail *tail, grad_scanner *scanner,
+                                        const grad_safetensors_tensor *tensors, size_t count)
+{
+    *tail = (grad_byte_tail){.listed = tensors, .listed_count = count, .has_list = true};
     return find_tensor(tail, scanner);
 }
 
@@ -109,12 +142,12 @@ grad_status grad_byte_tail_push(grad_byte_tail *tail, grad_scanner *s, const cha
         size_t taken = grad_size_min(length, tail->size - tail->bytes.bytes);
 
         if (tail->tensor == 0)
-            return fail(tail, s, 0,
+            return fail(tail, s,
                         "expected the end of the body behind the bytes of the last tensor, found "
                         "more");
         status = grad_byte_array_add(&tail->bytes, &s->block, bytes, taken, &s->error);
         if (status == GRAD_TOO_LARGE)
-            return fail_limit(s, tail->tensor);
+            return fail_limit(tail, s);
         tail->received += taken;
         bytes += taken;
         length -= taken;
@@ -133,8 +166,8 @@ grad_status grad_byte_tail_end(const grad_byte_tail *tail, grad_scanner *s)
     if (tail->tensor == 0)
         return GRAD_OK;
     snprintf(detail, sizeof detail,
-             "expected %zu bytes of this tensor behind the document, found a body that ends after "
+             "expected %zu bytes of this tensor behind the %s, found a body that ends after "
              "%zu of them",
-             tail->size, tail->bytes.bytes);
-    return fail(tail, s, tail->tensor, detail);
+             tail->size, tail->has_list ? "header" : "document", tail->bytes.bytes);
+    return fail(tail, s, detail);
 }

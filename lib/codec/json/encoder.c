@@ -9,6 +9,7 @@
 #include "codec/number/number.h"
 #include "codec/payload/base64.h"
 #include "codec/payload/binary.h"
+#include "codec/payload/safetensors.h"
 #include "core/error.h"
 #include "core/format_number.h"
 #include "core/real.h"
@@ -248,6 +249,7 @@ size_t grad_number_bound(const grad_number_format *format)
     case GRAD_ENCODING_BASE64:
         return (4 * size + 2) / 3;
     case GRAD_ENCODING_BINARY:
+    case GRAD_ENCODING_SAFETENSORS:
         return size;
     case GRAD_ENCODING_JSON:
         break;
@@ -285,7 +287,9 @@ struct grad_encoder {
     grad_text skeleton;
     size_t skeleton_cut; /* its bytes that are in pieces already */
     piece_list document;
-    piece_list tail;    /* bytes that follow the document, of GRAD_ENCODING_BINARY */
+    piece_list tail;    /* bytes that follow the document, or the header of safetensors, */
+    size_t tail_bytes;  /* as many, of the latter */
+    grad_text header;   /* the tensors in that header, each behind a comma */
     grad_piece *pieces; /* of both, once it is sealed */
     size_t piece_count;
     size_t *first_pieces; /* of each segment, and the end */
@@ -312,6 +316,7 @@ grad_status grad_encoder_create(const grad_number_format *format, grad_encoder *
         return grad_fail_memory(error, sizeof *e);
     e->format = *format;
     grad_text_init(&e->skeleton, SKELETON_MAX);
+    grad_text_init(&e->header, SKELETON_MAX);
     *encoder = e;
     return GRAD_OK;
 }
@@ -425,7 +430,7 @@ static void add_numbers(grad_encoder *e, piece_list *list, grad_piece piece)
 
 static void write_shape(grad_text *text, const grad_tensor *tensor)
 {
-    grad_text_printf(text, "{\"shape\":[");
+    grad_text_printf(text, "\"shape\":[");
     for (size_t i = 0; i < tensor->rank; i++)
         grad_text_printf(text, "%s%zu", i > 0 ? "," : "", tensor->shape[i]);
     grad_text_printf(text, "],");
@@ -439,6 +444,7 @@ static void write_bytes(grad_encoder *e, const grad_piece *piece)
     const char *name = grad_wire_datatype_name(e->format.wire);
     size_t bytes = grad_tensor_count(piece->tensor) * grad_wire_datatype_size(e->format.wire);
 
+    grad_text_add(text, "{", 1);
     write_shape(text, piece->tensor);
     if (is_behind) {
         grad_text_printf(text, "\"datatype\":\"%s\",\"binary_data_size\":%zu}", name, bytes);
@@ -451,6 +457,27 @@ static void write_bytes(grad_encoder *e, const grad_piece *piece)
     grad_text_add(text, "\"}", 2);
 }
 
+/* A tensor of safetensors, called as the document would have it: "layers.0.dropout.mask". */
+static void write_named(grad_encoder *e, const grad_piece *piece)
+{
+    grad_text *text = &e->header;
+    size_t begin = e->tail_bytes, mark;
+
+    e->tail_bytes += grad_tensor_count(piece->tensor) * grad_wire_datatype_size(e->format.wire);
+    grad_text_add(text, ",\"", 2);
+    if (piece->layer != GRAD_NO_LAYER)
+        grad_text_printf(text, "layers.%zu.", piece->layer);
+    mark = text->length;
+    grad_text_add(text, piece->field, strlen(piece->field));
+    for (; mark < text->length; mark++)
+        if (text->data[mark] == '/')
+            text->data[mark] = '.';
+    grad_text_printf(text, "\":{\"dtype\":\"%s\",", grad_safetensors_dtype(e->format.wire));
+    write_shape(text, piece->tensor);
+    grad_text_printf(text, "\"data_offsets\":[%zu,%zu]}", begin, e->tail_bytes);
+    add_numbers(e, &e->tail, *piece);
+}
+
 void grad_encoder_tensor(grad_encoder *e, const char *field, const grad_tensor *tensor,
                          size_t layer)
 {
@@ -459,12 +486,17 @@ void grad_encoder_tensor(grad_encoder *e, const char *field, const grad_tensor *
 
     if (tensor->data == NULL)
         return;
+    if (e->format.encoding == GRAD_ENCODING_SAFETENSORS) {
+        write_named(e, &piece);
+        return;
+    }
     grad_encoder_member(e, slash != NULL ? slash + 1 : field);
     if (e->format.encoding != GRAD_ENCODING_JSON) {
         write_bytes(e, &piece);
         return;
     }
     if (grad_tensor_count(tensor) == 0) { /* [] would not tell its shape */
+        grad_text_add(&e->skeleton, "{", 1);
         write_shape(&e->skeleton, tensor);
         grad_text_printf(&e->skeleton, "\"data\":[]}");
     }
@@ -493,6 +525,36 @@ static void fill_segments(grad_encoder *e)
     e->segment_count = count;
 }
 
+/* The document becomes a string in the header of safetensors, which blanks bring to a multiple of
+ * 8 bytes, so that all that is read where it lies is aligned. */
+static void wrap_document(grad_encoder *e)
+{
+    char prefix[GRAD_SAFETENSORS_PREFIX] = "";
+    grad_text document = e->skeleton;
+    grad_text *text = &e->skeleton;
+
+    grad_text_init(text, SKELETON_MAX);
+    grad_text_add(text, prefix, sizeof prefix);
+    grad_text_printf(text,
+                     "{\"" GRAD_SAFETENSORS_METADATA "\":{\"" GRAD_SAFETENSORS_DOCUMENT "\":");
+    while (document.length > 0 && document.data[document.length - 1] == '\n')
+        document.data[--document.length] = '\0';
+    grad_text_string(text, document.length > 0 ? document.data : "");
+    grad_text_add(text, "}", 1);
+    grad_text_add(text, e->header.data, e->header.length);
+    grad_text_add(text, "}", 1);
+    while (text->status == GRAD_OK && text->length % GRAD_SAFETENSORS_PREFIX != 0)
+        grad_text_add(text, " ", 1);
+    if (text->status == GRAD_OK)
+        text->status = document.status != GRAD_OK ? document.status : e->header.status;
+    if (text->status == GRAD_OK) {
+        grad_safetensors_write_length(text->length - sizeof prefix, prefix);
+        memcpy(text->data, prefix, sizeof prefix);
+    }
+    grad_text_free(&document);
+    grad_text_free(&e->header);
+}
+
 /* One list of both; those of the tail come last. */
 static void join_pieces(grad_encoder *e)
 {
@@ -508,6 +570,8 @@ grad_status grad_encoder_seal(grad_encoder **encoder, grad_error *error)
     grad_encoder *e = *encoder;
     grad_status status;
 
+    if (e->format.encoding == GRAD_ENCODING_SAFETENSORS)
+        wrap_document(e);
     join_pieces(e);
     status = grad_text_status(&e->skeleton, error);
     if (status == GRAD_OK) {
@@ -612,6 +676,7 @@ void grad_encoder_destroy(grad_encoder *encoder)
     free(encoder->first_pieces);
     free(encoder->document.pieces);
     free(encoder->tail.pieces);
+    grad_text_free(&encoder->header);
     grad_text_free(&encoder->skeleton);
     free(encoder);
 }
