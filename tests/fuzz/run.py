@@ -24,7 +24,7 @@ sys.path[:0] = [str(FOLDER.parent / "integration"), str(FOLDER.parent / "support
 import results  # noqa: E402
 
 LONGEST = {"decoder": 4096, "batch": 1024, "headers": 2048, "config": 2048, "tokens": 4096,
-           "handler": 8192, "codings": 4096}
+           "handler": 8192, "codings": 4096, "safetensors": 2048}
 
 
 def documents():
@@ -50,6 +50,17 @@ def seeds(name):
         text = b'{"layers":[' + b"[1.5,2],{}," * 60
         return [bytes([choice, piece]) + encode(text[:40]) + encode(text)
                 for choice, encode in enumerate(codings.ENCODE.values()) for piece in (0, 6, 255)]
+    if name == "safetensors":
+        import safetensors_bodies as bodies
+        entry = {"dtype": "F32", "shape": [1, 2], "data_offsets": [0, 8]}
+        document = {"document": '{"layers":[{"activation":"relu"},{"dropout":{"rate":0}}]}'}
+        headers = [{"__metadata__": document, "layers.0.input": entry},
+                   {"layers.1.dropout.mask": {**entry, "dtype": "BF16", "data_offsets": [0, 4]},
+                    "__metadata__": {"format": "pt", **document},
+                    "layers.0.bias": {"data_offsets": [4, 6], "dtype": "F16", "shape": []}}]
+        # behind the byte that says how it is cut: the fuzzer makes the length itself
+        return [bytes([cut]) + bodies.join(header, b"\0\0\x80\x3f\0\0\x20\x40")[8:]
+                for header in headers for cut in (1, 7, 64)]
     if name == "headers":
         return [request.partition(b"\r\n\r\n")[0].replace(b"\r", b"").partition(b"\n")[2]
                 for request in odd_requests()]

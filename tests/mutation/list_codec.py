@@ -8,6 +8,7 @@ DOUBLES = "test_number_double"
 WRITERS = "integration/test_documents.py"
 
 ROWS = "test_number_row"
+SAFETENSORS = "test_safetensors"
 
 MUTANTS = [
     *of("lib/codec/number/double.c", DOUBLES,
@@ -171,6 +172,28 @@ MUTANTS = [
         ("a short one above is not taken", "is_up = rest + reach >= 10 * UNIT,", "is_up = 0,"),
         ("plain notation ends at 15 digits", "(by.count > 15 ? by.count : 15)", "15"),
         ("plain notation begins at 0.001", "exponent < -4 ||", "exponent < -3 ||")),
+    *of("lib/codec/payload/safetensors.c", SAFETENSORS,
+        ("bytes may leave a gap", "if (t->begin != end) {", "if (t->begin < end) {"),
+        ("bytes may overlap", "if (t->begin != end) {", "if (t->begin > end) {"),
+        ("bytes may be more than the shape needs", "t->end - t->begin == needed",
+         "t->end - t->begin >= needed"),
+        ("bytes may end before they begin", "t->begin <= t->end && ", ""),
+        ("the numbers of a shape wrap around", "e->overflows = true;", ";"),
+        ("a tensor may come twice", "if (compare_names(last, t) == 0)", "if (false)"),
+        ("a field may come twice", "if ((e->has & fields[i].bit) != 0)", "if (false)"),
+        ("half a pair of surrogates is a character", "low < 0xDC00 || low > 0xDFFF", "false"),
+        ("a header has any length", "if (length > h->max) {", "if (false) {"),
+        ("sizes may begin with zeros", "first == '0' && value == 0 &&", "false &&")),
+    *of("lib/codec/json/safetensors_document.c", SAFETENSORS,
+        ("every object takes the tensors of all", "if (compare_parent(w, t) != 0)", "if (false)"),
+        ("a tensor without an object is dropped", "if (lost == NULL)", "if (true)"),
+        ("the first member has a comma", "push_tensor(w, t, !object->has_members)",
+         "push_tensor(w, t, false)")),
+    *of("lib/codec/json/byte_tail.c", SAFETENSORS,
+        ("bytes come in the document's order", "tail->has_list ? take_listed(tail) : ", "")),
+    *of("lib/codec/json/encoder.c", SAFETENSORS,
+        ("the header of safetensors has any length",
+         "text->length % GRAD_SAFETENSORS_PREFIX != 0)", "false)")),
     *of("lib/core/suggest.c", "test_request_network",
         ("any edit of a short name is a slip", "known->length >= SHORT ||", "true ||"),
         ("an edit of a digit is a slip", "same_digits(wanted->text, known->text) &&", "true &&")),

@@ -190,6 +190,9 @@ static const refused_body refused[] = {
     /* lengths */
     OF_INPUT(HEADER(TENSOR(X, "F32", "[1,2]", "0", "7")), "length_mismatch", "expected 8 bytes"),
     OF_INPUT(HEADER(TENSOR(X, "F32", "[1,2]", "8", "0")), "length_mismatch", "[8, 0]"),
+    /* as many as 0 - 8 bytes are, where that wraps around */
+    OF_INPUT(HEADER(TENSOR(X, "F32", "[4611686018427387902]", "8", "0")), "length_mismatch",
+             "bytes of layers.0.input, as dtype"),
     OF_INPUT(HEADER(TENSOR(X, "F32", "[]", "0", "8")), "length_mismatch", "expected 4 bytes"),
     OF_INPUT(HEADER(TENSOR(X, "F16", "[1,2]", "0", "8")), "length_mismatch", "expected 4 bytes"),
     OF_INPUT(HEADER(TENSOR(X, "F32", "[4294967296,4294967296]", "0", "0")), "length_mismatch",
