@@ -90,6 +90,7 @@ def codec(build, folder):
     """{case: instructions, of a number or of the whole}; a text says why there are none."""
     out = os.path.join(folder, "codec")
     names = cases()
+    # Each by name: a pattern that two options share is lost on the second.
     words = ["--collect-atstart=no", "--callgrind-out-file=" + out, "--toggle-collect=case_*",
              *("--dump-after=case_" + name for name in names)]
     run = subprocess.run([*VALGRIND, *words, os.path.join(build, "bench", "instructions")],
