@@ -185,7 +185,7 @@ MUTANTS = [
         ("a header has any length", "if (length > h->max) {", "if (false) {"),
         ("sizes may begin with zeros", "first == '0' && value == 0 &&", "false &&")),
     *of("lib/codec/json/safetensors_document.c", SAFETENSORS,
-        ("every object takes the tensors of all", "if (compare_parent(w, t) != 0)", "if (false)"),
+        ("every object takes the tensors of all", "compare_parent(w, t) != 0 || ", ""),
         ("a tensor without an object is dropped", "if (lost == NULL)", "if (true)"),
         ("the first member has a comma", "push_tensor(w, t, !object->has_members)",
          "push_tensor(w, t, false)")),

@@ -98,7 +98,8 @@ static size_t find_first(const walk *w)
     return low;
 }
 
-/* Those that belong into the object that is about to be closed, and are nowhere yet. */
+/* Those that belong into the object that is about to be closed. An object may have the path of one
+ * before it, which took them all. */
 static bool push_tensors(walk *w)
 {
     level *object = &w->levels[w->depth];
@@ -110,12 +111,10 @@ static bool push_tensors(walk *w)
     for (size_t i = find_first(w); is_fine && i < w->header->count; i++) {
         grad_safetensors_tensor *t = &w->header->tensors[i];
 
-        if (compare_parent(w, t) != 0)
+        if (compare_parent(w, t) != 0 || t->place != 0)
             break;
-        if (t->place == 0) {
-            is_fine = push_tensor(w, t, !object->has_members);
-            object->has_members = true;
-        }
+        is_fine = push_tensor(w, t, !object->has_members);
+        object->has_members = true;
     }
     return is_fine;
 }
