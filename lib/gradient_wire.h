@@ -169,6 +169,11 @@ GRAD_API void grad_decoder_expect_tail(grad_decoder *decoder, size_t document_le
  * max_envelope. */
 GRAD_API void grad_decoder_expect_safetensors(grad_decoder *decoder);
 
+/* Before the first piece: the document is a request of the Open Inference Protocol, version 2, in
+ * which "inputs" are a list of tensors. grad_decoder_finish_request reads it, as
+ * GRAD_REQUEST_INFERENCE. */
+GRAD_API void grad_decoder_expect_inputs(grad_decoder *decoder);
+
 /* Takes the next piece of the document, of any length; it is not kept. After an error every later
  * call returns the same error. */
 GRAD_API grad_status grad_decoder_push(grad_decoder *decoder, const char *bytes, size_t length,
@@ -182,10 +187,15 @@ GRAD_API size_t grad_decoder_memory(const grad_decoder *decoder);
  * batch or reply, which it keeps. */
 GRAD_API size_t grad_decoder_finish_bound(const grad_decoder *decoder);
 
+/* The model of the Open Inference Protocol that computes gradients, and its version. */
+#define GRAD_INFERENCE_MODEL "dense"
+#define GRAD_INFERENCE_VERSION "1"
+
 /* Whose body a request document is. */
 typedef enum grad_request_kind {
     GRAD_REQUEST_GRADIENTS, /* POST /v1/gradients: batch->network is NULL */
-    GRAD_REQUEST_BACKPROP   /* POST /v1/backprop: it is not */
+    GRAD_REQUEST_BACKPROP,  /* POST /v1/backprop: it is not */
+    GRAD_REQUEST_INFERENCE  /* POST /v2/models/dense/infer: a batch of one layer, is_inference */
 } grad_request_kind;
 
 /* The document is whole: reads it as that request. *batch and all it points to belong to the
@@ -294,6 +304,10 @@ typedef struct grad_problem {
 /* Adds the document to text: type, title, status, detail, code, and where they are known pointer,
  * offset, limit {name, value}, request_id. */
 GRAD_API void grad_problem_write(const grad_problem *problem, grad_text *text);
+
+/* The same for clients of the Open Inference Protocol, which read "error": the detail and, where it
+ * is known, the pointer in one text. */
+GRAD_API void grad_problem_write_inference(const grad_problem *problem, grad_text *text);
 
 /* Reads such a document; unknown members are skipped. Errors: GRAD_MALFORMED, GRAD_INVALID. */
 GRAD_API grad_status grad_problem_read(const char *text, size_t length, grad_problem *problem,

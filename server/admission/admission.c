@@ -259,24 +259,35 @@ static void append(char list[REQUEST_ACCEPT_SIZE], const char *name)
     snprintf(list + length, REQUEST_ACCEPT_SIZE - length, "%s%s", length > 0 ? ", " : "", name);
 }
 
+/* Whether the path has requests and responses of that kind. */
+static bool may_be(const request *r, const payload_kind *payload)
+{
+    return !r->route->handler->is_untyped || payload == &payload_json;
+}
+
 /* The response lists what would be accepted. */
 static outcome reject_content(request *r, const char *code, const char *detail)
 {
     const body_formats *formats = r->context->service->formats;
 
     for (size_t i = 0; formats->payloads[i] != NULL; i++)
-        append(r->accept, formats->payloads[i]->media_type);
+        if (may_be(r, formats->payloads[i]))
+            append(r->accept, formats->payloads[i]->media_type);
     for (size_t i = 0; formats->filters[i] != NULL; i++)
         append(r->accept_encoding, formats->filters[i]->coding);
     return request_reject_with(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, code, detail);
 }
 
-/* Bytes behind a document make a body that is no JSON; its type may say so. */
+/* Bytes behind a document make a body that is no JSON; its type may say so. Clients of the Open
+ * Inference Protocol say it of every body, or send no type. */
 static bool is_of_bytes(const request *r)
 {
+    bool is_untyped = r->route->handler->is_untyped;
     char detail[GRAD_DETAIL_SIZE];
 
-    return r->has_tail && r->headers.content_type != NULL &&
+    if (r->headers.content_type == NULL)
+        return is_untyped;
+    return (r->has_tail || is_untyped) &&
            headers_match_media_type(r->headers.content_type, "application/octet-stream", detail,
                                     sizeof detail) == MEDIA_TYPE_SAME;
 }
@@ -291,7 +302,7 @@ static outcome find_payload(request *r)
         r->payload = &payload_json;
         return OUTCOME_MORE;
     }
-    for (size_t i = 0; payloads[i] != NULL; i++) {
+    for (size_t i = 0; payloads[i] != NULL && may_be(r, payloads[i]); i++) {
         switch (headers_match_media_type(type, payloads[i]->media_type, detail, sizeof detail)) {
         case MEDIA_TYPE_SAME:
             r->payload = payloads[i];
@@ -397,7 +408,7 @@ static outcome step_accept_kind(request *r)
 
     for (size_t i = 0; payloads[i] != NULL && r->route->handler->takes_body; i++) {
         int weight = accept_weight(r->headers.accept, payloads[i]->media_type);
-        if (weight >= most) {
+        if (weight >= most && may_be(r, payloads[i])) {
             r->wanted = payloads[i];
             most = weight;
         }

@@ -463,6 +463,7 @@ static grad_status print_run(computation *c, size_t segment, grad_error *error)
 
 const computation_kind compute_gradients = RUN_KIND(GRAD_REQUEST_GRADIENTS);
 const computation_kind compute_backprop = RUN_KIND(GRAD_REQUEST_BACKPROP);
+const computation_kind compute_inference = RUN_KIND(GRAD_REQUEST_INFERENCE);
 
 /* ---- Kinds: checks, answered by a small text ------------------------------------------------- */
 

@@ -35,7 +35,7 @@ typedef struct computation_kind {
     grad_request_kind request; /* of those that read one */
 } computation_kind;
 
-extern const computation_kind compute_gradients, compute_backprop, compute_check;
+extern const computation_kind compute_gradients, compute_backprop, compute_check, compute_inference;
 
 /* When things happened, clock_now; 0: they have not. */
 typedef struct computation_times {

@@ -120,6 +120,7 @@ static outcome create_body(request *r)
                                              .max_layers = limits->max_layers},
                                   .max_body = limits->max_body,
                                   .datatype = r->datatype,
+                                  .request = c->kind->request,
                                   .has_tail = r->has_tail,
                                   .document_length = r->document_length,
                                   .expected = c->expected,
@@ -408,13 +409,15 @@ static void release(request *r)
     r->work = NULL;
 }
 
-#define HANDLER(computes, long)                                                                    \
+/* more: what else it is. */
+#define HANDLER(computes, more)                                                                    \
     {                                                                                              \
-        .takes_body = true, .takes_long = long, .kind = computes, .on_headers = on_headers,        \
-        .on_body = on_body, .on_end = on_end, .on_suspended = on_suspended, .on_gone = on_gone,    \
+        .takes_body = true, more, .kind = computes, .on_headers = on_headers, .on_body = on_body,  \
+        .on_end = on_end, .on_suspended = on_suspended, .on_gone = on_gone,                        \
         .on_resume = on_resume, .release = release                                                 \
     }
 
-const handler handler_gradients = HANDLER(&compute_gradients, false);
-const handler handler_backprop = HANDLER(&compute_backprop, false);
-const handler handler_check = HANDLER(&compute_check, true);
+const handler handler_gradients = HANDLER(&compute_gradients, .takes_long = false);
+const handler handler_backprop = HANDLER(&compute_backprop, .takes_long = false);
+const handler handler_check = HANDLER(&compute_check, .takes_long = true);
+const handler handler_inference = HANDLER(&compute_inference, .is_untyped = true);

@@ -11,4 +11,9 @@ extern const handler handler_backprop;
 extern const handler handler_check;
 extern const handler handler_info;
 
+/* Of the Open Inference Protocol. */
+extern const handler handler_inference;
+extern const handler handler_v2_server, handler_v2_live, handler_v2_ready;
+extern const handler handler_v2_model, handler_v2_model_ready, handler_v2_configuration;
+
 #endif

@@ -76,9 +76,10 @@ typedef struct body_options {
     grad_wire_limits limits;
     size_t max_body; /* bytes, decoded */
     grad_datatype datatype;
-    bool has_tail;          /* bytes of tensors follow the document, */
-    size_t document_length; /* which has as many */
-    size_t expected;        /* bytes, where they are known, else 0; no cap */
+    grad_request_kind request; /* what the document is to be read as, as far as that is known */
+    bool has_tail;             /* bytes of tensors follow the document, */
+    size_t document_length;    /* which has as many */
+    size_t expected;           /* bytes, where they are known, else 0; no cap */
     /* Asked after each piece that comes out of a coding: false, there is no memory for what the
      * body holds now, and body_push returns GRAD_OUT_OF_MEMORY. NULL: not asked. */
     bool (*may_grow)(void *context);

@@ -322,6 +322,12 @@ bool response_send(request *r)
     return response_send_problem(r);
 }
 
+/* Whether clients of the Open Inference Protocol ask there, for what there is or is not. */
+static bool is_inference_path(const char *path)
+{
+    return strncmp(path, "/v2", 3) == 0 && (path[3] == '\0' || path[3] == '/');
+}
+
 static bool write_problem(const request *r, grad_text *text)
 {
     grad_problem problem = {.http_status = r->status, .error = r->error};
@@ -329,7 +335,10 @@ static bool write_problem(const request *r, grad_text *text)
     snprintf(problem.title, sizeof problem.title, "%s", title_of(r->status));
     snprintf(problem.request_id, sizeof problem.request_id, "%s", r->id);
     grad_text_init(text, PROBLEM_MAX);
-    grad_problem_write(&problem, text);
+    if (is_inference_path(r->path))
+        grad_problem_write_inference(&problem, text);
+    else
+        grad_problem_write(&problem, text);
     if (grad_text_status(text, NULL) == GRAD_OK)
         return true;
     grad_text_free(text);

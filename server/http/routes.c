@@ -53,6 +53,19 @@ static bool is_elsewhere(const route_table *table, service_role role, const char
     return false;
 }
 
+/* Whether the path goes on where another's ends: "/v2" stands for all of its own. */
+static bool is_below_another(const route_table *table, service_role role, const char *path)
+{
+    for (const route *r = routes_next(table, role, NULL); r != NULL;
+         r = routes_next(table, role, r)) {
+        size_t length = strlen(r->path);
+
+        if (length > 1 && strncmp(path, r->path, length) == 0 && path[length] == '/')
+            return true;
+    }
+    return false;
+}
+
 static void list_paths(const route_table *table, service_role role, char *text, size_t size)
 {
     size_t length = 0;
@@ -60,6 +73,8 @@ static void list_paths(const route_table *table, service_role role, char *text, 
     text[0] = '\0';
     for (const route *r = routes_next(table, role, NULL); r != NULL;
          r = routes_next(table, role, r)) {
+        if (is_below_another(table, role, r->path))
+            continue;
         snprintf(text + length, size - length, "%s%s", length > 0 ? ", " : "", r->path);
         length += strlen(text + length);
     }
@@ -73,7 +88,7 @@ static const char *path_meant(const route_table *table, service_role role, const
     const char *rest = strncasecmp(path, "/v1/", VERSION + 1) == 0 ? path + VERSION : path;
     for (const route *r = routes_next(table, role, NULL); r != NULL;
          r = routes_next(table, role, r))
-        if (strlen(r->path) > VERSION + TELLING &&
+        if (strlen(r->path) > VERSION + TELLING && strncmp(r->path, "/v1/", VERSION + 1) == 0 &&
             strncasecmp(rest, r->path + VERSION, TELLING) == 0)
             return r->path;
     return NULL;

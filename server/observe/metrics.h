@@ -9,7 +9,9 @@ typedef enum metrics_route {
     ROUTE_GRADIENTS,
     ROUTE_BACKPROP,
     ROUTE_CHECK,
+    ROUTE_INFERENCE,
     ROUTE_INFO,
+    ROUTE_MODEL, /* what the Open Inference Protocol's clients ask before */
     ROUTE_HEALTH,
     ROUTE_METRICS,
     ROUTE_OTHER,

@@ -167,14 +167,15 @@ class Connection:
 def build_request(method, path, body=None, headers=(), chunks=None, version="1.1",
                   host="localhost"):
     """The bytes of a request. headers are (name, value) pairs and override nothing: what is given
-    is sent. With chunks (a size, or a list of cut positions) the body goes out chunked."""
+    is sent, and a value of None says that the header is not. With chunks (a size, or a list of cut
+    positions) the body goes out chunked."""
     lines = ["%s %s HTTP/%s" % (method, path, version)]
     if host is not None:
         lines.append("Host: %s" % host)
     names = {name.lower() for name, _ in headers}
     if body is not None and "content-type" not in names:
         lines.append("Content-Type: application/json")
-    lines += ["%s: %s" % pair for pair in headers]
+    lines += ["%s: %s" % pair for pair in headers if pair[1] is not None]
     if body is not None and chunks is not None:
         lines.append("Transfer-Encoding: chunked")
         payload = chunked(body, chunks)

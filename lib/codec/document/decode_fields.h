@@ -154,6 +154,9 @@ grad_decode_function grad_decode_tensor;
 /* The same, where true and false stand for 1 and 0. */
 grad_decode_function grad_decode_flags;
 
+/* A tensor as the Open Inference Protocol spells it, which has a name, too. */
+grad_decode_function grad_decode_input;
+
 /* The same where the rank is known to be 1 or 2, which is that of a number alone. */
 grad_decode_function grad_decode_vector;
 grad_decode_function grad_decode_matrix;

@@ -22,6 +22,7 @@ typedef struct spelled_tensor {
     const grad_number_array *bytes; /* NULL: it has data */
     grad_wire_datatype wire;        /* what it says its numbers are; GRAD_WIRE_COMPUTED: nothing */
     bool takes_flags;               /* true and false stand for 1 and 0 */
+    bool is_input;                  /* of the Open Inference Protocol */
 } spelled_tensor;
 
 const grad_number_array *grad_decode_array(const grad_reader *reader, const grad_path *path)
@@ -288,9 +289,10 @@ static grad_status check_datatype(grad_reader *reader, const grad_path *path,
     const char *expected = grad_wire_datatype_name(grad_wire_datatype_of(reader->datatype));
     const char *found = grad_wire_datatype_name(tensor->wire);
 
-    if (tensor->bytes != NULL ? grad_binary_is_exact(tensor->wire, reader->datatype)
-                              : tensor->wire == GRAD_WIRE_COMPUTED ||
-                                    tensor->wire == grad_wire_datatype_of(reader->datatype))
+    if (tensor->bytes != NULL || tensor->is_input
+            ? grad_binary_is_exact(tensor->wire, reader->datatype)
+            : tensor->wire == GRAD_WIRE_COMPUTED ||
+                  tensor->wire == grad_wire_datatype_of(reader->datatype))
         return GRAD_OK;
     if (tensor->wire == GRAD_WIRE_FP16 || tensor->wire == GRAD_WIRE_BF16)
         return grad_decode_fail(reader, &datatype, "unsupported_value",
@@ -367,7 +369,8 @@ static grad_status decode_data(grad_reader *reader, const grad_path *path, const
                                spelled_tensor *tensor, grad_tensor *target)
 {
     const grad_path data = {.parent = path, .key = "data"};
-    grad_status status = grad_decode_require(reader, path, value, "data");
+    grad_status status =
+        tensor->data.data != NULL ? GRAD_OK : grad_decode_require(reader, path, value, "data");
 
     if (status != GRAD_OK)
         return status;
@@ -399,6 +402,63 @@ static grad_status decode_object(grad_reader *reader, const grad_path *path, con
     return tensor.bytes != NULL ? decode_bytes(reader, path, value, &tensor, target)
                                 : decode_data(reader, path, value, &tensor, target);
 }
+
+/* ---- Tensors of the Open Inference Protocol -------------------------------------------------- */
+
+/* A tensor of no bytes may come without the header that says where bytes begin: KServe's client
+ * sends it so. */
+static grad_status read_input_size(grad_reader *reader, const grad_path *path, const json_t *value,
+                                   void *target)
+{
+    spelled_tensor *tensor = target;
+
+    if (json_number_value(value) != 0 || !json_is_number(value) ||
+        grad_decode_array(reader, path) != NULL)
+        return read_binary(reader, path, value, target);
+    tensor->data = (grad_tensor){.data = (void *)(uintptr_t)&no_numbers, .rank = 1};
+    return GRAD_OK;
+}
+
+static grad_status read_input_parameters(grad_reader *reader, const grad_path *path,
+                                         const json_t *value, void *target)
+{
+    static const grad_field fields[] = {{"binary_data_size", read_input_size, 0, NULL}};
+
+    return grad_decode_object(reader, path, value, "an object", fields, GRAD_COUNT(fields), target);
+}
+
+static const grad_field input_fields[] = {
+    {"name", grad_decode_nothing, 0, NULL},
+    GRAD_FIELD("shape", grad_decode_shape, spelled_tensor, shape),
+    {"datatype", read_datatype, 0, NULL},
+    {"data", read_data, 0, NULL},
+    {"parameters", read_input_parameters, 0, NULL},
+};
+
+grad_status grad_decode_input(grad_reader *reader, const grad_path *path, const json_t *value,
+                              void *target)
+{
+    spelled_tensor tensor = {.is_input = true};
+    grad_status status = grad_decode_object(reader, path, value, "a tensor", input_fields,
+                                            GRAD_COUNT(input_fields), &tensor);
+
+    if (status == GRAD_OK)
+        status = grad_decode_require(reader, path, value, "shape");
+    if (status == GRAD_OK)
+        status = grad_decode_require(reader, path, value, "datatype");
+    if (status == GRAD_OK)
+        status = check_datatype(reader, path, &tensor);
+    if (status != GRAD_OK)
+        return status;
+    if (tensor.bytes == NULL)
+        return decode_data(reader, path, value, &tensor, target);
+    if (tensor.data.data != NULL)
+        return grad_decode_fail(reader, path, "unsupported_value",
+                                "expected either \"data\" or \"binary_data_size\", found both");
+    return decode_bytes(reader, path, value, &tensor, target);
+}
+
+/* ---- Tensors of our own documents ------------------------------------------------------------ */
 
 static grad_status decode_tensor(grad_reader *reader, const grad_path *path, const json_t *value,
                                  bool takes_flags, grad_tensor *target)

@@ -150,6 +150,11 @@ void grad_decoder_expect_tail(grad_decoder *decoder, size_t document_length)
     decoder->document_length = document_length;
 }
 
+void grad_decoder_expect_inputs(grad_decoder *decoder)
+{
+    decoder->scanner.takes_inputs = true;
+}
+
 /* Bytes of which the first may be the document's. */
 static void push_with_tail(grad_decoder *d, const char *bytes, size_t length)
 {
@@ -312,6 +317,8 @@ static void read_block(grad_decoder *decoder, grad_document *document)
         grad_reply_read(document, &decoder->block, &decoder->block_size, error);
     else if (document->kind == GRAD_DOCUMENT_REPORT)
         grad_report_read(document, &decoder->block, &decoder->block_size, error);
+    else if (document->kind == GRAD_DOCUMENT_INFERENCE)
+        grad_inference_read(document, &decoder->block, &decoder->block_size, error);
     else
         grad_request_read(document, &decoder->block, &decoder->block_size, error);
 }
@@ -378,10 +385,11 @@ void *grad_decoder_release(grad_decoder *decoder)
 grad_status grad_decoder_finish_request(grad_decoder *decoder, grad_request_kind kind,
                                         grad_batch **batch, grad_error *error)
 {
+    static const grad_document_kind kinds[] = {[GRAD_REQUEST_GRADIENTS] = GRAD_DOCUMENT_GRADIENTS,
+                                               [GRAD_REQUEST_BACKPROP] = GRAD_DOCUMENT_BACKPROP,
+                                               [GRAD_REQUEST_INFERENCE] = GRAD_DOCUMENT_INFERENCE};
     void *block = NULL;
-    grad_status status = grad_decoder_finish(
-        decoder, kind == GRAD_REQUEST_BACKPROP ? GRAD_DOCUMENT_BACKPROP : GRAD_DOCUMENT_GRADIENTS,
-        &block, error);
+    grad_status status = grad_decoder_finish(decoder, kinds[kind], &block, error);
 
     if (status == GRAD_OK)
         *batch = &((grad_request_block *)block)->batch;
@@ -445,6 +453,8 @@ void grad_decoder_locate_error(const grad_decoder *decoder, grad_error *error)
 {
     bool is_of_the_document = error->status == GRAD_INVALID || error->status == GRAD_TOO_LARGE;
 
+    if (is_of_the_document && decoder->scanner.takes_inputs)
+        grad_inference_locate(&decoder->scanner.envelope, error);
     if (is_of_the_document && error->offset == GRAD_OFFSET_UNKNOWN)
         error->offset = grad_decoder_locate(decoder, error->pointer);
     if (is_of_the_document)

@@ -12,6 +12,7 @@ typedef enum grad_document_kind {
     GRAD_DOCUMENT_GRADIENTS, /* requests */
     GRAD_DOCUMENT_BACKPROP,
     GRAD_DOCUMENT_CHECK,
+    GRAD_DOCUMENT_INFERENCE, /* of the Open Inference Protocol */
     GRAD_DOCUMENT_REPLY,
     GRAD_DOCUMENT_REPORT /* of a check */
 } grad_document_kind;
@@ -56,6 +57,7 @@ typedef grad_status grad_read_function(const grad_document *document, void **blo
                                        grad_error *error);
 
 grad_read_function grad_request_read;
+grad_read_function grad_inference_read;
 grad_read_function grad_reply_read;
 grad_read_function grad_report_read;
 
@@ -63,6 +65,10 @@ grad_read_function grad_report_read;
  * asked to part with it. */
 grad_status grad_decoder_finish(grad_decoder *decoder, grad_document_kind kind, void **block,
                                 grad_error *error);
+
+/* An error of a request of the Open Inference Protocol that was found in its batch: what it says of
+ * a layer becomes what it says of that document, whose envelope it is. */
+void grad_inference_locate(const grad_envelope *envelope, grad_error *error);
 
 /* The envelope of the decoder's document. */
 const grad_envelope *grad_decoder_envelope(const grad_decoder *decoder);

@@ -22,7 +22,8 @@ static void write_member(grad_text *text, const char *name, const char *value)
     grad_text_string(text, value);
 }
 
-void grad_problem_object(const grad_problem *problem, grad_text *text)
+/* The object, still open. */
+static void write_members(const grad_problem *problem, grad_text *text)
 {
     const grad_error *error = &problem->error;
 
@@ -40,6 +41,11 @@ void grad_problem_object(const grad_problem *problem, grad_text *text)
         grad_text_printf(text, ",\"value\":%llu}", (unsigned long long)error->limit);
     }
     write_member(text, "request_id", problem->request_id);
+}
+
+void grad_problem_object(const grad_problem *problem, grad_text *text)
+{
+    write_members(problem, text);
     grad_text_add(text, "}", 1);
 }
 
@@ -47,6 +53,19 @@ void grad_problem_write(const grad_problem *problem, grad_text *text)
 {
     grad_problem_object(problem, text);
     grad_text_add(text, "\n", 1);
+}
+
+void grad_problem_write_inference(const grad_problem *problem, grad_text *text)
+{
+    const grad_error *error = &problem->error;
+    bool has_place = error->pointer[0] != '\0';
+    char shown[GRAD_DETAIL_SIZE + GRAD_POINTER_SIZE + 4];
+
+    snprintf(shown, sizeof shown, "%s%s%s%s", error->detail, has_place ? " (" : "", error->pointer,
+             has_place ? ")" : "");
+    write_members(problem, text);
+    write_member(text, "error", shown);
+    grad_text_add(text, "}\n", 2);
 }
 
 void grad_problem_error(const grad_error *error, grad_text *text)

@@ -138,6 +138,34 @@ static void write_totals(grad_encoder *encoder, const grad_reply *reply)
     write_notes(encoder, reply);
 }
 
+/* Our own members, behind the identity. */
+static void write_reply(grad_encoder *e, const grad_batch *batch, const grad_reply *reply,
+                        const grad_decoder *request)
+{
+    if (reply->has_loss)
+        grad_encoder_number(e, "loss", reply->loss);
+    grad_encoder_tensor(e, "loss", &reply->losses, GRAD_NO_LAYER);
+    grad_encoder_tensor(e, "predictions", &reply->predictions, GRAD_NO_LAYER);
+    grad_encoder_member(e, "layers");
+    grad_text_add(grad_encoder_text(e), "[", 1);
+    write_layers(e, batch, reply, request);
+    grad_text_add(grad_encoder_text(e), "]", 1);
+    write_totals(e, reply);
+}
+
+/* Those of the Open Inference Protocol. */
+static void write_inference(grad_encoder *e, const grad_reply *reply)
+{
+    grad_encoder_string(e, "model_name", GRAD_INFERENCE_MODEL);
+    grad_encoder_string(e, "model_version", GRAD_INFERENCE_VERSION);
+    grad_encoder_member(e, "outputs");
+    grad_text_add(grad_encoder_text(e), "[", 1);
+    for (size_t i = 0; i < GRAD_OUTPUT_COUNT; i++)
+        grad_encoder_output(e, grad_output_name((grad_output_kind)i),
+                            grad_layer_result_tensor(&reply->layers[0], (grad_output_kind)i), 0);
+    grad_text_add(grad_encoder_text(e), "]", 1);
+}
+
 grad_status grad_encode_reply(const grad_batch *batch, const grad_reply *reply,
                               const grad_decoder *request, grad_encoder **encoder,
                               grad_error *error)
@@ -150,15 +178,10 @@ grad_status grad_encode_reply(const grad_batch *batch, const grad_reply *reply,
         return status;
     grad_encoder_open(e, NULL);
     grad_encoder_string(e, "id", reply->id != NULL ? reply->id : batch->id);
-    if (reply->has_loss)
-        grad_encoder_number(e, "loss", reply->loss);
-    grad_encoder_tensor(e, "loss", &reply->losses, GRAD_NO_LAYER);
-    grad_encoder_tensor(e, "predictions", &reply->predictions, GRAD_NO_LAYER);
-    grad_encoder_member(e, "layers");
-    grad_text_add(grad_encoder_text(e), "[", 1);
-    write_layers(e, batch, reply, request);
-    grad_text_add(grad_encoder_text(e), "]", 1);
-    write_totals(e, reply);
+    if (batch->is_inference)
+        write_inference(e, reply);
+    else
+        write_reply(e, batch, reply, request);
     grad_text_add(grad_encoder_text(e), "}\n", 2);
     status = grad_encoder_seal(&e, error);
     if (status == GRAD_OK)
@@ -254,7 +277,7 @@ static size_t layer_bound(const grad_batch *batch)
 
     return (size_t)LAYER + (is_told ? STATISTICS : 0) +
            (batch->continue_on_error ? ERROR_BOUND : 0) +
-           (has_no_samples(batch) || batch->encoding != GRAD_ENCODING_JSON
+           (has_no_samples(batch) || batch->encoding != GRAD_ENCODING_JSON || batch->is_inference
                 ? (size_t)COPIES * GRAD_OUTPUT_COUNT * SHAPE
                 : 0);
 }

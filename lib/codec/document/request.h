@@ -46,6 +46,26 @@ typedef struct grad_request_field {
 void grad_request_choose(const grad_request *request, const grad_request_field *rows, size_t count,
                          grad_field *fields);
 
+/* Makes the block of a request of that many layers, its options at their defaults; the reader reads
+ * it from now on. The caller frees it. NULL and an error where there is no memory. */
+grad_request_block *grad_request_begin(const grad_document *document, size_t layers,
+                                       grad_request *request, grad_reader *reader, size_t *size);
+
+/* The field of an option of the whole request, whose target is the request's block. The name is one
+ * that there is. */
+grad_field grad_request_option(const char *name);
+
+/* The fields of that kind of layer, and a layer that has none of them yet. */
+const grad_layer_fields *grad_request_fields_of(const grad_reader *reader, grad_layer_kind kind);
+
+/* The activation of the layer that target is. */
+grad_decode_function grad_request_activation;
+
+/* The fields of an activation's parameters, of a layer at that offset of the target. Returns how
+ * many; there is room for GRAD_MAX_PARAMETERS. */
+size_t grad_request_parameter_fields(const grad_activation_info *info, size_t layer,
+                                     grad_field *fields);
+
 grad_decode_function grad_request_layers; /* nothing: goes to the request's block */
 
 /* Finds the layers that residual fields name; value is the array of layers. */

@@ -61,24 +61,30 @@ static grad_status read_slope(grad_reader *reader, const grad_path *path, const 
     return read_parameter(reader, path, value, &layer->activation.parameters[0]);
 }
 
+size_t grad_request_parameter_fields(const grad_activation_info *info, size_t layer,
+                                     grad_field *fields)
+{
+    for (size_t i = 0; i < info->parameter_count; i++)
+        fields[i] = (grad_field){
+            info->parameters[i].name, read_parameter,
+            layer + offsetof(grad_layer, activation.parameters) + i * sizeof(double), NULL};
+    if (info->kind == GRAD_PRELU)
+        fields[0] = (grad_field){info->parameters[0].name, read_slope, layer, NULL};
+    return info->parameter_count;
+}
+
 static grad_status decode_parameters(grad_reader *reader, const grad_path *path,
                                      const json_t *value, const grad_activation_info *info,
                                      grad_layer *layer)
 {
     grad_field fields[GRAD_MAX_PARAMETERS + 1] = {{"name", grad_decode_nothing, 0, NULL}};
+    size_t count = grad_request_parameter_fields(info, 0, fields + 1) + 1;
 
-    for (size_t i = 0; i < info->parameter_count; i++)
-        fields[i + 1] =
-            (grad_field){info->parameters[i].name, read_parameter,
-                         offsetof(grad_layer, activation.parameters) + i * sizeof(double), NULL};
-    if (info->kind == GRAD_PRELU)
-        fields[1] = (grad_field){info->parameters[0].name, read_slope, 0, NULL};
-    return grad_decode_object(reader, path, value, "an activation", fields,
-                              info->parameter_count + 1, layer);
+    return grad_decode_object(reader, path, value, "an activation", fields, count, layer);
 }
 
-static grad_status read_activation(grad_reader *reader, const grad_path *path, const json_t *value,
-                                   void *target)
+grad_status grad_request_activation(grad_reader *reader, const grad_path *path, const json_t *value,
+                                    void *target)
 {
     grad_layer *layer = target;
     grad_path name = {.parent = path, .key = "name"};
@@ -135,7 +141,7 @@ static grad_status read_residual(grad_reader *reader, const grad_path *path, con
 static const grad_request_field states[] = {
     FIELD("name", grad_decode_string, layer.name, GRAD_IN_BOTH),
     FIELD("type", grad_decode_nothing, layer.kind, GRAD_IN_BOTH),
-    FIELD("activation", read_activation, layer, GRAD_IN_BOTH),
+    FIELD("activation", grad_request_activation, layer, GRAD_IN_BOTH),
     FIELD("input", grad_decode_tensor, layer.input, GRAD_IN_BOTH),
     FIELD("pre_activation", grad_decode_tensor, layer.pre_activation, GRAD_IN_BOTH),
     FIELD("grad_output", grad_decode_tensor, layer.grad_output, GRAD_IN_GRADIENTS),
@@ -350,7 +356,7 @@ static void set_defaults(grad_layer_kind kind, grad_datatype datatype, grad_laye
     set_attributes(kind, datatype, layer);
 }
 
-static const grad_layer_fields *fields_of(const grad_reader *reader, grad_layer_kind kind)
+const grad_layer_fields *grad_request_fields_of(const grad_reader *reader, grad_layer_kind kind)
 {
     grad_request *request = reader->request;
     const field_list list = {request, kind, &request->layer_fields[kind]};
@@ -493,7 +499,7 @@ static grad_status decode_layer(grad_reader *reader, const grad_path *path, cons
 
     if (status != GRAD_OK)
         return status;
-    fields = fields_of(reader, kind);
+    fields = grad_request_fields_of(reader, kind);
     decoded->layer = fields->defaults;
     status =
         grad_decode_object(reader, path, value, "a layer", fields->fields, fields->count, decoded);

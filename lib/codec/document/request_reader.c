@@ -459,6 +459,23 @@ static grad_status check_encoding(grad_reader *reader, const grad_path *root)
         grad_wire_datatype_name(batch->encoding_datatype));
 }
 
+grad_request_block *grad_request_begin(const grad_document *document, size_t layers,
+                                       grad_request *request, grad_reader *reader, size_t *size)
+{
+    if (create_block(document, layers, request, reader, size) != NULL)
+        set_defaults(request->block, document, request, layers);
+    return request->block;
+}
+
+grad_field grad_request_option(const char *name)
+{
+    size_t i = 0;
+
+    while (strcmp(request_fields[i].field.name, name) != 0)
+        i++;
+    return request_fields[i].field;
+}
+
 static grad_status decode_request(grad_reader *reader, const json_t *root)
 {
     const grad_request *request = reader->request;
@@ -494,9 +511,8 @@ grad_status grad_request_read(const grad_document *document, void **block, size_
         return status;
     request.places = places_of(document);
     request.continues = continues_on_error(document->root);
-    if (create_block(document, layers, &request, &reader, size) == NULL)
+    if (grad_request_begin(document, layers, &request, &reader, size) == NULL)
         return GRAD_OUT_OF_MEMORY;
-    set_defaults(request.block, document, &request, layers);
     status = decode_request(&reader, document->root);
     if (status != GRAD_OK)
         free(request.block);

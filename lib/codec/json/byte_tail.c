@@ -62,6 +62,19 @@ static bool names_bytes(const grad_envelope *e, size_t place)
            grad_envelope_member_is(e, place, names, GRAD_COUNT(names));
 }
 
+/* The object that says what the bytes are: the size's own, or, as the Open Inference Protocol has
+ * it, the one whose "parameters" hold the size. */
+static size_t find_object(const grad_envelope *e, size_t place)
+{
+    static const char *const names[] = {"parameters"};
+    const size_t object = e->places[place].parent, around = e->places[object].parent;
+
+    return object != around && e->text.data[e->places[around].begin] == '{' &&
+                   grad_envelope_member_is(e, object, names, GRAD_COUNT(names))
+               ? around
+               : object;
+}
+
 /* The bytes of a tensor are all here: numbers are made of them. */
 static grad_status finish_tensor(grad_byte_tail *tail, grad_scanner *s)
 {
@@ -70,7 +83,7 @@ static grad_status finish_tensor(grad_byte_tail *tail, grad_scanner *s)
         .first = tail->bytes.first, .rank = 1, .is_bytes = true, .bytes = tail->bytes.bytes};
     grad_status status;
 
-    array.wire = grad_byte_array_datatype(e, e->places[tail->tensor].parent);
+    array.wire = grad_byte_array_datatype(e, find_object(e, tail->tensor));
     status = grad_byte_array_convert(&s->block, array.first, array.bytes, array.wire,
                                      &array.shape[0], &s->error);
     if (status == GRAD_TOO_LARGE)

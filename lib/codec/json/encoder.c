@@ -234,9 +234,25 @@ static char *print_text(const grad_piece *piece, const grad_number_format *forma
     return text;
 }
 
+/* In one row; an error has its place in the tensor's own shape. */
+static char *print_flat(const grad_piece *piece, const grad_number_format *format, char *buffer,
+                        grad_error *error)
+{
+    const size_t count = grad_tensor_count(piece->tensor);
+    char *text = buffer;
+
+    *text = piece->begin > 0 ? ',' : '[';
+    text = print_run(piece, piece->begin, piece->end, format, text + 1, error);
+    if (text != NULL && piece->end == count)
+        *text++ = ']';
+    return text;
+}
+
 char *grad_piece_print(const grad_piece *piece, const grad_number_format *format, char *buffer,
                        grad_error *error)
 {
+    if (piece->is_flat && format->encoding == GRAD_ENCODING_JSON)
+        return print_flat(piece, format, buffer, error);
     return format->encoding == GRAD_ENCODING_JSON ? print_text(piece, format, buffer, error)
                                                   : print_bytes(piece, format, buffer, error);
 }
@@ -428,6 +444,7 @@ static void add_numbers(grad_encoder *e, piece_list *list, grad_piece piece)
     }
 }
 
+/* "shape":[2,3], and a comma. */
 static void write_shape(grad_text *text, const grad_tensor *tensor)
 {
     grad_text_printf(text, "\"shape\":[");
@@ -502,6 +519,31 @@ void grad_encoder_tensor(grad_encoder *e, const char *field, const grad_tensor *
     }
     cut_skeleton(e);
     add_numbers(e, &e->document, piece);
+}
+
+void grad_encoder_output(grad_encoder *e, const char *name, const grad_tensor *tensor, size_t layer)
+{
+    grad_piece piece = {.tensor = tensor, .layer = layer, .field = name, .is_flat = true};
+    grad_wire_datatype wire = grad_wire_datatype_of(e->format.datatype);
+    size_t count = grad_tensor_count(tensor);
+
+    if (tensor->data == NULL)
+        return;
+    grad_encoder_open(e, NULL);
+    grad_encoder_string(e, "name", name);
+    grad_encoder_string(e, "datatype", grad_wire_datatype_name(wire));
+    grad_text_add(&e->skeleton, ",", 1);
+    write_shape(&e->skeleton, tensor);
+    if (e->format.encoding == GRAD_ENCODING_BINARY) {
+        grad_text_printf(&e->skeleton, "\"parameters\":{\"binary_data_size\":%zu}}",
+                         count * grad_wire_datatype_size(wire));
+        add_numbers(e, &e->tail, piece);
+        return;
+    }
+    grad_text_printf(&e->skeleton, "\"data\":%s", count == 0 ? "[]" : "");
+    cut_skeleton(e);
+    add_numbers(e, &e->document, piece);
+    grad_encoder_close(e);
 }
 
 /* Puts each piece into a segment: a new one begins when the last has its numbers. */

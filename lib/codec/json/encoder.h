@@ -19,6 +19,7 @@ typedef struct grad_piece {
     const grad_tensor *tensor;
     size_t layer;      /* whose tensor it is, or GRAD_NO_LAYER, and */
     const char *field; /* where in it, "weight" or "dropout/mask": for errors. Static storage. */
+    bool is_flat;      /* its text is one row, whatever its shape */
 } grad_piece;
 
 /* The layer of what belongs to none. */
@@ -62,6 +63,13 @@ void grad_encoder_close(grad_encoder *encoder);
 /* Adds a tensor's member, which is called as the last part of field, to the object being written;
  * nothing where the tensor is absent. */
 void grad_encoder_tensor(grad_encoder *encoder, const char *field, const grad_tensor *tensor,
+                         size_t layer);
+
+/* Adds a tensor as an element of an array, an output of the Open Inference Protocol: its name, its
+ * datatype, its shape, and its numbers in one row or how many bytes behind the document they are;
+ * nothing where the tensor is absent. name, which needs no escapes, and layer are for errors too.
+ */
+void grad_encoder_output(grad_encoder *encoder, const char *name, const grad_tensor *tensor,
                          size_t layer);
 
 /* The document is complete. On a failure the encoder is destroyed. */

@@ -570,9 +570,11 @@ static const char *scan_word(grad_scanner *s, const char *p, const char *end)
 /* Whether the last string names a member whose arrays hold something else than numbers. */
 static bool names_list(const grad_scanner *s)
 {
-    static const char *const lists[] = {"layers", "outputs", "shape", "tensors", "notes", "sizes"};
+    static const char *const lists[] = {"layers", "outputs", "shape", "tensors",
+                                        "notes",  "sizes",   "inputs"};
+    const size_t count = GRAD_COUNT(lists) - (s->takes_inputs ? 0 : 1);
 
-    return grad_envelope_is_name(&s->envelope, s->string_begin, lists, GRAD_COUNT(lists));
+    return grad_envelope_is_name(&s->envelope, s->string_begin, lists, count);
 }
 
 /* Whether it names a member whose string is an array of numbers. */
@@ -755,8 +757,7 @@ static const char *scan_step(grad_scanner *s, const char *p, const char *end)
 
 grad_status grad_scanner_push(grad_scanner *s, const char *bytes, size_t length)
 {
-    const char *p = bytes;
-    const char *end = bytes + length;
+    const char *p = bytes, *end = bytes + length;
 
     s->piece = bytes;
     while (s->error.status == GRAD_OK && p != NULL && p < end)

@@ -45,6 +45,7 @@ typedef struct grad_scan_row {
 typedef struct grad_scanner {
     grad_envelope envelope;
     grad_number_block block;
+    bool takes_inputs; /* "inputs" is a list of objects, as in the Open Inference Protocol */
     size_t item_count; /* commas of arrays and objects in what the document's root holds */
     grad_error error;  /* the first; sticks */
 

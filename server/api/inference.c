@@ -1,0 +1,165 @@
+/* The pages of the Open Inference Protocol, version 2: what this server is, whether it is alive and
+ * ready, and what its one model takes and gives. Clients for Triton and KServe ask for them; bodies
+ * and fields are what those read. */
+#include "api/handlers.h"
+
+#include "gradient_wire.h"
+#include "http/request.h"
+
+#include <string.h>
+
+#define PAGE_MAX 4096
+
+static outcome respond_with(request *r, const char *document)
+{
+    grad_text text;
+
+    grad_text_init(&text, PAGE_MAX);
+    grad_text_printf(&text, "%s\n", document);
+    return request_respond_text(r, MHD_HTTP_OK, "application/json", &text);
+}
+
+/* ---- The server ------------------------------------------------------------------------------ */
+
+/* No statistics and no shared memory among the extensions: who measures servers asks for what is
+ * listed. */
+static outcome respond_server(request *r)
+{
+    return respond_with(r, "{\"name\":\"gradientd\",\"version\":\"" GRAD_VERSION
+                           "\",\"extensions\":[\"binary_tensor_data\",\"model_configuration\"]}");
+}
+
+static outcome respond_live(request *r)
+{
+    return respond_with(r, "{\"live\":true}");
+}
+
+static outcome respond_if_ready(request *r, const char *document)
+{
+    if (atomic_load(&r->context->service->draining))
+        return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "draining",
+                                   "the daemon is stopping and takes no new connections");
+    return respond_with(r, document);
+}
+
+static outcome respond_ready(request *r)
+{
+    return respond_if_ready(r, "{\"ready\":true}");
+}
+
+/* ---- The model ------------------------------------------------------------------------------- */
+
+static outcome respond_model_ready(request *r)
+{
+    return respond_if_ready(r, "{\"name\":\"" GRAD_INFERENCE_MODEL "\",\"ready\":true}");
+}
+
+/* A tensor of the model. */
+typedef struct model_tensor {
+    const char *name;
+    size_t rank;
+    bool is_optional;
+} model_tensor;
+
+#define MODEL_TENSORS_MAX (3 + GRAD_MAX_LAYER_SLOTS)
+
+/* The layer's states, then its parameters. Returns how many. */
+static size_t list_inputs(model_tensor inputs[MODEL_TENSORS_MAX])
+{
+    const grad_layer_info *info = grad_layer_info_of(GRAD_DEFAULT_LAYER_KIND);
+    size_t count = 0;
+
+    inputs[count++] = (model_tensor){"input", 2, false};
+    inputs[count++] = (model_tensor){"grad_output", 2, false};
+    inputs[count++] = (model_tensor){"pre_activation", 2, true};
+    for (size_t i = 0; i < info->slot_count; i++)
+        inputs[count++] =
+            (model_tensor){grad_slot_name(info->slots[i].slot), strlen(info->slots[i].shape), true};
+    return count;
+}
+
+static size_t list_outputs(model_tensor outputs[MODEL_TENSORS_MAX])
+{
+    const grad_layer_info *info = grad_layer_info_of(GRAD_DEFAULT_LAYER_KIND);
+    size_t count = 0;
+
+    for (size_t i = 0; i < info->slot_count; i++)
+        if (info->slots[i].delta != GRAD_OUTPUT_COUNT)
+            outputs[count++] = (model_tensor){grad_output_name(info->slots[i].delta),
+                                              strlen(info->slots[i].shape), false};
+    outputs[count++] = (model_tensor){grad_output_name(GRAD_GRAD_INPUT), 2, false};
+    return count;
+}
+
+/* "key":[-1,-1] */
+static void add_shape(grad_text *text, const char *key, size_t rank)
+{
+    grad_text_printf(text, "\"%s\":[", key);
+    for (size_t i = 0; i < rank; i++)
+        grad_text_printf(text, "%s-1", i > 0 ? "," : "");
+    grad_text_printf(text, "]");
+}
+
+static void add_metadata(grad_text *text, const char *key, const model_tensor *tensors,
+                         size_t count)
+{
+    grad_text_printf(text, ",\"%s\":[", key);
+    for (size_t i = 0; i < count; i++) {
+        grad_text_printf(text, "%s{\"name\":\"%s\",\"datatype\":\"FP32\",", i > 0 ? "," : "",
+                         tensors[i].name);
+        add_shape(text, "shape", tensors[i].rank);
+        grad_text_printf(text, "}");
+    }
+    grad_text_printf(text, "]");
+}
+
+static outcome respond_model(request *r)
+{
+    model_tensor inputs[MODEL_TENSORS_MAX], outputs[MODEL_TENSORS_MAX];
+    grad_text text;
+
+    grad_text_init(&text, PAGE_MAX);
+    grad_text_printf(&text, "{\"name\":\"%s\",\"versions\":[\"%s\"],\"platform\":\"gradientd\"",
+                     GRAD_INFERENCE_MODEL, GRAD_INFERENCE_VERSION);
+    add_metadata(&text, "inputs", inputs, list_inputs(inputs));
+    add_metadata(&text, "outputs", outputs, list_outputs(outputs));
+    grad_text_printf(&text, "}\n");
+    return request_respond_text(r, MHD_HTTP_OK, "application/json", &text);
+}
+
+/* ---- Its configuration, as Triton has it ----------------------------------------------------- */
+
+static void add_configuration(grad_text *text, const char *key, const model_tensor *tensors,
+                              size_t count)
+{
+    grad_text_printf(text, ",\"%s\":[", key);
+    for (size_t i = 0; i < count; i++) {
+        grad_text_printf(text, "%s{\"name\":\"%s\",\"data_type\":\"TYPE_FP32\",", i > 0 ? "," : "",
+                         tensors[i].name);
+        add_shape(text, "dims", tensors[i].rank);
+        grad_text_printf(text, "%s}", tensors[i].is_optional ? ",\"optional\":true" : "");
+    }
+    grad_text_printf(text, "]");
+}
+
+/* A max_batch_size of 0: the first axis is none that a client may leave out of its shapes. */
+static outcome respond_configuration(request *r)
+{
+    model_tensor inputs[MODEL_TENSORS_MAX], outputs[MODEL_TENSORS_MAX];
+    grad_text text;
+
+    grad_text_init(&text, PAGE_MAX);
+    grad_text_printf(&text, "{\"name\":\"%s\",\"platform\":\"gradientd\",\"max_batch_size\":0",
+                     GRAD_INFERENCE_MODEL);
+    add_configuration(&text, "input", inputs, list_inputs(inputs));
+    add_configuration(&text, "output", outputs, list_outputs(outputs));
+    grad_text_printf(&text, "}\n");
+    return request_respond_text(r, MHD_HTTP_OK, "application/json", &text);
+}
+
+const handler handler_v2_server = {.on_end = respond_server};
+const handler handler_v2_live = {.on_end = respond_live};
+const handler handler_v2_ready = {.on_end = respond_ready};
+const handler handler_v2_model = {.on_end = respond_model};
+const handler handler_v2_model_ready = {.on_end = respond_model_ready};
+const handler handler_v2_configuration = {.on_end = respond_configuration};
