@@ -277,6 +277,8 @@ static bool is_encoding(const grad_batch *batch, const json_t *root)
 {
     return (batch->encoding == GRAD_ENCODING_BASE64) == is_choice(root, "encoding", "base64") &&
            (batch->encoding == GRAD_ENCODING_BINARY) == is_choice(root, "encoding", "binary") &&
+           (batch->encoding == GRAD_ENCODING_SAFETENSORS) ==
+               is_choice(root, "encoding", "safetensors") &&
            (batch->encoding_datatype == GRAD_WIRE_BF16) == is_choice(root, "datatype", "BF16") &&
            (batch->encoding_datatype == GRAD_WIRE_FP16) == is_choice(root, "datatype", "FP16");
 }
