@@ -36,8 +36,8 @@ CONFORMANCE="$BUILD python3 python3-torch"
 ARM64="$TEST gcc-aarch64-linux-gnu qemu-user|qemu-user-static"
 FUZZ="$BUILD python3 clang libclang-rt-dev"
 BENCH="$BUILD g++ python3 libcmocka-dev libsimdjson-dev libfmt-dev libdouble-conversion-dev wrk
-    python3-torch python3-fastapi python3-ujson python3-msgpack python3-orjson? uvicorn
-    python3-uvloop python3-httptools"
+    python3-torch python3-numpy python3-fastapi python3-ujson python3-msgpack python3-orjson?
+    python3-zstandard uvicorn python3-uvloop python3-httptools iproute2"
 INSTRUCTIONS="$BUILD python3 valgrind"
 IMAGE="docker.io|docker-ce docker-cli|docker-ce-cli? docker-compose|docker-compose-plugin
     debootstrap ca-certificates make python3"

@@ -29,9 +29,11 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 BASELINE = HERE / "baseline.json"
 MARGIN = 0.03
-REQUESTS = 100
+REQUESTS = 200
 DUMP = "config_reload"  # what the daemon calls once at a SIGHUP
-BY_THE_CLOCK = {"line_tick", "connections_unsent"}  # not by requests
+# What an idle daemon runs too, as often as time goes by, and not as requests do.
+BY_THE_CLOCK = {"tick", "line_tick", "line_note_outside", "connections_unsent", "registry_main",
+                "pass_time", "deadlines_interval", "deadlines_judge"}
 VALGRIND = ("valgrind", "-q", "--tool=callgrind", "--dump-line=no")
 ENVIRONMENT = {**{k: v for k, v in os.environ.items() if not k.startswith("GRADIENTD_")},
                "OPENBLAS_NUM_THREADS": "1"}
