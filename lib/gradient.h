@@ -446,6 +446,7 @@ typedef struct grad_batch {
     bool no_notes;          /* nothing is noted in the reply: see grad_reply_note */
     bool continue_on_error; /* a layer whose own values are wrong is answered with its error */
     grad_encoding encoding; /* of the reply's tensors */
+    bool is_of_activation;  /* of is_inference: the model's name ends with the activation's */
     bool is_inference;      /* the reply is the Open Inference Protocol's, of one layer; its
                              * encoding is not GRAD_ENCODING_BASE64 */
     grad_wire_datatype encoding_datatype; /* FP16 and BF16 round once, to nearest and ties to even;

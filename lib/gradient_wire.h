@@ -171,8 +171,9 @@ GRAD_API void grad_decoder_expect_safetensors(grad_decoder *decoder);
 
 /* Before the first piece: the document is a request of the Open Inference Protocol, version 2, in
  * which "inputs" are a list of tensors. grad_decoder_finish_request reads it, as
- * GRAD_REQUEST_INFERENCE. */
-GRAD_API void grad_decoder_expect_inputs(grad_decoder *decoder);
+ * GRAD_REQUEST_INFERENCE. activation is the name of the model's, NULL where the request names it;
+ * it must outlive the decoder. */
+GRAD_API void grad_decoder_expect_inputs(grad_decoder *decoder, const char *activation);
 
 /* Takes the next piece of the document, of any length; it is not kept. After an error every later
  * call returns the same error. */

@@ -121,6 +121,7 @@ static outcome create_body(request *r)
                                   .max_body = limits->max_body,
                                   .datatype = r->datatype,
                                   .request = c->kind->request,
+                                  .activation = model_activation(r->path),
                                   .has_tail = r->has_tail,
                                   .document_length = r->document_length,
                                   .expected = c->expected,

@@ -6,9 +6,11 @@
 #include "gradient_wire.h"
 #include "http/request.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define PAGE_MAX 4096
+#define NAME_MAX_SIZE 32
 
 static outcome respond_with(request *r, const char *document)
 {
@@ -49,9 +51,50 @@ static outcome respond_ready(request *r)
 
 /* ---- The model ------------------------------------------------------------------------------- */
 
+/* Words as the library spells them: a synonym is no model of its own. */
+bool model_knows(const char *activation)
+{
+    const grad_activation_info *info = grad_activation_find(activation);
+
+    return info != NULL && strcmp(info->name, activation) == 0;
+}
+
+const char *model_activation(const char *path)
+{
+    const size_t before = sizeof MODEL_PATH - 1;
+    char name[NAME_MAX_SIZE];
+
+    if (strncmp(path, MODEL_PATH "_", before + 1) != 0)
+        return NULL;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(path + before + 1, "/"), path + before + 1);
+    return model_knows(name) ? grad_activation_find(name)->name : NULL;
+}
+
+/* Begins a document with the model's name. */
+static void begin_page(const request *r, grad_text *text)
+{
+    const char *activation = model_activation(r->path);
+
+    grad_text_init(text, PAGE_MAX);
+    grad_text_printf(text, "{\"name\":\"%s%s%s\"", GRAD_INFERENCE_MODEL,
+                     activation != NULL ? "_" : "", activation != NULL ? activation : "");
+}
+
+static outcome end_page(request *r, grad_text *text)
+{
+    grad_text_printf(text, "}\n");
+    return request_respond_text(r, MHD_HTTP_OK, "application/json", text);
+}
+
 static outcome respond_model_ready(request *r)
 {
-    return respond_if_ready(r, "{\"name\":\"" GRAD_INFERENCE_MODEL "\",\"ready\":true}");
+    grad_text text;
+
+    if (atomic_load(&r->context->service->draining))
+        return respond_if_ready(r, "");
+    begin_page(r, &text);
+    grad_text_printf(&text, ",\"ready\":true");
+    return end_page(r, &text);
 }
 
 /* A tensor of the model. */
@@ -118,13 +161,12 @@ static outcome respond_model(request *r)
     model_tensor inputs[MODEL_TENSORS_MAX], outputs[MODEL_TENSORS_MAX];
     grad_text text;
 
-    grad_text_init(&text, PAGE_MAX);
-    grad_text_printf(&text, "{\"name\":\"%s\",\"versions\":[\"%s\"],\"platform\":\"gradientd\"",
-                     GRAD_INFERENCE_MODEL, GRAD_INFERENCE_VERSION);
+    begin_page(r, &text);
+    grad_text_printf(&text, ",\"versions\":[\"%s\"],\"platform\":\"gradientd\"",
+                     GRAD_INFERENCE_VERSION);
     add_metadata(&text, "inputs", inputs, list_inputs(inputs));
     add_metadata(&text, "outputs", outputs, list_outputs(outputs));
-    grad_text_printf(&text, "}\n");
-    return request_respond_text(r, MHD_HTTP_OK, "application/json", &text);
+    return end_page(r, &text);
 }
 
 /* ---- Its configuration, as Triton has it ----------------------------------------------------- */
@@ -148,13 +190,11 @@ static outcome respond_configuration(request *r)
     model_tensor inputs[MODEL_TENSORS_MAX], outputs[MODEL_TENSORS_MAX];
     grad_text text;
 
-    grad_text_init(&text, PAGE_MAX);
-    grad_text_printf(&text, "{\"name\":\"%s\",\"platform\":\"gradientd\",\"max_batch_size\":0",
-                     GRAD_INFERENCE_MODEL);
+    begin_page(r, &text);
+    grad_text_printf(&text, ",\"platform\":\"gradientd\",\"max_batch_size\":0");
     add_configuration(&text, "input", inputs, list_inputs(inputs));
     add_configuration(&text, "output", outputs, list_outputs(outputs));
-    grad_text_printf(&text, "}\n");
-    return request_respond_text(r, MHD_HTTP_OK, "application/json", &text);
+    return end_page(r, &text);
 }
 
 const handler handler_v2_server = {.on_end = respond_server};

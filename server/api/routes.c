@@ -91,7 +91,7 @@ static const handler handler_metrics = {.on_end = respond_metrics};
 
 /* ---- The table ------------------------------------------------------------------------------- */
 
-#define MODEL "/v2/models/" GRAD_INFERENCE_MODEL
+#define MODEL MODEL_PATH
 #define VERSION "/versions/" GRAD_INFERENCE_VERSION
 
 static const route routes[] = {
@@ -186,6 +186,57 @@ static const route routes[] = {
      ROUTE_INFERENCE,
      &handler_inference,
      "the backward pass of one layer, by its version"},
+    {MODEL "_*",
+     "GET, HEAD, OPTIONS",
+     {[ROLE_SERVICE] = true},
+     ROUTE_MODEL,
+     &handler_v2_model,
+     "the model with an activation"},
+    {MODEL "_*"
+           "/ready",
+     "GET, HEAD, OPTIONS",
+     {[ROLE_SERVICE] = true},
+     ROUTE_HEALTH,
+     &handler_v2_model_ready,
+     "whether it is ready"},
+    {MODEL "_*"
+           "/config",
+     "GET, HEAD, OPTIONS",
+     {[ROLE_SERVICE] = true},
+     ROUTE_MODEL,
+     &handler_v2_configuration,
+     "its configuration"},
+    {MODEL "_*"
+           "/infer",
+     "POST, OPTIONS",
+     {[ROLE_SERVICE] = true},
+     ROUTE_INFERENCE,
+     &handler_inference,
+     "the backward pass of one layer"},
+    {MODEL "_*" VERSION,
+     "GET, HEAD, OPTIONS",
+     {[ROLE_SERVICE] = true},
+     ROUTE_MODEL,
+     &handler_v2_model,
+     "the model with an activation, by its version"},
+    {MODEL "_*" VERSION "/ready",
+     "GET, HEAD, OPTIONS",
+     {[ROLE_SERVICE] = true},
+     ROUTE_HEALTH,
+     &handler_v2_model_ready,
+     "whether it is ready"},
+    {MODEL "_*" VERSION "/config",
+     "GET, HEAD, OPTIONS",
+     {[ROLE_SERVICE] = true},
+     ROUTE_MODEL,
+     &handler_v2_configuration,
+     "its configuration"},
+    {MODEL "_*" VERSION "/infer",
+     "POST, OPTIONS",
+     {[ROLE_SERVICE] = true},
+     ROUTE_INFERENCE,
+     &handler_inference,
+     "the backward pass of one layer"},
     {"/livez",
      "GET, HEAD, OPTIONS",
      {true, true},
@@ -209,4 +260,8 @@ static const route options_route = {
     .path = "*", .metric = ROUTE_OTHER, .handler = &handler_options};
 
 const route_table api_routes = {
-    .routes = routes, .count = sizeof routes / sizeof *routes, .options = &options_route};
+
+    .routes = routes,
+    .count = sizeof routes / sizeof *routes,
+    .knows = model_knows,
+    .options = &options_route};

@@ -76,6 +76,7 @@ typedef struct body_options {
     grad_wire_limits limits;
     size_t max_body; /* bytes, decoded */
     grad_datatype datatype;
+    const char *activation;    /* of GRAD_REQUEST_INFERENCE: see grad_decoder_expect_inputs */
     grad_request_kind request; /* what the document is to be read as, as far as that is known */
     bool has_tail;             /* bytes of tensors follow the document, */
     size_t document_length;    /* which has as many */

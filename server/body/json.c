@@ -10,7 +10,7 @@ static grad_status create(const body_options *options, void **state, grad_error 
     if (status != GRAD_OK)
         return status;
     if (options->request == GRAD_REQUEST_INFERENCE)
-        grad_decoder_expect_inputs(decoder);
+        grad_decoder_expect_inputs(decoder, options->activation);
     if (options->has_tail)
         grad_decoder_expect_tail(decoder, options->document_length);
     *state = decoder;

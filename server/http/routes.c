@@ -7,6 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* The longest word that a "*" stands for, and a NUL. */
+#define ROUTE_WORD_SIZE 32
+
 /* Whether a list with ", " between holds a word. */
 static bool lists(const char *list, const char *word)
 {
@@ -23,12 +26,32 @@ static bool lists(const char *list, const char *word)
     return false;
 }
 
+/* Whether the path is that of the row, whose "*" is a word that the table knows. */
+static bool matches(const route_table *table, const char *pattern, const char *path)
+{
+    const char *star = strchr(pattern, '*');
+    size_t before = star != NULL ? (size_t)(star - pattern) : 0;
+    char word[ROUTE_WORD_SIZE];
+    size_t length;
+
+    if (star == NULL)
+        return strcmp(path, pattern) == 0;
+    if (strncmp(path, pattern, before) != 0)
+        return false;
+    length = strcspn(path + before, "/");
+    if (length >= sizeof word || strcmp(path + before + length, star + 1) != 0)
+        return false;
+    memcpy(word, path + before, length);
+    word[length] = '\0';
+    return table->knows(word);
+}
+
 route_found routes_find(const route_table *table, service_role role, const char *method,
                         const char *path, const route **found)
 {
     for (size_t i = 0; i < table->count; i++) {
         const route *r = &table->routes[i];
-        if (r->listeners[role] && strcmp(path, r->path) == 0) {
+        if (r->listeners[role] && matches(table, r->path, path)) {
             *found = r;
             return lists(r->methods, method) ? ROUTE_FOUND : ROUTE_WRONG_METHOD;
         }
@@ -40,7 +63,7 @@ const route *routes_next(const route_table *table, service_role role, const rout
 {
     for (size_t i = previous != NULL ? (size_t)(previous - table->routes) + 1 : 0; i < table->count;
          i++)
-        if (table->routes[i].listeners[role])
+        if (table->routes[i].listeners[role] && strchr(table->routes[i].path, '*') == NULL)
             return &table->routes[i];
     return NULL;
 }

@@ -31,7 +31,7 @@ typedef struct handler {
 } handler;
 
 typedef struct route {
-    const char *path;
+    const char *path;    /* one "*" in it stands for any word that the table knows */
     const char *methods; /* as in Allow: "GET, HEAD, OPTIONS" */
     bool listeners[ROLE_COUNT];
     metrics_route metric;
@@ -42,7 +42,8 @@ typedef struct route {
 struct route_table {
     const route *routes;
     size_t count;
-    const route *options; /* who answers OPTIONS, whatever the path */
+    bool (*knows)(const char *word); /* what a "*" stands for */
+    const route *options;            /* who answers OPTIONS, whatever the path */
 };
 
 typedef enum route_found { ROUTE_FOUND, ROUTE_UNKNOWN_PATH, ROUTE_WRONG_METHOD } route_found;
@@ -51,7 +52,8 @@ typedef enum route_found { ROUTE_FOUND, ROUTE_UNKNOWN_PATH, ROUTE_WRONG_METHOD }
 route_found routes_find(const route_table *table, service_role role, const char *method,
                         const char *path, const route **found);
 
-/* The paths of a listener one after the other, from NULL on; NULL after the last. */
+/* The paths of a listener one after the other, those without "*", from NULL on; NULL after the
+ * last. */
 const route *routes_next(const route_table *table, service_role role, const route *previous);
 
 /* Explains an unknown path of that listener: where else it is, which path is near, or which there

@@ -206,6 +206,35 @@ class Inference(DaemonCase):
         document, _ = request_of(layer, parameters={"reduction": "none"})
         self.assertEqual(self.outputs(document)["weight_delta"][0], [4, 2, 3])
 
+    def test_models_of_activations(self):
+        """perf_analyzer sends no parameters over HTTP; Triton's C++ client leaves them out of
+        requests that name outputs."""
+        for name in ("relu", "leaky_relu", "softmax"):
+            layer = {**layer_of(random.Random(13), 4, 3, 2), "activation": name}
+            document, tail = request_of(layer, STATES)
+            request = json.loads(document)
+            del request["parameters"]
+            request.update(id="", outputs=[{"name": "bias_delta",
+                                            "parameters": {"binary_data": True}}])
+            document = json.dumps(request).encode()
+            wanted = self.wanted(layer)
+            for path in (MODEL + "_" + name, MODEL + "_" + name + "/versions/1"):
+                response = self.infer(document, tail, path=path + "/infer")
+                self.assertEqual(response.status, 200, response.body)
+                self.assertEqual(read(response), {"bias_delta": wanted["bias_delta"]})
+                self.assertIn(b'"model_name":"dense_%s"' % name.encode(), response.body)
+                for page in ("", "/ready", "/config"):
+                    answer = self.daemon.get(path + page)
+                    self.assertEqual(answer.status, 200, answer.body)
+                    self.assertEqual(answer.json()["name"], "dense_" + name)
+            self.assert_problem(self.infer(document, tail), 422, "missing_field")
+        for name in ("rleu", "linear", "", "relu_", "r" * 40, "relu/x"):
+            self.assert_problem(self.daemon.get(MODEL + "_" + name), 404, "unknown_path")
+        document, _ = request_of(layer_of(random.Random(14), 1, 1, 1))
+        self.assert_problem(self.infer(document, path=MODEL + "_relu/infer"), 422,
+                            "unsupported_value", pointer="/parameters/activation")
+        self.assert_problem(self.daemon.get(MODEL + "_relu/infer"), 405, "method_not_allowed")
+
     def test_outputs(self):
         layer = layer_of(random.Random(3), 4, 3, 2)
         wanted = self.wanted(layer)

@@ -126,6 +126,8 @@ MUTANTS = [
         ("the activation is not read", "if (activation != NULL)", "if (false)"),
         ("no activation is one", " || grad_decode_member(found, \"activation\") == NULL", ""),
         ("numbers alone are tensors", "reader.singles = NULL;", ""),
+        ("a request overrides the model", "if (activation != NULL && info != NULL)", "if (false)"),
+        ("the model's name is not told", "= request.of_model != NULL;", "= false;"),
         ("an error stays where it was", "\"/inputs/%zu%s\", index, rest", "\"/inputs/0%s\", rest"),
         ("a detail stays as it was", "*rest == '/' ? \"\" : \"the request\"", "\"\"")),
     *of("lib/codec/json/byte_tail.c", "test_inference",

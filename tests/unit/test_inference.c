@@ -19,6 +19,7 @@ typedef struct inference_body {
     const char *document;
     const char *tail;
     size_t length;
+    const char *activation; /* of the model, or NULL */
 } inference_body;
 
 static wire_outcome decode(const inference_body *body, size_t cut, bool is_expected)
@@ -34,7 +35,7 @@ static wire_outcome decode(const inference_body *body, size_t cut, bool is_expec
     o.status = grad_decoder_create(NULL, GRAD_FP32, 0, &o.decoder, &o.error);
     assert_int_equal(o.status, GRAD_OK);
     if (is_expected)
-        grad_decoder_expect_inputs(o.decoder);
+        grad_decoder_expect_inputs(o.decoder, body->activation);
     if (body->tail != NULL)
         grad_decoder_expect_tail(o.decoder, document);
     for (size_t done = 0; done < length && o.status == GRAD_OK; done += cut) {
@@ -71,7 +72,7 @@ static const inference_body whole = {
              "true,\"activation\":\"leaky_relu\",\"reduction\":\"mean\","
              "\"scale\":-2,\"priority\":1,\"timeout\":5,\"non_finite\":"
              "\"allow\"}}",
-    "\0\0\x80\x3f\0\0\x20\x40\x20\x40\0\x3c", 12};
+    "\0\0\x80\x3f\0\0\x20\x40\x20\x40\0\x3c", 12, NULL};
 
 static void test_every_cut(void **unused)
 {
@@ -152,25 +153,28 @@ typedef struct refused_body {
 
 #define ONE(input)                                                                                 \
     {                                                                                              \
-        REQUEST(input, RELU), NULL, 0                                                              \
+        REQUEST(input, RELU), NULL, 0, NULL                                                        \
     }
 #define SIZED(size, length)                                                                        \
     {                                                                                              \
-        REQUEST(BYTES("input", "[1,2]", "FP32", size), RELU), "01234567890123456789", length       \
+        REQUEST(BYTES("input", "[1,2]", "FP32", size), RELU), "01234567890123456789", length, NULL \
     }
 #define WITH(more)                                                                                 \
     {                                                                                              \
-        REQUEST(TEXT("input", "[1]", "[1]"), more), NULL, 0                                        \
+        REQUEST(TEXT("input", "[1]", "[1]"), more), NULL, 0, NULL                                  \
     }
 #define INPUT "/inputs/0"
 #define SIZE INPUT "/parameters/binary_data_size"
 #define HUGE "99999999999999999999999999"
 
 static const refused_body refused[] = {
-    {{"[]", NULL, 0}, "unexpected_type", "", "an object"},
-    {{"{" RELU "}", NULL, 0}, "missing_field", "", "\"inputs\""},
-    {{"{\"inputs\":null," RELU "}", NULL, 0}, "missing_field", "", "\"inputs\""},
-    {{"{\"inputs\":{}," RELU "}", NULL, 0}, "unexpected_type", "/inputs", "an array of tensors"},
+    {{"[]", NULL, 0, NULL}, "unexpected_type", "", "an object"},
+    {{"{" RELU "}", NULL, 0, NULL}, "missing_field", "", "\"inputs\""},
+    {{"{\"inputs\":null," RELU "}", NULL, 0, NULL}, "missing_field", "", "\"inputs\""},
+    {{"{\"inputs\":{}," RELU "}", NULL, 0, NULL},
+     "unexpected_type",
+     "/inputs",
+     "an array of tensors"},
     {ONE("1"), "unexpected_type", INPUT, "a tensor"},
     {ONE("[1]"), "unexpected_type", INPUT, "a tensor"},
     {ONE("{}"), "missing_field", INPUT, "\"name\""},
@@ -207,7 +211,7 @@ static const refused_body refused[] = {
     {{REQUEST("{\"name\":\"input\",\"datatype\":\"FP32\",\"shape\":[1],\"data\":[1],\"parameters\":"
               "{\"binary_data_size\":4}}",
               RELU),
-      "0123", 4},
+      "0123", 4, NULL},
      "unsupported_value",
      INPUT,
      "found both"},
@@ -225,7 +229,7 @@ static const refused_body refused[] = {
     {ONE(BYTES("input", "[1,2]", "FP32", "0")), "empty_tensor", INPUT, "at least one number"},
     {{REQUEST("{\"name\":\"input\",\"shape\":[1],\"datatype\":\"FP32\",\"binary_data_size\":4}",
               RELU),
-      "0123", 4},
+      "0123", 4, NULL},
      "unknown_field",
      INPUT "/binary_data_size",
      "parameters"},
@@ -273,6 +277,46 @@ static void test_refused(void **unused)
     }
 }
 
+#define OF_MODEL(activation, more)                                                                 \
+    {                                                                                              \
+        REQUEST(TEXT("input", "[1,1]", "[1]") "," Z "," G, more), NULL, 0, activation              \
+    }
+
+/* A client that can send no parameters names the activation in the model's name. */
+static void test_activation_of_the_model(void **unused)
+{
+    static const inference_body good =
+        OF_MODEL("leaky_relu", "\"model_name\":\"dense_leaky_relu\",\"parameters\":{\"scale\":2}");
+    static const inference_body plain = {REQUEST(Z "," G, "\"id\":\"\""), NULL, 0, "relu"};
+    static const inference_body slope =
+        OF_MODEL("leaky_relu", "\"parameters\":{\"negative_slope\":0.5}");
+    static const inference_body bad[] = {
+        OF_MODEL("relu", RELU),
+        OF_MODEL("relu", "\"model_name\":\"dense\""),
+        OF_MODEL("relu", "\"parameters\":{\"negative_slope\":1}"),
+    };
+    wire_outcome o = decode(&good, 5, true);
+
+    (void)unused;
+    assert_int_equal(o.status, GRAD_OK);
+    assert_int_equal(o.batch->layers[0].activation.kind, GRAD_LEAKY_RELU);
+    assert_true(o.batch->layers[0].activation.parameters[0] == 0.01 && o.batch->scale == 2);
+    assert_true(o.batch->is_of_activation);
+    grad_decoder_destroy(o.decoder);
+    o = decode(&plain, 5, true);
+    assert_int_equal(o.status, GRAD_OK);
+    grad_decoder_destroy(o.decoder);
+    o = decode(&slope, 5, true);
+    assert_int_equal(o.status, GRAD_OK);
+    assert_true(o.batch->layers[0].activation.parameters[0] == 0.5);
+    grad_decoder_destroy(o.decoder);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        o = decode(&bad[i], 5, true);
+        assert_int_equal(o.status, GRAD_INVALID);
+        grad_decoder_destroy(o.decoder);
+    }
+}
+
 /* KServe's client: no numbers, and no header that says where bytes begin. */
 static void test_no_numbers(void **unused)
 {
@@ -281,7 +325,7 @@ static void test_no_numbers(void **unused)
                 "\"parameters\":{\"binary_data_size\":0}}," TEXT(
                     "grad_output", "[0,2]", "[]") "," TEXT("pre_activation", "[0,2]", "[]"),
                 RELU),
-        NULL, 0};
+        NULL, 0, NULL};
     wire_outcome o = decode(&body, 7, true);
 
     (void)unused;
@@ -299,7 +343,7 @@ static void test_narrow_text(void **unused)
         REQUEST("{\"name\":\"input\",\"shape\":[1],\"datatype\":\"FP16\",\"data\":"
                 "[0.0999755859375]}," Z "," G,
                 RELU),
-        NULL, 0};
+        NULL, 0, NULL};
     wire_outcome o = decode(&body, 1, true);
 
     (void)unused;
@@ -312,8 +356,8 @@ static void test_narrow_text(void **unused)
 static void test_unexpected(void **unused)
 {
     static const inference_body bodies[] = {
-        {REQUEST(Z "," G, RELU), NULL, 0},
-        {"{\"inputs\":[1,2]," RELU "}", NULL, 0},
+        {REQUEST(Z "," G, RELU), NULL, 0, NULL},
+        {"{\"inputs\":[1,2]," RELU "}", NULL, 0, NULL},
     };
 
     (void)unused;
@@ -345,7 +389,7 @@ static void test_errors_of_the_batch(void **unused)
         {"something else", "", "something else", "", ANYWHERE},
     };
     static const inference_body body = {REQUEST(TEXT("input", "[1,1]", "[1]") "," Z "," G, RELU),
-                                        NULL, 0};
+                                        NULL, 0, NULL};
     wire_outcome o = decode(&body, 9, true);
 
     (void)unused;
@@ -402,7 +446,8 @@ static void test_answers(void **unused)
                                 .bias_delta = {numbers + 4, 1, {2}},
                                 .grad_input = {numbers, 2, {0, 2}}};
     const grad_reply reply = {.layer_count = 1, .layers = &result};
-    grad_batch batch = {.is_inference = true, .scale = 1, .layer_count = 1};
+    grad_layer layer = {.activation = {.kind = GRAD_RELU}};
+    grad_batch batch = {.is_inference = true, .scale = 1, .layer_count = 1, .layers = &layer};
 
     (void)unused;
     expect_answer(&batch, &reply,
@@ -449,15 +494,11 @@ static void test_long_answers(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_cut),
-        cmocka_unit_test(test_encodings),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_no_numbers),
-        cmocka_unit_test(test_narrow_text),
-        cmocka_unit_test(test_unexpected),
-        cmocka_unit_test(test_errors_of_the_batch),
-        cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_long_answers),
+        cmocka_unit_test(test_every_cut),  cmocka_unit_test(test_encodings),
+        cmocka_unit_test(test_refused),    cmocka_unit_test(test_activation_of_the_model),
+        cmocka_unit_test(test_no_numbers), cmocka_unit_test(test_narrow_text),
+        cmocka_unit_test(test_unexpected), cmocka_unit_test(test_errors_of_the_batch),
+        cmocka_unit_test(test_answers),    cmocka_unit_test(test_long_answers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,7 +100,8 @@ struct grad_decoder {
     grad_safetensors_header header;
     grad_byte_tail tail;
     size_t max_layers;
-    void *block; /* the request, the reply or the report, once read */
+    const char *activation; /* of a model of the Open Inference Protocol, or NULL */
+    void *block;            /* the request, the reply or the report, once read */
     size_t block_size;
 };
 
@@ -150,8 +151,9 @@ void grad_decoder_expect_tail(grad_decoder *decoder, size_t document_length)
     decoder->document_length = document_length;
 }
 
-void grad_decoder_expect_inputs(grad_decoder *decoder)
+void grad_decoder_expect_inputs(grad_decoder *decoder, const char *activation)
 {
+    decoder->activation = activation;
     decoder->scanner.takes_inputs = true;
 }
 
@@ -353,6 +355,7 @@ grad_status grad_decoder_finish(grad_decoder *decoder, grad_document_kind kind, 
                               .envelope = &scanner->envelope,
                               .datatype = scanner->block.datatype,
                               .numbers = scanner->block.numbers,
+                              .activation = decoder->activation,
                               .max_layers = decoder->max_layers};
     json_t *root;
 

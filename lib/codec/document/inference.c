@@ -1,5 +1,6 @@
 /* Requests of the Open Inference Protocol, version 2: the model is one layer, whose tensors are the
  * inputs by their names and whose options are parameters. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,10 +12,17 @@
 typedef struct inference {
     grad_request_block block;
     grad_decoded_layer decoded;
+    const grad_activation_info *of_model; /* its activation; NULL: the request names it */
     bool is_binary;                /* the answer's tensors, where their output does not say so */
     size_t output_count;           /* those asked for, */
     size_t text_count, tail_count; /* and of them those that say to be numbers, or bytes */
 } inference;
+
+void grad_inference_name(const char *activation, char name[GRAD_INFERENCE_NAME_SIZE])
+{
+    snprintf(name, GRAD_INFERENCE_NAME_SIZE, "%s%s%s", GRAD_INFERENCE_MODEL,
+             activation != NULL ? "_" : "", activation != NULL ? activation : "");
+}
 
 /* ---- Inputs ---------------------------------------------------------------------------------- */
 
@@ -160,10 +168,8 @@ static grad_field option(const char *name)
 }
 
 /* The activation's parameters stand beside it. */
-static size_t list_parameters(const json_t *activation, grad_field *fields)
+static size_t list_parameters(const grad_activation_info *info, grad_field *fields)
 {
-    const char *name = json_string_value(activation);
-    const grad_activation_info *info = name != NULL ? grad_activation_find(name) : NULL;
     size_t count = 0;
 
     fields[count++] = (grad_field){"activation", grad_decode_nothing, 0, NULL};
@@ -187,17 +193,25 @@ static grad_status read_parameters(grad_reader *reader, const grad_path *path, c
 {
     const grad_path activation_path = {.parent = path, .key = "activation"};
     const json_t *activation = grad_decode_member(value, "activation");
+    const char *name = json_string_value(activation);
     grad_field fields[GRAD_FIELDS_MAX];
     inference *request = target;
+    const grad_activation_info *info = request->of_model;
     grad_status status = GRAD_OK;
 
+    if (activation != NULL && info != NULL)
+        return grad_decode_fail(reader, &activation_path, "unsupported_value",
+                                "expected no activation beside that of the model, %s, found one",
+                                info->name);
     if (activation != NULL)
         status =
             grad_request_activation(reader, &activation_path, activation, &request->decoded.layer);
     if (status != GRAD_OK)
         return status;
+    if (name != NULL)
+        info = grad_activation_find(name);
     return grad_decode_object(reader, path, value, "an object", fields,
-                              list_parameters(activation, fields), target);
+                              list_parameters(info, fields), target);
 }
 
 /* ---- The whole ------------------------------------------------------------------------------- */
@@ -205,20 +219,25 @@ static grad_status read_parameters(grad_reader *reader, const grad_path *path, c
 static grad_status read_model(grad_reader *reader, const grad_path *path, const json_t *value,
                               void *target)
 {
-    static const char *const names[] = {GRAD_INFERENCE_MODEL};
+    const grad_activation_info *activation = ((const inference *)target)->of_model;
+    char name[GRAD_INFERENCE_NAME_SIZE];
+    const char *const names[] = {name};
     size_t index;
 
-    (void)target;
+    grad_inference_name(activation != NULL ? activation->name : NULL, name);
     return grad_decode_choice(reader, path, value, names, GRAD_COUNT(names), &index);
 }
 
-static grad_status require_parts(grad_reader *reader, const grad_path *root, const json_t *value)
+static grad_status require_parts(grad_reader *reader, const grad_path *root, const json_t *value,
+                                 const inference *request)
 {
     const grad_path parameters = {.parent = root, .key = "parameters"};
     const json_t *found = grad_decode_member(value, "parameters");
 
     if (grad_decode_member(value, "inputs") == NULL)
         return grad_decode_require(reader, root, value, "inputs");
+    if (request->of_model != NULL)
+        return GRAD_OK;
     if (found == NULL || grad_decode_member(found, "activation") == NULL)
         return grad_decode_fail(reader, found == NULL ? root : &parameters, "missing_field",
                                 "expected \"activation\" in \"parameters\", found none");
@@ -248,7 +267,7 @@ static grad_status decode_inference(grad_reader *reader, const json_t *root, inf
     grad_status status =
         grad_decode_object(reader, &path, root, "an object", fields, GRAD_COUNT(fields), request);
 
-    return status == GRAD_OK ? require_parts(reader, &path, root) : status;
+    return status == GRAD_OK ? require_parts(reader, &path, root, request) : status;
 }
 
 grad_status grad_inference_read(const grad_document *document, void **block, size_t *size,
@@ -264,12 +283,17 @@ grad_status grad_inference_read(const grad_document *document, void **block, siz
     reader.singles = NULL; /* whose shape is always said */
     request.block = *common.block;
     request.decoded.layer = grad_request_fields_of(&reader, GRAD_DEFAULT_LAYER_KIND)->defaults;
+    if (document->activation != NULL) {
+        request.of_model = grad_activation_find(document->activation);
+        request.decoded.layer.activation = grad_activation_default(request.of_model->kind);
+    }
     status = decode_inference(&reader, document->root, &request);
     if (status != GRAD_OK) {
         free(common.block);
         return status;
     }
     request.block.batch.is_inference = true;
+    request.block.batch.is_of_activation = request.of_model != NULL;
     request.block.batch.no_notes = true;
     request.block.batch.encoding = choose_encoding(&request);
     request.block.batch.layers[0] = request.decoded.layer;

@@ -154,9 +154,15 @@ static void write_reply(grad_encoder *e, const grad_batch *batch, const grad_rep
 }
 
 /* Those of the Open Inference Protocol. */
-static void write_inference(grad_encoder *e, const grad_reply *reply)
+static void write_inference(grad_encoder *e, const grad_batch *batch, const grad_reply *reply)
 {
-    grad_encoder_string(e, "model_name", GRAD_INFERENCE_MODEL);
+    const char *activation = NULL;
+    char name[GRAD_INFERENCE_NAME_SIZE];
+
+    if (batch->is_of_activation)
+        activation = grad_activation_info_of(batch->layers[0].activation.kind)->name;
+    grad_inference_name(activation, name);
+    grad_encoder_string(e, "model_name", name);
     grad_encoder_string(e, "model_version", GRAD_INFERENCE_VERSION);
     grad_encoder_member(e, "outputs");
     grad_text_add(grad_encoder_text(e), "[", 1);
@@ -179,7 +185,7 @@ grad_status grad_encode_reply(const grad_batch *batch, const grad_reply *reply,
     grad_encoder_open(e, NULL);
     grad_encoder_string(e, "id", reply->id != NULL ? reply->id : batch->id);
     if (batch->is_inference)
-        write_inference(e, reply);
+        write_inference(e, batch, reply);
     else
         write_reply(e, batch, reply, request);
     grad_text_add(grad_encoder_text(e), "}\n", 2);
