@@ -257,7 +257,8 @@ class Errors(DaemonCase):
             response = self.daemon.post(GOOD, headers=[("Content-Type", value)])
             problem = self.assert_problem(response, 415, "unsupported_media_type")
             self.assertIn(words, problem["detail"])
-            self.assertEqual(response.headers["accept"], "application/json")
+            self.assertEqual(response.headers["accept"],
+                             "application/json, application/vnd.safetensors")
         for value in ("application/json; charset=utf-8", "Application/JSON", "application/json;",
                       "application/json; charset=utf8", "application/json; Charset=\"Utf-8\";",
                       "application/json;charset=UTF-8"):
