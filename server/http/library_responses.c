@@ -306,7 +306,7 @@ ssize_t gnutls_record_send(gnutls_session_t session, const void *bytes, size_t s
     if (waiting.session == session && session != NULL)
         return send_for(session, bytes, size) ? (ssize_t)size : GNUTLS_E_PUSH_ERROR;
     if (status == 0 || here == NULL)
-        return gnutls_record_send2(session, bytes, size, 0, 0);
+        return tls_send(session, bytes, size);
     waiting.session = session;
     waiting.status = status;
     return (ssize_t)size;

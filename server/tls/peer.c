@@ -13,6 +13,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* Longer heads are sent alone. */
+#define KEPT_HEAD_MAX 1024
+/* RFC 8446, section 5.1: of plain text in a record. */
+#define RECORD_MAX 16384
+
 struct tls_peer {
     tls *owner;
     tls_credentials *held; /* those of its handshake */
@@ -24,6 +29,9 @@ struct tls_peer {
     bool is_plain; /* that was none of TLS */
     bool refused;  /* by its certificate */
     char name[TLS_NAME_SIZE];
+    bool expects_head;  /* of a response with a body */
+    size_t head_length; /* of one that waits for its body */
+    char head[KEPT_HEAD_MAX];
 };
 
 /* ---- Plain HTTP ------------------------------------------------------------------------------ */
@@ -212,6 +220,58 @@ int tls_descriptor(gnutls_session_t session)
     const tls_peer *peer = gnutls_session_get_ptr(session);
 
     return peer->fd;
+}
+
+void tls_expect_body(tls_peer *peer)
+{
+    if (peer != NULL)
+        peer->expects_head = true;
+}
+
+/* 100 Continue is no head of the response. */
+static bool keeps(tls_peer *peer, const char *bytes, size_t size)
+{
+    static const char version[] = "HTTP/1.1 ";
+    bool is_head = size > sizeof version && memcmp(bytes, version, sizeof version - 1) == 0 &&
+                   bytes[sizeof version - 1] != '1';
+
+    if (!peer->expects_head || !is_head)
+        return false;
+    peer->expects_head = false;
+    if (size > sizeof peer->head || size >= gnutls_record_get_max_size(peer->session))
+        return false;
+    memcpy(peer->head, bytes, size);
+    peer->head_length = size;
+    return true;
+}
+
+/* A record goes out whole or not at all; it has to be tried again with the same bytes, and is. */
+static ssize_t send_behind_head(tls_peer *peer, const char *bytes, size_t size)
+{
+    char record[RECORD_MAX];
+    size_t most = gnutls_record_get_max_size(peer->session), head = peer->head_length;
+    size_t room = (most < sizeof record ? most : sizeof record) - head;
+    size_t first = size < room ? size : room;
+    ssize_t sent;
+
+    memcpy(record, peer->head, head);
+    memcpy(record + head, bytes, first);
+    sent = gnutls_record_send2(peer->session, record, head + first, 0, 0);
+    if (sent < 0)
+        return sent;
+    peer->head_length = 0;
+    return (size_t)sent == head + first ? (ssize_t)first : GNUTLS_E_PUSH_ERROR;
+}
+
+ssize_t tls_send(gnutls_session_t session, const void *bytes, size_t size)
+{
+    tls_peer *peer = gnutls_session_get_ptr(session);
+
+    if (peer != NULL && keeps(peer, bytes, size))
+        return (ssize_t)size;
+    if (peer != NULL && peer->head_length > 0)
+        return send_behind_head(peer, bytes, size);
+    return gnutls_record_send2(session, bytes, size, 0, 0);
 }
 
 bool tls_send_whole(gnutls_session_t session, const char *bytes, size_t size)

@@ -89,6 +89,47 @@ class TlsCase(Case):
         self.assertRegex(outcome.lower().replace("_", " "), words)
 
 
+class Records:
+    """A client that sees the records behind its handshake: TLS in memory, carried here."""
+
+    def __init__(self, daemon, context):
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname="127.0.0.1")
+        self.connection = daemon.connect(tls=None, timeout=patience(10))
+        self.plain, self.sizes, self.cut = b"", [], b""
+        self.until(self.tls.do_handshake)
+
+    def take(self):
+        """What has come, and the sizes of its records of application data (type 23)."""
+        data = self.connection.socket.recv(65536)
+        self.incoming.write(data)
+        self.cut += data
+        while len(self.cut) >= 5 and len(self.cut) >= 5 + int.from_bytes(self.cut[3:5], "big"):
+            length = int.from_bytes(self.cut[3:5], "big")
+            self.sizes += [length] if self.cut[0] == 23 else []
+            self.cut = self.cut[5 + length:]
+
+    def until(self, step, *arguments):
+        """Repeats a step of TLS until it needs no more of the peer."""
+        while True:
+            try:
+                result = step(*arguments)
+            except ssl.SSLWantReadError:
+                result = None
+            self.connection.send(self.outgoing.read())
+            if result is not None or step == self.tls.do_handshake and self.tls.cipher():
+                return result
+            self.take()
+
+    def ask(self, request, end):
+        """The response, which ends so, and the sizes of its records."""
+        self.sizes, plain = [], b""
+        self.until(self.tls.write, request)
+        while not plain.endswith(end):
+            plain += self.until(self.tls.read, 1 << 16)
+        return plain, self.sizes
+
+
 class Served(TlsCase):
     """What works over TLS as it does without."""
 
@@ -135,6 +176,43 @@ class Served(TlsCase):
             connection.send(build_request("POST", "/v1/gradients", body_of(REQUEST)) * 20)
             bodies = {connection.read_response().body for _ in range(20)}
         self.assertEqual(len(bodies), 1)
+
+    def test_head_and_body_share_a_record(self):
+        small = build_request("POST", "/v1/gradients", body_of(REQUEST))
+        large = build_request("POST", "/v1/gradients", body_of(make_request(8, 200, 100)))
+        for most in (None, ssl.TLSVersion.TLSv1_2):
+            with self.subTest(most=most):
+                client_of = Records(self.daemon, client(self.authority, most=most))
+                client_of.ask(small, b"]}]}\n")  # behind it come no more tickets
+                self.assertEqual(len(client_of.ask(small, b"]}]}\n")[1]), 1)
+                sizes = client_of.ask(large, b"]}]}\n")[1]
+                self.assertGreater(sizes[0], 16384)
+                head, sizes = client_of.ask(build_request("HEAD", "/v1/info"), b"\r\n\r\n")
+                self.assertEqual((head[:12], len(sizes)), (b"HTTP/1.1 200", 1))
+                self.assertEqual(len(client_of.ask(build_request("GET", "/none"), b"}\n")[1]), 1)
+                client_of.connection.close()
+
+    def test_answers_that_wait_for_room(self):
+        body = body_of(make_request(1, 40, 30))
+        count, request = 300, build_request("POST", "/v1/gradients", body)
+        with self.daemon.connect(receive_buffer=4096) as connection:
+            connection.send(request * count)
+            seen = self.settled()
+            bodies = [connection.read_response().body for _ in range(count)]
+        self.assertLess(seen, self.taken(), "all were sent at once")
+        self.assertEqual(len(set(bodies)), 1)
+
+    def settled(self):
+        """How many requests have been taken, when no more are for a while."""
+        seen, more = self.taken(), None
+        while more != seen:
+            time.sleep(0.5)
+            seen, more = more, self.taken()
+        return seen
+
+    def taken(self):
+        return self.daemon.metrics().value("gradientd_requests_total", route="/v1/gradients",
+                                           status="200")
 
     def test_in_chunks_byte_by_byte(self):
         with self.daemon.connect() as connection:
