@@ -91,7 +91,7 @@ typedef struct body_options {
  * of any length, and one of the two read functions reads the complete document, which owns the
  * result. Threads and errors are those of a grad_decoder. */
 typedef struct payload_kind {
-    const char *media_type; /* of the request, and of a response that is of this kind */
+    const char *media_type; /* of the request; a response has that of its encoding */
     grad_encoding encoding; /* of the response where Accept names the kind; JSON: as the document
                                says */
     grad_status (*create)(const body_options *options, void **state, grad_error *error);

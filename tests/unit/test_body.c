@@ -185,13 +185,14 @@ static outcome send_request(request *r, const char *type, const char *coding, co
     return happened == OUTCOME_MORE ? r->route->handler->on_end(r) : happened;
 }
 
-static void expect_answer(request *r, outcome happened, const char *type)
+/* The type is that of the answer, which is a document of numbers whatever the request was. */
+static void expect_answer(request *r, outcome happened)
 {
     static const char expected[] = "{\"layers\":[{\"weight_delta\":[[6]],\"bias_delta\":[3],"
                                    "\"grad_input\":[[1.5]]}]}\n";
     assert_int_equal(happened, OUTCOME_DONE);
     assert_int_equal(r->status, 200);
-    assert_string_equal(r->response.content_type, type);
+    assert_string_equal(r->response.content_type, "application/json");
     assert_int_equal(r->response.segment_count, 1);
     assert_int_equal(r->response.segments->length, sizeof expected - 1);
     assert_memory_equal(r->response.segments->text, expected, sizeof expected - 1);
@@ -215,10 +216,9 @@ static void test_each_payload_goes_the_whole_way(void **state)
 {
     (void)state;
     request r;
-    expect_answer(&r, send_request(&r, "application/json", NULL, document), "application/json");
-    expect_answer(&r, send_request(&r, "text/four", NULL, "0.5 2 0 3"), "text/four");
-    expect_answer(&r, send_request(&r, "Text/Four; charset=utf-8", "identity", "0.5 2 0 3"),
-                  "text/four");
+    expect_answer(&r, send_request(&r, "application/json", NULL, document));
+    expect_answer(&r, send_request(&r, "text/four", NULL, "0.5 2 0 3"));
+    expect_answer(&r, send_request(&r, "Text/Four; charset=utf-8", "identity", "0.5 2 0 3"));
 }
 
 static void test_a_coding_comes_off_before_any_payload(void **state)
@@ -228,8 +228,8 @@ static void test_a_coding_comes_off_before_any_payload(void **state)
     char runs[2 * sizeof document] = "";
     for (size_t i = 0; document[i]; i++)
         snprintf(runs + 2 * i, sizeof runs - 2 * i, "1%c", document[i]);
-    expect_answer(&r, send_request(&r, "application/json", "runs", runs), "application/json");
-    expect_answer(&r, send_request(&r, "text/four", "RUNS", "101.158 129 101 13"), "text/four");
+    expect_answer(&r, send_request(&r, "application/json", "runs", runs));
+    expect_answer(&r, send_request(&r, "text/four", "RUNS", "101.158 129 101 13"));
 }
 
 static void test_errors_of_a_coding_and_a_payload(void **state)
