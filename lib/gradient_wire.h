@@ -98,9 +98,16 @@ typedef struct grad_text {
  * grad_text_free. A text is used by one thread at a time. */
 GRAD_API void grad_text_init(grad_text *text, size_t max);
 
+/* The same in size bytes (not 0) of the caller's, where the text stays: it holds size - 1 bytes
+ * at most, allocates nothing, and is not given to grad_text_free. */
+GRAD_API void grad_text_init_in(grad_text *text, char *buffer, size_t size);
+
 /* Adds length bytes as they are, which may be anything but a part of the text itself; bytes may be
  * NULL where length is 0. Whole or not at all: see grad_text. */
 GRAD_API void grad_text_add(grad_text *text, const char *bytes, size_t length);
+
+/* Adds a word as it is, up to its NUL. */
+GRAD_API void grad_text_put(grad_text *text, const char *word);
 
 /* Adds what printf would print. Whole or not at all: see grad_text; nothing where the format cannot
  * be printed. */
@@ -113,6 +120,12 @@ GRAD_API void grad_text_printf(grad_text *text, const char *format, ...)
 /* Adds a JSON string, quoted and escaped. utf8 ends with a NUL; bytes that are not UTF-8 become
  * U+FFFD. */
 GRAD_API void grad_text_string(grad_text *text, const char *utf8);
+
+/* Adds a whole number in decimal digits. */
+GRAD_API void grad_text_unsigned(grad_text *text, uint64_t value);
+
+/* Adds a point and three digits: .007 for 7. value is below 1000. */
+GRAD_API void grad_text_thousandths(grad_text *text, unsigned value);
 
 /* Adds a JSON number, 17 significant digits at most; null where value is not finite. */
 GRAD_API void grad_text_number(grad_text *text, double value);

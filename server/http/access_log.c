@@ -111,10 +111,12 @@ static void write_line(const request *r, bool whole, double total)
 {
     char sentence[SENTENCE_SIZE];
     log_field fields[MAX_FIELDS];
+    bool is_for_people = log_is_for_people();
 
     fill_fields(r, whole, total, fields);
-    write_sentence(r, whole, total, sentence, sizeof sentence);
-    log_write_as(level_of(r), "request", sentence, fields);
+    if (is_for_people)
+        write_sentence(r, whole, total, sentence, sizeof sentence);
+    log_write_as(level_of(r), "request", is_for_people ? sentence : NULL, fields);
 }
 
 /* The stage that took most of the time; NULL where none is known. */

@@ -7,10 +7,8 @@
 #include "http/turn.h"
 #include "platform/clock.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -48,17 +46,28 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
+/* Four bits a digit. */
+enum { OWN_ID_LENGTH = 16 };
+
 void request_id_make(char id[GRAD_REQUEST_ID_SIZE])
 {
+    uint64_t rest;
+
     pthread_once(&seeded, seed);
-    snprintf(id, GRAD_REQUEST_ID_SIZE, "%016" PRIx64, mix(atomic_fetch_add(&counter, 1)));
+    rest = mix(atomic_fetch_add(&counter, 1));
+    id[OWN_ID_LENGTH] = '\0';
+    for (size_t i = OWN_ID_LENGTH; i-- > 0; rest >>= 4)
+        id[i] = "0123456789abcdef"[rest & 15];
 }
 
 /* ---- Beginning and end ----------------------------------------------------------------------- */
 
 static void copy_text(char *to, size_t size, const char *from)
 {
-    snprintf(to, size, "%s", from);
+    size_t length = strnlen(from, size - 1);
+
+    memcpy(to, from, length);
+    to[length] = '\0';
 }
 
 /* The path in a request's target, which may be an absolute URI (RFC 9112, section 3.2.2). Its

@@ -79,19 +79,23 @@ static void add_header(struct MHD_Response *response, const char *name, const ch
 /* Server-Timing: milliseconds of each stage that there was. */
 static void add_timing(const request *r, struct MHD_Response *response)
 {
-    char text[256];
-    int length = 0;
+    char value[256];
+    grad_text text;
 
+    grad_text_init_in(&text, value, sizeof value);
     for (size_t i = 0; i < STAGE_TOTAL; i++) {
         if (r->stages[i] >= 0) {
-            long us = lround(r->stages[i] * 1e6);
-            length += snprintf(text + length, sizeof text - (size_t)length, "%s%s;dur=%ld.%03ld",
-                               length > 0 ? ", " : "", metrics_stage_name((metrics_stage)i),
-                               us / 1000, us % 1000);
+            unsigned long us = (unsigned long)lround(r->stages[i] * 1e6);
+
+            grad_text_put(&text, text.length > 0 ? ", " : "");
+            grad_text_put(&text, metrics_stage_name((metrics_stage)i));
+            grad_text_put(&text, ";dur=");
+            grad_text_unsigned(&text, us / 1000);
+            grad_text_thousandths(&text, (unsigned)(us % 1000));
         }
     }
-    if (length > 0)
-        add_header(response, "Server-Timing", text);
+    if (text.length > 0)
+        add_header(response, "Server-Timing", value);
 }
 
 /* What is left of the quotas of its token, as draft-ietf-httpapi-ratelimit-headers-11 says it: a

@@ -21,6 +21,9 @@ void log_set_format(log_format format);
 void log_set_level(log_level level);
 bool log_enabled(log_level level);
 
+/* Whether lines are words for people: else nobody reads a sentence. */
+bool log_is_for_people(void);
+
 /* A name and a value. */
 typedef struct log_field {
     const char *name; /* NULL ends a list of fields */

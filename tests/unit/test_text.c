@@ -56,6 +56,11 @@ static void test_numbers(void **unused)
     assert_number(-0.0, "-0.0");
     assert_number(1e300, "1e+300");
     assert_number(12, "12");
+    assert_number(0, "0");
+    assert_number(999999999999999, "999999999999999");
+    assert_number(1e15, "1e+15");
+    assert_number(-7, "-7");
+    assert_number(2.5, "2.5");
     assert_number(0.1 + 0.2, "0.30000000000000004");
     assert_number((double)NAN, "null");
     assert_number(-(double)INFINITY, "null");
@@ -95,13 +100,62 @@ static void test_growth(void **unused)
     grad_text_free(&text);
 }
 
+static void test_words_and_digits(void **unused)
+{
+    grad_text text;
+
+    (void)unused;
+    grad_text_init(&text, 100);
+    grad_text_put(&text, "dur=");
+    grad_text_unsigned(&text, 0);
+    grad_text_thousandths(&text, 7);
+    grad_text_put(&text, "");
+    grad_text_thousandths(&text, 980);
+    grad_text_unsigned(&text, UINT64_MAX);
+    assert_string_equal(text.data, "dur=0.007.98018446744073709551615");
+    grad_text_free(&text);
+}
+
+/* In memory of the caller's: as much as there is, and no byte behind it. */
+static void test_borrowed(void **unused)
+{
+    char buffer[] = "..........";
+    grad_text text;
+
+    (void)unused;
+    grad_text_init_in(&text, buffer, 8);
+    assert_string_equal(buffer, "");
+    grad_text_put(&text, "abc");
+    grad_text_printf(&text, "%d", 1234);
+    assert_int_equal(grad_text_status(&text, NULL), GRAD_OK);
+    assert_string_equal(buffer, "abc1234");
+    grad_text_unsigned(&text, 5);
+    assert_int_equal(grad_text_status(&text, NULL), GRAD_TOO_LARGE);
+    assert_string_equal(buffer, "abc1234");
+    assert_string_equal(buffer + 8, "..");
+}
+
+/* What does not fit leaves no trace. */
+static void test_borrowed_printf(void **unused)
+{
+    char buffer[8];
+    grad_text text;
+
+    (void)unused;
+    grad_text_init_in(&text, buffer, sizeof buffer);
+    grad_text_put(&text, "abc");
+    grad_text_printf(&text, "%d", 12345);
+    assert_int_equal(grad_text_status(&text, NULL), GRAD_TOO_LARGE);
+    assert_string_equal(buffer, "abc");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_maximum),
-        cmocka_unit_test(test_growth),
+        cmocka_unit_test(test_strings),          cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_maximum),          cmocka_unit_test(test_growth),
+        cmocka_unit_test(test_words_and_digits), cmocka_unit_test(test_borrowed),
+        cmocka_unit_test(test_borrowed_printf),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,12 @@ void grad_text_init(grad_text *text, size_t max)
     *text = (grad_text){.max = max < SIZE_MAX / 2 ? max : SIZE_MAX / 2};
 }
 
+void grad_text_init_in(grad_text *text, char *buffer, size_t size)
+{
+    *text = (grad_text){.data = buffer, .capacity = size, .max = size - 1};
+    buffer[0] = '\0';
+}
+
 /* Room for length more bytes and the NUL. */
 static bool reserve(grad_text *text, size_t length)
 {
@@ -51,27 +57,59 @@ static bool reserve(grad_text *text, size_t length)
 
 void grad_text_add(grad_text *text, const char *bytes, size_t length)
 {
-    if (length == 0 || !reserve(text, length))
+    bool has_room = text->status == GRAD_OK && length < text->capacity - text->length;
+
+    if (length == 0 || (!has_room && !reserve(text, length)))
         return;
     memcpy(text->data + text->length, bytes, length);
     text->length += length;
     text->data[text->length] = '\0';
 }
 
+void grad_text_put(grad_text *text, const char *word)
+{
+    grad_text_add(text, word, strlen(word));
+}
+
+/* Prints into what room there is, and again where that was too little. */
 void grad_text_printf(grad_text *text, const char *format, ...)
 {
+    size_t room = text->status == GRAD_OK ? text->capacity - text->length : 0;
+    char *end = room > 0 ? text->data + text->length : NULL;
     va_list arguments, again;
     int length;
 
     va_start(arguments, format);
     va_copy(again, arguments);
-    length = vsnprintf(NULL, 0, format, arguments);
+    length = vsnprintf(end, room, format, arguments);
+    if (end != NULL && (length < 0 || (size_t)length >= room))
+        *end = '\0';
     if (length > 0 && reserve(text, (size_t)length)) {
-        vsnprintf(text->data + text->length, (size_t)length + 1, format, again);
+        if ((size_t)length >= room)
+            vsnprintf(text->data + text->length, (size_t)length + 1, format, again);
         text->length += (size_t)length;
     }
     va_end(again);
     va_end(arguments);
+}
+
+void grad_text_unsigned(grad_text *text, uint64_t value)
+{
+    char digits[20];
+    char *first = digits + sizeof digits;
+
+    do
+        *--first = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+    grad_text_add(text, first, (size_t)(digits + sizeof digits - first));
+}
+
+void grad_text_thousandths(grad_text *text, unsigned value)
+{
+    const char digits[] = {'.', (char)('0' + value / 100 % 10), (char)('0' + value / 10 % 10),
+                           (char)('0' + value % 10)};
+
+    grad_text_add(text, digits, sizeof digits);
 }
 
 static void add_escaped(grad_text *text, unsigned char c)
@@ -96,7 +134,7 @@ void grad_text_string(grad_text *text, const char *utf8)
         const char *run = p;
         size_t length = 1;
         while (p < end && (unsigned char)*p >= 0x20 && *p != '"' && *p != '\\' &&
-               (length = grad_utf8_length(p, end)) > 0)
+               (length = (unsigned char)*p < 0x80 ? 1 : grad_utf8_length(p, end)) > 0)
             p += length;
         grad_text_add(text, run, (size_t)(p - run));
         if (p == end)
@@ -110,11 +148,14 @@ void grad_text_string(grad_text *text, const char *utf8)
     grad_text_add(text, "\"", 1);
 }
 
+/* Whole numbers are most, and shorter work. */
 void grad_text_number(grad_text *text, double value)
 {
     char number[GRAD_DOUBLE_WRITE_MAX] = "";
 
-    if (isfinite(value))
+    if (value > 0 && value < 1e15 && value == (double)(uint64_t)value)
+        grad_text_unsigned(text, (uint64_t)value);
+    else if (isfinite(value))
         grad_text_add(text, number, (size_t)(grad_number_write_double(value, number) - number));
     else
         grad_text_add(text, "null", 4);
