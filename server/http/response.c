@@ -312,8 +312,7 @@ static bool queue(request *r)
     r->state = REQUEST_ANSWERED;
     r->responded = MHD_queue_response(r->mhd, (unsigned)r->status, wrapped) == MHD_YES;
     r->response_size = strcmp(r->method, "HEAD") == 0 ? 0 : size;
-    if (r->responded && r->response_size > 0)
-        tls_expect_body(r->connection->tls);
+    tls_expect_body(r->connection->tls, r->responded && r->response_size > 0);
     MHD_destroy_response(wrapped);
     return r->responded;
 }

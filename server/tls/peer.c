@@ -222,10 +222,10 @@ int tls_descriptor(gnutls_session_t session)
     return peer->fd;
 }
 
-void tls_expect_body(tls_peer *peer)
+void tls_expect_body(tls_peer *peer, bool has_body)
 {
     if (peer != NULL)
-        peer->expects_head = true;
+        peer->expects_head = has_body;
 }
 
 /* 100 Continue is no head of the response. */

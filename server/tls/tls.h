@@ -70,9 +70,9 @@ gnutls_session_t tls_session(const tls_peer *peer);
 /* The descriptor of a session that has a peer. */
 int tls_descriptor(gnutls_session_t session);
 
-/* Whose next response has a body: its head waits for that, and both go out in one record, which
- * costs a third less. On the session's thread. NULL is fine. */
-void tls_expect_body(tls_peer *peer);
+/* Whether the next response has a body: its head then waits for that, and both go out in one
+ * record. On the session's thread. NULL is fine. */
+void tls_expect_body(tls_peer *peer, bool has_body);
 
 /* gnutls_record_send, but for such heads: those are taken at once. */
 ssize_t tls_send(gnutls_session_t session, const void *bytes, size_t size);
