@@ -45,3 +45,14 @@ void assert_refused(wire_form form, const refusal *expected)
         grad_decoder_destroy(o.decoder);
     }
 }
+
+void assert_refused_body(const wire_outcome *outcome, const char *document, size_t cut,
+                         const char *code, const char *pointer, const char *detail)
+{
+    const grad_error *error = &outcome->error;
+
+    if (outcome->status == GRAD_OK || strcmp(error->code, code) != 0 ||
+        strcmp(error->pointer, pointer) != 0 || strstr(error->detail, detail) == NULL)
+        fail_msg("%s, cut %zu: %s at \"%s\": %s", document, cut, error->code, error->pointer,
+                 error->detail);
+}

@@ -27,6 +27,11 @@ typedef struct refused_text {
 /* Fails the test unless it ended like that. */
 void assert_refused_text(const refused_text *expected, grad_status status, const grad_error *error);
 
+/* Fails the test unless a body of that document, in pieces of cut bytes, was refused so: pointer is
+ * all of it, detail a part. */
+void assert_refused_body(const wire_outcome *outcome, const char *document, size_t cut,
+                         const char *code, const char *pointer, const char *detail);
+
 /* A test of every row of a table. */
 #define REFUSES(table, kind, datatype)                                                             \
     static void test_##table(void **unused)                                                        \

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "gradient_wire.h"
-#include "support/wire_oracle.h"
+#include "support/refusals.h"
 
 /* A body: its document, and the bytes behind it; NULL: the document is all, and no header says how
  * long it is. */
@@ -267,11 +267,7 @@ static void test_refused(void **unused)
         for (size_t cut = 1; cut < strlen(r->body.document) + r->body.length + 2; cut++) {
             wire_outcome o = decode(&r->body, cut, true);
 
-            if (o.status == GRAD_OK || strcmp(o.error.code, r->code) != 0 ||
-                strcmp(o.error.pointer, r->pointer) != 0 ||
-                strstr(o.error.detail, r->detail) == NULL)
-                fail_msg("%s (%zu), cut %zu: %s at \"%s\": %s", r->body.document, r->body.length,
-                         cut, o.error.code, o.error.pointer, o.error.detail);
+            assert_refused_body(&o, r->body.document, cut, r->code, r->pointer, r->detail);
             grad_decoder_destroy(o.decoder);
         }
     }
