@@ -123,6 +123,15 @@ class Conventions(DaemonCase):
                                    "weight_decay": {"l2": 0.5}}).json()
         self.assertEqual(answer["layers"][0]["weight_delta"], [[2]])
 
+    def test_a_sigmoid_far_out(self):
+        request = {"layers": [{"activation": "sigmoid", "weight": [[1]], "bias": [0]}],
+                   "input": [[-16]], "loss": {"name": "binary_cross_entropy", "target": [[1]]},
+                   "outputs": ["grad_input", "bias_delta", "predictions"]}
+        answer = self.daemon.post(request, path="/v1/backprop").json()
+        self.assertAlmostEqual(answer["loss"], math.log1p(math.exp(16)), 5)
+        self.assertAlmostEqual(answer["predictions"][0][0] * 1e7, 1e7 / (1 + math.exp(16)), 5)
+        self.assertAlmostEqual(answer["layers"][0]["bias_delta"][0], -1 / (1 + math.exp(-16)), 6)
+
     def test_data_of_a_shape_is_by_rows(self):
         layer = {"activation": "identity", "input": {"shape": [2, 3], "data": [1, 2, 3, 4, 5, 6]},
                  "pre_activation": [[1], [1]], "grad_output": [[0], [1]]}
