@@ -123,6 +123,12 @@ class Conventions(DaemonCase):
                                    "weight_decay": {"l2": 0.5}}).json()
         self.assertEqual(answer["layers"][0]["weight_delta"], [[2]])
 
+    def test_gelu_to_the_last_digit(self):
+        for activation, value in (("gelu", 0.053982783727702904), ("gelu_tanh", 0.053982751045435165)):
+            answer = self.run_layer({"type": "activation", "activation": activation}, [[0.1]],
+                                    outputs=["predictions"])
+            self.assertAlmostEqual(answer["predictions"][0][0], value, 8)
+
     def test_a_sigmoid_far_out(self):
         request = {"layers": [{"activation": "sigmoid", "weight": [[1]], "bias": [0]}],
                    "input": [[-16]], "loss": {"name": "binary_cross_entropy", "target": [[1]]},
