@@ -30,7 +30,7 @@ TEXT
 # OpenBLAS must be the pthread flavour: the serial one gives wrong results when threads share it.
 BUILD="gcc libc6-dev make pkgconf libmicrohttpd-dev libgnutls28-dev libjansson-dev libseccomp-dev
     zlib1g-dev libzstd-dev libcurl4-gnutls-dev|libcurl4-openssl-dev libopenblas-pthread-dev"
-TEST="$BUILD python3 python3-torch curl openssl iproute2 procps libcmocka-dev cppcheck
+TEST="$BUILD python3 python3-torch curl openssl gnutls-bin iproute2 procps libcmocka-dev cppcheck
     universal-ctags pmccabe shellcheck clang-format-14?"
 CONFORMANCE="$BUILD python3 python3-torch"
 ARM64="$TEST gcc-aarch64-linux-gnu qemu-user|qemu-user-static"

@@ -238,29 +238,34 @@ static bool keeps(tls_peer *peer, const char *bytes, size_t size)
     if (!peer->expects_head || !is_head)
         return false;
     peer->expects_head = false;
-    if (size > sizeof peer->head || size >= gnutls_record_get_max_size(peer->session))
+    if (size > sizeof peer->head)
         return false;
     memcpy(peer->head, bytes, size);
     peer->head_length = size;
     return true;
 }
 
-/* A record goes out whole or not at all; it has to be tried again with the same bytes, and is. */
+/* A record holds less where the peer says so (RFC 8449). One that is not taken has to be tried again
+ * with the same bytes, and is. */
 static ssize_t send_behind_head(tls_peer *peer, const char *bytes, size_t size)
 {
     char record[RECORD_MAX];
-    size_t most = gnutls_record_get_max_size(peer->session), head = peer->head_length;
-    size_t room = (most < sizeof record ? most : sizeof record) - head;
-    size_t first = size < room ? size : room;
-    ssize_t sent;
 
-    memcpy(record, peer->head, head);
-    memcpy(record + head, bytes, first);
-    sent = gnutls_record_send2(peer->session, record, head + first, 0, 0);
-    if (sent < 0)
-        return sent;
-    peer->head_length = 0;
-    return (size_t)sent == head + first ? (ssize_t)first : GNUTLS_E_PUSH_ERROR;
+    for (;;) {
+        size_t head = peer->head_length, room = sizeof record - head;
+        size_t first = size < room ? size : room;
+        ssize_t sent;
+
+        memcpy(record, peer->head, head);
+        memcpy(record + head, bytes, first);
+        sent = gnutls_record_send2(peer->session, record, head + first, 0, 0);
+        if (sent <= 0 || (size_t)sent > head) {
+            peer->head_length = sent > 0 ? 0 : head;
+            return sent > 0 ? sent - (ssize_t)head : sent;
+        }
+        peer->head_length = head - (size_t)sent;
+        memmove(peer->head, peer->head + sent, peer->head_length);
+    }
 }
 
 ssize_t tls_send(gnutls_session_t session, const void *bytes, size_t size)

@@ -2,11 +2,14 @@
 and curl. Whoever is refused gets no answer of the service, and no request of theirs is counted."""
 
 import contextlib
+import json
 import os
+import re
 import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
 import unittest
 
@@ -201,6 +204,25 @@ class Served(TlsCase):
             bodies = [connection.read_response().body for _ in range(count)]
         self.assertLess(seen, self.taken(), "all were sent at once")
         self.assertEqual(len(set(bodies)), 1)
+
+    def test_a_peer_with_small_records(self):
+        """Who has little memory says so (RFC 8449): a head may take two of its records."""
+        request = build_request("GET", "/v1/info", headers=[("Connection", "close")])
+        wanted = self.daemon.get("/v1/info").json()["losses"]
+        for size in (512, 1024, 4096):
+            with self.subTest(size), subprocess.Popen(
+                    ["gnutls-cli", "--x509cafile", self.authority.certificate, "--recordsize",
+                     str(size), "--port", str(self.daemon.address[1]), "127.0.0.1"],
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+                patient = threading.Timer(patience(20), process.kill)
+                patient.start()
+                process.stdin.write(request)
+                process.stdin.flush()
+                printed = process.stdout.read()
+                patient.cancel()
+                head, _, body = printed[printed.index(b"HTTP/1.1 200"):].partition(b"\r\n\r\n")
+                length = int(re.search(rb"Content-Length: (\d+)", head).group(1))
+                self.assertEqual(json.loads(body[:length])["losses"], wanted)
 
     def settled(self):
         """How many requests have been taken, when no more are for a while."""
