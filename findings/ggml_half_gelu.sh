@@ -83,4 +83,5 @@ relu 0 0
 gelu nan 0
 gelu_erf nan nan
 silu nan nan
-rms_norm 0 0 0 -0' "$(./apply 2>apply.log)" 'ggml 0.27.0: gelu(0.1) is 0.053955, gelu_erf(0.1) 0.053983, relu(NaN) 0'
+rms_norm 0 0 0 -0' "$(./apply 2>apply.log)" \
+    'ggml 0.27.0: gelu(0.1) is 0.053955, gelu_erf(0.1) 0.053983, relu(NaN) 0'

@@ -121,6 +121,9 @@ GRAD_API void grad_text_printf(grad_text *text, const char *format, ...)
  * U+FFFD. */
 GRAD_API void grad_text_string(grad_text *text, const char *utf8);
 
+/* Adds '/' and length bytes of a name as JSON Pointers spell it (RFC 6901, section 3). */
+GRAD_API void grad_text_token(grad_text *text, const char *name, size_t length);
+
 /* Adds a whole number in decimal digits. */
 GRAD_API void grad_text_unsigned(grad_text *text, uint64_t value);
 

@@ -259,9 +259,7 @@ static const route routes[] = {
 static const route options_route = {
     .path = "*", .metric = ROUTE_OTHER, .handler = &handler_options};
 
-const route_table api_routes = {
-
-    .routes = routes,
-    .count = sizeof routes / sizeof *routes,
-    .knows = model_knows,
-    .options = &options_route};
+const route_table api_routes = {.routes = routes,
+                                .count = sizeof routes / sizeof *routes,
+                                .knows = model_knows,
+                                .options = &options_route};

@@ -1,4 +1,4 @@
-/* Reading Accept-Encoding. */
+/* Reading Accept and Accept-Encoding. */
 #include "http/accept.h"
 
 #include <ctype.h>

@@ -11,7 +11,7 @@
 typedef struct handler {
     bool takes_body;    /* otherwise a small body is read and ignored */
     bool takes_long;    /* it may compute for seconds */
-    bool is_untyped;    /* bodies are documents, whatever the Content-Type: none, or of bytes */
+    bool is_untyped;    /* bodies are documents without a Content-Type too, or of bytes */
     bool ignores_query; /* otherwise an unknown parameter is rejected */
     const void *kind;   /* the handler's own: what its functions share and do differently */
     outcome (*on_headers)(request *r);                                /* MORE or REJECTED */

@@ -245,8 +245,8 @@ static bool keeps(tls_peer *peer, const char *bytes, size_t size)
     return true;
 }
 
-/* A record holds less where the peer says so (RFC 8449). One that is not taken has to be tried again
- * with the same bytes, and is. */
+/* A record holds less where the peer says so (RFC 8449). One that does not go out has to be tried
+ * again with the same bytes, and is. */
 static ssize_t send_behind_head(tls_peer *peer, const char *bytes, size_t size)
 {
     char record[RECORD_MAX];

@@ -124,7 +124,8 @@ class Conventions(DaemonCase):
         self.assertEqual(answer["layers"][0]["weight_delta"], [[2]])
 
     def test_gelu_to_the_last_digit(self):
-        for activation, value in (("gelu", 0.053982783727702904), ("gelu_tanh", 0.053982751045435165)):
+        for activation, value in (("gelu", 0.053982783727702904),
+                                  ("gelu_tanh", 0.053982751045435165)):
             answer = self.run_layer({"type": "activation", "activation": activation}, [[0.1]],
                                     outputs=["predictions"])
             self.assertAlmostEqual(answer["predictions"][0][0], value, 8)

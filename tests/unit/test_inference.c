@@ -254,6 +254,12 @@ static const refused_body refused[] = {
      "unsupported_value", "/outputs/1/name", "again"},
     {WITH("\"outputs\":[{\"name\":\"bias_delta\",\"parameters\":{\"classification\":2}}]," RELU),
      "unknown_field", "/outputs/0/parameters/classification", "binary_data"},
+    {ONE("{\"name\":\"input\",\"shape\":[1,2],\"datatype\":\"FP32\",\"data\":[1,2],"
+         "\"parameters\":{\"binary_data_size\":0}}"),
+     "unsupported_value", INPUT, "found both"},
+    {ONE("{\"name\":\"input\",\"shape\":[1,2],\"datatype\":\"FP32\","
+         "\"parameters\":{\"binary_data_size\":0},\"data\":[1,2]}"),
+     "unsupported_value", INPUT, "found both"},
     {WITH("\"layers\":[]," RELU), "unknown_field", "/layers", "inputs"},
     {WITH("\"model_name\":\"conv\"," RELU), "unsupported_value", "/model_name", "dense"},
 };

@@ -187,6 +187,12 @@ static const refused_body refused[] = {
      "/a",
      "found no data_offsets",
      "a\""},
+    {{HEADER(TENSOR("a/b~c.d", "F32", "[1,2]", "0", "7")), BYTES, 8},
+     "length_mismatch",
+     "/a~1b~0c/d",
+     "expected 8 bytes",
+     "a/b~c.d"},
+    {{HEADER(TENSOR(".input", "F32", "[1,2]", "0", "8")), BYTES, 8}, "unknown_field", "", "", NULL},
     /* lengths */
     OF_INPUT(HEADER(TENSOR(X, "F32", "[1,2]", "0", "7")), "length_mismatch", "expected 8 bytes"),
     OF_INPUT(HEADER(TENSOR(X, "F32", "[1,2]", "8", "0")), "length_mismatch", "[8, 0]"),

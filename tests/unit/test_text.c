@@ -112,7 +112,8 @@ static void test_words_and_digits(void **unused)
     grad_text_put(&text, "");
     grad_text_thousandths(&text, 980);
     grad_text_unsigned(&text, UINT64_MAX);
-    assert_string_equal(text.data, "dur=0.007.98018446744073709551615");
+    grad_text_token(&text, "a/b~c", 5);
+    assert_string_equal(text.data, "dur=0.007.98018446744073709551615/a~1b~0c");
     grad_text_free(&text);
 }
 

@@ -22,7 +22,8 @@ typedef struct spelled_tensor {
     const grad_number_array *bytes; /* NULL: it has data */
     grad_wire_datatype wire;        /* what it says its numbers are; GRAD_WIRE_COMPUTED: nothing */
     bool takes_flags;               /* true and false stand for 1 and 0 */
-    bool is_input;                  /* of the Open Inference Protocol */
+    bool is_input;                  /* of the Open Inference Protocol, */
+    bool has_no_bytes;              /* which says so, where nothing tells where bytes begin */
 } spelled_tensor;
 
 const grad_number_array *grad_decode_array(const grad_reader *reader, const grad_path *path)
@@ -415,7 +416,7 @@ static grad_status read_input_size(grad_reader *reader, const grad_path *path, c
     if (json_number_value(value) != 0 || !json_is_number(value) ||
         grad_decode_array(reader, path) != NULL)
         return read_binary(reader, path, value, target);
-    tensor->data = (grad_tensor){.data = (void *)(uintptr_t)&no_numbers, .rank = 1};
+    tensor->has_no_bytes = true;
     return GRAD_OK;
 }
 
@@ -450,12 +451,14 @@ grad_status grad_decode_input(grad_reader *reader, const grad_path *path, const 
         status = check_datatype(reader, path, &tensor);
     if (status != GRAD_OK)
         return status;
-    if (tensor.bytes == NULL)
-        return decode_data(reader, path, value, &tensor, target);
-    if (tensor.data.data != NULL)
+    if (tensor.data.data != NULL && (tensor.bytes != NULL || tensor.has_no_bytes))
         return grad_decode_fail(reader, path, "unsupported_value",
                                 "expected either \"data\" or \"binary_data_size\", found both");
-    return decode_bytes(reader, path, value, &tensor, target);
+    if (tensor.bytes != NULL)
+        return decode_bytes(reader, path, value, &tensor, target);
+    if (tensor.has_no_bytes)
+        tensor.data = (grad_tensor){.data = (void *)(uintptr_t)&no_numbers, .rank = 1};
+    return decode_data(reader, path, value, &tensor, target);
 }
 
 /* ---- Tensors of our own documents ------------------------------------------------------------ */

@@ -74,17 +74,6 @@ typedef struct walker {
     void *context;
 } walker;
 
-/* Adds '/' and a key, spelled as RFC 6901 says. */
-static void add_key(grad_text *pointer, const char *key)
-{
-    grad_text_add(pointer, "/", 1);
-    for (; *key != '\0'; key++)
-        if (*key == '~' || *key == '/')
-            grad_text_add(pointer, *key == '~' ? "~0" : "~1", 2);
-        else
-            grad_text_add(pointer, key, 1);
-}
-
 static void visit_scalar(walker *w, const json_t *value)
 {
     const char *pointer = w->pointer.length > 0 ? w->pointer.data : "";
@@ -124,7 +113,7 @@ static void walk(walker *w, const json_t *value, size_t depth)
     if (json_is_object(value)) {
         json_object_foreach((json_t *)(uintptr_t)value, key, member)
         {
-            add_key(&w->pointer, key);
+            grad_text_token(&w->pointer, key, strlen(key));
             walk_child(w, member, length, depth);
         }
     } else if (json_is_array(value)) {

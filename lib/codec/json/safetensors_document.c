@@ -55,7 +55,7 @@ static bool push_text(const walk *w, const char *text, int64_t offset)
 /* The tensor as a member of the object that is open. */
 static bool push_tensor(const walk *w, grad_safetensors_tensor *t, bool is_first)
 {
-    const char *leaf = t->name + t->parent_length + (t->parent_length > 0 || *t->name == '.');
+    const char *leaf = t->name + t->parent_length + (t->parent_length > 0);
     size_t length = t->name_length - (size_t)(leaf - t->name);
     int64_t name = grad_safetensors_offset(w->header, leaf);
     int64_t shape = grad_safetensors_offset(w->header, t->shape);

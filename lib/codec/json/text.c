@@ -93,6 +93,16 @@ void grad_text_printf(grad_text *text, const char *format, ...)
     va_end(arguments);
 }
 
+void grad_text_token(grad_text *text, const char *name, size_t length)
+{
+    grad_text_put(text, "/");
+    for (size_t i = 0; i < length; i++)
+        if (name[i] == '~' || name[i] == '/')
+            grad_text_put(text, name[i] == '~' ? "~0" : "~1");
+        else
+            grad_text_add(text, &name[i], 1);
+}
+
 void grad_text_unsigned(grad_text *text, uint64_t value)
 {
     char digits[20];

@@ -9,6 +9,7 @@
 #include "codec/payload/binary.h"
 #include "core/error.h"
 #include "core/size.h"
+#include "gradient_wire.h"
 
 enum { FIRST_TENSORS = 16, SHOWN = 60 /* bytes of a name in an error */ };
 
@@ -39,14 +40,18 @@ int64_t grad_safetensors_offset(const grad_safetensors_header *header, const cha
 
 void grad_safetensors_pointer(const grad_safetensors_tensor *tensor, char *pointer)
 {
-    size_t length = 0;
+    const char *name = tensor->name, *end = name + tensor->name_length;
+    grad_text text;
 
-    if (tensor->name_length + 1 < GRAD_POINTER_SIZE) {
-        pointer[length++] = '/';
-        for (size_t i = 0; i < tensor->name_length; i++)
-            pointer[length++] = tensor->name[i] == '.' ? '/' : tensor->name[i];
+    grad_text_init_in(&text, pointer, GRAD_POINTER_SIZE);
+    while (name <= end) {
+        const char *point = memchr(name, '.', (size_t)(end - name));
+        const char *last = point != NULL ? point : end;
+        grad_text_token(&text, name, (size_t)(last - name));
+        name = last + 1;
     }
-    pointer[length] = '\0';
+    if (grad_text_status(&text, NULL) != GRAD_OK)
+        pointer[0] = '\0';
 }
 
 /* The name, as far as an error shows it. */
