@@ -273,6 +273,8 @@ static outcome reject_content(request *r, const char *code, const char *detail)
     for (size_t i = 0; formats->payloads[i] != NULL; i++)
         if (may_be(r, formats->payloads[i]))
             append(r->accept, formats->payloads[i]->media_type);
+    if (r->route->handler->is_untyped)
+        append(r->accept, "application/octet-stream");
     for (size_t i = 0; formats->filters[i] != NULL; i++)
         append(r->accept_encoding, formats->filters[i]->coding);
     return request_reject_with(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, code, detail);
@@ -314,7 +316,8 @@ static outcome find_payload(request *r)
             break;
         }
     }
-    snprintf(detail, sizeof detail, "expected the Content-Type %s, found %.150s", types, type);
+    snprintf(detail, sizeof detail, "expected the Content-Type %s%s, found %.150s", types,
+             r->route->handler->is_untyped ? ", application/octet-stream or none" : "", type);
     return reject_content(r, "unsupported_media_type", detail);
 }
 

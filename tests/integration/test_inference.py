@@ -265,7 +265,10 @@ class Inference(DaemonCase):
             response = self.daemon.post(document, INFER, headers=[("Content-Type", kind)])
             self.assert_problem(response, 415, "unsupported_media_type")
             self.assertIsInstance(response.json()["error"], str)
-            self.assertEqual(response.headers["accept"], "application/json")
+            self.assertEqual(response.headers["accept"],
+                             "application/json, application/octet-stream")
+            self.assertIn("application/json, application/octet-stream or none, found " + kind,
+                          response.json()["detail"])
         response = self.infer(document, headers=[("Accept", "application/vnd.safetensors")])
         self.assertEqual(read(response), wanted)
         self.assert_problem(self.daemon.post(b"{}", GRADIENTS, headers=[UNTYPED]), 415)
@@ -329,6 +332,10 @@ class Inference(DaemonCase):
             self.assert_problem(response, 422, code, pointer=pointer)
             self.assertEqual(response.json()["error"], error or response.json()["error"])
             self.assertNotIn("layers", response.body.decode())
+        document = request_of({**layer, "activation": "softplus"}, parameters={"beta": 0})[0]
+        response = self.infer(document)
+        self.assert_problem(response, 422, "bad_parameter", pointer="/parameters/beta")
+        self.assertEqual(response.json()["offset"], document.index(b'"beta"') + len('"beta":'))
         missing = {name: layer[name] for name in layer if name != "input"}
         response = self.infer(request_of(missing)[0])
         self.assert_problem(response, 422, "missing_field")

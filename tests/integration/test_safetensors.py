@@ -229,7 +229,8 @@ class Safetensors(DaemonCase):
                 (changed(dtype="F64", shape=[2]), 422, None, "FP64"),
                 (join(b"{}"), 422, "missing_field", "document"),
                 (join(b"[" * 200000), 400, "malformed_safetensors", "found ["),
-                (json.dumps({"layers": []}).encode(), 413, "max_envelope", "in the first 8")):
+                (json.dumps({"layers": []}).encode(), 400, "malformed_safetensors",
+                 "send that as application/json")):
             with self.subTest(detail):
                 found = self.send(body)
                 self.assertEqual(found.status, status, found.body)

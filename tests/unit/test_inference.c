@@ -386,6 +386,8 @@ static void test_errors_of_the_batch(void **unused)
         {"layers/0 has no weight", "/layers/0", "the request has no weight", "", ANYWHERE},
         {"layers/0/activation is odd", "/layers/0/activation", "activation is odd",
          "/parameters/activation", ANYWHERE},
+        {"layers/0/activation/beta is 0", "/layers/0/activation/beta", "beta is 0",
+         "/parameters/activation/beta", ANYWHERE},
         {"layers/0/bias_delta/1 is NaN", "/layers/0/bias_delta/1", "bias_delta/1 is NaN",
          "/outputs/bias_delta/1", GRAD_OFFSET_UNKNOWN},
         {"something else", "", "something else", "", ANYWHERE},

@@ -341,6 +341,8 @@ static void test_lengths_of_headers(void **unused)
         {"\2\0\0\0\0\0\0\0{", 9, "length_mismatch", "after 1 of them"},
         {"\0\0\0\0\0\0\0\0{}", 10, "malformed_safetensors", "found 0"},
         {"\1\0\4\0\0\0\0\0{}", 10, "max_envelope", "found a length of 262145"},
+        {"{\0\0\1\0\0\0\0{}", 10, "max_envelope", "found a length of 16777339"},
+        {"{\"layers\"", 9, "malformed_safetensors", "send that as application/json"},
         {"\2\0\0\0\0\0\0\x80{}", 10, "max_envelope", "found a length of 9223372036854775810"},
     };
 

@@ -323,6 +323,16 @@ static size_t place_of_input(const grad_envelope *envelope, const char *name, si
     }
 }
 
+/* The activation's own parameters stand beside it. */
+static grad_pointer_text pointer_to_activation(const grad_envelope *envelope, const char *rest)
+{
+    grad_pointer_text beside = grad_pointer_format("/parameters%s", rest);
+
+    return rest[0] != '\0' && grad_envelope_find(envelope, beside.text) != GRAD_NO_PLACE
+               ? beside
+               : grad_pointer_format("/parameters/activation%s", rest);
+}
+
 /* "/layers/0/input/1/2" as the document has it: "/inputs/0/1/2". */
 static void move_pointer(const grad_envelope *envelope, const char *member, grad_error *error)
 {
@@ -338,7 +348,7 @@ static void move_pointer(const grad_envelope *envelope, const char *member, grad
     else if (place_of_input(envelope, name, &index) != GRAD_NO_PLACE)
         moved = grad_pointer_format("/inputs/%zu%s", index, rest);
     else if (strcmp(name, "activation") == 0)
-        moved = grad_pointer_format("/parameters/%s", member);
+        moved = pointer_to_activation(envelope, rest);
     else
         moved = grad_pointer_format("/outputs/%s", member);
     snprintf(error->pointer, sizeof error->pointer, "%s", moved.text);
@@ -346,7 +356,7 @@ static void move_pointer(const grad_envelope *envelope, const char *member, grad
 
 void grad_inference_locate(const grad_envelope *envelope, grad_error *error)
 {
-    static const char layer[] = "/layers/0";
+    static const char layer[] = "/layers/0", activation[] = "/activation/";
     const size_t length = sizeof layer - 1;
     char detail[GRAD_DETAIL_SIZE];
 
@@ -355,6 +365,8 @@ void grad_inference_locate(const grad_envelope *envelope, grad_error *error)
     if (strncmp(error->detail, layer + 1, length - 1) == 0) {
         const char *rest = error->detail + length - 1;
 
+        if (strncmp(rest, activation, sizeof activation - 1) == 0)
+            rest += sizeof activation - 2;
         snprintf(detail, sizeof detail, "%s%s", *rest == '/' ? "" : "the request",
                  rest + (*rest == '/'));
         snprintf(error->detail, sizeof error->detail, "%s", detail);

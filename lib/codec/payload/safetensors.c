@@ -561,6 +561,10 @@ static grad_status begin_text(grad_safetensors_header *h, grad_error *error)
     if (length == 0)
         return grad_fail_at_byte(error, GRAD_MALFORMED, "malformed_safetensors", 0, "",
                                  "expected the header's length in the first 8 bytes, found 0");
+    if (length > h->max && h->prefix[0] == '{' && h->prefix[GRAD_SAFETENSORS_PREFIX - 1] != 0)
+        return grad_fail_at_byte(error, GRAD_MALFORMED, "malformed_safetensors", 0, "",
+                                 "expected the header's length in the first 8 bytes, found what "
+                                 "looks like JSON: send that as application/json");
     if (length > h->max) {
         grad_fail_limit(error, "max_envelope", h->max, "",
                         "expected a header of at most %zu bytes, found a length of %llu in the "
