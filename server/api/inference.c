@@ -159,13 +159,14 @@ static void add_metadata(grad_text *text, const char *key, const model_tensor *t
 static outcome respond_model(request *r)
 {
     model_tensor inputs[MODEL_TENSORS_MAX], outputs[MODEL_TENSORS_MAX];
+    size_t input_count = list_inputs(inputs), output_count = list_outputs(outputs);
     grad_text text;
 
     begin_page(r, &text);
     grad_text_printf(&text, ",\"versions\":[\"%s\"],\"platform\":\"gradientd\"",
                      GRAD_INFERENCE_VERSION);
-    add_metadata(&text, "inputs", inputs, list_inputs(inputs));
-    add_metadata(&text, "outputs", outputs, list_outputs(outputs));
+    add_metadata(&text, "inputs", inputs, input_count);
+    add_metadata(&text, "outputs", outputs, output_count);
     return end_page(r, &text);
 }
 
@@ -188,12 +189,13 @@ static void add_configuration(grad_text *text, const char *key, const model_tens
 static outcome respond_configuration(request *r)
 {
     model_tensor inputs[MODEL_TENSORS_MAX], outputs[MODEL_TENSORS_MAX];
+    size_t input_count = list_inputs(inputs), output_count = list_outputs(outputs);
     grad_text text;
 
     begin_page(r, &text);
     grad_text_printf(&text, ",\"platform\":\"gradientd\",\"max_batch_size\":0");
-    add_configuration(&text, "input", inputs, list_inputs(inputs));
-    add_configuration(&text, "output", outputs, list_outputs(outputs));
+    add_configuration(&text, "input", inputs, input_count);
+    add_configuration(&text, "output", outputs, output_count);
     return end_page(r, &text);
 }
 

@@ -112,7 +112,7 @@ static grad_status read_output_name(grad_reader *reader, const grad_path *path, 
                                     void *target)
 {
     const grad_layer_info *info = grad_layer_info_of(GRAD_DEFAULT_LAYER_KIND);
-    const char *names[GRAD_OUTPUT_COUNT];
+    const char *names[GRAD_OUTPUT_COUNT] = {NULL};
     grad_output_kind outputs[GRAD_OUTPUT_COUNT];
     unsigned *wanted = &((inference *)target)->block.batch.outputs;
     size_t count = 0, index = 0;
@@ -198,6 +198,7 @@ static grad_status read_parameters(grad_reader *reader, const grad_path *path, c
     inference *request = target;
     const grad_activation_info *info = request->of_model;
     grad_status status = GRAD_OK;
+    size_t count;
 
     if (activation != NULL && info != NULL)
         return grad_decode_fail(reader, &activation_path, "unsupported_value",
@@ -210,8 +211,8 @@ static grad_status read_parameters(grad_reader *reader, const grad_path *path, c
         return status;
     if (name != NULL)
         info = grad_activation_find(name);
-    return grad_decode_object(reader, path, value, "an object", fields,
-                              list_parameters(info, fields), target);
+    count = list_parameters(info, fields);
+    return grad_decode_object(reader, path, value, "an object", fields, count, target);
 }
 
 /* ---- The whole ------------------------------------------------------------------------------- */

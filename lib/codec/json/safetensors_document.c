@@ -146,8 +146,9 @@ static void open_level(walk *w, bool is_array)
     if (w->is_lost)
         return;
     if (outer->is_array) {
+        snprintf(index, sizeof index, "%zu", outer->index);
         begin_token(w);
-        add_to_path(w, index, (size_t)snprintf(index, sizeof index, "%zu", outer->index));
+        add_to_path(w, index, strlen(index));
     }
     w->levels[++w->depth] = (level){.base = w->path_length, .is_array = is_array};
     w->expects_name = !is_array;
@@ -237,13 +238,15 @@ static bool read_document(walk *w)
         const char *stop = escape != NULL ? escape : end;
         unsigned code = 0;
         char utf8[4];
+        size_t bytes;
 
         if (!read_bytes(w, p, (size_t)(stop - p), grad_safetensors_offset(h, p)))
             return false;
         if (escape == NULL)
             break;
         p = escape + grad_safetensors_escape(escape, end, &code);
-        if (!read_bytes(w, utf8, grad_utf8_write(code, utf8), grad_safetensors_offset(h, escape)))
+        bytes = grad_utf8_write(code, utf8);
+        if (!read_bytes(w, utf8, bytes, grad_safetensors_offset(h, escape)))
             return false;
     }
     return true;
