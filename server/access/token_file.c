@@ -252,7 +252,8 @@ static bool read_field(reader *r, char *word, bool seen[FIELD_COUNT])
                    "word");
 }
 
-/* Names stand for accounts, hashes for tokens: neither may come twice. */
+/* Names stand for accounts, hashes for tokens: neither may come twice. A name is not quoted: it may be
+ * a secret in the wrong place. */
 static bool is_new(reader *r)
 {
     const token_line *line = r->line;
@@ -260,8 +261,7 @@ static bool is_new(reader *r)
     for (size_t i = 0; i < r->list->count; i++) {
         const token_line *other = &r->list->lines[i];
         if (strcmp(other->name, line->name) == 0)
-            return fail(r, "expected each name once, found %s in line %zu already", line->name,
-                        other->number);
+            return fail(r, "expected each name once, found that of line %zu again", other->number);
         if (memcmp(other->hash, line->hash, sizeof line->hash) == 0)
             return fail(r, "expected each token once, found the hash in line %zu already",
                         other->number);

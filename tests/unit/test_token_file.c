@@ -203,7 +203,7 @@ static void test_what_comes_twice(void **state)
 {
     (void)state;
     expect_refusal(LINE "\n\nalice sha256:" OTHER_HEX,
-                   "line 3: expected each name once, found alice in line 1 already");
+                   "line 3: expected each name once, found that of line 1 again");
     expect_refusal(LINE "\nbob sha256:" HEX,
                    "line 2: expected each token once, found the hash in line 1 already");
 }
