@@ -252,8 +252,8 @@ static bool read_field(reader *r, char *word, bool seen[FIELD_COUNT])
                    "word");
 }
 
-/* Names stand for accounts, hashes for tokens: neither may come twice. A name is not quoted: it may be
- * a secret in the wrong place. */
+/* Names stand for accounts, hashes for tokens: neither may come twice. A name is not quoted, for it
+ * may be a secret in the wrong place. */
 static bool is_new(reader *r)
 {
     const token_line *line = r->line;

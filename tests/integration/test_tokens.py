@@ -415,7 +415,7 @@ class Reloading(Case):
             for lines, mode, told in (
                     ((line_of("alice", OTHER), "bob gd_secret"), 0o600, "line 2: expected sha256:"),
                     ((line_of("alice", OTHER),), 0o644, "others read it"),
-                    ((line_of("alice", OTHER), line_of("alice", "c")), 0o600, "alice in line 1")):
+                    ((line_of("alice", OTHER), line_of("alice", "c")), 0o600, "that of line 1")):
                 with self.subTest(told):
                     seen = len(daemon.records(level="error"))
                     tokens.write(*lines, mode=mode)
