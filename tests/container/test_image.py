@@ -52,7 +52,11 @@ def build():
         env={**os.environ, "DOCKER_BUILDKIT": "0"}, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if done.returncode != 0:
-        raise AssertionError(f"make image: exit {done.returncode}\n{done.stdout[-12000:]}")
+        # What fails among the tests inside is printed long before the end.
+        inside = done.stdout[max(0, done.stdout.find("\nFAIL ")):][:12000]
+        raise AssertionError(f"make image: exit {done.returncode}\n"
+                             f"{inside if 'FAIL' in inside[:6] else ''}"
+                             f"\n[…]\n{done.stdout[-6000:]}")
     inside = re.findall(r"^\d+ passed, \d+ failed.*$", done.stdout, re.MULTILINE)
     size = int(docker("image", "inspect", "-f", "{{.Size}}", "gradientd")) / 1e6
     print(f"image: {size:.0f} MB, built in {time.monotonic() - started:.0f} s; "
