@@ -204,9 +204,15 @@ GRAD_API size_t grad_decoder_memory(const grad_decoder *decoder);
  * batch or reply, which it keeps. */
 GRAD_API size_t grad_decoder_finish_bound(const grad_decoder *decoder);
 
-/* The model of the Open Inference Protocol that computes gradients, and its version. */
+/* The model of the Open Inference Protocol that computes gradients, its version, and room for its
+ * name with an activation's. */
 #define GRAD_INFERENCE_MODEL "dense"
 #define GRAD_INFERENCE_VERSION "1"
+#define GRAD_INFERENCE_NAME_SIZE 64
+
+/* Writes the name of the model with that activation, "dense_relu"; NULL: of the one whose requests
+ * name it, "dense". Thread-safe. */
+GRAD_API void grad_inference_name(const char *activation, char name[GRAD_INFERENCE_NAME_SIZE]);
 
 /* Whose body a request document is. */
 typedef enum grad_request_kind {

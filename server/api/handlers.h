@@ -12,6 +12,11 @@ extern const handler handler_backprop;
 extern const handler handler_check;
 extern const handler handler_info;
 
+/* What small pages are: a document of JSON, which ends without a line's end. The second is refused
+ * while the daemon stops. */
+outcome respond_document(request *r, const char *document);
+outcome respond_if_ready(request *r, const char *document);
+
 /* Of the Open Inference Protocol. Models are "dense", whose requests name their activation, and
  * "dense_relu" and its like. */
 #define MODEL_PATH "/v2/models/" GRAD_INFERENCE_MODEL

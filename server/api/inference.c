@@ -10,16 +10,7 @@
 #include <string.h>
 
 #define PAGE_MAX 4096
-#define NAME_MAX_SIZE 32
-
-static outcome respond_with(request *r, const char *document)
-{
-    grad_text text;
-
-    grad_text_init(&text, PAGE_MAX);
-    grad_text_printf(&text, "%s\n", document);
-    return request_respond_text(r, MHD_HTTP_OK, "application/json", &text);
-}
+#define ACTIVATION_NAME_SIZE 32
 
 /* ---- The server ------------------------------------------------------------------------------ */
 
@@ -27,21 +18,14 @@ static outcome respond_with(request *r, const char *document)
  * listed. */
 static outcome respond_server(request *r)
 {
-    return respond_with(r, "{\"name\":\"gradientd\",\"version\":\"" GRAD_VERSION
-                           "\",\"extensions\":[\"binary_tensor_data\",\"model_configuration\"]}");
+    return respond_document(r,
+                            "{\"name\":\"gradientd\",\"version\":\"" GRAD_VERSION
+                            "\",\"extensions\":[\"binary_tensor_data\",\"model_configuration\"]}");
 }
 
 static outcome respond_live(request *r)
 {
-    return respond_with(r, "{\"live\":true}");
-}
-
-static outcome respond_if_ready(request *r, const char *document)
-{
-    if (atomic_load(&r->context->service->draining))
-        return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "draining",
-                                   "the daemon is stopping and takes no new connections");
-    return respond_with(r, document);
+    return respond_document(r, "{\"live\":true}");
 }
 
 static outcome respond_ready(request *r)
@@ -62,7 +46,7 @@ bool model_knows(const char *activation)
 const char *model_activation(const char *path)
 {
     const size_t before = sizeof MODEL_PATH - 1;
-    char name[NAME_MAX_SIZE];
+    char name[ACTIVATION_NAME_SIZE];
 
     if (strncmp(path, MODEL_PATH "_", before + 1) != 0)
         return NULL;
@@ -73,11 +57,11 @@ const char *model_activation(const char *path)
 /* Begins a document with the model's name. */
 static void begin_page(const request *r, grad_text *text)
 {
-    const char *activation = model_activation(r->path);
+    char name[GRAD_INFERENCE_NAME_SIZE];
 
+    grad_inference_name(model_activation(r->path), name);
     grad_text_init(text, PAGE_MAX);
-    grad_text_printf(text, "{\"name\":\"%s%s%s\"", GRAD_INFERENCE_MODEL,
-                     activation != NULL ? "_" : "", activation != NULL ? activation : "");
+    grad_text_printf(text, "{\"name\":\"%s\"", name);
 }
 
 static outcome end_page(request *r, grad_text *text)
@@ -88,13 +72,11 @@ static outcome end_page(request *r, grad_text *text)
 
 static outcome respond_model_ready(request *r)
 {
-    grad_text text;
+    char name[GRAD_INFERENCE_NAME_SIZE], document[GRAD_INFERENCE_NAME_SIZE + 32];
 
-    if (atomic_load(&r->context->service->draining))
-        return respond_if_ready(r, "");
-    begin_page(r, &text);
-    grad_text_printf(&text, ",\"ready\":true");
-    return end_page(r, &text);
+    grad_inference_name(model_activation(r->path), name);
+    snprintf(document, sizeof document, "{\"name\":\"%s\",\"ready\":true}", name);
+    return respond_if_ready(r, document);
 }
 
 /* A tensor of the model. */
@@ -134,68 +116,59 @@ static size_t list_outputs(model_tensor outputs[MODEL_TENSORS_MAX])
     return count;
 }
 
-/* "key":[-1,-1] */
-static void add_shape(grad_text *text, const char *key, size_t rank)
-{
-    grad_text_printf(text, "\"%s\":[", key);
-    for (size_t i = 0; i < rank; i++)
-        grad_text_printf(text, "%s-1", i > 0 ? "," : "");
-    grad_text_printf(text, "]");
-}
+/* What a page calls a tensor's type and shape. */
+typedef struct spelling {
+    const char *type, *shape;
+    bool says_optional;
+} spelling;
 
-static void add_metadata(grad_text *text, const char *key, const model_tensor *tensors,
-                         size_t count)
+/* "key":[{"name":"input", …, "shape":[-1,-1]}] */
+static void add_tensors(grad_text *text, const spelling *spelled, const char *key,
+                        const model_tensor *tensors, size_t count)
 {
     grad_text_printf(text, ",\"%s\":[", key);
     for (size_t i = 0; i < count; i++) {
-        grad_text_printf(text, "%s{\"name\":\"%s\",\"datatype\":\"FP32\",", i > 0 ? "," : "",
-                         tensors[i].name);
-        add_shape(text, "shape", tensors[i].rank);
-        grad_text_printf(text, "}");
+        grad_text_printf(text, "%s{\"name\":\"%s\",%s,\"%s\":[", i > 0 ? "," : "", tensors[i].name,
+                         spelled->type, spelled->shape);
+        for (size_t axis = 0; axis < tensors[i].rank; axis++)
+            grad_text_put(text, axis > 0 ? ",-1" : "-1");
+        grad_text_put(text, "]");
+        if (spelled->says_optional && tensors[i].is_optional)
+            grad_text_put(text, ",\"optional\":true");
+        grad_text_put(text, "}");
     }
-    grad_text_printf(text, "]");
+    grad_text_put(text, "]");
 }
 
 static outcome respond_model(request *r)
 {
     model_tensor inputs[MODEL_TENSORS_MAX], outputs[MODEL_TENSORS_MAX];
     size_t input_count = list_inputs(inputs), output_count = list_outputs(outputs);
+    static const spelling spelled = {"\"datatype\":\"FP32\"", "shape", false};
     grad_text text;
 
     begin_page(r, &text);
     grad_text_printf(&text, ",\"versions\":[\"%s\"],\"platform\":\"gradientd\"",
                      GRAD_INFERENCE_VERSION);
-    add_metadata(&text, "inputs", inputs, input_count);
-    add_metadata(&text, "outputs", outputs, output_count);
+    add_tensors(&text, &spelled, "inputs", inputs, input_count);
+    add_tensors(&text, &spelled, "outputs", outputs, output_count);
     return end_page(r, &text);
 }
 
 /* ---- Its configuration, as Triton has it ----------------------------------------------------- */
-
-static void add_configuration(grad_text *text, const char *key, const model_tensor *tensors,
-                              size_t count)
-{
-    grad_text_printf(text, ",\"%s\":[", key);
-    for (size_t i = 0; i < count; i++) {
-        grad_text_printf(text, "%s{\"name\":\"%s\",\"data_type\":\"TYPE_FP32\",", i > 0 ? "," : "",
-                         tensors[i].name);
-        add_shape(text, "dims", tensors[i].rank);
-        grad_text_printf(text, "%s}", tensors[i].is_optional ? ",\"optional\":true" : "");
-    }
-    grad_text_printf(text, "]");
-}
 
 /* A max_batch_size of 0: the first axis is none that a client may leave out of its shapes. */
 static outcome respond_configuration(request *r)
 {
     model_tensor inputs[MODEL_TENSORS_MAX], outputs[MODEL_TENSORS_MAX];
     size_t input_count = list_inputs(inputs), output_count = list_outputs(outputs);
+    static const spelling spelled = {"\"data_type\":\"TYPE_FP32\"", "dims", true};
     grad_text text;
 
     begin_page(r, &text);
     grad_text_printf(&text, ",\"platform\":\"gradientd\",\"max_batch_size\":0");
-    add_configuration(&text, "input", inputs, input_count);
-    add_configuration(&text, "output", outputs, output_count);
+    add_tensors(&text, &spelled, "input", inputs, input_count);
+    add_tensors(&text, &spelled, "output", outputs, output_count);
     return end_page(r, &text);
 }
 

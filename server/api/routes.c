@@ -5,33 +5,38 @@
 
 #include "http/request.h"
 
-#define HEALTH_MAX 128
+#define DOCUMENT_MAX 4096
 #define ROOT_MAX 4096
 #define METRICS_MAX (4 << 20)
 
 /* ---- GET /livez, /readyz --------------------------------------------------------------------- */
 
-static outcome respond_with_status(request *r, const char *word)
+outcome respond_document(request *r, const char *document)
 {
     grad_text text;
 
-    grad_text_init(&text, HEALTH_MAX);
-    grad_text_printf(&text, "{\"status\":\"%s\"}\n", word);
+    grad_text_init(&text, DOCUMENT_MAX);
+    grad_text_put(&text, document);
+    grad_text_put(&text, "\n");
     return request_respond_text(r, MHD_HTTP_OK, "application/json", &text);
+}
+
+outcome respond_if_ready(request *r, const char *document)
+{
+    if (atomic_load(&r->context->service->draining))
+        return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "draining",
+                                   "the daemon is stopping and takes no new connections");
+    return respond_document(r, document);
 }
 
 static outcome respond_livez(request *r)
 {
-    return respond_with_status(r, "alive");
+    return respond_document(r, "{\"status\":\"alive\"}");
 }
 
 static outcome respond_readyz(request *r)
 {
-    if (atomic_load(&r->context->service->draining)) {
-        return request_reject_with(r, MHD_HTTP_SERVICE_UNAVAILABLE, "draining",
-                                   "the daemon is stopping and takes no new connections");
-    }
-    return respond_with_status(r, "ready");
+    return respond_if_ready(r, "{\"status\":\"ready\"}");
 }
 
 static const handler handler_livez = {.on_end = respond_livez};

@@ -315,6 +315,14 @@ class Inference(DaemonCase):
             "weight_delta": ([2, 3], [0] * 6), "bias_delta": ([2], [0] * 2),
             "grad_input": ([0, 3], [])})
 
+    def test_all_outputs(self):
+        """What is not asked for by name comes with all."""
+        layer = layer_of(random.Random(6), 2, 3, 2)
+        for activation, more in (("relu", set()), ("prelu", {"slope_delta"})):
+            document = request_of({**layer, "activation": activation})[0]
+            names = {output["name"] for output in self.infer(document).json()["outputs"]}
+            self.assertEqual(names, {"weight_delta", "bias_delta", "grad_input"} | more)
+
     def test_errors(self):
         """Where the document is wrong, by its own names."""
         layer = layer_of(random.Random(7), 2, 3, 2)

@@ -71,10 +71,6 @@ grad_status grad_decoder_finish(grad_decoder *decoder, grad_document_kind kind, 
  * a layer becomes what it says of that document, whose envelope it is. */
 void grad_inference_locate(const grad_envelope *envelope, grad_error *error);
 
-/* The name of the model with that activation; NULL: of the one whose requests name it. */
-enum { GRAD_INFERENCE_NAME_SIZE = 64 };
-void grad_inference_name(const char *activation, char name[GRAD_INFERENCE_NAME_SIZE]);
-
 /* The envelope of the decoder's document. */
 const grad_envelope *grad_decoder_envelope(const grad_decoder *decoder);
 
